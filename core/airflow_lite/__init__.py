@@ -1,0 +1,5 @@
+"""airflow-lite."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

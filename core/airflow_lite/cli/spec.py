@@ -1,0 +1,115 @@
+"""What a command line is made of, as plain data: `Arg`, `ActionCommand`, `GroupCommand`.
+
+Imports the standard library alone, reads no configuration and does no work, since parsers, help,
+man pages, completion and documentation are all made from it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+
+
+class _Unset:
+    """The value of a parameter that was not given, so that None and 0 can be."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Any = _Unset()
+
+
+class Arg:
+    """One argument of a command; the parameters are those of `ArgumentParser.add_argument`.
+
+    A positional has one flag without a dash. `completer` says what completes it: "dag_id",
+    "task_id", "executor", "file".
+    """
+
+    def __init__(
+        self,
+        flags: str | Sequence[str],
+        help: str | None = None,  # noqa: A002 - argparse's name
+        action: Any = UNSET,
+        default: Any = UNSET,
+        nargs: Any = UNSET,
+        type: Any = UNSET,  # noqa: A002 - argparse's name
+        choices: Any = UNSET,
+        required: Any = UNSET,
+        metavar: Any = UNSET,
+        dest: Any = UNSET,
+        completer: str | None = None,
+    ) -> None:
+        self.flags: tuple[str, ...] = (flags,) if isinstance(flags, str) else tuple(flags)
+        self.completer = completer
+        given = {
+            "help": help,
+            "action": action,
+            "default": default,
+            "nargs": nargs,
+            "type": type,
+            "choices": choices,
+            "required": required,
+            "metavar": metavar,
+            "dest": dest,
+        }
+        self.kwargs: dict[str, Any] = {k: v for k, v in given.items() if v is not UNSET}
+
+    def __repr__(self) -> str:
+        return f"Arg({', '.join(self.flags)})"
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether the argument is named by its place."""
+        return not self.flags[0].startswith("-")
+
+    def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
+        """Add this argument to an argparse parser."""
+        parser.add_argument(*self.flags, **self.kwargs)
+
+
+class ActionCommand(NamedTuple):
+    """A command that does something: `func` gets the parsed arguments, returns the exit code.
+
+    A `func` that returns None exits with 0.
+    """
+
+    name: str
+    help: str
+    func: Callable[..., int | None]
+    args: Iterable[Arg] = ()
+    description: str | None = None
+    epilog: str | None = None
+    hide: bool = False
+
+
+class GroupCommand(NamedTuple):
+    """A named group of commands, such as `airflow-lite dags …`."""
+
+    name: str
+    help: str
+    subcommands: Iterable[CLICommand]
+    description: str | None = None
+    epilog: str | None = None
+
+
+CLICommand = ActionCommand | GroupCommand
+
+
+def lazy_load_command(import_path: str) -> Callable[..., int | None]:
+    """Return a function that imports `module.path.function` when it is first called."""
+    module_path, _, name = import_path.rpartition(".")
+
+    def command(*args: Any, **kwargs: Any) -> int | None:
+        function = getattr(import_module(module_path), name)
+        result: int | None = function(*args, **kwargs)
+        return result
+
+    command.__name__ = command.__qualname__ = name
+    command.import_path = import_path  # type: ignore[attr-defined]
+    return command

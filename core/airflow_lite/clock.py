@@ -1,0 +1,55 @@
+"""Time as the whole project keeps it: UTC, in integer microseconds, from an injected clock."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+US_PER_S = 1_000_000
+
+
+class Clock(Protocol):
+    """What tells the time. `airflow_lite.testing` has one that a test moves."""
+
+    def now_us(self) -> int:
+        """Return the wall time: microseconds since 1970-01-01 UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back, of no particular origin."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_us(self) -> int:
+        """Return the wall time: microseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+
+def to_us(moment: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970-01-01 UTC; naive ones are UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_us(moment_us: int) -> datetime:
+    """Return microseconds since 1970-01-01 UTC as an aware datetime in UTC."""
+    return EPOCH + timedelta(microseconds=moment_us)
+
+
+def iso(moment_us: int | None) -> str | None:
+    """Return microseconds as Airflow prints moments: `2024-01-01T00:00:00+00:00`; None stays."""
+    return None if moment_us is None else from_us(moment_us).isoformat()
+
+
+def seconds_us(seconds: float) -> int:
+    """Return seconds as whole microseconds."""
+    return round(seconds * US_PER_S)

@@ -1,0 +1,175 @@
+"""Settings: defaults, airflow_lite.cfg over them, AIRFLOW_LITE__SECTION__KEY over that.
+
+Standard library only, read when asked, never at import.
+"""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_lite.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ENV_PREFIX = "AIRFLOW_LITE__"
+CONFIG_FILE = "airflow_lite.cfg"
+
+
+@dataclass(frozen=True)
+class ConfigOption:
+    """One documented option. In `default`, `{home}` stands for the home directory."""
+
+    section: str
+    name: str
+    default: str
+    help: str
+
+
+@cache
+def core_options() -> tuple[ConfigOption, ...]:
+    """Return the core's options, in the order of their sections."""
+    from airflow_lite._config_options import OPTIONS  # a table: read only when it is needed
+
+    return tuple(ConfigOption(*row) for row in OPTIONS)
+
+
+def home_directory(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the home: `AIRFLOW_LITE_HOME`, or `~/airflow-lite`. It need not exist."""
+    environ = os.environ if environ is None else environ
+    return Path(environ.get("AIRFLOW_LITE_HOME") or "~/airflow-lite").expanduser().absolute()
+
+
+@dataclass
+class Config:
+    """The settings of one process: what `[section] name` is, and where that was said."""
+
+    home: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    file: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    plugin_options: tuple[ConfigOption, ...] = ()
+
+    @classmethod
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[tuple[str, str], str] | None = None,
+    ) -> Config:
+        """Read airflow_lite.cfg in the home, if there is one; raise `ConfigError`.
+
+        `overrides` maps (section, name) to a value that wins over file and environment, as
+        `--executor` does.
+        """
+        environ = os.environ if environ is None else environ
+        home = home_directory(environ)
+        return cls(home, environ, _read_file(home / CONFIG_FILE), overrides or {})
+
+    def options(self) -> tuple[ConfigOption, ...]:
+        """Return every documented option: the core's, then those of plugins."""
+        return core_options() + self.plugin_options
+
+    def get(self, section: str, name: str) -> str:
+        """Return the value as text; raise `ConfigError` if there is no such option."""
+        return self.lookup(section, name)[0]
+
+    def lookup(self, section: str, name: str) -> tuple[str, str]:
+        """Return the value and its source: override, env var, file or default."""
+        key = (section.lower(), name.lower())
+        if key in self.overrides:
+            return self.overrides[key], "override"
+        variable = f"{ENV_PREFIX}{key[0].upper()}__{key[1].upper()}"
+        if variable in self.environ:
+            return self.environ[variable], "env var"
+        if key[1] in self.file.get(key[0], {}):
+            return self.file[key[0]][key[1]].replace("{home}", str(self.home)), "file"
+        return self._default(*key), "default"
+
+    def _default(self, section: str, name: str) -> str:
+        for option in self.options():
+            if (option.section, option.name) == (section, name):
+                return option.default.replace("{home}", str(self.home))
+        raise ConfigError(_unknown(section, name, self.options()))
+
+    def getint(self, section: str, name: str) -> int:
+        """Return the value as a whole number; raise `ConfigError`."""
+        return int(self._number(section, name, int, "a whole number"))
+
+    def getfloat(self, section: str, name: str) -> float:
+        """Return the value as a number; raise `ConfigError`."""
+        return float(self._number(section, name, float, "a number"))
+
+    def getboolean(self, section: str, name: str) -> bool:
+        """Return the value as a truth value; raise `ConfigError`."""
+        value = self.get(section, name)
+        found = configparser.ConfigParser.BOOLEAN_STATES.get(value.strip().lower())
+        if found is None:
+            raise ConfigError(self._wrong(section, name, value, "true or false"))
+        return found
+
+    def getlist(self, section: str, name: str) -> list[str]:
+        """Return the comma-separated words of the value."""
+        return [word.strip() for word in self.get(section, name).split(",") if word.strip()]
+
+    def _number(self, section: str, name: str, kind: type, wanted: str) -> float:
+        value = self.get(section, name)
+        try:
+            number: float = kind(value.strip())
+        except ValueError:
+            raise ConfigError(self._wrong(section, name, value, wanted)) from None
+        return number
+
+    def _wrong(self, section: str, name: str, value: str, wanted: str) -> str:
+        source = self.lookup(section, name)[1]
+        return f"[{section}] {name} is {value!r} (from {source}). Make it {wanted}."
+
+    def unknown_options(self) -> list[str]:
+        """Return one line for each option of the file that a core section does not have.
+
+        Sections that are not the core's belong to plugins and are not judged here.
+        """
+        sections = {option.section for option in core_options()}
+        known = {(option.section, option.name) for option in self.options()}
+        return [
+            _unknown(section, name, self.options())
+            for section, values in self.file.items()
+            for name in values
+            if section in sections and (section, name) not in known
+        ]
+
+
+def _read_file(path: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with path.open(encoding="utf-8") as file:
+            parser.read_file(file)
+    except FileNotFoundError:
+        return {}
+    except configparser.Error as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not valid INI: {reason}. Mend or remove the line.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the file.") from None
+    return {name.lower(): dict(parser.items(name)) for name in parser.sections()}
+
+
+def _unknown(section: str, name: str, options: Iterable[ConfigOption]) -> str:
+    sections = sorted({option.section for option in options})
+    if section not in sections:
+        return f"There is no section [{section}].{_nearest(section, sections)}"
+    names = [option.name for option in options if option.section == section]
+    return f"There is no option {name!r} in [{section}].{_nearest(name, names)}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+    return f"{hint} See `airflow-lite config list`."

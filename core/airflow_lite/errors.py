@@ -1,0 +1,130 @@
+"""The one tree of errors: each class's docstring is its default message."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class AirflowException(Exception):  # noqa: N818 - Airflow's name
+    """A task or the tool failed. Look at the message or the log above it."""
+
+    def __init__(self, message: object = None, *args: object) -> None:
+        if message is None:
+            message = " ".join((inspect.getdoc(type(self)) or "").split())
+        super().__init__(message, *args)
+
+
+class UserError(AirflowException):
+    """What you asked for cannot be done. Check the command and its arguments.
+
+    Raised for a mistake that the user can mend: `cli` prints the message on one line, without a
+    traceback, and exits with `exit_code`.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(UserError):
+    """The configuration is not usable. Check airflow_lite.cfg and AIRFLOW_LITE__* variables."""
+
+
+class InvalidIdError(UserError):
+    """An id has a character that is not allowed. Use letters, digits, `_`, `.` and `-`."""
+
+
+class DagNotFound(UserError):  # noqa: N818 - Airflow's name
+    """There is no such DAG. List the known ones with `airflow-lite dags list`."""
+
+
+class TaskNotFound(UserError):  # noqa: N818 - Airflow's name
+    """There is no such task. List a DAG's tasks with `airflow-lite tasks list DAG`."""
+
+
+class DagRunNotFound(UserError):  # noqa: N818 - Airflow's name
+    """There is no such DAG run. List a DAG's runs with `airflow-lite dags list-runs -d DAG`."""
+
+
+class DagRunAlreadyExists(UserError):  # noqa: N818 - Airflow's name
+    """A run of this DAG has this run id or logical date already. Choose another."""
+
+
+class PoolNotFound(UserError):  # noqa: N818 - Airflow's name
+    """There is no such pool. List the pools with `airflow-lite pools list`."""
+
+
+class StoreError(UserError):
+    """The metadata database cannot be used. Check `[database] sql_alchemy_conn`."""
+
+
+class UnknownExecutorError(UserError):
+    """There is no such executor. List the installed ones with `airflow-lite plugins list`."""
+
+
+class AirflowDagException(AirflowException):
+    """The DAG is not valid. Mend its file."""
+
+
+class AirflowDagCycleException(AirflowDagException):
+    """The tasks of a DAG form a cycle. Take out one of the edges."""
+
+
+class DuplicateTaskIdFound(AirflowDagException):
+    """Two tasks of a DAG have one id. Rename one of them."""
+
+
+class ParamValidationError(AirflowDagException):
+    """A param has a value that its schema does not allow. Change the value or the schema."""
+
+
+class AirflowSkipException(AirflowException):
+    """The task asked to be skipped."""
+
+
+class AirflowFailException(AirflowException):
+    """The task asked to fail without a further try."""
+
+
+class AirflowSensorTimeout(AirflowException):
+    """The sensor's condition was not met within its timeout."""
+
+
+class AirflowTaskTimeout(BaseException):
+    """The task ran longer than its execution_timeout.
+
+    A BaseException as in Airflow, so that a task's `except Exception` does not swallow it.
+    """
+
+
+class AirflowTaskTerminated(BaseException):
+    """The task was told to stop (SIGTERM): cleared, marked, timed out or shut down."""
+
+
+class AirflowRescheduleException(AirflowException):
+    """The sensor is to be looked at again at `reschedule_date`.
+
+    Raised by sensors in reschedule mode; never shown to the user.
+    """
+
+    def __init__(self, reschedule_date: datetime) -> None:
+        super().__init__(f"reschedule at {reschedule_date.isoformat()}")
+        self.reschedule_date = reschedule_date
+
+
+class XComSizeError(AirflowException):
+    """The XCom is larger than `[core] max_xcom_size`. Store the data elsewhere; push its address."""
+
+
+class XComTypeError(AirflowException):
+    """The XCom cannot be written as JSON. Return strings, numbers, booleans, lists or dicts."""
+
+
+class AttemptRefused(AirflowException):  # noqa: N818 - a verdict, not an accident
+    """The executor cannot run this attempt as it was asked to.
+
+    Raised by `BaseExecutor.execute_async` (bad `executor_config`, unknown queue): ends the try as
+    failed with the message as its reason.
+    """

@@ -1,0 +1,203 @@
+"""What the pure functions see and say: runs in memory, facts, decisions. No I/O, no clock.
+
+Moments are UTC in integer microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.states import DagRunState, TaskInstanceState
+
+#: What names a task instance inside its run: (task id, map index).
+InstanceKey = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Instance:
+    """A task instance in memory: the columns of its row that decisions need."""
+
+    id: int
+    task_id: str
+    map_index: int = -1
+    state: TaskInstanceState | None = None
+    try_number: int = 0
+    max_tries: int = 0
+    attempt: str | None = None
+    supervisor: str | None = None
+    next_at_us: int | None = None
+    try_started_us: int | None = None
+    queued_us: int | None = None
+    start_us: int | None = None
+    end_us: int | None = None
+    pool: str = "default_pool"
+    pool_slots: int = 1
+    queue: str = "default"
+    priority_weight: int = 1
+    stuck_count: int = 0
+    skip_decision: dict[str, list[str]] | None = None  # {"followed": […]} or {"skipped": […]}
+
+    @property
+    def key(self) -> InstanceKey:
+        """What names the instance inside its run."""
+        return self.task_id, self.map_index
+
+
+@dataclass(slots=True)
+class Run:
+    """A DAG run in memory, with its task instances and the counters that make events cheap.
+
+    Its owner changes it only through `advance` and by loading it again.
+    """
+
+    id: int
+    dag_id: str
+    run_id: str
+    run_type: str
+    state: DagRunState
+    logical_us: int
+    interval_start_us: int
+    interval_end_us: int
+    queued_us: int
+    start_us: int | None = None
+    end_us: int | None = None
+    conf: dict[str, Any] = field(default_factory=dict)
+    version_id: int | None = None
+    clear_number: int = 0
+    row_version: int = 0
+    instances: dict[InstanceKey, Instance] = field(default_factory=dict)
+    #: Private to `advance`: per task, how many instances are in which state; None: not counted yet.
+    counters: dict[str, dict[TaskInstanceState | None, int]] | None = None
+
+
+class Past(NamedTuple):
+    """What `depends_on_past` and `wait_for_downstream` ask of the run before.
+
+    `state` is that of the same task there, `downstream_done` whether its direct downstream tasks
+    are all in success or skipped.
+    """
+
+    state: TaskInstanceState | None
+    downstream_done: bool = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `advance` must know beyond the run itself.
+
+    `past` maps a task id to its state in the previous run of the DAG; None: there is no previous
+    run. Only tasks with `depends_on_past` or `wait_for_downstream` are looked up.
+    """
+
+    past: dict[str, Past] | None = None
+
+
+class Change(NamedTuple):
+    """A write to one task instance, to be made only where state and attempt are still as given."""
+
+    instance_id: int
+    from_state: TaskInstanceState | None
+    from_attempt: str | None
+    to_state: TaskInstanceState | None
+    cause: str
+
+
+class CallbackDue(NamedTuple):
+    """A callback of the DAG run that is to be called: on_success or on_failure, and why."""
+
+    kind: str
+    reason: str
+
+
+@dataclass
+class Decision:
+    """What `advance` decided of one run.
+
+    `changes` are already made in the `Run` given and must now be made in the store; `ready` may
+    be queued (`admit` picks); `kill` are to be stopped (dagrun_timeout, fail_stop): their rows are
+    marked by `changes`, keeping the token; the run's new state is in `run_state` if it changed;
+    `wake_at_us` is when a timer of this run is next due.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    ready: list[Instance] = field(default_factory=list)
+    kill: list[Instance] = field(default_factory=list)
+    run_state: DagRunState | None = None
+    callbacks: list[CallbackDue] = field(default_factory=list)
+    wake_at_us: int | None = None
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A scheduled run that is to be made."""
+
+    dag_id: str
+    run_id: str
+    logical_us: int
+    interval_start_us: int
+    interval_end_us: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What is known of a DAG's runs when new ones are to be made.
+
+    `last_end_us` is the end, and `last_logical_us` the logical date, of the newest scheduled (or
+    backfilled) run's data interval; None before the first. `active_runs` counts the unfinished.
+    """
+
+    dag: DagSpec
+    last_logical_us: int | None = None
+    last_interval_start_us: int | None = None
+    last_interval_end_us: int | None = None
+    active_runs: int = 0
+
+
+@dataclass(frozen=True)
+class Next:
+    """What `create_runs` decided of one DAG: runs to make, and the run after those.
+
+    `next_create_after_us` is None where no further run will come.
+    """
+
+    runs: list[NewRun] = field(default_factory=list)
+    next_logical_us: int | None = None
+    next_interval_start_us: int | None = None
+    next_interval_end_us: int | None = None
+    next_create_after_us: int | None = None
+
+
+class Candidate(NamedTuple):
+    """One ready instance before `admit`, with what its limits are counted by."""
+
+    instance: Instance
+    run: Run
+    dag: DagSpec
+
+
+@dataclass
+class Limits:
+    """What is taken and what there is, for one call of `admit`.
+
+    `pools` maps a pool to its open slots (absent: no such pool; infinite as a large number),
+    `dag_active` maps a DAG id to its queued and running instances, `task_active` (DAG id, task id)
+    and `run_task_active` (run row id, task id) likewise, `slots` are the open slots of the
+    executor that takes the queue in question.
+    """
+
+    pools: dict[str, int]
+    dag_active: dict[str, int] = field(default_factory=dict)
+    task_active: dict[tuple[str, str], int] = field(default_factory=dict)
+    run_task_active: dict[tuple[int, str], int] = field(default_factory=dict)
+    slots: int = 0
+
+
+@dataclass
+class Admission:
+    """What `admit` picked, in the order to queue, and pools named by tasks that do not exist."""
+
+    admitted: list[Candidate] = field(default_factory=list)
+    unknown_pools: set[str] = field(default_factory=set)

@@ -1,0 +1,205 @@
+"""The connection to the metadata database, and how it is made and brought up to date."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from airflow_lite.errors import StoreError
+from airflow_lite.store.schema import metadata, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from airflow_lite.config import Config
+
+#: The Alembic revision that `schema.metadata` stands for.
+HEAD = "0001"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store: `begin()` for a transaction that writes, `read()` for one that does not.
+
+    Safe to share between threads; never to be carried across a fork.
+    """
+
+    engine: sa.Engine
+
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction that takes the write lock at once and commits at its end."""
+        return self.engine.begin()
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """Return a connection for reading; it takes no write lock."""
+        return _reading(self.engine)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the store is one file on this machine."""
+        return self.engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _reading(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def reading() -> Iterator[sa.Connection]:
+        with engine.connect() as connection:
+            connection = connection.execution_options(airflow_lite_reads=True)
+            with connection.begin():
+                yield connection
+
+    return reading()
+
+
+def open_store(config: Config, notice: Callable[[str], None] | None = None) -> Store:
+    """Open the configured store, made on first use with one line of `notice`.
+
+    Raises `StoreError` with what to do: cannot be opened, is older or newer than this program.
+    """
+    url = config.get("database", "sql_alchemy_conn")
+    engine = make_engine(config)
+    store = Store(engine)
+    try:
+        _bring_up(store, config, notice)
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise StoreError(_cannot_open(url, error.orig)) from None
+    return store
+
+
+def make_engine(config: Config) -> sa.Engine:
+    """Return an engine for `[database] sql_alchemy_conn`; connects to nothing yet."""
+    text = config.get("database", "sql_alchemy_conn")
+    try:
+        url = sa.make_url(text)
+        if url.get_backend_name() == "sqlite" and url.database:
+            _make_folder(Path(url.database).parent)
+        engine = sa.create_engine(url, **_engine_options(url))
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"[database] sql_alchemy_conn cannot be used: {error}. Write for example"
+            " sqlite:////absolute/path/airflow_lite.db."
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, config)
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {folder} of the metadata database cannot be made: {error.strerror}."
+            " Set AIRFLOW_LITE_HOME to a folder that you may write to."
+        ) from None
+
+
+def _engine_options(url: sa.URL) -> dict[str, Any]:
+    if url.get_backend_name() != "sqlite":
+        return {"pool_pre_ping": True}
+    if url.database in {None, "", ":memory:"}:
+        # One connection for all: another would see another, empty database.
+        return {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
+    return {"connect_args": {"check_same_thread": False}}
+
+
+def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
+    synchronous = config.get("database", "sqlite_synchronous").upper()
+    if synchronous not in {"NORMAL", "FULL", "EXTRA"}:
+        raise StoreError(
+            f"[database] sqlite_synchronous is {synchronous!r}. Make it NORMAL or FULL."
+        )
+    busy_ms = int(config.getfloat("database", "sqlite_busy_timeout_s") * 1000)
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # IMMEDIATE: a lock that is taken late cannot wait and fails at once.
+        reads = connection.get_execution_options().get("airflow_lite_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None) -> None:
+    with store.read() as connection:
+        revision = _revision(connection)
+    if revision == HEAD:
+        return
+    if revision is not None:
+        raise StoreError(
+            f"The metadata database is at revision {revision}, this program needs {HEAD}."
+            " Run `airflow-lite db migrate`."
+        )
+    if create(store, config) and notice is not None:
+        notice(f"Made the metadata database {shown_url(store.engine.url)}")
+
+
+def create(store: Store, config: Config) -> bool:
+    """Make every table and stamp the revision, in one transaction; False if another process did."""
+    with store.begin() as connection:
+        if _revision(connection) is not None:
+            return False
+        metadata.create_all(connection)
+        connection.exec_driver_sql(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+        )
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        connection.execute(
+            pool.insert().values(
+                name="default_pool",
+                slots=config.getint("core", "default_pool_task_slot_count"),
+                description="Default pool",
+            )
+        )
+    return True
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(
+        sa.text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    return found
+
+
+def revision(store: Store) -> str | None:
+    """Return the store's Alembic revision; None if it has no tables yet."""
+    with store.read() as connection:
+        return _revision(connection)
+
+
+def shown_url(url: sa.URL) -> str:
+    """Return a URL as it may be shown: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def _cannot_open(url: str, error: object) -> str:
+    try:
+        shown = shown_url(sa.make_url(url))
+        path = sa.make_url(url).database
+    except sa.exc.ArgumentError:
+        shown, path = "(unreadable URL)", None
+    hint = "Check [database] sql_alchemy_conn."
+    if path and url.startswith("sqlite") and not os.access(Path(path).parent, os.W_OK):
+        hint = f"{Path(path).parent} is not writable: set AIRFLOW_LITE_HOME to a folder that is."
+    return f"The metadata database {shown} cannot be used: {error}. {hint}"
