@@ -1,0 +1,36 @@
+"""A task instance as an executor sees it: plain data, no database behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_lite.keys import TaskInstanceKey
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    """One attempt's task instance, with what an executor may need to run or find it."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    try_number: int = 1
+    map_index: int = -1
+    attempt: str = ""
+    state: str | None = None
+    queue: str = "default"
+    pool: str = "default_pool"
+    pool_slots: int = 1
+    priority_weight: int = 1
+    executor_config: dict[str, Any] = field(default_factory=dict, hash=False)
+    external_executor_id: str | None = None
+    hostname: str | None = None
+    queued_us: int | None = None
+
+    @property
+    def key(self) -> TaskInstanceKey:
+        """The key that names this attempt."""
+        return TaskInstanceKey(
+            self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index, self.attempt
+        )
