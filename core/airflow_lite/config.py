@@ -1,17 +1,15 @@
 """Settings: defaults, airflow_lite.cfg over them, AIRFLOW_LITE__SECTION__KEY over that.
 
-Standard library only, read when asked, never at import.
+Standard library only, read when asked, never at import. It is imported by every command, so it
+does without what is slow to import (dataclasses, and configparser where there is no file).
 """
 
 from __future__ import annotations
 
-import configparser
-import difflib
 import os
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.errors import ConfigError
 
@@ -20,10 +18,13 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "AIRFLOW_LITE__"
 CONFIG_FILE = "airflow_lite.cfg"
+_TRUTH = {
+    **dict.fromkeys(("1", "yes", "true", "on"), True),
+    **dict.fromkeys(("0", "no", "false", "off"), False),
+}
 
 
-@dataclass(frozen=True)
-class ConfigOption:
+class ConfigOption(NamedTuple):
     """One documented option. In `default`, `{home}` stands for the home directory."""
 
     section: str
@@ -46,15 +47,25 @@ def home_directory(environ: Mapping[str, str] | None = None) -> Path:
     return Path(environ.get("AIRFLOW_LITE_HOME") or "~/airflow-lite").expanduser().absolute()
 
 
-@dataclass
 class Config:
     """The settings of one process: what `[section] name` is, and where that was said."""
 
-    home: Path
-    environ: Mapping[str, str] = field(default_factory=dict)
-    file: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    plugin_options: tuple[ConfigOption, ...] = ()
+    def __init__(
+        self,
+        home: Path,
+        environ: Mapping[str, str] | None = None,
+        file: Mapping[str, Mapping[str, str]] | None = None,
+        overrides: Mapping[tuple[str, str], str] | None = None,
+        plugin_options: tuple[ConfigOption, ...] = (),
+    ) -> None:
+        self.home = home
+        self.environ: Mapping[str, str] = environ or {}
+        self.file: Mapping[str, Mapping[str, str]] = file or {}
+        self.overrides: Mapping[tuple[str, str], str] = overrides or {}
+        self.plugin_options = plugin_options
+
+    def __repr__(self) -> str:
+        return f"Config(home={str(self.home)!r})"
 
     @classmethod
     def load(
@@ -108,7 +119,7 @@ class Config:
     def getboolean(self, section: str, name: str) -> bool:
         """Return the value as a truth value; raise `ConfigError`."""
         value = self.get(section, name)
-        found = configparser.ConfigParser.BOOLEAN_STATES.get(value.strip().lower())
+        found = _TRUTH.get(value.strip().lower())
         if found is None:
             raise ConfigError(self._wrong(section, name, value, "true or false"))
         return found
@@ -145,19 +156,33 @@ class Config:
 
 
 def _read_file(path: Path) -> dict[str, dict[str, str]]:
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        with path.open(encoding="utf-8") as file:
-            parser.read_file(file)
+        file = path.open(encoding="utf-8")
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ConfigError(_unreadable(path, error)) from None
+    with file:
+        return _parsed(path, file)
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be read: {error.strerror}. Check the file."
+
+
+def _parsed(path: Path, file: Iterable[str]) -> dict[str, dict[str, str]]:
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_file(file)
     except configparser.Error as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path} is not valid INI: {reason}. Mend or remove the line.") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the file.") from None
+        raise ConfigError(_unreadable(path, error)) from None
     return {name.lower(): dict(parser.items(name)) for name in parser.sections()}
 
 
@@ -170,6 +195,8 @@ def _unknown(section: str, name: str, options: Iterable[ConfigOption]) -> str:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
+    import difflib
+
     found = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
     return f"{hint} See `airflow-lite config list`."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +13,9 @@ class AirflowException(Exception):  # noqa: N818 - Airflow's name
 
     def __init__(self, message: object = None, *args: object) -> None:
         if message is None:
-            message = " ".join((inspect.getdoc(type(self)) or "").split())
+            from inspect import getdoc  # slow to import, and rarely needed
+
+            message = " ".join((getdoc(type(self)) or "").split())
         super().__init__(message, *args)
 
 
