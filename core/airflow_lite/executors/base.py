@@ -1,0 +1,472 @@
+"""The contract between the scheduler and what gets attempts run."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.clock import Clock, SystemClock
+from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError
+from airflow_lite.executors import metrics
+from airflow_lite.executors.events import Refused, Requeue, TaskEventLog
+from airflow_lite.executors.running_retry import RunningRetryAttemptType
+from airflow_lite.keys import RUN_PREFIX, RunCommand, TaskInstanceKey
+from airflow_lite.states import TaskInstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_lite.cli.spec import GroupCommand
+    from airflow_lite.config import Config
+    from airflow_lite.executors.task_instance import TaskInstance
+
+DEFAULT_PARALLELISM = 32
+#: Longest wait, in seconds, between two `sync` while `end` waits for what runs.
+END_SYNC_INTERVAL_S = 0.2
+
+CommandType = list[str]
+QueuedTaskInstanceType = tuple[CommandType, int, "str | None", "TaskInstance"]
+EventBufferValueType = tuple["str | None", Any]
+TaskTuple = tuple[TaskInstanceKey, CommandType, "str | None", Any]
+
+logger = logging.getLogger(__name__)
+
+
+class BaseExecutor:
+    """Gets attempts run. An author must write `sync` and `execute_async`; all else has a default.
+
+    Every method is called on one thread of the executor's own, on which it may block for up to
+    `[scheduler] executor_budget_s`. Only `change_state` and the four methods that call it may be
+    called from other threads. Options are read from `config` in `start` or later.
+    """
+
+    supports_ad_hoc_ti_run: bool = False
+    #: Whether DAGs may be shipped pickled. Nothing is pickled unless the user turned that on.
+    supports_pickling: bool = False
+    supports_sentry: bool = False
+    #: Tasks run on the scheduler's machine.
+    is_local: bool = False
+    #: One task at a time, so that any database will do.
+    is_single_threaded: bool = False
+    #: Where False, the user is warned.
+    is_production: bool = True
+    #: Sensors that poke would block the executor: run them in reschedule mode.
+    change_sensor_mode_to_reschedule: bool = False
+    #: The executor's machine serves the logs of its tasks.
+    serve_logs: bool = False
+    #: Tasks run on the scheduler's main thread.
+    runs_in_process: bool = False
+
+    job_id: Any = None
+    name: str | None = None
+    callback_sink: Any = None
+    metrics: metrics.MetricSink = metrics.NoMetrics()
+
+    def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:
+        """Take at most `parallelism` attempts at once: 0 is no limit, None is `[core]`'s."""
+        self._takes_configured_parallelism = parallelism is None
+        self.parallelism = _checked(DEFAULT_PARALLELISM if parallelism is None else parallelism)
+        self.queued_tasks: dict[TaskInstanceKey, QueuedTaskInstanceType] = {}
+        self.running: set[TaskInstanceKey] = set()
+        self.event_buffer: dict[TaskInstanceKey, EventBufferValueType] = {}
+        #: Ids at the engine that nobody took yet; see `take_external_ids`.
+        self.external_ids: dict[TaskInstanceKey, str] = {}
+        self.clock = clock or SystemClock()
+        self.attempts: defaultdict[TaskInstanceKey, RunningRetryAttemptType] = defaultdict(
+            lambda: RunningRetryAttemptType(self.clock)
+        )
+        self._task_event_logs: deque[TaskEventLog] = deque()
+        self._config: Config | None = None
+        self._owner_thread = threading.get_ident()
+        self._wake: Callable[[], None] = _nobody
+        self._foreign: deque[tuple[TaskInstanceKey, str | None, Any, bool]] = deque()
+        self._news = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(parallelism={self.parallelism})"
+
+    @property
+    def config(self) -> Config:
+        """The settings of this process; those that `configure` gave, else what is found now."""
+        if self._config is None:
+            from airflow_lite.config import Config
+
+            self._config = Config.load()
+        return self._config
+
+    def configure(self, config: Config) -> None:
+        """Take `config`, with the parallelism where the author fixed none; raise `ConfigError`."""
+        self._config = config
+        if self._takes_configured_parallelism:
+            self.parallelism = _checked(config.getint("core", "parallelism"))
+
+    def bind(self, wake: Callable[[], None]) -> None:
+        """Make the calling thread the executor's own; `wake` is called when another has news."""
+        self._owner_thread = threading.get_ident()
+        self._wake = wake
+
+    # ------------------------------------------------------------------ what an author writes
+
+    def sync(self) -> None:
+        """Look at the engine, and tell what ended by `success` and `fail`."""
+
+    def execute_async(
+        self,
+        key: TaskInstanceKey,
+        command: CommandType,
+        queue: str | None = None,
+        executor_config: Any | None = None,
+    ) -> None:
+        """Hand `command`, which runs one attempt, to the engine, and return at once.
+
+        Raise `AttemptRefused` if it can never run so; anything else raised is tried again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no execute_async. Write it.")
+
+    def start(self) -> None:
+        """Connect to the engine. Called once, before everything but `configure`."""
+
+    def end(self) -> None:
+        """Wait until what runs has ended, or `[scheduler] shutdown_grace_s` is over."""
+        deadline = self.clock.monotonic() + self.config.getfloat("scheduler", "shutdown_grace_s")
+        while True:
+            self._news.clear()
+            self.sync()
+            self._absorb()
+            left_s = deadline - self.clock.monotonic()
+            if not self.running or left_s <= 0:
+                return
+            self._news.wait(min(left_s, END_SYNC_INTERVAL_S))
+
+    def terminate(self) -> None:
+        """Stop without waiting. The default starts nothing more, and lets go of what runs."""
+        logger.warning(
+            "%s: terminated with %d queued and %d running",
+            self,
+            len(self.queued_tasks),
+            len(self.running),
+        )
+        self.queued_tasks.clear()
+
+    def cleanup_stuck_queued_tasks(self, tis: list[TaskInstance]) -> list[str]:
+        """Take back attempts that were queued for too long; return their reprs, for the log."""
+        for ti in tis:
+            if self._overrides("revoke_task"):
+                self.revoke_task(ti=ti)
+            else:
+                self._forget(ti.key)
+        return [repr(ti) for ti in tis]
+
+    def revoke_task(self, *, ti: TaskInstance) -> None:
+        """Take back one attempt: stop it if possible, forget it; no event, no exception.
+
+        By default it is forgotten, which is enough: its token is void, so it cannot start.
+        """
+        if self._overrides("cleanup_stuck_queued_tasks"):
+            self.cleanup_stuck_queued_tasks([ti])
+        self._forget(ti.key)
+
+    def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
+        """Take over a dead scheduler's attempts; return those that could not be: here, all."""
+        return tis
+
+    @staticmethod
+    def get_cli_commands() -> list[GroupCommand]:
+        """Return the executor's groups of commands, as data: no work, no configuration."""
+        return []
+
+    def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
+        """Return (messages, logs) that the task's environment knows beside its log file."""
+        return [], []
+
+    def check_store(self, url: str) -> str | None:
+        """Return why this executor cannot serve the database at `url`, with the remedy, or None."""
+        serves_any = self.is_local or self.is_single_threaded or self.runs_in_process
+        if serves_any or not url.startswith("sqlite"):
+            return None
+        return (
+            f"{self.name or type(self).__name__} runs tasks on other machines, which cannot reach "
+            "the SQLite file of this one. Set [database] sql_alchemy_conn to a PostgreSQL "
+            "database, or [core] executor to LocalExecutor."
+        )
+
+    # ------------------------------------------------------------------ what the scheduler calls
+
+    def log_task_event(self, *, event: str, extra: str, ti_key: TaskInstanceKey) -> None:
+        """Note a line for the history of one task instance."""
+        self._task_event_logs.append(TaskEventLog(event, ti_key, extra))
+
+    def queue_command(
+        self,
+        task_instance: TaskInstance,
+        command: CommandType,
+        priority: int = 1,
+        queue: str | None = None,
+    ) -> None:
+        """Queue an attempt; one that is queued already is logged and left as it is."""
+        key = task_instance.key
+        if key in self.queued_tasks:
+            logger.error("%s: could not queue task %s: it is queued already", self, key)
+            return
+        logger.debug("%s: adding to queue: %s", self, command)
+        self.queued_tasks[key] = (command, priority, queue, task_instance)
+
+    def queue_task_instance(
+        self,
+        task_instance: TaskInstance,
+        mark_success: bool = False,
+        pickle_id: int | None = None,
+        ignore_all_deps: bool = False,
+        ignore_depends_on_past: bool = False,
+        wait_for_past_depends_before_skipping: bool = False,
+        ignore_task_deps: bool = False,
+        ignore_ti_state: bool = False,
+        pool: str | None = None,
+        cfg_path: str | None = None,
+    ) -> None:
+        """Build the command of a task instance and queue it.
+
+        Dependencies are decided before an attempt is made, so asking to ignore them here, or for
+        a pickled DAG or another configuration, raises `ValueError`.
+        """
+        given = {name: value for name, value in locals().items() if name not in _PASSED_ON}
+        asked = [name for name, value in given.items() if value]
+        if asked:
+            raise ValueError(
+                f"queue_task_instance cannot pass on {', '.join(asked)}. "
+                "An attempt is queued when the scheduler has decided that it runs."
+            )
+        command = RunCommand(task_instance.key, pool=pool or task_instance.pool).words()
+        self.queue_command(
+            task_instance, command, task_instance.priority_weight, task_instance.queue
+        )
+
+    def has_task(self, task_instance: TaskInstance) -> bool:
+        """Return whether this attempt is queued or running here."""
+        key = task_instance.key
+        return key in self.queued_tasks or key in self.running
+
+    def heartbeat(self) -> None:
+        """Trigger what is queued, as far as slots go, then sync."""
+        self._absorb()
+        limited = self.parallelism != 0
+        open_slots = self.parallelism - len(self.running) if limited else len(self.queued_tasks)
+        self._emit_metrics(open_slots)
+        if limited and open_slots <= 0 and self.queued_tasks:
+            logger.debug("%s: parallelism limit reached, 0 open slots", self)
+        self.trigger_tasks(open_slots)
+        self.sync()
+        self._absorb()
+
+    def _emit_metrics(self, open_slots: int) -> None:
+        name = type(self).__name__
+        for metric, status, value in (
+            (metrics.OPEN_SLOTS, "open", open_slots),
+            (metrics.QUEUED_TASKS, "queued", len(self.queued_tasks)),
+            (metrics.RUNNING_TASKS, "running", len(self.running)),
+        ):
+            self.metrics.gauge(metric, value, {"status": status, "name": name})
+
+    def order_queued_tasks_by_priority(
+        self,
+    ) -> list[tuple[TaskInstanceKey, QueuedTaskInstanceType]]:
+        """Return the queue, highest priority first, first come first within one priority."""
+        return sorted(self.queued_tasks.items(), key=lambda item: item[1][1], reverse=True)
+
+    def trigger_tasks(self, open_slots: int) -> None:
+        """Execute up to `open_slots` of the queue; a key that still runs takes no slot."""
+        if open_slots <= 0:
+            return
+        chosen: list[TaskTuple] = []
+        for key, (command, _, queue, ti) in self.order_queued_tasks_by_priority():
+            if len(chosen) >= open_slots:
+                break
+            if key in self.running:
+                self._look_again(key)
+            else:
+                self.attempts.pop(key, None)
+                chosen.append((key, command, queue, ti.executor_config))
+        if chosen:
+            self._process_tasks(chosen)
+
+    def _look_again(self, key: TaskInstanceKey) -> None:
+        attempt = self.attempts[key]
+        if attempt.can_try_again():
+            logger.info(
+                "%s: queued but still running; attempt=%s task=%s", self, attempt.total_tries, key
+            )
+            return
+        reason = f"still running after {attempt.total_tries} attempts"
+        logger.error("%s: could not queue task %s (%s)", self, key, reason)
+        self.log_task_event(event="task launch failure", extra=reason, ti_key=key)
+        del self.attempts[key], self.queued_tasks[key]
+        self.change_state(key, TaskInstanceState.FAILED, Requeue(reason), remove_running=False)
+
+    def _process_tasks(self, task_tuples: list[TaskTuple]) -> None:
+        for key, command, queue, executor_config in task_tuples:
+            self.queued_tasks.pop(key, None)
+            self.running.add(key)
+            try:
+                self.execute_async(
+                    key=key, command=command, queue=queue, executor_config=executor_config
+                )
+            except AttemptRefused as error:
+                logger.error("%s: refused %s: %s", self, key, error)
+                self.fail(key, Refused(str(error)))
+            except (Exception, AirflowTaskTimeout) as error:
+                logger.exception("%s: execute_async of %s raised", self, key)
+                self.fail(key, Requeue(f"execute_async raised {type(error).__name__}: {error}"))
+
+    # ------------------------------------------------------------------ events
+
+    def change_state(
+        self,
+        key: TaskInstanceKey,
+        state: str | None,
+        info: Any = None,
+        remove_running: bool = True,
+    ) -> None:
+        """Note that an attempt is in `state`. On a foreign thread: pass it on and wake."""
+        if threading.get_ident() == self._owner_thread:
+            self._absorb()
+            self._apply(key, state, info, remove_running)
+            return
+        self._foreign.append((key, state, info, remove_running))
+        self._news.set()
+        self._wake()
+
+    def _apply(
+        self, key: TaskInstanceKey, state: str | None, info: Any, remove_running: bool
+    ) -> None:
+        logger.debug("%s: changing state: %s to %s", self, key, state)
+        if remove_running:
+            self.running.discard(key)
+        if info is not None and state in _HAS_EXTERNAL_ID:
+            self.external_ids[key] = str(info)
+        self.event_buffer.pop(key, None)  # so that the buffer keeps the order of events
+        self.event_buffer[key] = (state, info)
+
+    def _absorb(self) -> None:
+        while self._foreign:
+            self._apply(*self._foreign.popleft())
+
+    def fail(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that an attempt ended, and not well."""
+        self.change_state(key, TaskInstanceState.FAILED, info)
+
+    def success(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that an attempt ended well."""
+        self.change_state(key, TaskInstanceState.SUCCESS, info)
+
+    def queued(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that the engine has the attempt; `info` is its id there. It keeps its slot."""
+        self.change_state(key, TaskInstanceState.QUEUED, info, remove_running=False)
+
+    def running_state(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that the attempt runs; `info` is its id at the engine."""
+        self.change_state(key, TaskInstanceState.RUNNING, info, remove_running=False)
+
+    def get_event_buffer(
+        self, dag_ids: Iterable[str] | None = None
+    ) -> dict[TaskInstanceKey, EventBufferValueType]:
+        """Take the latest event of each attempt, in order; only those of `dag_ids` if given."""
+        self._absorb()
+        if dag_ids is None:
+            taken, self.event_buffer = self.event_buffer, {}
+            return taken
+        wanted = set(dag_ids)
+        keys = [key for key in self.event_buffer if key.dag_id in wanted]
+        return {key: self.event_buffer.pop(key) for key in keys}
+
+    def take_external_ids(self) -> dict[TaskInstanceKey, str]:
+        """Take the ids at the engine that were told since; a later event cannot hide them."""
+        taken, self.external_ids = self.external_ids, {}
+        return taken
+
+    def take_task_event_logs(self) -> list[TaskEventLog]:
+        """Take the lines that `log_task_event` noted."""
+        taken = list(self._task_event_logs)
+        self._task_event_logs.clear()
+        return taken
+
+    @property
+    def slots_available(self) -> int:
+        """How many attempts more could be queued; below 0 if there are too many."""
+        return sys.maxsize if self.parallelism == 0 else self.parallelism - self.slots_occupied
+
+    @property
+    def slots_occupied(self) -> int:
+        """How many attempts are queued or running, each counted once."""
+        both = len(self.queued_tasks.keys() & self.running) if self.queued_tasks else 0
+        return len(self.running) + len(self.queued_tasks) - both
+
+    def send_callback(self, request: Any) -> None:
+        """Hand a callback request to the sink; raise `ValueError` where none is configured."""
+        if self.callback_sink is None:
+            raise ValueError(
+                "Callback sink is not ready. Set the executor's callback_sink before start()."
+            )
+        self.callback_sink.send(request)
+
+    @staticmethod
+    def validate_airflow_tasks_run_command(command: CommandType) -> tuple[str | None, str | None]:
+        """Return (DAG id, task id) of a run command, (None, None) of one that asks for help.
+
+        Raises `ValueError` or `InvalidIdError` where `RunCommand.parse` does.
+        """
+        if tuple(command[:3]) != RUN_PREFIX:
+            raise ValueError(f"The command must start with {list(RUN_PREFIX)}.")
+        if len(command) == len(RUN_PREFIX) or "--help" in command:
+            return None, None
+        key = RunCommand.parse(command).key
+        return key.dag_id, key.task_id
+
+    @staticmethod
+    def validate_command(command: CommandType) -> None:
+        """Check a run command under the name that older executors know."""
+        import warnings
+
+        warnings.warn(
+            "validate_command is deprecated. Call validate_airflow_tasks_run_command.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        BaseExecutor.validate_airflow_tasks_run_command(command)
+
+    def debug_dump(self) -> None:
+        """Log what is queued, what runs, and the events that nobody took yet."""
+        for name, found in (
+            ("queued", self.queued_tasks.items()),
+            ("running", self.running),
+            ("event_buffer", self.event_buffer.items()),
+        ):
+            items = list(found)
+            logger.info("executor.%s (%d)\n\t%s", name, len(items), "\n\t".join(map(repr, items)))
+
+    def _overrides(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(BaseExecutor, method)
+
+    def _forget(self, key: TaskInstanceKey) -> None:
+        self.queued_tasks.pop(key, None)
+        self.running.discard(key)
+        self.attempts.pop(key, None)
+        self.external_ids.pop(key, None)
+
+
+_HAS_EXTERNAL_ID = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
+_PASSED_ON = frozenset({"self", "task_instance", "pool"})
+
+
+def _nobody() -> None:
+    """Wake nobody: the executor has no thread of its own yet."""
+
+
+def _checked(parallelism: int) -> int:
+    if parallelism < 0:
+        raise ConfigError(
+            f"[core] parallelism is {parallelism}. Make it 0 for no limit, or more."
+        )
+    return parallelism

@@ -1,0 +1,86 @@
+"""What an executor tells the scheduler: reasons beside an event, and the reports of its thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.keys import TaskInstanceKey
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`info` of a FAILED event: the attempt can never run as it was asked to; its try ends."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True)
+class Requeue:
+    """`info` of a FAILED event: the attempt was not started; try again, counted."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True)
+class TaskEventLog:
+    """A line for the history of one task instance, from `BaseExecutor.log_task_event`."""
+
+    event: str
+    key: TaskInstanceKey
+    extra: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """The executor says that an attempt is queued at its engine, runs, or has ended.
+
+    Never carries the outcome: for that the row is read. `info` of QUEUED and RUNNING is the
+    attempt's id at the engine, or None; of FAILED a `Refused`, a `Requeue`, or the executor's own.
+    """
+
+    key: TaskInstanceKey
+    state: str | None
+    info: Any = None
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The answer to `adopt`: `adopted` keep their tokens, `returned` need new ones."""
+
+    adopted: list[TaskInstanceKey]
+    returned: list[TaskInstanceKey]
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """The executor has let go of this attempt."""
+
+    key: TaskInstanceKey
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A call of the executor raised; `what` is the method's name. It goes on, except `start`."""
+
+    what: str
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A line for the history of one task instance."""
+
+    key: TaskInstanceKey
+    event: str
+    extra: str
+
+
+Report = Event | Adopted | Revoked | Failure | Logged
