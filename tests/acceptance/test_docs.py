@@ -1,0 +1,109 @@
+"""What the docs show works: their files are written, their commands run, their output compared.
+
+In a page, `<!-- file: PATH -->` before a Python block writes it below the home; a `console` block
+holds commands after `$ ` and what they print, where `...` stands for any text; and
+`<!-- background -->` before one leaves its command running until the end of the page.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)```", re.DOTALL)
+PAGES = ["tutorial/first-dag.md"]
+
+
+def blocks(page):
+    return [match.groupdict() for match in BLOCK.finditer((DOCS / page).read_text())]
+
+
+def commands(body):
+    """Return (command, expected output) of each command in a console block."""
+    found = []
+    for line in body.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif found:
+            found[-1][1].append(line)
+    return [(command, "\n".join(expected)) for command, expected in found]
+
+
+def matches(expected, printed):
+    pattern = ".*".join(re.escape(part.strip("\n")) for part in expected.split("..."))
+    return re.search(pattern, printed, re.DOTALL) is not None
+
+
+@pytest.fixture
+def terminal(home):
+    """Run the words of a page as in a shell whose home directory is the home's parent."""
+    home.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    running = []
+
+    def run(command, *, background=False):
+        if background:
+            process = subprocess.Popen(
+                shlex.split(command),
+                env=home.environ,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            running.append(process)
+            return None
+        return subprocess.run(
+            ["bash", "-c", command],
+            env=home.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    yield run
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait(60)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_works(page, home, terminal, wait_until):
+    for block in blocks(page):
+        mark = block["mark"] or ""
+        if mark.startswith("file: "):
+            path = home.folder / mark.removeprefix("file: ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block["body"])
+        elif block["kind"] == "console":
+            run_block(block, terminal, home, wait_until)
+
+
+def run_block(block, terminal, home, wait_until):
+    for command, expected in commands(block["body"]):
+        if block["mark"] == "background":
+            terminal(command, background=True)
+            wait_until(
+                lambda: home.run("jobs", "check", exit_code=None).returncode == 0, "the scheduler"
+            )
+            continue
+        done = terminal(command)
+        assert done.returncode == 0, (command, done.stdout)
+        assert matches(expected, done.stdout), (command, expected, done.stdout)
+
+
+def test_every_page_that_is_linked_exists():
+    missing = []
+    for page in DOCS.rglob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            if not (page.parent / target).exists():
+                missing.append(f"{page.relative_to(DOCS)} -> {target}")
+    assert not missing
