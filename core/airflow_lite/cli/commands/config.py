@@ -1,0 +1,60 @@
+"""`airflow-lite config …`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli import context
+from airflow_lite.config import ENV_PREFIX
+from airflow_lite.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_lite.config import Config, ConfigOption
+
+
+def get_value(args: argparse.Namespace) -> int:
+    """Print the value of one option."""
+    print(context.config(args).get(args.section, args.option))
+    return 0
+
+
+def list_options(args: argparse.Namespace) -> int:
+    """Print the options as a configuration file."""
+    config = context.config(args)
+    options = config.options()[: -len(config.plugin_options) or None]
+    options = options if args.exclude_providers else config.options()
+    sections = list(dict.fromkeys(option.section for option in options))
+    if args.section is not None:
+        sections = [_known_section(args.section, sections)]
+    for section in sections:
+        print(f"[{section}]")
+        for option in options:
+            if option.section == section:
+                _print_option(args, config, option)
+        print()
+    return 0
+
+
+def _known_section(section: str, sections: list[str]) -> str:
+    if section.lower() not in sections:
+        names = ", ".join(sections)
+        raise ConfigError(f"There is no section {section[:60]!r}. There are: {names}.")
+    return section.lower()
+
+
+def _print_option(args: argparse.Namespace, config: Config, option: ConfigOption) -> None:
+    value, source = config.lookup(option.section, option.name)
+    if args.defaults:
+        value, source = option.default, "default"
+    if args.include_descriptions:
+        print(f"# {option.help}")
+    if args.include_examples:
+        print(f"# Example: {option.name} = {option.default}")
+    if args.include_sources:
+        print(f"# Source: {source}")
+    if args.include_env_vars:
+        print(f"# Variable: {ENV_PREFIX}{option.section.upper()}__{option.name.upper()}")
+    comment = "# " if args.comment_out_everything else ""
+    print(f"{comment}{option.name} = {value}")

@@ -1,0 +1,155 @@
+"""The command line's way in: words to a command, a command to its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.errors import UserError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_lite.cli.spec import CLICommand
+
+PROG = "airflow-lite"
+INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
+BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+class Flags(NamedTuple):
+    """What holds for every command, taken from its words before anything else is looked at."""
+
+    executor: str | None = None
+    plugins: bool = True
+    verbose: bool = False
+
+
+def run(argv: list[str]) -> int:
+    """Run the command that `argv` (without the program's name) says; return its exit code."""
+    verbose = "-v" in argv or "--verbose" in argv
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except UserError as error:
+        return _failed(error, str(error), error.exit_code, verbose=verbose)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _quiet()
+    except SystemExit as error:
+        return _exit_code(error)
+    except Exception as error:  # noqa: BLE001 - the last boundary: a person reads it
+        return _failed(error, _unexpected(error), 1, verbose=verbose)
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    flags, words = take_flags(argv)
+    if not flags.plugins:
+        os.environ["AIRFLOW_LITE_NO_PLUGINS"] = "1"
+    if not words or words[0].startswith("-"):
+        return _without_command(flags, words)
+    args = _parsed(flags, words)
+    return int(args.func(args) or 0)
+
+
+def _parsed(flags: Flags, words: list[str]) -> argparse.Namespace:
+    from airflow_lite.cli.parser import command_parser
+
+    parser = command_parser(_command(flags, words[0]), f"{PROG} {words[0]}")
+    args: argparse.Namespace = parser.parse_args(words[1:])
+    args._executor = flags.executor
+    return args
+
+
+def take_flags(argv: list[str]) -> tuple[Flags, list[str]]:
+    """Return the global flags and the other words; the flags stand anywhere before `--`."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    words = iter(argv[:end])
+    kept: list[str] = []
+    flags = Flags(verbose="-v" in argv or "--verbose" in argv)
+    for word in words:
+        name, given, value = word.partition("=")
+        if word == "--no-plugins":
+            flags = flags._replace(plugins=False)
+        elif name == "--executor":
+            flags = flags._replace(executor=_executor(value if given else next(words, "")))
+        else:
+            kept.append(word)
+    return flags, kept + argv[end:]
+
+
+def _executor(name: str) -> str:
+    if not name or name.startswith("-"):
+        raise UsageError("--executor needs the name of an executor, such as LocalExecutor.")
+    return name
+
+
+class UsageError(UserError):
+    """The words of the command line do not make a command. See `airflow-lite --help`."""
+
+    exit_code = 2
+
+
+def _without_command(flags: Flags, words: list[str]) -> int:
+    from airflow_lite.cli.root import root_help
+
+    if words and words[0] == "--version":
+        from airflow_lite import __version__
+
+        print(__version__)
+        return 0
+    if words and words[0] not in {"-h", "--help"}:
+        raise UsageError(f"Unknown option {words[0][:60]!r}. See `{PROG} --help`.")
+    print(root_help(flags), file=sys.stdout if words else sys.stderr)
+    return 0 if words else 2
+
+
+def _command(flags: Flags, name: str) -> CLICommand:
+    from airflow_lite.cli.core_commands import find
+
+    command = find(name)
+    if command is None:
+        from airflow_lite.cli.root import plugin_command
+
+        command = plugin_command(flags, name)
+    return command
+
+
+def _failed(error: BaseException, message: str, code: int, *, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    _say(f"{PROG}: error: {' '.join(message.split())}")
+    return code
+
+
+def _unexpected(error: Exception) -> str:
+    """Name an error that is nobody's mistake; the database's own are told as such."""
+    original = getattr(error, "orig", None)
+    if type(error).__module__.startswith("sqlalchemy") and original is not None:
+        return f"The metadata database refused: {original}. Run with -v for the traceback."
+    return f"{type(error).__name__}: {error}. Run with -v for the traceback."
+
+
+def _say(line: str) -> None:
+    try:
+        print(line.encode(errors="backslashreplace").decode(), file=sys.stderr, flush=True)
+    except OSError:  # stderr is gone as well: the exit code has to do
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _quiet() -> int:
+    """Let whoever closed the pipe go: nothing more is written, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    _say(f"{PROG}: error: {error.code}")
+    return 1

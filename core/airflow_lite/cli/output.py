@@ -1,0 +1,94 @@
+"""Listings as Airflow prints them: `-o table`, `json`, `yaml` or `plain`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+NOTHING = "No data found"
+
+
+def print_rows(rows: Sequence[dict[str, Any]], output: str = "table") -> None:
+    """Print rows that have the same keys; values are shown as text, as Airflow does."""
+    texts = [{key: as_text(value, output) for key, value in row.items()} for row in rows]
+    _PRINTERS[output](texts)
+
+
+def as_text(value: Any, output: str) -> Any:
+    """Return a value as it is listed: scalars as text, None as it is, lists joined in a table."""
+    if isinstance(value, list | tuple):
+        texts = [as_text(item, output) for item in value]
+        return ",".join(map(str, texts)) if output == "table" else texts
+    if isinstance(value, dict) and output != "table":
+        return {key: as_text(item, output) for key, item in value.items()}
+    return None if value is None else str(value)
+
+
+def _print_json(rows: list[dict[str, Any]]) -> None:
+    print(json.dumps(rows))
+
+
+def _print_yaml(rows: list[dict[str, Any]]) -> None:
+    import yaml
+
+    print(yaml.safe_dump(rows, allow_unicode=True), end="")
+
+
+def _print_plain(rows: list[dict[str, Any]]) -> None:
+    print("\n".join(_aligned(rows, "  ")) if rows else NOTHING)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        print(NOTHING)
+    elif sys.stdout.isatty():
+        _print_rich(rows)
+    else:
+        header, *lines = _aligned(rows, " | ")
+        widths = _widths(rows)
+        print("\n".join([header, "=+=".join("=" * width for width in widths), *lines]))
+
+
+def _aligned(rows: list[dict[str, Any]], between: str) -> list[str]:
+    widths = _widths(rows)
+    lines = [list(rows[0]), *([_line(value) for value in row.values()] for row in rows)]
+    return [
+        between.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def _widths(rows: list[dict[str, Any]]) -> list[int]:
+    return [max(len(key), *(len(_line(row[key])) for row in rows)) for key in rows[0]]
+
+
+def _line(value: Any) -> str:
+    """Return a value on one line, whatever it holds: a table that is piped has a row a line."""
+    return " ".join(str(value).split())
+
+
+def _print_rich(rows: list[dict[str, Any]]) -> None:
+    from rich.box import ASCII_DOUBLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=ASCII_DOUBLE_HEAD, show_edge=False, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row.values()))
+    Console().print(table)
+
+
+_PRINTERS: dict[str, Callable[[list[dict[str, Any]]], None]] = {
+    "table": _print_table,
+    "json": _print_json,
+    "yaml": _print_yaml,
+    "plain": _print_plain,
+}
+FORMATS = tuple(_PRINTERS)

@@ -1,0 +1,128 @@
+"""Parsers made from command specs, each filled only when it is parsed or printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_lite.cli.spec import Arg, GroupCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.cli.spec import ActionCommand, CLICommand
+
+#: Every command has it, as Airflow's do.
+VERBOSE = Arg(("-v", "--verbose"), help="Show tracebacks and more of the log", action="store_true")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose arguments `fill` adds when they are first needed."""
+
+    def __init__(
+        self, *args: Any, fill: Callable[[Parser], None] | None = None, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)
+        self._fill = fill
+
+    def filled(self) -> Parser:
+        """Return this parser with its arguments in place."""
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
+        return self
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, filled first."""
+        self.filled()
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        """Return the help text, filled first."""
+        self.filled()
+        return super().format_help()
+
+    def format_usage(self) -> str:
+        """Return the usage line, filled first."""
+        self.filled()
+        return super().format_usage()
+
+    def error(self, message: str) -> NoReturn:
+        """Say in one line what is wrong with the arguments, and exit with 2."""
+        if message.endswith("arguments are required: COMMAND"):
+            self.print_help(sys.stderr)
+            sys.stderr.write("\n")
+        text = " ".join(message.split())
+        self.exit(2, f"{self.prog} command error: {text}. See `{self.prog} --help`.\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Name the nearest words for one that is not a choice, as for an unknown command."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        raise argparse.ArgumentError(
+            action, f"invalid choice: {str(value)[:60]!r}{nearest(str(value), known)}"
+        )
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return " (did you mean …?)" for words like `word`, else the list to choose from."""
+    import difflib
+
+    found = difflib.get_close_matches(word[:60], known, n=3, cutoff=0.6)
+    if found:
+        return f" (did you mean {' or '.join(map(repr, found))}?)"
+    return f" (choose from {', '.join(map(repr, known))})"
+
+
+def command_parser(command: CLICommand, prog: str) -> Parser:
+    """Return the parser of one command or group, named `prog` in help and errors."""
+    return Parser(
+        prog=prog,
+        description=command.description or command.help,
+        epilog=command.epilog,
+        fill=_filler(command),
+    )
+
+
+def _filler(command: CLICommand) -> Callable[[Parser], None]:
+    if isinstance(command, GroupCommand):
+        return lambda parser: _fill_group(parser, command)
+    return lambda parser: _fill_action(parser, command)
+
+
+def _fill_group(parser: Parser, group: GroupCommand) -> None:
+    parsers = parser.add_subparsers(
+        dest="subcommand", metavar="COMMAND", required=True, title="Commands", prog=parser.prog
+    )
+    for command in sorted(group.subcommands, key=lambda command: command.name):
+        shown = {} if getattr(command, "hide", False) else {"help": command.help}
+        parsers.add_parser(
+            command.name,
+            **shown,
+            description=command.description or command.help,
+            epilog=command.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            fill=_filler(command),
+        )
+
+
+def _fill_action(parser: Parser, command: ActionCommand) -> None:
+    arguments = [*command.args]
+    if not _takes_verbose(arguments):
+        arguments.append(VERBOSE)
+    for argument in sorted(arguments, key=_order):
+        argument.add_to_parser(parser)
+    parser.set_defaults(func=command.func)
+
+
+def _takes_verbose(arguments: list[Arg]) -> bool:
+    return any(set(argument.flags) & set(VERBOSE.flags) for argument in arguments)
+
+
+def _order(argument: Arg) -> tuple[bool, str]:
+    """Positionals in the order they were declared in, then options by their long name."""
+    return (False, "") if argument.is_positional else (True, argument.flags[-1])

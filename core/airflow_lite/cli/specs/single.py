@@ -1,0 +1,51 @@
+"""The commands that stand alone: version, info, scheduler, quickstart."""
+
+from __future__ import annotations
+
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.specs._common import OUTPUT, SUBDIR
+
+_COMMANDS = "airflow_lite.cli.commands"
+
+COMMANDS = (
+    ActionCommand(
+        "info",
+        "Show what runs here: versions, paths, settings",
+        lazy_load_command(f"{_COMMANDS}.info.info"),
+        (
+            Arg("--anonymize", help="Leave out names of users and machines", action="store_true"),
+            OUTPUT,
+        ),
+    ),
+    ActionCommand(
+        "quickstart",
+        "Make a home and run an example DAG in it",
+        lazy_load_command(f"{_COMMANDS}.quickstart.quickstart"),
+    ),
+    ActionCommand(
+        "scheduler",
+        "Run the scheduler, with the executor inside",
+        lazy_load_command(f"{_COMMANDS}.scheduler.scheduler"),
+        (
+            Arg(
+                ("-n", "--num-runs"),
+                help="Times to go round the loop; -1 is without end",
+                type=int,
+                default=-1,
+            ),
+            Arg(
+                ("-s", "--skip-serve-logs"),
+                help="Do not serve the logs of tasks",
+                action="store_true",
+            ),
+            SUBDIR,
+        ),
+        epilog="signals:\n"
+        "  SIGTERM, SIGINT  stop, after running tasks had [scheduler] shutdown_grace_s;\n"
+        "                   a second one kills them\n"
+        "  SIGUSR2          print what the executors hold",
+    ),
+    ActionCommand(
+        "version", "Show the version", lazy_load_command(f"{_COMMANDS}.version.version")
+    ),
+)

@@ -1,0 +1,58 @@
+"""Types of arguments: each turns a word into a value or says in a few words why not."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+
+def moment(text: str) -> datetime:
+    """Read a date or date and time in ISO 8601, `2024-01-31` or `2024-01-31T06:00:00+02:00`.
+
+    One without an offset stays naive: `moments.to_us` gives it `[core] default_timezone`.
+    """
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{text[:60]!r} is not a date; write 2024-01-31 or 2024-01-31T06:00:00+00:00"
+        ) from None
+
+
+def positive_int(*, allow_zero: bool = False) -> Callable[[str], int]:
+    """Return a type for whole numbers from 1, or 0, on."""
+
+    def number(text: str) -> int:
+        try:
+            found = int(text)
+        except ValueError:
+            found = -1
+        if found < (0 if allow_zero else 1):
+            raise ArgumentTypeError(f"invalid positive int value: {text[:60]!r}")
+        return found
+
+    return number
+
+
+def words(text: str) -> list[str]:
+    """Read a list of words with commas between."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def json_object(text: str) -> dict[str, object]:
+    """Read a JSON object."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text[:60]!r} is not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise ArgumentTypeError(f"{text[:60]!r} is not a JSON object; write {{\"key\": \"value\"}}")
+    return found
