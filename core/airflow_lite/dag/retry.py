@@ -49,7 +49,7 @@ def _delay_s(task: TaskSpec, key: TaskInstanceKey, logical_us: int, max_delay_s:
     if not task.retry_exponential_backoff:
         return task.retry_delay_s
     doublings = min(max(key.try_number - 1, 0), _MAX_DOUBLINGS)
-    least = max(math.ceil(task.retry_delay_s * 2**doublings), 1)
+    least = max(math.ceil(task.retry_delay_s * 2.0**doublings), 1)
     delay_s = min(least + _jitter(key, logical_us) % least, max_delay_s)
     return min(delay_s, task.max_retry_delay_s) if task.max_retry_delay_s else delay_s
 
