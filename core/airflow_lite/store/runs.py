@@ -1,21 +1,19 @@
-"""DAG runs: made with a row per task, loaded into memory, moved from state to state."""
+"""DAG runs: made with a row per task, read, moved from state to state."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
-from airflow_lite.scheduler.model import Instance, Run
-from airflow_lite.states import DagRunState, TaskInstanceState
-from airflow_lite.store.schema import dag, dag_run, job, task_instance
+from airflow_lite.store.schema import dag, dag_run, task_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from airflow_lite.dag.spec import DagSpec, TaskSpec
 
@@ -118,3 +116,139 @@ def _instance_row(dag_run_id: int, task: TaskSpec) -> dict[str, Any]:
         "queue": task.queue,
         "priority_weight": task.priority_weight,
     }
+
+
+_RUN_COLUMNS = (
+    dag_run.c.id,
+    dag_run.c.dag_id,
+    dag_run.c.run_id,
+    dag_run.c.run_type,
+    dag_run.c.state,
+    dag_run.c.logical_us,
+    dag_run.c.interval_start_us,
+    dag_run.c.interval_end_us,
+    dag_run.c.queued_us,
+    dag_run.c.start_us,
+    dag_run.c.end_us,
+    dag_run.c.conf,
+    dag_run.c.version_id,
+    dag_run.c.clear_number,
+    dag_run.c.row_version,
+)
+_IS_UNFINISHED = sa.text("dag_run.state IN ('queued', 'running')")
+
+
+def unfinished_runs(connection: sa.Connection, job_id: int | None) -> list[sa.Row[Any]]:
+    """Return the queued and running runs of one job; of the schedulers if `job_id` is None."""
+    owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
+    query = sa.select(*_RUN_COLUMNS).where(_IS_UNFINISHED, owner)
+    return list(connection.execute(query.order_by(dag_run.c.logical_us, dag_run.c.id)))
+
+
+def unfinished_versions(connection: sa.Connection, job_id: int | None) -> dict[int, int]:
+    """Return row id -> row version of the unfinished runs of one job, as `unfinished_runs`."""
+    owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
+    query = sa.select(dag_run.c.id, dag_run.c.row_version).where(_IS_UNFINISHED, owner)
+    return {row.id: row.row_version for row in connection.execute(query)}
+
+
+def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[sa.Row[Any]]:
+    """Return the rows of the runs with these row ids."""
+    return [
+        row
+        for part in chunks(ids)
+        for row in connection.execute(sa.select(*_RUN_COLUMNS).where(dag_run.c.id.in_(part)))
+    ]
+
+
+def row_versions(connection: sa.Connection, ids: Iterable[int]) -> dict[int, int]:
+    """Return row id -> row version of these runs; a deleted run is missing."""
+    query = sa.select(dag_run.c.id, dag_run.c.row_version)
+    return {
+        row.id: row.row_version
+        for part in chunks(ids)
+        for row in connection.execute(query.where(dag_run.c.id.in_(part)))
+    }
+
+
+def set_run_state(
+    connection: sa.Connection, run_row_id: int, *, was: str, state: str, now_us: int
+) -> bool:
+    """Move a run from state `was` to `state`; False if it is not in that state any more."""
+    values: dict[str, Any] = {"state": str(state)}
+    if state == "running":
+        values |= {"start_us": now_us, "end_us": None}
+    elif state not in _UNFINISHED:
+        values["end_us"] = now_us
+    query = dag_run.update().where(dag_run.c.id == run_row_id, dag_run.c.state == str(was))
+    return connection.execute(query.values(values)).rowcount == 1
+
+
+def start_runs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> int:
+    """Move these queued runs to running; return how many were still queued."""
+    query = (
+        dag_run.update()
+        .where(dag_run.c.id == sa.bindparam("run"), dag_run.c.state == "queued")
+        .values(state="running", start_us=now_us, end_us=None)
+    )
+    rows = [{"run": run} for run in ids]
+    return connection.execute(query, rows).rowcount if rows else 0
+
+
+def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], version_id: int) -> None:
+    """Record that these runs follow another version of their DAG from now on."""
+    rows = [{"run": run} for run in run_row_ids]
+    query = dag_run.update().where(dag_run.c.id == sa.bindparam("run"))
+    if rows:
+        connection.execute(query.values(version_id=version_id), rows)
+
+
+def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+    """Return, per DAG, the newest scheduled or backfilled run's logical date and interval."""
+    newest = (
+        sa.select(dag_run.c.id)
+        .where(dag_run.c.dag_id == dag.c.dag_id)
+        .where(dag_run.c.run_type.in_(("scheduled", "backfill")))
+        .order_by(dag_run.c.logical_us.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = sa.select(
+        dag_run.c.dag_id,
+        dag_run.c.logical_us,
+        dag_run.c.interval_start_us,
+        dag_run.c.interval_end_us,
+    ).join(dag, dag_run.c.id == newest)
+    return {
+        row.dag_id: row
+        for part in chunks(dag_ids)
+        for row in connection.execute(query.where(dag.c.dag_id.in_(part)))
+    }
+
+
+def previous_run(
+    connection: sa.Connection, dag_id: str, logical_us: int
+) -> tuple[int, int | None] | None:
+    """Return row id and version id of the DAG's run before a logical date; None if there is none."""
+    query = (
+        sa.select(dag_run.c.id, dag_run.c.version_id)
+        .where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us)
+        .order_by(dag_run.c.logical_us.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (row.id, row.version_id)
+
+
+def states_in_run(
+    connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]
+) -> list[sa.Row[Any]]:
+    """Return (task_id, map_index, state) of these tasks' instances in a run."""
+    query = sa.select(
+        task_instance.c.task_id, task_instance.c.map_index, task_instance.c.state
+    ).where(task_instance.c.dag_run_id == run_row_id)
+    return [
+        row
+        for part in chunks(task_ids)
+        for row in connection.execute(query.where(task_instance.c.task_id.in_(part)))
+    ]

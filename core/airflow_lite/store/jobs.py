@@ -1,0 +1,94 @@
+"""Jobs: one row per scheduler, `dags test` or backfill, with the only lease there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from airflow_lite.store.schema import dag, dag_run, job, supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def database_now_us(connection: sa.Connection) -> sa.ColumnElement[int]:
+    """Return an expression for the database's own clock, in microseconds."""
+    if connection.dialect.name == "sqlite":
+        # To the millisecond: a double holds no more of a Julian day.
+        text = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
+    else:
+        text = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    return sa.literal_column(text, sa.BigInteger)
+
+
+def start_job(
+    connection: sa.Connection,
+    *,
+    kind: str,
+    hostname: str,
+    pid: int,
+    boot_id: str | None,
+    executor: str,
+    now_us: int,
+) -> int:
+    """Insert a running job and return its id."""
+    row = {
+        "kind": kind,
+        "state": "running",
+        "hostname": hostname,
+        "pid": pid,
+        "boot_id": boot_id,
+        "executor": executor,
+        "start_us": now_us,
+        "latest_beat_us": database_now_us(connection),
+    }
+    found: int = connection.execute(job.insert().values(row)).inserted_primary_key[0]
+    return found
+
+
+def beat(connection: sa.Connection, job_id: int) -> bool:
+    """Renew a job's lease by the database's clock; False if the job is not running any more."""
+    query = job.update().where(job.c.id == job_id, job.c.state == "running")
+    values = {"latest_beat_us": database_now_us(connection)}
+    return connection.execute(query.values(values)).rowcount == 1
+
+
+def end_job(connection: sa.Connection, job_id: int, *, state: str, now_us: int) -> None:
+    """Record that a job ended as `success` or `failed`."""
+    query = job.update().where(job.c.id == job_id, job.c.state == "running")
+    connection.execute(query.values(state=state, end_us=now_us))
+
+
+def running_jobs(connection: sa.Connection, kind: str) -> list[sa.Row[Any]]:
+    """Return the jobs of one kind that say they run, the oldest first."""
+    query = sa.select(job).where(job.c.kind == kind, job.c.state == "running")
+    return list(connection.execute(query.order_by(job.c.id)))
+
+
+def fail_jobs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> None:
+    """Record that these jobs died."""
+    query = job.update().where(job.c.id.in_(list(ids)), job.c.state == "running")
+    connection.execute(query.values(state="failed", end_us=now_us))
+
+
+def own_all_dags(connection: sa.Connection, job_id: int) -> None:
+    """Make a job the owner of every DAG: for the one scheduler of an SQLite store."""
+    query = dag.update().where(dag.c.owner_job_id.is_distinct_from(job_id))
+    connection.execute(query.values(owner_job_id=job_id))
+
+
+def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
+    """Return the row ids of the unfinished runs that these jobs were running by themselves."""
+    query = sa.select(dag_run.c.id).where(
+        sa.text("dag_run.state IN ('queued', 'running')"), dag_run.c.job_id.in_(list(ids))
+    )
+    return [row.id for row in connection.execute(query)]
+
+
+def supervisor_rows(connection: sa.Connection, ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+    """Return id -> row (beat_count, end_us, end_cause) of these supervisors."""
+    query = sa.select(
+        supervisor.c.id, supervisor.c.beat_count, supervisor.c.end_us, supervisor.c.end_cause
+    ).where(supervisor.c.id.in_(list(ids)))
+    return {row.id: row for row in connection.execute(query)}

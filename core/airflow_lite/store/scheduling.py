@@ -1,0 +1,346 @@
+"""What a scheduler reads and writes of task instances, in batches.
+
+Every write is conditional on the state and the attempt token that the writer saw; a function that
+writes returns how many rows it changed, so that fewer than asked for tell of a surprise.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from airflow_lite.store.runs import chunks
+from airflow_lite.store.schema import (
+    attempt,
+    callback_request,
+    dag,
+    dag_run,
+    pool,
+    supervisor,
+    task_instance,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_ti = task_instance.c
+_INSTANCE_COLUMNS = (
+    _ti.id,
+    _ti.dag_run_id,
+    _ti.task_id,
+    _ti.map_index,
+    _ti.state,
+    _ti.try_number,
+    _ti.max_tries,
+    _ti.attempt,
+    _ti.supervisor,
+    _ti.next_at_us,
+    _ti.try_started_us,
+    _ti.queued_us,
+    _ti.start_us,
+    _ti.end_us,
+    _ti.pool,
+    _ti.pool_slots,
+    _ti.queue,
+    _ti.priority_weight,
+    _ti.stuck_count,
+    _ti.skip_decision,
+    _ti.executor,
+    _ti.external_executor_id,
+)
+#: Written so that the partial index over them serves the query.
+_IS_ACTIVE = sa.text("task_instance.state IN ('queued', 'running', 'restarting')")
+
+
+def _conditional() -> sa.Update:
+    return task_instance.update().where(
+        _ti.id == bindparam("row"),
+        _ti.state.is_not_distinct_from(bindparam("was_state", type_=sa.String)),
+        _ti.attempt.is_not_distinct_from(bindparam("was_attempt", type_=sa.String)),
+    )
+
+
+_CHANGED = {
+    "changed_by": bindparam("actor"),
+    "change_cause": bindparam("cause"),
+    "changed_at_us": bindparam("now_us"),
+}
+_MOVE = _conditional().values(state=bindparam("to_state"), **_CHANGED)
+_FINISH = _conditional().values(
+    state=bindparam("to_state"),
+    start_us=sa.func.coalesce(_ti.start_us, bindparam("now_us")),
+    end_us=bindparam("now_us"),
+    next_at_us=None,
+    **_CHANGED,
+)
+_END_TRY = _conditional().values(
+    state=bindparam("to_state"),
+    start_us=sa.func.coalesce(_ti.start_us, bindparam("now_us")),
+    end_us=bindparam("now_us"),
+    next_at_us=bindparam("next_at_us"),
+    **_CHANGED,
+)
+_REQUEUE = _conditional().values(
+    state="scheduled",
+    attempt=None,
+    queued_us=None,
+    external_executor_id=None,
+    stuck_count=bindparam("stuck"),
+    **_CHANGED,
+)
+_QUEUE = _conditional().values(
+    state="queued",
+    attempt=bindparam("token"),
+    try_number=bindparam("try_number"),
+    try_started_us=bindparam("try_started_us"),
+    stuck_count=bindparam("stuck"),
+    queued_us=bindparam("now_us"),
+    executor=bindparam("executor_name"),
+    version_id=bindparam("version"),
+    supervisor=None,
+    external_executor_id=None,
+    hostname=None,
+    pid=None,
+    next_at_us=None,
+    start_us=None,
+    end_us=None,
+    skip_decision=None,
+    **_CHANGED,
+)
+_ATTEMPT = attempt.insert().values(
+    token=bindparam("token"),
+    task_instance_id=bindparam("row"),
+    try_number=bindparam("try_number"),
+    queued_us=bindparam("now_us"),
+    version_id=bindparam("version"),
+)
+_END_ATTEMPT = (
+    attempt.update()
+    .where(attempt.c.token == bindparam("was_attempt"), attempt.c.ended_us.is_(None))
+    .values(
+        ended_us=bindparam("now_us"),
+        outcome=bindparam("outcome"),
+        accepted=bindparam("accepts"),
+        cause=bindparam("cause"),
+    )
+)
+
+
+def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list[sa.Row[Any]]:
+    """Return the rows of every task instance of these runs."""
+    query = sa.select(*_INSTANCE_COLUMNS).order_by(_ti.id)
+    return [
+        row
+        for part in chunks(run_row_ids)
+        for row in connection.execute(query.where(_ti.dag_run_id.in_(part)))
+    ]
+
+
+def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[sa.Row[Any]]:
+    """Return the rows of these task instances; a deleted one is missing."""
+    query = sa.select(*_INSTANCE_COLUMNS)
+    return [
+        row
+        for part in chunks(ids)
+        for row in connection.execute(query.where(_ti.id.in_(part)))
+    ]
+
+
+def active_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Return id, state, attempt and the supervisor's beats of all queued and running instances."""
+    query = (
+        sa.select(
+            _ti.id,
+            _ti.dag_run_id,
+            _ti.state,
+            _ti.attempt,
+            _ti.supervisor,
+            supervisor.c.beat_count,
+            supervisor.c.end_us.label("supervisor_end_us"),
+            supervisor.c.end_cause.label("supervisor_end_cause"),
+        )
+        .select_from(
+            task_instance.outerjoin(supervisor, supervisor.c.id == task_instance.c.supervisor)
+        )
+        .where(_IS_ACTIVE)
+    )
+    return list(connection.execute(query))
+
+
+def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Make planned changes of state; return how many rows were as expected.
+
+    A row has `row, was_state, was_attempt, to_state, actor, cause, now_us, finished`.
+    """
+    finishing = [_without(row, "finished") for row in rows if row["finished"]]
+    moving = [_without(row, "finished") for row in rows if not row["finished"]]
+    return _many(connection, _FINISH, finishing) + _many(connection, _MOVE, moving)
+
+
+def queue_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Queue instances under new tokens and insert their attempts; return how many were as expected.
+
+    A row has `row, was_state, was_attempt, token, try_number, try_started_us, stuck, version,
+    executor_name, actor, cause, now_us`.
+    """
+    changed = _many(connection, _QUEUE, rows)
+    names = ("token", "row", "try_number", "now_us", "version")
+    _many(connection, _ATTEMPT, [{name: row[name] for name in names} for row in rows])
+    return changed
+
+
+def end_tries(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """End tries whose attempt cannot record itself; return how many were as expected.
+
+    A row has `row, was_state, was_attempt, to_state, next_at_us, actor, cause, now_us`.
+    """
+    changed = _many(connection, _END_TRY, rows)
+    ends = [_ending(row, outcome=row["to_state"], accepts=True) for row in rows]
+    _many(connection, _END_ATTEMPT, ends)
+    return changed
+
+
+def requeue(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Take back attempts that nobody claimed: the instance waits in `scheduled`, same try.
+
+    A row has `row, was_state, was_attempt, stuck, actor, cause, now_us`. Returns how many were as
+    expected.
+    """
+    changed = _many(connection, _REQUEUE, rows)
+    ends = [_ending(row, outcome=None, accepts=False) for row in rows]
+    _many(connection, _END_ATTEMPT, ends)
+    return changed
+
+
+def _ending(row: dict[str, Any], *, outcome: str | None, accepts: bool) -> dict[str, Any]:
+    names = ("was_attempt", "now_us", "cause")
+    return {**{name: row[name] for name in names}, "outcome": outcome, "accepts": accepts}
+
+
+def _many(connection: sa.Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> int:
+    return connection.execute(statement, list(rows)).rowcount if rows else 0
+
+
+def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
+
+
+def set_external_ids(connection: sa.Connection, ids: dict[str, str]) -> None:
+    """Store what names these attempts (by token) in their engine."""
+    query = task_instance.update().where(_ti.id == bindparam("row"), _ti.attempt == bindparam("t"))
+    found = sa.select(attempt.c.token, attempt.c.task_instance_id)
+    rows = [
+        {"row": row.task_instance_id, "t": row.token, "external": ids[row.token]}
+        for part in chunks(ids)
+        for row in connection.execute(found.where(attempt.c.token.in_(part)))
+    ]
+    _many(connection, query.values(external_executor_id=bindparam("external")), rows)
+
+
+def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[sa.Row[Any]]:
+    """Return where the processes of these attempts are: host, boot, pid, its start, its group."""
+    query = sa.select(
+        attempt.c.token,
+        attempt.c.hostname,
+        attempt.c.boot_id,
+        attempt.c.pid,
+        attempt.c.process_start,
+        attempt.c.process_group,
+    )
+    return [
+        row
+        for part in chunks(tokens)
+        for row in connection.execute(query.where(attempt.c.token.in_(part)))
+    ]
+
+
+def open_pool_slots(connection: sa.Connection, largest: int) -> dict[str, int]:
+    """Return pool -> slots that are not taken; `largest` where the pool has no limit."""
+    taken = dict(
+        connection.execute(
+            sa.select(_ti.pool, sa.func.sum(_ti.pool_slots)).where(_IS_ACTIVE).group_by(_ti.pool)
+        ).tuples()
+    )
+    return {
+        row.name: largest if row.slots < 0 else row.slots - int(taken.get(row.name, 0))
+        for row in connection.execute(sa.select(pool.c.name, pool.c.slots))
+    }
+
+
+def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
+    """Return executor -> how many task instances are queued for it."""
+    query = sa.select(_ti.executor, sa.func.count()).where(_IS_ACTIVE, _ti.state == "queued")
+    return {name or "": count for name, count in connection.execute(query.group_by(_ti.executor))}
+
+
+def dag_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Return what a scheduler must know of every DAG."""
+    columns = ("dag_id", "version_id", "is_paused", "is_active", "row_version", "fileloc")
+    due = ("next_logical_us", "next_create_after_us")
+    return list(connection.execute(sa.select(*(dag.c[name] for name in columns + due))))
+
+
+def set_next_runs(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Record when the next scheduled run of DAGs is due.
+
+    A row has `dag, logical, interval_start, interval_end, create_after`.
+    """
+    query = dag.update().where(dag.c.dag_id == bindparam("dag"))
+    values = {
+        "next_logical_us": bindparam("logical"),
+        "next_interval_start_us": bindparam("interval_start"),
+        "next_interval_end_us": bindparam("interval_end"),
+        "next_create_after_us": bindparam("create_after"),
+    }
+    _many(connection, query.values(values), rows)
+
+
+def refresh_instances(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Give instances that have not started what the newest definition of their task says.
+
+    A row has `row, operator, pool, pool_slots, queue, priority_weight`, prefixed `new_`.
+    """
+    names = ("operator", "pool", "pool_slots", "queue", "priority_weight")
+    query = task_instance.update().where(_ti.id == bindparam("row"))
+    _many(connection, query.values({name: bindparam(f"new_{name}") for name in names}), rows)
+
+
+def insert_callbacks(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Ask for callbacks; a row has `kind, dag_run_id, task_instance_id, payload, created_us`."""
+    return [
+        connection.execute(
+            callback_request.insert().values({**row, "payload": json.dumps(row["payload"])})
+        ).inserted_primary_key[0]
+        for row in rows
+    ]
+
+
+def open_callbacks(connection: sa.Connection) -> list[int]:
+    """Return the callback requests that nobody has begun, the oldest first."""
+    query = sa.select(callback_request.c.id).where(callback_request.c.started_us.is_(None))
+    return [row.id for row in connection.execute(query.order_by(callback_request.c.id))]
+
+
+def end_callback(connection: sa.Connection, request_id: int, error: str, now_us: int) -> None:
+    """Record how a callback's process ended, where it could not do so itself."""
+    query = callback_request.update().where(
+        callback_request.c.id == request_id, callback_request.c.ended_us.is_(None)
+    )
+    started = sa.func.coalesce(callback_request.c.started_us, now_us)
+    connection.execute(query.values(started_us=started, ended_us=now_us, error=error))
+
+
+def run_of(connection: sa.Connection, dag_id: str, logical_us: int) -> sa.Row[Any] | None:
+    """Return (id, run_id, state) of a DAG's run with this logical date; None if there is none."""
+    query = sa.select(dag_run.c.id, dag_run.c.run_id, dag_run.c.state, dag_run.c.job_id)
+    return connection.execute(
+        query.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us == logical_us)
+    ).first()
+
+
+def delete_run(connection: sa.Connection, run_row_id: int) -> None:
+    """Delete a run with all that hangs on it."""
+    connection.execute(dag_run.delete().where(dag_run.c.id == run_row_id))
