@@ -1,0 +1,257 @@
+"""When a DAG runs: schedules as Airflow 2.10 reads them, over integer microseconds.
+
+A run covers a data interval and is due at its end; its logical date is the interval's start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow_lite.clock import EPOCH, from_us, seconds_us, to_us
+from airflow_lite.dag import _cron
+from airflow_lite.dag.spec import ScheduleSpec
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+_DESCRIPTIONS = {
+    "none": "Never, external triggers only",
+    "once": "Once, as soon as possible",
+    "continuous": "As frequently as possible, but only one run at a time.",
+}
+
+
+class RunInfo(NamedTuple):
+    """A run to come: its logical date, its data interval and when it is due."""
+
+    logical_us: int
+    interval_start_us: int
+    interval_end_us: int
+    run_after_us: int
+
+
+def schedule_spec(value: object) -> ScheduleSpec:
+    """Return what an author wrote as `schedule`, as data.
+
+    Takes None, a preset such as "@daily", a cron expression and a timedelta; raises a `ValueError`
+    that says what to write instead.
+    """
+    if value is None:
+        return ScheduleSpec("none", summary="None", description=_DESCRIPTIONS["none"])
+    if isinstance(value, str):
+        return _from_text(value)
+    if isinstance(value, timedelta):
+        return _from_delta(value)
+    raise ValueError(_unsupported(value))
+
+
+def _from_text(text: str) -> ScheduleSpec:
+    if text in {"@once", "@continuous"}:
+        kind = text[1:]
+        return ScheduleSpec(kind, summary=text, description=_DESCRIPTIONS[kind])
+    expression = _cron.PRESETS.get(text.lower(), " ".join(text.split()))
+    if expression.startswith("@"):
+        raise ValueError(_unknown_preset(text))
+    description = _cron.describe(_cron.parse(expression))
+    return ScheduleSpec("cron", expression, summary=text.strip(), description=description)
+
+
+def _from_delta(delta: timedelta) -> ScheduleSpec:
+    if delta <= timedelta(0):
+        raise ValueError(f"schedule {delta!r} is not positive. Write a longer timedelta.")
+    return ScheduleSpec("delta", delta_s=delta.total_seconds(), summary=str(delta))
+
+
+def _unknown_preset(text: str) -> str:
+    known = ["@once", "@continuous", *_cron.PRESETS]
+    near = difflib.get_close_matches(text.lower(), known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Write one of {', '.join(known)}."
+    return f"schedule {text[:80]!r} is not a preset. {hint}"
+
+
+def _unsupported(value: object) -> str:
+    kind = type(value).__name__
+    shown = repr(value) if len(repr(value)) <= 80 else f"a {kind}"
+    if kind == "relativedelta":
+        reason = "relativedelta is not supported"
+    elif isinstance(value, (list, tuple, set, dict)):
+        reason = "datasets are not supported"
+    else:
+        reason = f"{kind} is not supported"
+    return (
+        f"schedule {shown}: {reason}."
+        " Write a cron expression, a preset such as '@daily', a timedelta or None."
+    )
+
+
+def next_run_info(
+    schedule: ScheduleSpec,
+    timezone: str,
+    *,
+    last: RunInfo | tuple[int, int] | None,
+    earliest_us: int | None,
+    latest_us: int | None,
+    catchup: bool,
+    now_us: int,
+) -> RunInfo | None:
+    """Return the run after `last`, the latest automated one; None if there is none to come.
+
+    `last` is that run or its data interval, start and end. `earliest_us` and `latest_us` bound
+    the logical date: the DAG's start and end date.
+    """
+    if schedule.kind == "none":
+        return None
+    last_end = last.interval_end_us if isinstance(last, RunInfo) else last and last[1]
+    if schedule.kind == "once":
+        return _once(last_end, earliest_us, latest_us)
+    if schedule.kind == "continuous":
+        return _continuous(last_end, earliest_us, latest_us, now_us)
+    pace = _pace(schedule, timezone)
+    start = _next_start(pace, last_end, earliest_us, now_us, catchup=catchup)
+    if start is None or (latest_us is not None and start > latest_us):
+        return None
+    return _run(start, pace.after(start))
+
+
+def manual_interval(schedule: ScheduleSpec, timezone: str, run_after_us: int) -> tuple[int, int]:
+    """Return the data interval of a run that is triggered at a moment: the last complete one."""
+    if schedule.kind not in {"cron", "delta"}:
+        return run_after_us, run_after_us
+    pace = _pace(schedule, timezone)
+    end = pace.align_back(run_after_us)
+    return pace.before(end), end
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name or a fixed offset, `UTC+05:30`; raise `ValueError`."""
+    match = re.fullmatch(r"(?:UTC)?([+-])(\d\d?):?(\d\d)?", name)
+    try:
+        if match:
+            offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
+            return timezone(-offset if match[1] == "-" else offset)
+        if name.upper() == "UTC":
+            return UTC
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"There is no time zone {name[:80]!r}. Write an IANA name such as 'Europe/Berlin'."
+        ) from None
+
+
+def _run(start: int, end: int) -> RunInfo:
+    return RunInfo(start, start, end, end)
+
+
+def _once(last_end: int | None, earliest: int | None, latest: int | None) -> RunInfo | None:
+    if last_end is not None or earliest is None or (latest is not None and earliest > latest):
+        return None
+    return _run(earliest, earliest)
+
+
+def _continuous(
+    last_end: int | None, earliest: int | None, latest: int | None, now: int
+) -> RunInfo | None:
+    if earliest is None:
+        return None
+    start = earliest if last_end is None else last_end
+    end = max(earliest, now) if last_end is None else now
+    return None if latest is not None and end > latest else _run(start, end)
+
+
+def _next_start(
+    pace: _Cron | _Delta, last_end: int | None, earliest: int | None, now: int, *, catchup: bool
+) -> int | None:
+    if not catchup:
+        latest_start = pace.latest_start(now)
+        earliest = latest_start if earliest is None else max(latest_start, pace.align(earliest))
+    elif earliest is not None:
+        earliest = pace.align(earliest)
+    if last_end is None:
+        return earliest
+    # A schedule that was changed since: begin where the new one has a boundary.
+    start = pace.align_back(last_end)
+    if earliest is not None:
+        start = max(start, earliest)
+    if pace.after(start) <= last_end:
+        # Airflow turns in circles here where the clock is changed by half an hour.
+        return last_end
+    return start
+
+
+def _pace(schedule: ScheduleSpec, timezone_name: str) -> _Cron | _Delta:
+    if schedule.kind == "delta":
+        return _Delta(seconds_us(schedule.delta_s))
+    if schedule.kind == "cron":
+        return _Cron(_cron.parse(schedule.expression), zone(timezone_name))
+    raise ValueError(f"There is no kind of schedule {schedule.kind!r}.")
+
+
+class _Delta(NamedTuple):
+    """A run every so many microseconds."""
+
+    delta_us: int
+
+    def after(self, moment: int) -> int:
+        return moment + self.delta_us
+
+    def before(self, moment: int) -> int:
+        return moment - self.delta_us
+
+    def align(self, moment: int) -> int:
+        return moment
+
+    def align_back(self, moment: int) -> int:
+        return moment
+
+    def latest_start(self, now: int) -> int:
+        return now - now % self.delta_us - self.delta_us
+
+
+class _Cron(NamedTuple):
+    """A run at the moments of a cron expression, in the local time of a zone."""
+
+    cron: _cron.Cron
+    zone: tzinfo
+
+    def after(self, moment: int) -> int:
+        local = self._local(moment)
+        fires = self.cron.after(local)
+        if self.cron.covers_every_hour:
+            return moment + (fires - local) // timedelta(microseconds=1)
+        return self._universal(fires)
+
+    def before(self, moment: int) -> int:
+        local = self._local(moment)
+        fired = self.cron.before(local)
+        if self.cron.covers_every_hour:
+            return moment - (local - fired) // timedelta(microseconds=1)
+        return self._universal(fired)
+
+    def align(self, moment: int) -> int:
+        following = self.after(moment)
+        return moment if self.before(following) == moment else following
+
+    def align_back(self, moment: int) -> int:
+        preceding = self.before(moment)
+        return moment if self.after(preceding) == moment else preceding
+
+    def latest_start(self, now: int) -> int:
+        """Return the start of the last interval that has ended."""
+        start = self.before(now)
+        return self.before(start) if self.after(start) > now else start
+
+    def _local(self, moment: int) -> datetime:
+        return from_us(moment).astimezone(self.zone).replace(tzinfo=None, fold=0)
+
+    def _universal(self, local: datetime) -> int:
+        # The later of the two where the clock is set back, and past the gap where it is set
+        # forward: both are what the smaller offset gives.
+        offsets = [local.replace(tzinfo=self.zone, fold=fold).utcoffset() for fold in (0, 1)]
+        smaller = min(offset for offset in offsets if offset is not None)
+        return to_us((local - smaller).replace(tzinfo=EPOCH.tzinfo))
