@@ -142,7 +142,10 @@ class BaseExecutor:
             self._news.wait(min(left_s, END_SYNC_INTERVAL_S))
 
     def terminate(self) -> None:
-        """Stop without waiting. The default starts nothing more, and lets go of what runs."""
+        """Stop without waiting. The default starts nothing more, and lets go of what runs.
+
+        May come on another thread while `end` is still waiting on the executor's own.
+        """
         logger.warning(
             "%s: terminated with %d queued and %d running",
             self,
@@ -150,6 +153,8 @@ class BaseExecutor:
             len(self.running),
         )
         self.queued_tasks.clear()
+        self.running.clear()
+        self._news.set()
 
     def cleanup_stuck_queued_tasks(self, tis: list[TaskInstance]) -> list[str]:
         """Take back attempts that were queued for too long; return their reprs, for the log."""
@@ -307,8 +312,8 @@ class BaseExecutor:
 
     def _process_tasks(self, task_tuples: list[TaskTuple]) -> None:
         for key, command, queue, executor_config in task_tuples:
+            self.running.add(key)  # before the call: it may tell an event of the key at once
             self.queued_tasks.pop(key, None)
-            self.running.add(key)
             try:
                 self.execute_async(
                     key=key, command=command, queue=queue, executor_config=executor_config
