@@ -86,7 +86,8 @@ def parse(expression: str) -> Cron:
     if len(texts) not in {5, 6}:
         raise ValueError(
             f"cron expression {_shown(expression)} has {len(texts)} fields. Write five"
-            " (minute, hour, day of the month, month, day of the week), or six with the second last."
+            " (minute, hour, day of the month, month, day of the week),"
+            " or six with the second last."
         )
     fields = zip(_FIELDS, texts, strict=False)
     found = [_parse_field(field, text, expression) for field, text in fields]
