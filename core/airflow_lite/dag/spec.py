@@ -123,6 +123,25 @@ class DagSpec:
         """Ids of the tasks with nothing downstream."""
         return tuple(name for name, task in self.tasks.items() if not task.downstream)
 
+    @cached_property
+    def effective_leaves(self) -> tuple[str, ...]:
+        """Ids of the tasks by whose states a run is judged: leaves, most teardowns aside."""
+        from airflow_lite.dag.shape import effective_leaves
+
+        return effective_leaves(self.tasks)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Task id to its place in the topological order."""
+        return {name: place for place, name in enumerate(self.tasks)}
+
+    @cached_property
+    def indirect_setups(self) -> dict[str, tuple[str, ...]]:
+        """Task id to the set-ups in whose scope it is, except its direct upstream."""
+        from airflow_lite.dag.shape import indirect_setups
+
+        return indirect_setups(self.tasks)
+
 
 def _sorted(tasks: dict[str, TaskSpec]) -> dict[str, TaskSpec]:
     """Return the tasks in topological order: to_json sorts by name and forgets it."""

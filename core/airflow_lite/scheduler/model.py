@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.scheduler.progress import Progress
     from airflow_lite.states import DagRunState, TaskInstanceState
 
 #: What names a task instance inside its run: (task id, map index).
@@ -69,8 +70,9 @@ class Run:
     clear_number: int = 0
     row_version: int = 0
     instances: dict[InstanceKey, Instance] = field(default_factory=dict)
-    #: Private to `advance`: per task, how many instances are in which state; None: not counted yet.
-    counters: dict[str, dict[TaskInstanceState | None, int]] | None = None
+    #: Private to `advance`: what is counted of the instances; None: not counted yet. Whoever
+    #: replaces instances or state by loading again sets it to None.
+    counters: Progress | None = None
 
 
 class Past(NamedTuple):
@@ -96,13 +98,18 @@ class Facts:
 
 
 class Change(NamedTuple):
-    """A write to one task instance, to be made only where state and attempt are still as given."""
+    """A write to one task instance, to be made only where state and attempt are still as given.
+
+    A finished `to_state` sets the end of the instance, and its start where it has none.
+    `try_number` is to be written too, unless None: an EmptyOperator takes a try as it ends.
+    """
 
     instance_id: int
     from_state: TaskInstanceState | None
     from_attempt: str | None
     to_state: TaskInstanceState | None
     cause: str
+    try_number: int | None = None
 
 
 class CallbackDue(NamedTuple):
@@ -117,13 +124,15 @@ class Decision:
     """What `advance` decided of one run.
 
     `changes` are already made in the `Run` given and must now be made in the store; `ready` may
-    be queued (`admit` picks); `kill` are to be stopped (dagrun_timeout, fail_stop): their rows are
-    marked by `changes`, keeping the token; the run's new state is in `run_state` if it changed;
-    `wake_at_us` is when a timer of this run is next due.
+    now be queued (`admit` picks) and is told once, until an event of the instance is seen;
+    `withdrawn` were told as ready before and may no longer be queued; `kill` are to be stopped
+    (dagrun_timeout, fail_stop): their rows are marked by `changes`, keeping the token; the run's
+    new state is in `run_state` if it changed; `wake_at_us` is when a timer of this run is next due.
     """
 
     changes: list[Change] = field(default_factory=list)
     ready: list[Instance] = field(default_factory=list)
+    withdrawn: list[Instance] = field(default_factory=list)
     kill: list[Instance] = field(default_factory=list)
     run_state: DagRunState | None = None
     callbacks: list[CallbackDue] = field(default_factory=list)
