@@ -114,7 +114,7 @@ with DAG(
         task_id="bash",
         bash_command=(
             "echo first line; echo '{{ ds }} {{ ts }} {{ ts_nodash }} {{ params.greeting }}"
-            " {{ params.number + 1 }} {{ dag_run.conf.get(\"who\", \"nobody\") }}"
+            ' {{ params.number + 1 }} {{ dag_run.conf.get("who", "nobody") }}'
             " {{ macros.ds_add(ds, 5) }} {{ ti.task_id }} {{ run_id }} {{ task.task_id }}"
             " {{ data_interval_end | ds }} {{ logical_date.year }}'"
         ),

@@ -16,8 +16,7 @@ import sys
 from pathlib import Path
 
 import airflow
-from airflow import DAG
-from airflow import decorators
+from airflow import DAG, decorators
 from airflow.decorators import task
 from airflow.decorators.task_group import task_group
 from airflow.models.baseoperator import BaseOperator
@@ -146,9 +145,7 @@ def main(output: Path) -> None:
         "@task_group": {"parameters": runtime_parameters(task_group)},
         "@task": {"parameters": runtime_parameters(task.__class__.__call__)}
         | {"same_as": "@task.python"},
-        "task_attributes": sorted(
-            name for name in stubs if not name.startswith("_")
-        ),
+        "task_attributes": sorted(name for name in stubs if not name.startswith("_")),
     }
     for operator in OPERATORS:
         data[operator.__name__] = operator_row(operator)

@@ -114,7 +114,12 @@ INVALID = (
 # zone -> starts in that zone's wall clock, a little before a change of its offset.
 STARTS = {
     "UTC": ("2023-12-30 22:10", "2024-02-27 23:30"),
-    "Europe/Berlin": ("2023-03-25 22:10", "2023-10-28 22:10", "2025-03-30 01:45", "2024-10-27 01:10"),
+    "Europe/Berlin": (
+        "2023-03-25 22:10",
+        "2023-10-28 22:10",
+        "2025-03-30 01:45",
+        "2024-10-27 01:10",
+    ),
     "America/New_York": ("2023-03-11 23:30", "2024-11-02 23:30"),
     "Asia/Kolkata": ("2024-03-09 22:05",),
     "Australia/Lord_Howe": ("2024-04-06 23:10", "2024-10-05 23:10"),
@@ -127,12 +132,25 @@ PLAIN_ZONES = ("Asia/Kolkata", "Asia/Seoul")
 PLAIN_EXPRESSIONS = ("@hourly", "@daily", "@weekly", "@monthly", "30 2 * * *", "15 1,13 * * 1-5")
 NOWS = {
     "UTC": ("2024-03-01T00:00Z", "2024-03-01T00:00:30Z", "2024-03-01T10:17Z"),
-    "Europe/Berlin": ("2024-03-31T00:30Z", "2024-03-31T01:00Z", "2024-10-27T00:30Z", "2024-10-27T01:30Z"),
+    "Europe/Berlin": (
+        "2024-03-31T00:30Z",
+        "2024-03-31T01:00Z",
+        "2024-10-27T00:30Z",
+        "2024-10-27T01:30Z",
+    ),
     "America/New_York": ("2024-11-03T05:30Z", "2024-11-03T06:30Z"),
     "Australia/Lord_Howe": ("2024-04-06T15:15Z", "2024-10-05T15:45Z"),
 }
-CATCHUP_EXPRESSIONS = ("@hourly", "@daily", "@weekly", "*/15 * * * *", "30 2 * * *", "30 1 * * *",
-                       "15 1,13 * * 1-5", "*/30 1-3 * * *")
+CATCHUP_EXPRESSIONS = (
+    "@hourly",
+    "@daily",
+    "@weekly",
+    "*/15 * * * *",
+    "30 2 * * *",
+    "30 1 * * *",
+    "15 1,13 * * 1-5",
+    "*/30 1-3 * * *",
+)
 DELTAS = {
     "timedelta(minutes=5)": timedelta(minutes=5),
     "timedelta(hours=1)": timedelta(hours=1),
@@ -160,13 +178,16 @@ def utc(text: str) -> pendulum.DateTime:
 
 @contextmanager
 def frozen(now: pendulum.DateTime):
-    with patch("airflow.timetables.interval.utcnow", lambda: now), patch(
-        "airflow.timetables.simple.timezone.utcnow", lambda: now
+    with (
+        patch("airflow.timetables.interval.utcnow", lambda: now),
+        patch("airflow.timetables.simple.timezone.utcnow", lambda: now),
     ):
         yield
 
 
-def chain(timetable, start, *, catchup: bool, latest=None, length: int = LENGTH) -> dict[str, object]:
+def chain(
+    timetable, start, *, catchup: bool, latest=None, length: int = LENGTH
+) -> dict[str, object]:
     """Plan runs one after the other, as the scheduler does."""
     last: DataInterval | None = None
     runs = []
@@ -243,11 +264,10 @@ def no_catchup_rows() -> list[dict[str, object]]:
                     with frozen(utc(now)):
                         earliest = utc(start) if start else None
                         # Airflow's own assertion fails inside some folds of the clock.
-                        runs = failing(
-                            lambda: chain(timetable, earliest, catchup=False, length=3)
-                        )
+                        runs = failing(lambda: chain(timetable, earliest, catchup=False, length=3))
                     rows.append(
-                        {"schedule": expression, "timezone": zone, "start": start, "now": now} | runs
+                        {"schedule": expression, "timezone": zone, "start": start, "now": now}
+                        | runs
                     )
     return rows
 
@@ -267,14 +287,21 @@ def other_rows() -> list[dict[str, object]]:
                             timetable, utc(start) if start else None, catchup=catchup, length=5
                         )
                     )
-                rows.append({"schedule": label, "start": start, "catchup": catchup, "now": now} | runs)
+                rows.append(
+                    {"schedule": label, "start": start, "catchup": catchup, "now": now} | runs
+                )
     return rows
 
 
 def manual_rows() -> list[dict[str, object]]:
     moments = {
         "UTC": ("2024-02-29T00:00Z", "2024-02-29T00:00:01Z", "2024-06-15T12:34:56Z"),
-        "Europe/Berlin": ("2024-03-31T01:30Z", "2024-10-27T00:30Z", "2024-10-27T01:30Z", "2024-10-27T02:00Z"),
+        "Europe/Berlin": (
+            "2024-03-31T01:30Z",
+            "2024-10-27T00:30Z",
+            "2024-10-27T01:30Z",
+            "2024-10-27T02:00Z",
+        ),
         "Australia/Lord_Howe": ("2024-04-06T15:15Z", "2024-10-05T16:00Z"),
     }
     rows = []
@@ -282,7 +309,12 @@ def manual_rows() -> list[dict[str, object]]:
         for expression in CATCHUP_EXPRESSIONS:
             for text in texts:
                 rows.append(manual_row(expression, zone, text))
-    for label, schedule in {"@once": "@once", "@continuous": "@continuous", "None": None, **DELTAS}.items():
+    for label, schedule in {
+        "@once": "@once",
+        "@continuous": "@continuous",
+        "None": None,
+        **DELTAS,
+    }.items():
         rows.append(manual_row(schedule, "UTC", "2024-06-15T12:34:56.789Z") | {"schedule": label})
     return rows
 
@@ -302,6 +334,7 @@ def syntax_rows() -> list[dict[str, object]]:
     rows = []
     start = utc("2024-01-31T10:07Z")
     for expression in SYNTAX:
+
         def plan(expression=expression):
             timetable = create_timetable(expression, parse_timezone("UTC"))
             timetable.validate()
@@ -316,6 +349,7 @@ def invalid_rows() -> list[dict[str, object]]:
     rows = []
     values = [*INVALID, timedelta(0), timedelta(days=-1), 5, 1.5, ["0 0 * * *", 3], {"a": 1}]
     for value in values:
+
         def build(value=value):
             dag = DAG("bad", schedule=value, start_date=datetime(2024, 1, 1))
             dag.timetable.validate()
@@ -336,7 +370,7 @@ def write(path: Path, data: dict[str, object]) -> None:
     for key, value in data.items():
         if isinstance(value, list):
             lines = ",\n".join("  " + json.dumps(row) for row in value)
-            parts.append(f' {json.dumps(key)}: [\n{lines}\n ]')
+            parts.append(f" {json.dumps(key)}: [\n{lines}\n ]")
         else:
             parts.append(f" {json.dumps(key)}: {json.dumps(value)}")
     path.write_text("{\n" + ",\n".join(parts) + "\n}\n")

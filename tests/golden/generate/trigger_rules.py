@@ -67,7 +67,9 @@ class Bench:
             state=DagRunState.RUNNING,
             session=self.session,
         )
-        self.instances = {ti.task_id: ti for ti in self.run.get_task_instances(session=self.session)}
+        self.instances = {
+            ti.task_id: ti for ti in self.run.get_task_instances(session=self.session)
+        }
         for instance in self.instances.values():
             instance.task = dag.get_task(instance.task_id)
 
@@ -89,8 +91,9 @@ class Bench:
                 ti=instance, session=self.session, dep_context=context
             )
         )
+        # The scheduler leaves out what has a state by now, even where the rule says "met", as
+        # none_failed_min_one_success does when all are skipped.
         if instance.state is not None:
-            assert not all(status.passed for status in statuses), rule
             return str(instance.state.value)
         return "run" if all(status.passed for status in statuses) else "wait"
 
