@@ -1,0 +1,207 @@
+"""What the command line lists and looks up: rows as mappings, never more than was asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
+from airflow_lite.store.schema import (
+    attempt,
+    dag,
+    dag_file,
+    dag_run,
+    dag_version,
+    job,
+    task_event,
+    task_instance,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import RowMapping
+
+#: The fields of a DAG's spec that a listing shows beside the columns of its row.
+_SPEC_FIELDS = ("display_name", "max_active_tasks", "max_active_runs")
+
+
+def dags(
+    connection: sa.Connection, *, dag_id: str | None = None, active: bool | None = True
+) -> list[dict[str, Any]]:
+    """Return the DAGs by id: the columns of `dag`, `_SPEC_FIELDS` and `has_task_limits`.
+
+    `active`: those whose file still has them, those whose has not, or (None) all.
+    """
+    query = (
+        sa.select(dag, dag_version.c.spec, dag_file.c.error)
+        .outerjoin(dag_version, dag_version.c.id == dag.c.version_id)
+        .outerjoin(dag_file, dag_file.c.path == dag.c.fileloc)
+        .order_by(dag.c.dag_id)
+    )
+    if active is not None:
+        query = query.where(dag.c.is_active == active)
+    if dag_id is not None:
+        query = query.where(dag.c.dag_id == dag_id)
+    return [_with_spec(row) for row in connection.execute(query).mappings()]
+
+
+def _with_spec(row: RowMapping) -> dict[str, Any]:
+    spec = json.loads(row["spec"] or "{}")
+    limits = ("max_active_tis_per_dag", "max_active_tis_per_dagrun")
+    tasks = spec.get("tasks", {}).values()
+    found = {name: value for name, value in row.items() if name not in {"spec", "error"}}
+    found["tags"] = json.loads(row["tags"])
+    found["has_import_errors"] = row["error"] is not None
+    found["has_task_limits"] = any(task.get(limit) for task in tasks for limit in limits)
+    return found | {name: spec.get(name) for name in _SPEC_FIELDS}
+
+
+def the_dag(connection: sa.Connection, dag_id: str) -> dict[str, Any]:
+    """Return one DAG, active or not; raise `DagNotFound`, naming the nearest."""
+    found = dags(connection, dag_id=dag_id, active=None)
+    if found:
+        return found[0]
+    known = connection.execute(sa.select(dag.c.dag_id).where(dag.c.is_active)).scalars()
+    raise DagNotFound(
+        f"There is no DAG {dag_id[:60]!r}.{did_you_mean(dag_id, known.all())}"
+        " List the DAGs with `airflow-lite dags list`, and the files that could not be imported"
+        " with `airflow-lite dags list-import-errors`."
+    )
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return " Did you mean …?" with the known words nearest to `word`, or nothing."""
+    import difflib
+
+    found = difflib.get_close_matches(word[:60], known, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def matching_dags(connection: sa.Connection, pattern: str, *, regex: bool) -> list[dict[str, Any]]:
+    """Return the active DAGs whose id is `pattern` or, with `regex`, has a match for it.
+
+    Raises `re.error` for a pattern that is none.
+    """
+    if not regex:
+        return dags(connection, dag_id=pattern)
+    import re
+
+    compiled = re.compile(pattern)
+    return [row for row in dags(connection) if compiled.search(row["dag_id"])]
+
+
+def runs(
+    connection: sa.Connection,
+    dag_id: str,
+    *,
+    state: str | None = None,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    backfills: bool = True,
+) -> Sequence[RowMapping]:
+    """Return a DAG's runs, the latest logical date first; the bounds are of that date."""
+    query = sa.select(dag_run).where(dag_run.c.dag_id == dag_id)
+    if state is not None:
+        query = query.where(dag_run.c.state == state)
+    if start_us is not None:
+        query = query.where(dag_run.c.logical_us >= start_us)
+    if end_us is not None:
+        query = query.where(dag_run.c.logical_us <= end_us)
+    if not backfills:
+        query = query.where(dag_run.c.run_type != "backfill")
+    return connection.execute(query.order_by(dag_run.c.logical_us.desc())).mappings().all()
+
+
+def the_run(
+    connection: sa.Connection, dag_id: str, run_id: str, logical_us: int | None = None
+) -> RowMapping:
+    """Return the run with this id or logical date; raise `DagNotFound`, `DagRunNotFound`."""
+    same = dag_run.c.run_id == run_id
+    if logical_us is not None:
+        same = sa.or_(same, dag_run.c.logical_us == logical_us)
+    query = sa.select(dag_run).where(dag_run.c.dag_id == dag_id, same)
+    rows = connection.execute(query).mappings().all()
+    if not rows:
+        the_dag(connection, dag_id)
+        raise DagRunNotFound(
+            f"DAG {dag_id!r} has no run with id or logical date {run_id[:80]!r}."
+            f" List its runs with `airflow-lite dags list-runs -d {dag_id}`."
+        )
+    return next((row for row in rows if row["run_id"] == run_id), rows[0])
+
+
+def run_state(connection: sa.Connection, dag_run_id: int) -> str | None:
+    """Return the state of a run by its row id; None if it was deleted."""
+    query = sa.select(dag_run.c.state).where(dag_run.c.id == dag_run_id)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def instances(connection: sa.Connection, dag_run_id: int) -> Sequence[RowMapping]:
+    """Return the task instances of a run in the order they were made: the tasks' own order."""
+    query = sa.select(task_instance).where(task_instance.c.dag_run_id == dag_run_id)
+    return connection.execute(query.order_by(task_instance.c.id)).mappings().all()
+
+
+def the_instance(
+    connection: sa.Connection, run: RowMapping, task_id: str, map_index: int = -1
+) -> RowMapping:
+    """Return one task instance of a run; raise `TaskNotFound`, naming the nearest."""
+    mine = task_instance.c.dag_run_id == run["id"]
+    query = sa.select(task_instance).where(
+        mine, task_instance.c.task_id == task_id, task_instance.c.map_index == map_index
+    )
+    found = connection.execute(query).mappings().first()
+    if found is not None:
+        return found
+    known = connection.execute(sa.select(task_instance.c.task_id).where(mine)).scalars().all()
+    where = f" with map index {map_index}" if task_id in known else ""
+    raise TaskNotFound(
+        f"Run {run['run_id']!r} of DAG {run['dag_id']!r} has no task {task_id[:60]!r}{where}."
+        f"{'' if where else did_you_mean(task_id, known)}"
+        f" List the tasks with `airflow-lite tasks list {run['dag_id']}`."
+    )
+
+
+def history(
+    connection: sa.Connection, dag_run_id: int, task_id: str, map_index: int | None = None
+) -> Sequence[RowMapping]:
+    """Return what happened to a task's instances, in order; `map_index` None: all of them."""
+    query = (
+        sa.select(task_event)
+        .join(task_instance, task_instance.c.id == task_event.c.task_instance_id)
+        .where(task_instance.c.dag_run_id == dag_run_id, task_instance.c.task_id == task_id)
+        .order_by(task_event.c.id)
+    )
+    if map_index is not None:
+        query = query.where(task_event.c.map_index == map_index)
+    return connection.execute(query).mappings().all()
+
+
+def latest_try(connection: sa.Connection, task_instance_id: int) -> int:
+    """Return the number of the newest try that was queued; 0: none was."""
+    query = sa.select(sa.func.max(attempt.c.try_number)).where(
+        attempt.c.task_instance_id == task_instance_id
+    )
+    return int(connection.execute(query).scalar() or 0)
+
+
+def running_jobs(
+    connection: sa.Connection,
+    *,
+    kind: str | None = None,
+    hostname: str | None = None,
+    beat_after_us: int,
+    limit: int | None = None,
+) -> Sequence[RowMapping]:
+    """Return the jobs that run and beat after `beat_after_us`, the latest beat first."""
+    query = sa.select(job).where(job.c.state == "running", job.c.latest_beat_us > beat_after_us)
+    if kind is not None:
+        query = query.where(job.c.kind == kind)
+    if hostname is not None:
+        query = query.where(job.c.hostname == hostname)
+    query = query.order_by(job.c.latest_beat_us.desc()).limit(limit)
+    return connection.execute(query).mappings().all()

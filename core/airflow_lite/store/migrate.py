@@ -1,0 +1,147 @@
+"""Making, upgrading and emptying the store; Alembic is imported only to upgrade."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import sqlalchemy as sa
+
+from airflow_lite.errors import StoreError, UserError
+from airflow_lite.store import engine as engines
+from airflow_lite.store.engine import HEAD, Store, create, make_engine, revision, shown_url
+from airflow_lite.store.schema import metadata, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alembic.script import ScriptDirectory
+
+    from airflow_lite.config import Config
+
+FOLDER = Path(__file__).with_name("migrations")
+_DROP_FUNCTION = "DROP FUNCTION IF EXISTS task_instance_event() CASCADE"
+
+
+@contextmanager
+def bare_store(config: Config) -> Iterator[Store]:
+    """Give a store whose tables may be missing or old; database errors become `StoreError`."""
+    url = config.get("database", "sql_alchemy_conn")
+    store = Store(make_engine(config))
+    try:
+        yield store
+    except sa.exc.DBAPIError as error:
+        raise StoreError(engines._cannot_open(url, error.orig)) from None  # noqa: SLF001
+    finally:
+        store.close()
+
+
+def migrate(config: Config, *, to: str = HEAD, use_files: bool = False) -> str:
+    """Bring the store to revision `to`; return one line that says what was done.
+
+    A store that is not there is made at once, by the migration files only with `use_files`.
+    """
+    with bare_store(config) as store:
+        shown = shown_url(store.engine.url)
+        before = revision(store)
+        if before is None and not use_files and to == HEAD:
+            create(store, config)
+            return f"Made the metadata database {shown} at revision {HEAD}."
+        if before == to:
+            return f"The metadata database {shown} is at revision {to} already."
+        _upgrade(store, config, before, to)
+        return f"Brought the metadata database {shown} from {before or 'nothing'} to {to}."
+
+
+def _upgrade(store: Store, config: Config, before: str | None, to: str) -> None:
+    script = _script()
+    order = [step.revision for step in script.walk_revisions()][::-1]
+    if before is not None and before not in order:
+        raise StoreError(
+            f"The metadata database is at revision {before!r}, which this airflow-lite does not"
+            " know. A newer one made it: install that, or use another database."
+        )
+    if to not in order:
+        raise UserError(f"There is no revision {to[:60]!r}. There are: {', '.join(order)}.")
+    if before is not None and order.index(to) < order.index(before):
+        raise UserError(
+            f"The store is at {before}, after {to}. There is no way back: use a backup."
+        )
+    with store.begin() as connection:
+        _run_steps(script, to, connection=connection)
+        if before is None:
+            _add_default_pool(connection, config)
+
+
+def sql_of_upgrade(config: Config, output: TextIO = sys.stdout, *, to: str = HEAD) -> None:
+    """Write the SQL that would bring the store to revision `to`; the store is not changed."""
+    with bare_store(config) as store:
+        _run_steps(
+            _script(), to, before=revision(store), dialect=store.engine.dialect.name, output=output
+        )
+
+
+def _script() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(FOLDER))
+
+
+def _run_steps(
+    script: ScriptDirectory,
+    to: str,
+    *,
+    connection: sa.Connection | None = None,
+    before: str | None = None,
+    dialect: str | None = None,
+    output: TextIO | None = None,
+) -> None:
+    from alembic.config import Config as AlembicConfig
+    from alembic.runtime.environment import EnvironmentContext
+
+    environment = EnvironmentContext(
+        AlembicConfig(),
+        script,
+        fn=lambda found, _context: script._upgrade_revs(to, found),  # noqa: SLF001 - as Alembic
+        as_sql=connection is None,
+        starting_rev=before,
+        destination_rev=to,
+    )
+    with environment:
+        environment.configure(
+            connection=connection,
+            dialect_name=dialect,
+            output_buffer=output,
+            literal_binds=connection is None,
+        )
+        environment.run_migrations()
+
+
+def _add_default_pool(connection: sa.Connection, config: Config) -> None:
+    slots = config.getint("core", "default_pool_task_slot_count")
+    connection.execute(
+        pool.insert().values(name="default_pool", slots=slots, description="Default pool")
+    )
+
+
+def reset(config: Config, *, skip_init: bool = False) -> str:
+    """Drop every table and, unless `skip_init`, make them anew; return what was done."""
+    with bare_store(config) as store:
+        with store.begin() as connection:
+            metadata.drop_all(connection)
+            connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(_DROP_FUNCTION)
+        shown = shown_url(store.engine.url)
+        if skip_init:
+            return f"Dropped every table of the metadata database {shown}."
+        create(store, config)
+        return f"Emptied the metadata database {shown}."
+
+
+def check(config: Config) -> None:
+    """Connect and ask for 1; raise `StoreError` if that fails."""
+    with bare_store(config) as store, store.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
