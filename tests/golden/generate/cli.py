@@ -294,12 +294,19 @@ def tail(text: str, count: int = 20) -> list[str]:
     return [line[:300] for line in kept[-count:]]
 
 
+def without_traceback(text: str) -> list[str]:
+    lines = tail(text)
+    if "Traceback " not in text:
+        return lines
+    return [line for line in lines if not TRACEBACK.match(line)]
+
+
 def output_row(text: str) -> dict[str, object]:
     done = call(text)
     return {
         "exit": done.returncode,
-        "stdout": ["(the help)"] if done.returncode == USAGE else tail(done.stdout),
-        "stderr": [line for line in tail(done.stderr) if not TRACEBACK.match(line)][-2:],
+        "stdout": ["(the help)"] if done.returncode == USAGE else without_traceback(done.stdout),
+        "stderr": without_traceback(done.stderr)[-2:],
     }
 
 
