@@ -26,7 +26,9 @@ try:
         TaskGroup,
         task,
     )
-except ModuleNotFoundError:
+except ModuleNotFoundError as error:
+    if error.name != "airflow_lite":
+        raise
     from airflow import DAG
     from airflow.decorators import task
     from airflow.exceptions import AirflowFailException, AirflowSkipException
