@@ -1,0 +1,99 @@
+"""What is said of a DAG file that cannot be imported: one line, then the file's own frames."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+_MOST_FRAMES = 10
+_LONGEST = 500
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def explain(error: BaseException, path: str, memory_mb: int) -> str:
+    """Return what `error`, raised while `path` was imported, means to its author."""
+    frames = own_frames(error.__traceback__)
+    line = frames[-1].lineno if frames and frames[-1].filename == path else None
+    at = f" (line {line})" if line else ""
+    summary = _summary(error, path, at, memory_mb)
+    return "\n".join([_one_line(summary), *_shown(frames), *_source_of(error)])
+
+
+def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
+    if isinstance(error, SyntaxError):
+        where = f"line {error.lineno}" if error.filename in {path, None} else error.filename
+        return f"{type(error).__name__}: {error.msg} ({where})"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f"ModuleNotFoundError: there is no module {error.name!r}{at}."
+            " Install it where airflow-lite runs, or mend the import."
+        )
+    if isinstance(error, SystemExit):
+        return f"The file calls sys.exit({error.code!r}){at}. Take the call out."
+    if isinstance(error, MemoryError):
+        return f"The file takes more than {memory_mb} MB{at}. {RAISE_MEMORY}"
+    if isinstance(error, KeyboardInterrupt):
+        return f"The file interrupts itself{at}: KeyboardInterrupt. Take that out."
+    return f"{type(error).__name__}: {_text(error)}{at}"
+
+
+RAISE_MEMORY = "Move work into tasks, or raise [core] dag_memory_limit_mb."
+RAISE_TIMEOUT = "Move work into tasks, or raise [core] dagbag_import_timeout."
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error) or "no message"
+    except Exception:
+        return "its message cannot be shown"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+
+
+def own_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    """Return the frames of a traceback that are the author's, the innermost last."""
+    try:
+        found = traceback.extract_tb(trace)
+    except Exception:
+        return []
+    return [frame for frame in found if is_own(frame.filename)][-_MOST_FRAMES:]
+
+
+def is_own(filename: str) -> bool:
+    """Return whether a frame's file is neither of this package nor of Python's import."""
+    return not filename.startswith((_OURS, "<frozen ")) and filename != "<string>"
+
+
+def _shown(frames: Iterable[traceback.FrameSummary]) -> list[str]:
+    lines = []
+    for frame in frames:
+        lines.append(f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}')
+        if frame.line:
+            lines.append(f"    {frame.line[:_LONGEST]}")
+    return lines
+
+
+def _source_of(error: BaseException) -> list[str]:
+    """Return the line that is not Python, with its file."""
+    if not isinstance(error, SyntaxError) or not error.lineno:
+        return []
+    lines = [f'  File "{error.filename}", line {error.lineno}']
+    return lines + ([f"    {error.text.strip()[:_LONGEST]}"] if error.text else [])
+
+
+def frames_of_dump(output: str) -> list[str]:
+    """Return the author's frames of faulthandler's last dump in `output`, the innermost last."""
+    _, found, dump = output.rpartition("(most recent call first):")
+    if not found:
+        return []
+    frames = [line for line in dump.splitlines() if line.startswith('  File "')]
+    own = [frame for frame in frames if is_own(frame.split('"')[1])]
+    return own[::-1][-_MOST_FRAMES:]

@@ -1,0 +1,152 @@
+"""Import one DAG file in this very process and return what it holds, as JSON-able data.
+
+Runs in the fork that a parse server makes for the file: whatever the file does ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.dag._parse_error import explain
+from airflow_lite.dag.folder import read_source
+from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.dag.spec import DagSpec
+
+_MOST_WARNINGS = 20
+
+
+def parse(path: str, *, folder: str, max_tasks: int, memory_mb: int) -> dict[str, Any]:
+    """Return `{"dags": [DagSpec.to_json()], "error": …, "warnings": […], "modules": […]}`.
+
+    `modules` are the files below `folder` that were imported besides.
+    """
+    known = set(sys.modules)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        try:
+            dags, error = _load(path, max_tasks), None
+        except BaseException as raised:
+            dags, error = [], explain(raised, path, memory_mb)
+    return {
+        "dags": dags,
+        "error": error,
+        "warnings": [*_threads(path), *_shown(caught, path)],
+        "modules": _modules(known, path, folder),
+    }
+
+
+def _load(path: str, max_tasks: int) -> list[str]:
+    from airflow_lite.dag.load import load_file
+
+    _check_source(path)
+    dags = load_file(path)
+    for dag in dags:
+        if len(dag.tasks) > max_tasks:
+            raise AirflowDagException(
+                f"DAG {dag.dag_id!r} has {len(dag.tasks)} tasks; [core] max_dag_tasks is"
+                f" {max_tasks}. Split the DAG, or raise the limit."
+            )
+    specs = [dag.to_spec() for dag in dags]
+    _check_ids(specs)
+    return [_text(spec) for spec in specs]
+
+
+def _check_source(path: str) -> None:
+    """Raise an error in words of files where Python's own is obscure."""
+    import io
+    import tokenize
+
+    try:
+        source = read_source(path)
+    except OSError as error:
+        raise AirflowDagException(f"The file cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise AirflowDagException(f"The file is not imported: {error}.") from None
+    nul = source.find(b"\0")
+    if nul >= 0:
+        raise AirflowDagException(
+            f"The file has a NUL byte in line {source.count(10, 0, nul) + 1}. Is it Python?"
+        )
+    encoding = "utf-8"
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        source.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = source.count(10, 0, error.start) + 1
+        raise AirflowDagException(
+            f"The file is not {encoding.upper()} (byte {error.start}, line {line})."
+            " Save it as UTF-8."
+        ) from None
+    except SyntaxError:  # of detect_encoding: an unknown encoding, or not UTF-8 in its first lines
+        raise AirflowDagException("The file is not UTF-8. Save it as UTF-8.") from None
+
+
+def _check_ids(specs: list[DagSpec]) -> None:
+    seen: set[str] = set()
+    for spec in specs:
+        if spec.dag_id in seen:
+            raise AirflowDagException(
+                f"DAG id {spec.dag_id!r} is used twice in this file. Rename one of the DAGs."
+            )
+        seen.add(spec.dag_id)
+
+
+def _text(spec: DagSpec) -> str:
+    try:
+        TopologicalSorter({name: task.upstream for name, task in spec.tasks.items()}).prepare()
+    except CycleError as error:
+        cycle = " >> ".join(reversed(error.args[1]))
+        raise AirflowDagCycleException(
+            f"DAG {spec.dag_id!r} has a cycle: {cycle}. Take out one of the edges."
+        ) from None
+    try:
+        return spec.to_json()
+    except (TypeError, ValueError) as error:
+        raise AirflowDagException(
+            f"DAG {spec.dag_id!r} cannot be written as JSON: {error}."
+            " Use plain values in params and executor_config."
+        ) from None
+
+
+def _threads(path: str) -> list[str]:
+    import threading
+
+    count = threading.active_count() - 1
+    if count <= 0:
+        return []
+    line = (
+        f"{path} starts {count} thread{'s' if count > 1 else ''} when it is imported:"
+        " its tasks run in a fresh interpreter each, which is slower."
+    )
+    return [line]
+
+
+def _shown(caught: Iterable[warnings.WarningMessage], path: str) -> list[str]:
+    lines = []
+    for one in caught:
+        if one.filename != path:
+            continue  # a library's own affair
+        message = " ".join(str(one.message).split())[:300]
+        lines.append(f"{one.filename}:{one.lineno}: {one.category.__name__}: {message}")
+    return list(dict.fromkeys(lines))[:_MOST_WARNINGS]
+
+
+def _modules(known: set[str], path: str, folder: str) -> list[str]:
+    if not folder:
+        return []
+    root = os.path.join(os.path.realpath(folder), "")
+    found = set()
+    for name, module in list(sys.modules.items()):
+        file = None if name in known else getattr(module, "__file__", None)
+        if isinstance(file, str) and os.path.realpath(file).startswith(root):
+            found.add(file)
+    found.discard(path)
+    return sorted(file for file in found if "\n" not in file)

@@ -1,0 +1,229 @@
+"""Parse DAG files in child processes, so that a file can break nothing but its own import."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_lite.dag.folder import fingerprint, with_modules
+from airflow_lite.dag.parse_child import LARGEST_RESULT, Options
+from airflow_lite.dag.spec import DagSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+#: How much longer than a file's deadline its server may take before it is given up.
+_GRACE_S = 10.0
+_LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What parsing one DAG file gave: its DAGs, or the error that kept it from being imported.
+
+    `error` is one line, then the traceback as far as it is the author's. `fingerprint` is of
+    before the file was read: it tells when to parse it again.
+    """
+
+    path: str
+    fingerprint: str
+    dags: tuple[DagSpec, ...] = ()
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    duration_us: int = 0
+
+
+def parse_file(
+    path: str | os.PathLike[str],
+    *,
+    timeout_s: float,
+    memory_mb: int,
+    environ: Mapping[str, str] | None = None,
+    max_tasks: int = 20_000,
+    folder: str = "",
+) -> FileResult:
+    """Parse one DAG file in a child process; whatever it does, there is a result."""
+    options = Options(timeout_s, memory_mb, max_tasks, folder)
+    return next(parse_files([os.fspath(path)], options, environ=environ))
+
+
+def parse_files(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    environ: Mapping[str, str] | None = None,
+    servers: int | None = None,
+) -> Iterator[FileResult]:
+    """Parse DAG files on `servers` parse servers (the cores), and yield results as they come.
+
+    Closing the iterator stops the servers and what they run.
+    """
+    waiting = list(reversed(paths))
+    count = min(len(waiting), servers or len(os.sched_getaffinity(0)))
+    with _Pool(options, environ) as pool:
+        for _ in range(count):
+            pool.parse(waiting.pop())
+        while pool.busy:
+            for result in pool.results():
+                if waiting:
+                    pool.parse(waiting.pop())
+                yield result
+
+
+class _Pool:
+    """Parse servers, each with one file at a time."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
+        self._options = options
+        self._environ = environ
+        self._selector = selectors.DefaultSelector()
+        self._idle: list[_Server] = []
+        self.busy: list[_Server] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in [*self.busy, *self._idle]:
+            server.stop()
+        self._selector.close()
+
+    def parse(self, path: str) -> None:
+        """Give a file to an idle server, or to a new one."""
+        server = self._idle.pop() if self._idle else _Server.start(self._options, self._environ)
+        server.ask(path, self._options.timeout_s + _GRACE_S)
+        self.busy.append(server)
+        self._selector.register(server.socket, selectors.EVENT_READ, server)
+
+    def results(self) -> list[FileResult]:
+        """Wait until there is something to read; return the results that are complete."""
+        now = time.monotonic()
+        wait_s = max(min(server.deadline for server in self.busy) - now, 0)
+        ready = {key.data for key, _ in self._selector.select(wait_s)}
+        now = time.monotonic()
+        found = []
+        for server in list(self.busy):
+            result = server.read() if server in ready else server.late(now)
+            if result is not None:
+                self._retire(server)
+                found.append(result)
+        return found
+
+    def _retire(self, server: _Server) -> None:
+        self.busy.remove(server)
+        self._selector.unregister(server.socket)
+        if server.gone:
+            server.stop()
+        else:
+            self._idle.append(server)
+
+
+@dataclass(eq=False)
+class _Server:
+    """One parse server, and the file that it has in hand."""
+
+    process: subprocess.Popen[bytes]
+    socket: socket.socket
+    path: str = ""
+    stamp: str = ""
+    deadline: float = 0.0
+    gone: bool = False
+    received: bytearray = field(default_factory=bytearray)
+    header: dict[str, Any] | None = None
+
+    @classmethod
+    def start(cls, options: Options, environ: Mapping[str, str] | None) -> _Server:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-P", "-m", "airflow_lite.dag.parse_child"]
+        with theirs:
+            process = subprocess.Popen(
+                [*command, str(theirs.fileno()), options.to_json()],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=None if environ is None else dict(environ),
+                start_new_session=True,
+            )
+        return cls(process, ours)
+
+    def ask(self, path: str, within_s: float) -> None:
+        self.path, self.stamp = path, fingerprint(path)
+        self.deadline = time.monotonic() + within_s
+        self.received.clear()
+        self.header = None
+        self.socket.setblocking(True)
+        with suppress(OSError):  # it has died: reading tells
+            self.socket.sendall(json.dumps(path).encode() + b"\n")
+        self.socket.setblocking(False)
+
+    def read(self) -> FileResult | None:
+        """Take what has come; return the result once it is complete."""
+        try:
+            data = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        self.received += data
+        if not data:
+            return self._lost("The file ended the process that was parsing it.")
+        return self._result()
+
+    def _result(self) -> FileResult | None:
+        if self.header is None:
+            line, found, rest = self.received.partition(b"\n")
+            if not found and len(line) > _LONGEST_LINE:
+                return self._lost("The file broke the process that was parsing it.")
+            if not found:
+                return None
+            self.header, self.received = json.loads(line), bytearray(rest)
+        size = min(self.header["size"], LARGEST_RESULT + _LONGEST_LINE)
+        if len(self.received) < size:
+            return None
+        return self._complete(self.header["error"], self.header["duration_us"])
+
+    def _complete(self, error: str | None, duration_us: int) -> FileResult:
+        if error is not None:
+            return FileResult(self.path, self.stamp, error=error, duration_us=duration_us)
+        try:
+            report = json.loads(bytes(self.received))
+            return FileResult(
+                self.path,
+                with_modules(self.stamp, report["modules"]),
+                tuple(DagSpec.from_json(text) for text in report["dags"]),
+                report["error"],
+                tuple(report["warnings"]),
+                duration_us,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            error = "The file wrote something else in place of its result."
+            return FileResult(self.path, self.stamp, error=error, duration_us=duration_us)
+
+    def late(self, now: float) -> FileResult | None:
+        """Return an error if even the server is past its deadline."""
+        if now < self.deadline:
+            return None
+        return self._lost("The file stopped the process that was parsing it.")
+
+    def _lost(self, error: str) -> FileResult:
+        self.gone = True
+        return FileResult(self.path, self.stamp, error=error)
+
+    def stop(self) -> None:
+        """Close the socket, at which it kills its child and ends; kill it if it does not."""
+        self.socket.close()
+        try:
+            self.process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()

@@ -1,0 +1,267 @@
+"""The parse server: a process that forks a child for each DAG file and outlives what it does.
+
+Run as `python -m airflow_lite.dag.parse_child DESCRIPTOR OPTIONS` by `dag.parse`: the descriptor is
+a socket, the options JSON. Reads one path a line; answers each with a line of JSON, the verdict
+with the size of what follows it, and then the child's own bytes. Ends when the socket closes.
+Importing the authoring modules once and forking costs a file 3 ms, an interpreter 100.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from airflow_lite.dag import _parse_file
+from airflow_lite.dag._parse_error import RAISE_TIMEOUT, frames_of_dump
+
+LARGEST_RESULT = 256 * 1024 * 1024
+_KEPT_OUTPUT = 64 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every file that a server parses."""
+
+    timeout_s: float
+    memory_mb: int
+    max_tasks: int
+    folder: str = ""  # of DAG files: on sys.path, and watched for modules
+
+    def to_json(self) -> str:
+        """Return the options as the server reads them."""
+        return json.dumps(self.__dict__)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the socket whose descriptor is the first argument."""
+    control = socket.socket(fileno=int(arguments[0]))
+    options = Options(**json.loads(arguments[1]))
+    if options.folder and options.folder not in sys.path:
+        sys.path.append(options.folder)
+    _import_authoring()
+    with control, control.makefile("r", encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            _serve(control, json.loads(line), options)
+
+
+def _import_authoring() -> None:
+    """Import what DAG files import, once for all of them; a fault there is each file's error."""
+    import airflow_lite
+
+    with suppress(Exception):
+        import airflow_lite.dag.load
+
+        for name in ("DAG", "dag", "task", "BashOperator", "PythonOperator", "PythonSensor"):
+            getattr(airflow_lite, name)
+
+
+def _serve(control: socket.socket, path: str, options: Options) -> None:
+    started = time.monotonic()
+    child = _Child.fork(control, path, options)
+    verdict, result = child.watch(control, options.timeout_s)
+    header = {
+        "error": verdict,
+        "size": len(result),
+        "duration_us": round((time.monotonic() - started) * 1_000_000),
+    }
+    control.sendall(json.dumps(header).encode() + b"\n" + result)
+
+
+@dataclass
+class _Child:
+    """One fork, the pipe of its result and the pipe of all that it prints."""
+
+    pid: int
+    result: int
+    output: int
+    received: bytearray = field(default_factory=bytearray)
+    printed: bytearray = field(default_factory=bytearray)
+
+    @classmethod
+    def fork(cls, control: socket.socket, path: str, options: Options) -> _Child:
+        result, result_end = os.pipe()
+        output, output_end = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            for descriptor in (control.fileno(), result, output):
+                os.close(descriptor)
+            _child_main(path, options, parent, result_end, output_end)
+        for descriptor in (result_end, output_end):
+            os.close(descriptor)
+        for descriptor in (result, output):
+            os.set_blocking(descriptor, False)
+        return cls(pid, result, output)
+
+    def watch(self, control: socket.socket, timeout_s: float) -> tuple[str | None, bytes]:
+        """Wait for its end; return what was wrong, if anything, and its result."""
+        try:
+            status = self._wait(control, time.monotonic() + timeout_s)
+            self._drain()
+        finally:
+            os.close(self.result)
+            os.close(self.output)
+        error = self._verdict(status, timeout_s)
+        return error, b"" if error else bytes(self.received)
+
+    def _wait(self, control: socket.socket, deadline: float) -> int | None:
+        """Return its wait status; None where it had to be stopped."""
+        exit_watch = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
+        watched = [self.result, self.output] + ([exit_watch] if exit_watch >= 0 else [])
+        in_time = True
+        try:
+            while not self._has_ended(watched, exit_watch):
+                in_time = time.monotonic() < deadline and len(self.received) <= LARGEST_RESULT
+                if not in_time:
+                    break
+                step_s = deadline - time.monotonic()
+                self._poll(control, watched, step_s if exit_watch >= 0 else min(step_s, 0.02))
+        finally:
+            if exit_watch >= 0:
+                os.close(exit_watch)
+            status = self._end()
+        return status if in_time else None
+
+    def _has_ended(self, watched: list[int], exit_watch: int) -> bool:
+        if exit_watch >= 0:
+            return bool(select.select([exit_watch], [], [], 0)[0])
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, options) is not None
+
+    def _poll(self, control: socket.socket, watched: list[int], timeout_s: float) -> None:
+        ready, _, _ = select.select([control, *watched], [], [], max(timeout_s, 0))
+        for descriptor in (self.result, self.output):
+            if descriptor in ready and not self._read(descriptor):
+                watched.remove(descriptor)
+        if control in ready and not control.recv(1, socket.MSG_PEEK):
+            self._end()  # whoever asked is gone
+            os._exit(1)
+
+    def _read(self, descriptor: int) -> bool:
+        """Take what is there; False at the end of it."""
+        try:
+            data = os.read(descriptor, 1 << 20)
+        except BlockingIOError:
+            return True
+        kept = self.received if descriptor == self.result else self.printed
+        kept += data
+        if descriptor == self.output:
+            del self.printed[:-_KEPT_OUTPUT]
+        return bool(data)
+
+    def _drain(self) -> None:
+        """Take what it left in the pipes: at most what a pipe holds, whoever writes on."""
+        for _ in range(2):
+            self._read(self.result)
+            self._read(self.output)
+
+    def _end(self) -> int:
+        """Kill its group, whoever of it is left, and take its status.
+
+        It is not reaped before: until then no other process can have its id.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        return os.waitpid(self.pid, 0)[1]
+
+    def _verdict(self, status: int | None, timeout_s: float) -> str | None:
+        if status is None and len(self.received) > LARGEST_RESULT:
+            return f"The file's DAGs take more than {LARGEST_RESULT >> 20} MB as JSON. Split it."
+        if status is None:
+            return self._with_frames(
+                f"The file was not imported within {timeout_s:g} s. {RAISE_TIMEOUT}"
+            )
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            return self._with_frames(f"The file ended its process by {name} when it was imported.")
+        code = os.waitstatus_to_exitcode(status)
+        if code or not self.received.endswith(b"\n"):
+            return self._with_frames(
+                f"The file ended its process with exit code {code} when it was imported"
+                " (os._exit?), or closed what is not its own."
+            )
+        return None
+
+    def _with_frames(self, line: str) -> str:
+        return "\n".join([line, *frames_of_dump(self.printed.decode("utf-8", "replace"))])
+
+
+def _child_main(path: str, options: Options, parent: int, result: int, output: int) -> NoReturn:
+    """Be the child: parse, report, end without running anything that the file left behind."""
+    leave, write = os._exit, _write_all  # the file may put something else in their place
+    code = 70
+    try:
+        os.setsid()
+        _die_with(parent)
+        _confine(options, output)
+        report = _report(path, options)
+        faulthandler.cancel_dump_traceback_later()
+        write(result, report)
+        code = 0
+    finally:
+        leave(code)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its server dies, where the kernel can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(70)
+
+
+def _confine(options: Options, output: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    faulthandler.enable(output)
+    faulthandler.dump_traceback_later(options.timeout_s * 0.95, file=output)
+    _limit_memory(options.memory_mb)
+
+
+def _limit_memory(memory_mb: int) -> None:
+    import resource
+
+    if memory_mb > 0:
+        # The reserve above the soft limit is for the report, once the file has used up the rest.
+        soft = memory_mb << 20
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, soft + (256 << 20)))
+
+
+def _free_reserve() -> None:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def _report(path: str, options: Options) -> bytes:
+    dump = json.dumps
+    found: dict[str, Any] = _parse_file.parse(
+        path, folder=options.folder, max_tasks=options.max_tasks, memory_mb=options.memory_mb
+    )
+    _free_reserve()
+    return dump(found).encode() + b"\n"
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
