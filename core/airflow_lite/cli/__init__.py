@@ -1,1 +1,27 @@
-"""The cli room."""
+"""The command line. Plugins describe their commands with what is exported here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.cli.output import print_rows
+    from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+
+__all__ = ["ActionCommand", "Arg", "GroupCommand", "lazy_load_command", "print_rows"]
+
+_HOMES = {
+    "ActionCommand": "airflow_lite.cli.spec",
+    "Arg": "airflow_lite.cli.spec",
+    "GroupCommand": "airflow_lite.cli.spec",
+    "lazy_load_command": "airflow_lite.cli.spec",
+    "print_rows": "airflow_lite.cli.output",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

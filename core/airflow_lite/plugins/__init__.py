@@ -1,1 +1,1 @@
-"""The plugins room."""
+"""Installed distributions that add executors, commands, options and listeners."""

@@ -1,0 +1,82 @@
+"""From `[core] executor` to an executor: by the name of an entry point, or by module path."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import ConfigError
+from airflow_lite.importing import import_string
+from airflow_lite.plugins.naming import configured_name, locate
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+    from airflow_lite.executors.base import BaseExecutor
+    from airflow_lite.plugins.naming import Located
+
+#: What an author must write.
+MANDATORY = ("sync", "execute_async")
+
+
+def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
+    """Import and return the class of an executor.
+
+    Raises what `locate` and `import_string` raise, and `ConfigError` where the class is none of
+    an executor.
+    """
+    return imported(locate(name_or_path, config))
+
+
+def imported(located: Located) -> type[BaseExecutor]:
+    """Import and return the class that is located there; raise as `executor_class` does."""
+    return _checked_class(import_string(located.path), located)
+
+
+def _checked_class(found: Any, located: Located) -> type[BaseExecutor]:
+    from airflow_lite.executors.base import BaseExecutor
+
+    if not inspect.isclass(found) or not issubclass(found, BaseExecutor):
+        raise ConfigError(
+            f"Executor {located.title} is not a subclass of airflow_lite.executors.BaseExecutor. "
+            "Name an executor's class."
+        )
+    missing = [name for name in MANDATORY if getattr(found, name) is getattr(BaseExecutor, name)]
+    if missing:
+        raise ConfigError(
+            f"Executor {located.title} does not define {' and '.join(missing)}. "
+            "Every executor must: tell its author."
+        )
+    return found
+
+
+def load_executor(config: Config) -> BaseExecutor:
+    """Make the configured executor, with its plugin's options known to `config`; not started.
+
+    Raises what `executor_class` raises, and `ConfigError` where it cannot be made or may not
+    take as many attempts as it is told to.
+    """
+    located = locate(configured_name(config), config)
+    if located.plugin is not None:
+        from airflow_lite.plugins.options import add_options
+
+        add_options(located.plugin, config)
+    executor = _made(imported(located), located)
+    executor.name = located.name.rpartition(".")[2]
+    executor.configure(config)
+    return executor
+
+
+def _made(executor_type: type[BaseExecutor], located: Located) -> BaseExecutor:
+    try:
+        executor = executor_type()
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"Executor {located.title} cannot be made: {type(error).__name__}: {error}"
+        ) from error
+    if not hasattr(executor, "event_buffer"):
+        raise ConfigError(
+            f"Executor {located.title} does not call super().__init__(). Tell its author."
+        )
+    return executor

@@ -1,0 +1,66 @@
+"""Import by string, telling "there is no such module" from "that module's import failed"."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from airflow_lite.errors import UserError
+
+
+class ModuleMissingError(UserError):
+    """There is no such module. Check the path, and that its package is installed."""
+
+
+class ImportFailedError(UserError):
+    """A module was found, but importing it failed. Mend it, or what it needs."""
+
+
+class AttributeMissingError(UserError):
+    """A module was found, but it has no such name. Check the spelling."""
+
+
+def import_string(path: str) -> Any:
+    """Import `package.module.name` or `package.module:name`; a path without either is a module.
+
+    Raises `ModuleMissingError`, `ImportFailedError` (with the module's own error as cause) or
+    `AttributeMissingError`.
+    """
+    if not all(part.isidentifier() for part in path.replace(":", ".", 1).split(".")):
+        raise ModuleMissingError(f"{path!r} is not a module path. Write package.module.Name.")
+    separator = ":" if ":" in path else "."
+    module_path, _, name = path.rpartition(separator)
+    if not module_path:
+        return _module(path)
+    module = _module(module_path)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise AttributeMissingError(
+            f"Module {module_path!r} has no {name!r}. Check the spelling."
+        ) from None
+
+
+def import_module_named(path: str) -> Any:
+    """Import the module `path`; raise `ModuleMissingError` or `ImportFailedError`."""
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ModuleMissingError(f"{path!r} is not a module path. Write package.module.")
+    return _module(path)
+
+
+def _module(path: str) -> Any:
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (path == error.name or path.startswith(f"{error.name}.")):
+            raise ModuleMissingError(
+                f"There is no module {error.name!r}. Check the path, and that its package is "
+                "installed."
+            ) from None
+        raise ImportFailedError(
+            f"Module {path!r} needs {error.name!r}, which is not installed. Install it."
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise ImportFailedError(
+            f"Importing {path!r} failed with {type(error).__name__}: {error}. Mend the module."
+        ) from error

@@ -1,0 +1,153 @@
+"""Which groups of commands plugins offer, and the one that a user asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.errors import UserError
+from airflow_lite.plugins.index import installed_plugins, plugins_allowed
+from airflow_lite.plugins.lookup import groups_named, the_one
+from airflow_lite.plugins.model import CORE, Plugin
+from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_group
+from airflow_lite.plugins.registry import PluginError, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_lite.cli.spec import GroupCommand
+    from airflow_lite.config import Config
+
+
+class UnknownGroupError(UserError):
+    """There is no such command. See `airflow-lite --help`."""
+
+    exit_code = 2
+
+
+class OfferedGroup(NamedTuple):
+    """A group of commands that can be used now."""
+
+    name: str
+    help: str
+    distribution: str
+
+
+def command_groups(config: Config) -> list[OfferedGroup]:
+    """Return the groups on offer, by name, from the index alone: nothing is imported.
+
+    Those of an executor that has no `plugins.v1` entry are not among them: only its class could
+    tell. `load_group` asks it.
+    """
+    offered = [
+        OfferedGroup(entry.name, plugin.summary, plugin.distribution)
+        for plugin in companions(config)
+        for entry in plugin.groups
+    ]
+    return sorted(offered)
+
+
+def companions(config: Config) -> list[Plugin]:
+    """Return the plugins in use.
+
+    These are the configured executor's, those that it requires, and those without executors.
+    """
+    plugins = [plugin for plugin in installed_plugins(config) if plugin.is_ready]
+    name = config.get("core", "executor").strip()
+    wanted: set[str] = set()
+    for plugin in plugins:
+        if any(entry.name == name or _path(entry.value) == name for entry in plugin.executors):
+            wanted |= {plugin.distribution, *plugin.requires}
+    return [
+        plugin
+        for plugin in plugins
+        if plugin.groups and (plugin.distribution in wanted - {CORE} or not plugin.executors)
+    ]
+
+
+def _path(value: str) -> str:
+    return value.replace(":", ".", 1)
+
+
+def load_group(name: str, config: Config) -> GroupCommand:
+    """Import the plugin that owns the group `name`, that one alone, and return its commands.
+
+    Raises `UserError` with one line: what enables it, which package brings it, who else claims
+    it, or why it cannot be loaded; `UnknownGroupError` where nobody knows the name.
+    """
+    owners = groups_named(config, name)
+    if owners:
+        owned = the_one(owners, f"group of commands {name!r}")
+        if owned.plugin.distribution not in {found.distribution for found in companions(config)}:
+            raise UserError(_not_configured(name, owned.plugin, config))
+        return _from_module(name, owned.plugin, config)
+    group = _from_class(name, config)
+    if group is None:
+        raise _nobody_has(name, config)
+    return group
+
+
+def _not_configured(name: str, plugin: Plugin, config: Config) -> str:
+    executor = plugin.executors[0].name
+    return (
+        f"The commands of {name!r} come with {executor}, and [core] executor is "
+        f"{config.get('core', 'executor')!r}. Run `airflow-lite --executor {executor} {name} …`, "
+        f"or set [core] executor = {executor}."
+    )
+
+
+def _nobody_has(name: str, config: Config) -> UserError:
+    package = package_of_group(name)
+    if not plugins_allowed(config):
+        return UnknownGroupError(
+            f"There is no command {name!r} in the core. Leave --no-plugins out, or see "
+            "`airflow-lite --help`."
+        )
+    if package is not None:
+        return UnknownGroupError(
+            f"The commands of {name!r} are not installed. Install them with "
+            f"`pip install {package}`."
+        )
+    return UnknownGroupError(f"There is no command {name!r}. See `airflow-lite --help`.")
+
+
+def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
+    from airflow_lite.plugins.loading import register_plugin
+    from airflow_lite.plugins.options import add_options
+
+    registry = Registry()
+    register_plugin(registry, plugin)
+    add_options(plugin, config)
+    groups = [group for answer in registry.call("get_cli_commands") for group in answer.value]
+    if registry.failures:
+        raise PluginError(
+            f"Plugin {plugin.title} failed to give its commands; the log says why. Remove it with "
+            f"`pip uninstall {plugin.distribution}`, or tell its author."
+        )
+    found = _named(name, groups)
+    if found is None:
+        raise PluginError(
+            f"Plugin {plugin.title} declares the group {name!r}, but gives "
+            f"{[group.name for group in groups]}. Tell its author."
+        )
+    return found
+
+
+def _from_class(name: str, config: Config) -> GroupCommand | None:
+    """Ask the configured executor's class, if it is one that no plugin module speaks for."""
+    from airflow_lite.importing import import_string
+    from airflow_lite.plugins.naming import locate
+
+    executor = config.get("core", "executor").strip()
+    if executor in CORE_EXECUTORS or not executor:
+        return None
+    try:
+        located = locate(executor, config)
+    except UserError:
+        return None  # an unusable setting is not what was asked about
+    if located.plugin is not None and located.plugin.groups:
+        return None
+    return _named(name, import_string(located.path).get_cli_commands())
+
+
+def _named(name: str, groups: Sequence[GroupCommand]) -> GroupCommand | None:
+    return next((group for group in groups if group.name == name), None)

@@ -1,0 +1,96 @@
+"""The hooks: what a plugin's module may implement, each a function marked with `hookimpl`.
+
+None may be a wrapper. One that raises is logged with its plugin's name, and the others go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_lite.plugins.marker import hookspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_lite.cli.spec import GroupCommand
+    from airflow_lite.config import Config, ConfigOption
+    from airflow_lite.hooks import (
+        ExecutorEnded,
+        ExecutorHeartbeat,
+        ExecutorStarted,
+        TaskFinished,
+        TaskQueued,
+        TaskRunning,
+    )
+
+
+@dataclass(frozen=True)
+class HealthContext:
+    """What a health check is given."""
+
+    config: Config
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """What a health check found: `message` says in one line what, and what to do."""
+
+    healthy: bool
+    message: str
+
+
+@hookspec
+def get_cli_commands() -> Sequence[GroupCommand]:  # type: ignore[empty-body]
+    """Return the plugin's group of commands, named like its entry point, as data.
+
+    When: a command of the group is parsed or helped. It may not read the configuration, do any
+    work, or import anything heavy.
+    """
+
+
+@hookspec
+def get_config_options() -> Sequence[ConfigOption]:  # type: ignore[empty-body]
+    """Return the plugin's options, all in the section that is named like its entry point.
+
+    When: the plugin's executor is loaded, or one of its commands runs. It may not do any work.
+    """
+
+
+@hookspec
+def check_health(context: HealthContext) -> HealthReport | None:
+    """Say whether what the plugin needs can be reached; None where there is nothing to say.
+
+    When: a user asks. On the main thread; must return within `context.timeout_s`.
+    """
+
+
+@hookspec
+def on_executor_started(event: ExecutorStarted) -> None:
+    """Hear that the executor is ready. On the listener thread."""
+
+
+@hookspec
+def on_task_queued(event: TaskQueued) -> None:
+    """Hear that an attempt was handed to the executor. On the listener thread."""
+
+
+@hookspec
+def on_task_running(event: TaskRunning) -> None:
+    """Hear that an attempt's user code runs. On the listener thread."""
+
+
+@hookspec
+def on_task_finished(event: TaskFinished) -> None:
+    """Hear that an attempt's outcome is recorded. On the listener thread."""
+
+
+@hookspec
+def on_executor_heartbeat(event: ExecutorHeartbeat) -> None:
+    """Hear that the executor was looked at. On the listener thread."""
+
+
+@hookspec
+def on_executor_ended(event: ExecutorEnded) -> None:
+    """Hear that the executor has stopped. On the listener thread, the last event of all."""

@@ -1,0 +1,111 @@
+"""The index of plugins, kept in the home so that most commands need not look for them.
+
+Reading it imports the standard library alone. It is keyed by the modification time of every
+directory of `sys.path`, which installing and uninstalling change. Nothing is imported on its
+word: whoever imports a plugin reads that distribution's metadata again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite import __version__
+from airflow_lite.plugins.model import Plugin, PluginState, normalised
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+
+#: Raised when what the index holds changes its form.
+FORMAT = 1
+FILE = "cache/plugins.json"
+NO_PLUGINS = "AIRFLOW_LITE_NO_PLUGINS"
+DISABLE_PLUGINS = "AIRFLOW_LITE_DISABLE_PLUGINS"
+
+
+def plugins_allowed(config: Config) -> bool:
+    """Return whether plugins are looked at: not with `--no-plugins`."""
+    return config.environ.get(NO_PLUGINS, "") in {"", "0"}
+
+
+def installed_plugins(config: Config) -> list[Plugin]:
+    """Return the installed distributions with entry points of ours, each with its state.
+
+    Airflow-lite itself is among them. With `--no-plugins` it is alone.
+    """
+    found = _with_disabled(_all(config), disabled_distributions(config))
+    return found if plugins_allowed(config) else [plugin for plugin in found if plugin.is_core]
+
+
+def disabled_distributions(config: Config) -> frozenset[str]:
+    """Return the normalised names in `[plugins] disabled` and AIRFLOW_LITE_DISABLE_PLUGINS."""
+    names = config.getlist("plugins", "disabled")
+    names += config.environ.get(DISABLE_PLUGINS, "").split(",")
+    return frozenset(normalised(name.strip()) for name in names if name.strip())
+
+
+def _with_disabled(plugins: list[Plugin], disabled: frozenset[str]) -> list[Plugin]:
+    return [
+        plugin.in_state(
+            PluginState.DISABLED,
+            "named in [plugins] disabled or AIRFLOW_LITE_DISABLE_PLUGINS",
+            "Take its name out of there.",
+        )
+        if plugin.distribution in disabled and not plugin.is_core
+        else plugin
+        for plugin in plugins
+    ]
+
+
+def read_again(plugin: Plugin) -> Plugin | None:
+    """Return what the distribution's metadata say now; None if it is gone."""
+    from airflow_lite.plugins.discovery import read_plugin
+
+    return read_plugin(Path(plugin.location), __version__)
+
+
+def _all(config: Config) -> list[Plugin]:
+    from airflow_lite.plugins.search import search_key
+
+    key = search_key()
+    file = config.home / FILE
+    found = _cached(file, key)
+    if found is None:
+        from airflow_lite.plugins.discovery import discover
+
+        found = discover([directory for directory, _ in key], __version__)
+        _keep(file, key, found, config.home)
+    return found
+
+
+def _cached(file: Path, key: list[list[Any]]) -> list[Plugin] | None:
+    """Return what the cache holds under `key`; None if that is nothing, or makes no sense."""
+    try:
+        kept = json.loads(file.read_bytes())
+        if [kept["format"], kept["core"], kept["key"]] != [FORMAT, __version__, key]:
+            return None
+        return [Plugin.from_json(fields) for fields in kept["plugins"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(file: Path, key: list[list[Any]], plugins: list[Plugin], home: Path) -> None:
+    """Write the cache, if there is a home to keep it in; a read-only one does without."""
+    if not home.is_dir():
+        return
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "core": __version__,
+            "key": key,
+            "plugins": [plugin.to_json() for plugin in plugins],
+        }
+    )
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        unfinished.write_text(text)
+        unfinished.replace(file)

@@ -1,0 +1,64 @@
+"""The thread on which plugins hear what happens, behind a queue that cannot grow for ever."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_lite.plugins.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+CAPACITY = 10_000
+CLOSE_S = 5.0
+
+
+class Listeners:
+    """Tells plugins events, on a thread of its own that begins with the first event.
+
+    `tell` never blocks: what does not fit into the queue is dropped, and counted in `dropped`.
+    """
+
+    def __init__(self, registry: Registry, capacity: int = CAPACITY) -> None:
+        self._registry = registry
+        self._queue: queue.Queue[tuple[str, object] | None] = queue.Queue(capacity)
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+
+    def tell(self, hook: str, event: object) -> None:
+        """Have every plugin's `hook` called with `event`, soon."""
+        if not self._registry.has(hook):
+            return
+        self._begin()
+        try:
+            self._queue.put_nowait((hook, event))
+        except queue.Full:
+            self.dropped += 1
+            if self.dropped == 1:
+                logger.warning("Listeners are too slow: events are dropped.")
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="listeners", daemon=True)
+            self._thread.start()
+
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
+        """Let what is queued be told; return False if that took longer than `timeout_s`."""
+        if self._thread is None:
+            return True
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except queue.Full:
+            return False
+        self._thread.join(timeout_s)
+        if self.dropped:
+            logger.warning("%d events were dropped, for listeners were too slow.", self.dropped)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (told := self._queue.get()) is not None:
+            hook, event = told
+            self._registry.call(hook, event=event)

@@ -1,0 +1,113 @@
+"""From a name that a user wrote to the one distribution that owns it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.plugins.index import installed_plugins, read_again
+from airflow_lite.plugins.model import Entry, Plugin, PluginState
+from airflow_lite.plugins.registry import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from airflow_lite.config import Config
+
+
+class Owned(NamedTuple):
+    """An entry point and the distribution that it is of."""
+
+    plugin: Plugin
+    entry: Entry
+
+
+def executors_named(config: Config, name: str) -> list[Owned]:
+    """Return who has an executor of this name, whatever their state."""
+    return [
+        Owned(plugin, entry)
+        for plugin in installed_plugins(config)
+        for entry in plugin.executors
+        if entry.name == name and plugin.state is not PluginState.STALE
+    ]
+
+
+def groups_named(config: Config, name: str) -> list[Owned]:
+    """Return who has a group of commands of this name, whatever their state."""
+    return [
+        Owned(plugin, entry)
+        for plugin in installed_plugins(config)
+        for entry in plugin.groups
+        if entry.name == name and plugin.state is not PluginState.STALE
+    ]
+
+
+def the_one(owners: list[Owned], what: str) -> Owned:
+    """Return the only owner that is ready; raise `PluginError` for a clash, or with its state.
+
+    `what` names what is asked for, such as "executor 'DaskExecutor'".
+    """
+    ready = [owned for owned in owners if owned.plugin.is_ready]
+    if len(ready) > 1:
+        titles = " and ".join(owned.plugin.title for owned in ready)
+        raise PluginError(
+            f"The {what} comes from {titles}. Uninstall one, or name it in [plugins] disabled."
+        )
+    if not ready:
+        plugin = owners[0].plugin
+        raise PluginError(
+            f"The {what} comes from {plugin.title}, which is {plugin.state}: {plugin.reason}. "
+            f"{plugin.remedy}"
+        )
+    return checked_again(ready[0], what)
+
+
+def checked_again(owned: Owned, what: str) -> Owned:
+    """Return the same as the distribution's metadata say now: an index may be old."""
+    now = read_again(owned.plugin)
+    entries = () if now is None else (*now.executors, *now.groups)
+    found = next((entry for entry in entries if entry == owned.entry), None)
+    if now is None or found is None or not now.is_ready:
+        raise PluginError(
+            f"The {what} is no longer as {owned.plugin.title} declared it. Run the command again."
+        )
+    return Owned(now, found)
+
+
+def in_conflict(plugins: list[Plugin], core_names: Collection[str] = ()) -> list[Plugin]:
+    """Return the plugins with those that claim a taken name in state CONFLICT.
+
+    `core_names` are the core's own commands.
+    """
+    owners = _owners(plugins)
+    return [_judged(plugin, owners, core_names) for plugin in plugins]
+
+
+def _owners(plugins: list[Plugin]) -> dict[str, list[Plugin]]:
+    owners: dict[str, list[Plugin]] = {}
+    for plugin in plugins:
+        for entry in (*plugin.executors, *plugin.groups) if plugin.is_ready else ():
+            owners.setdefault(entry.name, []).append(plugin)
+    return owners
+
+
+def _judged(
+    plugin: Plugin, owners: dict[str, list[Plugin]], core_names: Collection[str]
+) -> Plugin:
+    for entry in (*plugin.executors, *plugin.groups):
+        others = [other for other in owners.get(entry.name, ()) if other is not plugin]
+        core = next((other for other in others if other.is_core), None)
+        if plugin.is_core:
+            return plugin
+        if core is not None or entry in plugin.groups and entry.name in core_names:
+            return plugin.in_state(
+                PluginState.CONFLICT,
+                f"{entry.name!r} is a name of the core",
+                "Tell its author.",
+            )
+        if others:
+            return plugin.in_state(
+                PluginState.CONFLICT,
+                f"{entry.name!r} comes from {others[0].title}, too",
+                "Uninstall one, or name it in [plugins] disabled.",
+            )
+    return plugin

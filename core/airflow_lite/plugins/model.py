@@ -1,0 +1,92 @@
+"""What is known of an installed distribution before anything of it is imported."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, NamedTuple
+
+CORE = "airflow-lite"
+
+
+class PluginState(str, Enum):
+    """Whether a distribution can be used."""
+
+    READY = "ready"
+    DISABLED = "disabled"
+    CONFLICT = "conflict"
+    STALE = "stale"
+    BROKEN = "broken"
+    WRONG_TYPE = "wrong type"
+    NEEDS_ANOTHER_CORE = "needs another core"
+
+    __str__ = str.__str__
+
+
+class Entry(NamedTuple):
+    """One line of an entry-point group: the name that users write, and where it leads."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One distribution with an entry point in one of our groups.
+
+    `requires` holds the normalised names of the distributions that it requires. A state other
+    than READY comes with its reason and remedy.
+    """
+
+    distribution: str
+    version: str
+    summary: str = ""
+    executors: tuple[Entry, ...] = ()
+    groups: tuple[Entry, ...] = ()
+    requires: tuple[str, ...] = ()
+    location: str = ""
+    state: PluginState = PluginState.READY
+    reason: str = ""
+    remedy: str = ""
+
+    @property
+    def title(self) -> str:
+        """How messages name it: `name (version)`."""
+        return f"{self.distribution} ({self.version})" if self.version else self.distribution
+
+    @property
+    def is_core(self) -> bool:
+        """Whether it is airflow-lite itself."""
+        return self.distribution == CORE
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be imported."""
+        return self.state is PluginState.READY
+
+    def in_state(self, state: PluginState, reason: str, remedy: str) -> Plugin:
+        """Return the same distribution in another state, unless it is out of order already."""
+        if not self.is_ready:
+            return self
+        return replace(self, state=state, reason=reason, remedy=remedy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them."""
+        return {**self.__dict__, "state": self.state.value}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Plugin:
+        """Build from what `to_json` returned; raise `KeyError`, `TypeError` or `ValueError`."""
+        pairs = {
+            name: tuple(Entry(str(one), str(other)) for one, other in fields[name])
+            for name in ("executors", "groups")
+        }
+        requires = tuple(map(str, fields["requires"]))
+        state = PluginState(fields["state"])
+        return cls(**{**fields, **pairs, "requires": requires, "state": state})
+
+
+def normalised(name: str) -> str:
+    """Return a distribution's name as it is compared: lower case, runs of `-_.` as one `-`."""
+    return re.sub(r"[-_.]+", "-", name).lower()

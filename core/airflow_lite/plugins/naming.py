@@ -1,0 +1,88 @@
+"""From `[core] executor` to where that executor is: nothing of it is imported."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.errors import ConfigError, UnknownExecutorError
+from airflow_lite.plugins.index import installed_plugins, plugins_allowed
+from airflow_lite.plugins.lookup import executors_named, the_one
+from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+    from airflow_lite.plugins.model import Plugin
+
+
+class Located(NamedTuple):
+    """Where an executor is: the path of its class, and the distribution that named it, if any."""
+
+    name: str
+    path: str
+    plugin: Plugin | None = None
+
+    @property
+    def title(self) -> str:
+        """How messages name it."""
+        return f"{self.name!r}" if self.plugin is None else f"{self.name!r} of {self.plugin.title}"
+
+
+def configured_name(config: Config) -> str:
+    """Return the one executor that `[core] executor` names; raise `ConfigError`."""
+    return checked_name(config.get("core", "executor"))
+
+
+def checked_name(text: str) -> str:
+    """Return an executor's name or path without blanks; refuse lists and aliases."""
+    name = text.strip()
+    if not name:
+        raise ConfigError("[core] executor is empty. Name an executor, such as LocalExecutor.")
+    if "," in name:
+        raise ConfigError(
+            f"[core] executor is {name!r}, a list. One executor runs at a time, so that every "
+            "task has one place to be: name one. A hybrid, such as CeleryKubernetesExecutor, "
+            "sends tasks to two by their queue."
+        )
+    if ":" in name:
+        raise ConfigError(
+            f"[core] executor is {name!r}. There are no aliases, as there is one executor: "
+            "write its name, or package.module.Class."
+        )
+    return name
+
+
+def locate(name_or_path: str, config: Config) -> Located:
+    """Return where an executor is, importing nothing of it.
+
+    Raises `UnknownExecutorError` for a name that nobody has, with the nearest ones or the package
+    to install, and `PluginError` for one that two have, or one that is out of order.
+    """
+    name = checked_name(name_or_path)
+    if name in CORE_EXECUTORS:
+        return Located(name, CORE_EXECUTORS[name])
+    if "." in name:
+        return Located(name, name)
+    owners = executors_named(config, name)
+    if not owners:
+        raise UnknownExecutorError(_unknown(name, config))
+    plugin, entry = the_one(owners, f"executor {name!r}")
+    return Located(name, entry.value, plugin)
+
+
+def _unknown(name: str, config: Config) -> str:
+    if not plugins_allowed(config):
+        return (
+            f"There is no executor {name!r} in the core. Leave --no-plugins out, or use "
+            f"{' or '.join(CORE_EXECUTORS)}."
+        )
+    package = package_of_executor(name)
+    if package is not None:
+        return f"{name} is not installed. Install it with `pip install {package}`."
+    known = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
+    near = difflib.get_close_matches(name, sorted(known | set(CORE_EXECUTORS)), n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return (
+        f"There is no executor {name!r}.{hint} List the installed ones with "
+        "`airflow-lite plugins list`."
+    )

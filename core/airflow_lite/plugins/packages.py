@@ -1,0 +1,42 @@
+"""Which package brings what: the names that are known although nothing of them is installed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+EXECUTORS_GROUP = "airflow_lite.executors.v1"
+PLUGINS_GROUP = "airflow_lite.plugins.v1"
+
+#: The core's own executors. Their names cannot be taken by another distribution.
+CORE_EXECUTORS = {
+    "LocalExecutor": "airflow_lite.executors.local:LocalExecutor",
+    "SequentialExecutor": "airflow_lite.executors.sequential:SequentialExecutor",
+}
+
+
+class KnownPackage(NamedTuple):
+    """A distribution, the executor that it brings, and its group of commands."""
+
+    distribution: str
+    executor: str
+    group: str
+
+
+KNOWN_PACKAGES = (
+    KnownPackage("airflow-lite-celery-executor", "CeleryExecutor", "celery"),
+    KnownPackage("airflow-lite-celery-k8s-executor", "CeleryKubernetesExecutor", "celery-k8s"),
+    KnownPackage("airflow-lite-dask-executor", "DaskExecutor", "dask"),
+    KnownPackage("airflow-lite-debug-executor", "DebugExecutor", "debug"),
+    KnownPackage("airflow-lite-k8s-executor", "KubernetesExecutor", "kubernetes"),
+    KnownPackage("airflow-lite-local-k8s-executor", "LocalKubernetesExecutor", "local-k8s"),
+)
+
+
+def package_of_executor(name: str) -> str | None:
+    """Return the distribution known to bring the executor `name`."""
+    return next((known.distribution for known in KNOWN_PACKAGES if known.executor == name), None)
+
+
+def package_of_group(name: str) -> str | None:
+    """Return the distribution known to bring the group of commands `name`."""
+    return next((known.distribution for known in KNOWN_PACKAGES if known.group == name), None)

@@ -1,0 +1,102 @@
+"""The plugins that were imported, and calls of their hooks that isolate one from the other."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections import Counter
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_lite.errors import UserError
+
+if TYPE_CHECKING:
+    import pluggy
+
+logger = logging.getLogger(__name__)
+
+
+class PluginError(UserError):
+    """A plugin cannot be used. See `airflow-lite plugins list`."""
+
+
+class Answer(NamedTuple):
+    """What one plugin's hook returned; `owner` is the plugin's `name (version)`."""
+
+    owner: str
+    value: Any
+
+
+class Registry:
+    """The modules of plugins, by their owners' titles; pluggy finds and checks their hooks.
+
+    `failures` counts the calls that raised, by owner.
+    """
+
+    def __init__(self) -> None:
+        import pluggy
+
+        from airflow_lite.plugins import hookspecs
+        from airflow_lite.plugins.marker import PROJECT
+
+        self._manager: pluggy.PluginManager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._hooks = sorted(vars(self._manager.hook))
+        self.failures: Counter[str] = Counter()
+
+    def register(self, module: Any, owner: str) -> None:
+        """Take a plugin's module; raise `PluginError` if it cannot be one.
+
+        Hooks that this version does not know are told by one warning, and left alone.
+        """
+        import pluggy
+
+        if not isinstance(module, ModuleType):
+            kind = type(module).__name__
+            raise PluginError(f"Plugin {owner} is a {kind}, not a module. Tell its author.")
+        if self._manager.has_plugin(owner):
+            return
+        try:
+            self._manager.register(module, owner)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self._manager.unregister(name=owner)
+            reason = " ".join(str(error).split())
+            raise PluginError(f"Plugin {owner} has a wrong hook: {reason}") from None
+        self._check(owner, module)
+
+    def _check(self, owner: str, module: ModuleType) -> None:
+        for caller in self._manager.get_hookcallers(module) or ():
+            if any(_wraps(hook) for hook in caller.get_hookimpls() if hook.plugin is module):
+                self._manager.unregister(name=owner)
+                raise PluginError(
+                    f"Plugin {owner} wraps the hook {caller.name!r}, which no plugin may. "
+                    "Tell its author."
+                )
+            if caller.name not in self._hooks:
+                near = difflib.get_close_matches(caller.name, self._hooks, n=1)
+                hint = f" Did its author mean {near[0]!r}?" if near else ""
+                logger.warning("Plugin %s has an unknown hook %r.%s", owner, caller.name, hint)
+
+    def call(self, hook: str, **arguments: Any) -> list[Answer]:
+        """Call every plugin's `hook`; one that raises is logged and counted, and left out."""
+        answers = []
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            owner = implementation.plugin_name
+            try:
+                value = implementation.function(
+                    *(arguments[name] for name in implementation.argnames)
+                )
+            except (Exception, SystemExit):
+                self.failures[owner] += 1
+                logger.exception("Plugin %s: its hook %s raised", owner, hook)
+            else:
+                answers.append(Answer(owner, value))
+        return answers
+
+    def has(self, hook: str) -> bool:
+        """Return whether any plugin implements `hook`."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
+
+def _wraps(implementation: pluggy.HookImpl) -> bool:
+    return bool(implementation.wrapper or implementation.hookwrapper)
