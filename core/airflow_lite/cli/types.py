@@ -54,5 +54,5 @@ def json_object(text: str) -> dict[str, object]:
     except ValueError as error:
         raise ArgumentTypeError(f"{text[:60]!r} is not JSON ({error})") from None
     if not isinstance(found, dict):
-        raise ArgumentTypeError(f"{text[:60]!r} is not a JSON object; write {{\"key\": \"value\"}}")
+        raise ArgumentTypeError(f'{text[:60]!r} is not a JSON object; write {{"key": "value"}}')
     return found

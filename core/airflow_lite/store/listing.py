@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from airflow_lite.clock import seconds_us
 from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
+from airflow_lite.store.jobs import database_now_us
 from airflow_lite.store.schema import (
     attempt,
     dag,
@@ -31,7 +33,7 @@ _SPEC_FIELDS = ("display_name", "max_active_tasks", "max_active_runs")
 def dags(
     connection: sa.Connection, *, dag_id: str | None = None, active: bool | None = True
 ) -> list[dict[str, Any]]:
-    """Return the DAGs by id: the columns of `dag`, `_SPEC_FIELDS` and `has_task_limits`.
+    """Return the DAGs by id: the columns of `dag`, and what else is listed of their specs.
 
     `active`: those whose file still has them, those whose has not, or (None) all.
     """
@@ -54,6 +56,7 @@ def _with_spec(row: RowMapping) -> dict[str, Any]:
     tasks = spec.get("tasks", {}).values()
     found = {name: value for name, value in row.items() if name not in {"spec", "error"}}
     found["tags"] = json.loads(row["tags"])
+    found["schedule_spec"] = spec.get("schedule", {})
     found["has_import_errors"] = row["error"] is not None
     found["has_task_limits"] = any(task.get(limit) for task in tasks for limit in limits)
     return found | {name: spec.get(name) for name in _SPEC_FIELDS}
@@ -115,6 +118,18 @@ def runs(
     return connection.execute(query.order_by(dag_run.c.logical_us.desc())).mappings().all()
 
 
+def last_scheduled_interval(connection: sa.Connection, dag_id: str) -> tuple[int, int] | None:
+    """Return the data interval of a DAG's latest scheduled run; None before the first."""
+    query = (
+        sa.select(dag_run.c.interval_start_us, dag_run.c.interval_end_us)
+        .where(dag_run.c.dag_id == dag_id, dag_run.c.run_type != "manual")
+        .order_by(dag_run.c.logical_us.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).first()
+    return None if found is None else (found.interval_start_us, found.interval_end_us)
+
+
 def the_run(
     connection: sa.Connection, dag_id: str, run_id: str, logical_us: int | None = None
 ) -> RowMapping:
@@ -131,6 +146,15 @@ def the_run(
             f" List its runs with `airflow-lite dags list-runs -d {dag_id}`."
         )
     return next((row for row in rows if row["run_id"] == run_id), rows[0])
+
+
+def run_by_id(connection: sa.Connection, dag_run_id: int) -> RowMapping:
+    """Return a run by its row id; raise `DagRunNotFound` if it was deleted."""
+    query = sa.select(dag_run).where(dag_run.c.id == dag_run_id)
+    found = connection.execute(query).mappings().first()
+    if found is None:
+        raise DagRunNotFound("The run was deleted meanwhile.")
+    return found
 
 
 def run_state(connection: sa.Connection, dag_run_id: int) -> str | None:
@@ -189,16 +213,20 @@ def latest_try(connection: sa.Connection, task_instance_id: int) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def running_jobs(
+def alive_jobs(
     connection: sa.Connection,
     *,
+    within_s: float,
     kind: str | None = None,
     hostname: str | None = None,
-    beat_after_us: int,
     limit: int | None = None,
 ) -> Sequence[RowMapping]:
-    """Return the jobs that run and beat after `beat_after_us`, the latest beat first."""
-    query = sa.select(job).where(job.c.state == "running", job.c.latest_beat_us > beat_after_us)
+    """Return the running jobs whose last beat is at most `within_s` old, the latest beat first.
+
+    By the database's own clock.
+    """
+    oldest = database_now_us(connection) - seconds_us(within_s)
+    query = sa.select(job).where(job.c.state == "running", job.c.latest_beat_us >= oldest)
     if kind is not None:
         query = query.where(job.c.kind == kind)
     if hostname is not None:

@@ -126,19 +126,37 @@ def _add_default_pool(connection: sa.Connection, config: Config) -> None:
     )
 
 
-def reset(config: Config, *, skip_init: bool = False) -> str:
+def reset(config: Config, *, skip_init: bool = False, use_files: bool = False) -> str:
     """Drop every table and, unless `skip_init`, make them anew; return what was done."""
     with bare_store(config) as store:
+        shown = shown_url(store.engine.url)
         with store.begin() as connection:
             metadata.drop_all(connection)
             connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(_DROP_FUNCTION)
-        shown = shown_url(store.engine.url)
-        if skip_init:
-            return f"Dropped every table of the metadata database {shown}."
-        create(store, config)
-        return f"Emptied the metadata database {shown}."
+    if skip_init:
+        return f"Dropped every table of the metadata database {shown}."
+    migrate(config, use_files=use_files)
+    return f"Emptied the metadata database {shown}."
+
+
+def in_use(config: Config) -> bool:
+    """Return whether a job that is alive uses the store."""
+    from airflow_lite.store.listing import alive_jobs
+
+    within_s = config.getfloat("scheduler", "lease_timeout_s")
+    with bare_store(config) as store:
+        if revision(store) != HEAD:
+            return False
+        with store.read() as connection:
+            return bool(alive_jobs(connection, within_s=within_s))
+
+
+def shown_address(config: Config) -> str:
+    """Return the store's URL as it may be shown."""
+    with bare_store(config) as store:
+        return shown_url(store.engine.url)
 
 
 def check(config: Config) -> None:

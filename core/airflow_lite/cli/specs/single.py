@@ -45,7 +45,5 @@ COMMANDS = (
         "                   a second one kills them\n"
         "  SIGUSR2          print what the executors hold",
     ),
-    ActionCommand(
-        "version", "Show the version", lazy_load_command(f"{_COMMANDS}.version.version")
-    ),
+    ActionCommand("version", "Show the version", lazy_load_command(f"{_COMMANDS}.version.version")),
 )

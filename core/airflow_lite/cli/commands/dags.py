@@ -1,0 +1,191 @@
+"""`airflow-lite dags …`: what there is, and pausing and deleting it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli import context, known
+from airflow_lite.cli.dag_rows import dag_row
+from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.questions import confirmed
+from airflow_lite.errors import UserError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def list_dags(args: argparse.Namespace) -> int:
+    """List the DAGs whose files have them."""
+    from airflow_lite.store import dags, listing
+
+    known.refresh(args)
+    with context.store(args).read() as connection:
+        rows = [dag_row(row) for row in listing.dags(connection)]
+        errors = dags.import_errors(connection)
+    if errors:
+        context.notice(
+            "Error: Failed to load all files."
+            " For details, run `airflow-lite dags list-import-errors`"
+        )
+    columns = _columns(args.columns, list(rows[0])) if rows else []
+    print_rows([{name: row[name] for name in columns} for row in rows], args.output)
+    return 0
+
+
+def _columns(wanted: list[str], columns: list[str]) -> list[str]:
+    """Return the columns that there are; name the others on stderr, as Airflow does."""
+    wrong = [name for name in wanted if name not in columns]
+    if wrong:
+        context.notice(
+            f"Error: Ignoring the following invalid columns: {wrong}."
+            f" List of valid columns: {columns}"
+        )
+    return [name for name in wanted if name in columns]
+
+
+def details(args: argparse.Namespace) -> int:
+    """Show all that is known of one DAG."""
+    from airflow_lite.store import listing
+
+    known.the_spec(args)
+    with context.store(args).read() as connection:
+        row = listing.the_dag(connection, args.dag_id)
+    print_rows([dag_row(row)], args.output)
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print a DAG's graph."""
+    from airflow_lite.cli.dot import dot
+
+    _, spec = known.the_spec(args)
+    write_dot(dot(spec), args.save)
+    return 0
+
+
+def write_dot(text: str, file: str | None) -> None:
+    """Print a graph, or write it to a .dot file; raise `UserError`."""
+    if file is None:
+        print(text)
+        return
+    if not file.endswith(".dot"):
+        raise UserError(
+            f"{file!r} does not end in .dot. Write that and render it: dot -Tsvg FILE > IMAGE."
+        )
+    from pathlib import Path
+
+    try:
+        Path(file).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file!r} cannot be written: {error.strerror}.") from None
+    print(f"File {file} saved")
+
+
+def list_import_errors(args: argparse.Namespace) -> int:
+    """List the DAG files that could not be imported; exit with 1 if there are any."""
+    from airflow_lite.store import dags
+
+    known.refresh(args)
+    with context.store(args).read() as connection:
+        errors = dags.import_errors(connection)
+    print_rows([{"filepath": path, "error": text} for path, text in _pairs(errors)], args.output)
+    return 1 if errors else 0
+
+
+def _pairs(errors: Any) -> list[tuple[str, str]]:
+    return sorted(errors.items() if isinstance(errors, dict) else map(tuple, errors))
+
+
+def next_execution(args: argparse.Namespace) -> int:
+    """Print the start of the next data intervals."""
+    from airflow_lite.cli.upcoming import upcoming
+    from airflow_lite.clock import SystemClock, iso
+    from airflow_lite.store import listing
+
+    _, spec = known.the_spec(args)
+    with context.store(args).read() as connection:
+        row = listing.the_dag(connection, args.dag_id)
+        last = listing.last_scheduled_interval(connection, args.dag_id)
+    if row["is_paused"]:
+        context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
+    runs = upcoming(spec, row, last, args.num_executions, SystemClock().now_us())
+    for run in runs:
+        print(iso(run.interval_start_us))
+    if len(runs) < args.num_executions:
+        context.notice(
+            "[WARN] No following schedule can be found. "
+            "This DAG may have schedule interval '@once' or `None`."
+        )
+        print(None)
+    return 0
+
+
+def pause(args: argparse.Namespace) -> int:
+    """Pause DAGs."""
+    return _set_paused(args, paused=True)
+
+
+def unpause(args: argparse.Namespace) -> int:
+    """Let paused DAGs go on."""
+    return _set_paused(args, paused=False)
+
+
+def _set_paused(args: argparse.Namespace, *, paused: bool) -> int:
+    from airflow_lite.store import edits
+
+    ids = _to_change(args, paused=paused)
+    if not ids:
+        print(f"No {'un' if paused else ''}paused DAGs were found")
+        return 0
+    act = "pause" if paused else "unpause"
+    warning = f"You are about to {act} {len(ids)} DAGs:\n{','.join(ids)}\n"
+    if args.treat_dag_id_as_regex and not confirmed(args, warning):
+        print("Operation cancelled by user")
+        return 1
+    with context.store(args).begin() as connection:
+        edits.set_paused(connection, ids, paused=paused)
+    ring(args)
+    print_rows([{"dag_id": dag_id, "is_paused": paused} for dag_id in ids], args.output)
+    return 0
+
+
+def _to_change(args: argparse.Namespace, *, paused: bool) -> list[str]:
+    from airflow_lite.store import listing
+
+    regex = args.treat_dag_id_as_regex
+    if regex:
+        known.refresh(args)
+    else:
+        known.the_spec(args)
+    with context.store(args).read() as connection:
+        try:
+            rows = listing.matching_dags(connection, args.dag_id, regex=regex)
+        except re.error as error:
+            raise UserError(f"{args.dag_id!r} is not a regular expression: {error}.") from None
+    return [row["dag_id"] for row in rows if row["is_paused"] != paused]
+
+
+def delete(args: argparse.Namespace) -> int:
+    """Delete all records of a DAG."""
+    from airflow_lite.keys import check_id
+    from airflow_lite.store import edits, listing
+
+    check_id(args.dag_id, "DAG id")
+    with context.store(args).read() as connection:
+        listing.the_dag(connection, args.dag_id)
+    if not confirmed(args, f"This deletes every record of DAG {args.dag_id!r}; its file stays."):
+        print("Cancelled")
+        return 1
+    with context.store(args).begin() as connection:
+        count = edits.delete_dag(connection, args.dag_id)
+    ring(args)
+    print(f"Removed {count} record(s)")
+    return 0
+
+
+def ring(args: argparse.Namespace, **what: object) -> bool:
+    """Wake the scheduler; False if none listens."""
+    from airflow_lite import doorbell
+
+    return doorbell.ring(context.config(args).home, **what)

@@ -1,0 +1,57 @@
+"""`airflow-lite db …`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli import context
+from airflow_lite.cli.questions import confirmed
+from airflow_lite.errors import StoreError, UserError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def migrate(args: argparse.Namespace) -> int:
+    """Make the store or bring it up to date."""
+    from airflow_lite.store import migrate as steps
+
+    to = args.to_revision or steps.HEAD
+    if args.show_sql_only:
+        steps.sql_of_upgrade(context.config(args), to=to)
+    else:
+        print(steps.migrate(context.config(args), to=to, use_files=args.use_migration_files))
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check that the store can be reached, `--retry` times more."""
+    import time
+
+    from airflow_lite.store import migrate as steps
+
+    for left in range(args.retry, -1, -1):
+        try:
+            steps.check(context.config(args))
+        except StoreError:
+            if not left:
+                raise
+            time.sleep(args.retry_delay)
+        else:
+            break
+    print("Connection successful.")
+    return 0
+
+
+def reset(args: argparse.Namespace) -> int:
+    """Delete all that the store holds."""
+    from airflow_lite.store import migrate as steps
+
+    config = context.config(args)
+    if not confirmed(args, f"This deletes every record in {steps.shown_address(config)}."):
+        print("Cancelled")
+        return 1
+    if steps.in_use(config):
+        raise UserError("A scheduler is running on this database. Stop it first.")
+    print(steps.reset(config, skip_init=args.skip_init, use_files=args.use_migration_files))
+    return 0

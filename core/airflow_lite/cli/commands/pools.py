@@ -1,0 +1,77 @@
+"""`airflow-lite pools …`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli import context
+from airflow_lite.cli.output import print_rows
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+
+def list_pools(args: argparse.Namespace) -> int:
+    """List the pools."""
+    from airflow_lite.store import pools
+
+    with context.store(args).read() as connection:
+        rows = pools.pools(connection)
+    print_rows([_row(row) for row in rows], args.output)
+    return 0
+
+
+def get_pool(args: argparse.Namespace) -> int:
+    """Show one pool."""
+    from airflow_lite.store import pools
+
+    with context.store(args).read() as connection:
+        row = pools.the_pool(connection, args.pool)
+    print_rows([_row(row)], args.output)
+    return 0
+
+
+def set_pool(args: argparse.Namespace) -> int:
+    """Make a pool or change it."""
+    from airflow_lite.keys import check_id
+    from airflow_lite.store import pools
+
+    check_id(args.pool, "pool name")
+    with context.store(args).begin() as connection:
+        made = pools.set_pool(
+            connection,
+            args.pool,
+            args.slots,
+            args.description,
+            include_deferred=args.include_deferred,
+        )
+    _ring(args)
+    print(f"Pool {args.pool} {'created' if made else 'changed'}")
+    return 0
+
+
+def delete_pool(args: argparse.Namespace) -> int:
+    """Delete a pool."""
+    from airflow_lite.store import pools
+
+    with context.store(args).begin() as connection:
+        pools.delete_pool(connection, args.pool)
+    _ring(args)
+    print(f"Pool {args.pool} deleted")
+    return 0
+
+
+def _ring(args: argparse.Namespace) -> None:
+    from airflow_lite import doorbell
+
+    doorbell.ring(context.config(args).home)
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "pool": row["name"],
+        "slots": row["slots"],
+        "description": row["description"],
+        "include_deferred": row["include_deferred"],
+    }

@@ -1,0 +1,56 @@
+"""A DAG as `dags list` and `dags details` show it: Airflow's keys, in its order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_lite.clock import iso
+
+_SECONDS_PER_DAY = 86_400
+
+
+def dag_row(dag: dict[str, Any]) -> dict[str, Any]:
+    """Return every field of a DAG from what `store.listing.dags` returned."""
+    return {
+        "dag_id": dag["dag_id"],
+        "dag_display_name": dag["display_name"] or dag["dag_id"],
+        "root_dag_id": None,
+        "is_paused": dag["is_paused"],
+        "is_active": dag["is_active"],
+        "is_subdag": False,
+        "last_parsed_time": iso(dag["last_parsed_us"]),
+        "last_pickled": None,
+        "last_expired": None,
+        "scheduler_lock": dag["owner_job_id"],
+        "pickle_id": None,
+        "default_view": "grid",
+        "fileloc": dag["fileloc"],
+        "file_token": None,
+        "owners": [owner.strip() for owner in (dag["owners"] or "").split(",")],
+        "description": dag["description"],
+        "schedule_interval": schedule_interval(dag["schedule_spec"]),
+        "timetable_description": dag["timetable_description"],
+        "tags": [{"name": tag} for tag in dag["tags"]],
+        "max_active_tasks": dag["max_active_tasks"],
+        "max_active_runs": dag["max_active_runs"],
+        "max_consecutive_failed_dag_runs": 0,
+        "has_task_concurrency_limits": dag["has_task_limits"],
+        "has_import_errors": dag["has_import_errors"],
+        "next_dagrun": iso(dag["next_logical_us"]),
+        "next_dagrun_data_interval_start": iso(dag["next_interval_start_us"]),
+        "next_dagrun_data_interval_end": iso(dag["next_interval_end_us"]),
+        "next_dagrun_create_after": iso(dag["next_create_after_us"]),
+    }
+
+
+def schedule_interval(schedule: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a schedule as Airflow's API shows it."""
+    kind = schedule.get("kind", "none")
+    if kind == "none":
+        return None
+    if kind == "delta":
+        days, seconds = divmod(schedule["delta_s"], _SECONDS_PER_DAY)
+        micros = round(seconds % 1 * 1_000_000)
+        parts = {"days": int(days), "seconds": int(seconds), "microseconds": micros}
+        return {"__type": "TimeDelta", **parts}
+    return {"__type": "CronExpression", "value": schedule["summary"]}

@@ -1,0 +1,37 @@
+"""DAGs as the files have them now: parsed if no scheduler has seen them, or not as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli import context
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_lite.dag.spec import DagSpec
+
+
+def refresh(args: argparse.Namespace, dag_id: str | None = None) -> None:
+    """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`."""
+    from airflow_lite.scheduler.dag_files import process_now
+
+    process_now(context.config(args), context.store(args), dag_id)
+
+
+def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, DagSpec]:
+    """Return version id and spec of `args.dag_id` (or `dag_id`), its file looked at again.
+
+    Raises `InvalidIdError` and `DagNotFound`.
+    """
+    from airflow_lite.keys import check_id
+    from airflow_lite.store import dags, listing
+
+    wanted = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
+    refresh(args, wanted)
+    with context.store(args).read() as connection:
+        found = dags.latest_spec(connection, wanted)
+        if found is None:
+            listing.the_dag(connection, wanted)
+            raise AssertionError(f"DAG {wanted!r} has a row and no version")
+    return found

@@ -1,0 +1,52 @@
+"""`--conf`: the JSON object that becomes dag_run.conf, checked against the DAG's params."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import ParamValidationError, UserError
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.spec import DagSpec
+
+
+def checked_conf(text: str | None, spec: DagSpec) -> dict[str, Any]:
+    """Return `--conf` as a dict; raise `UserError` if it is no JSON object or breaks a param."""
+    conf = json_object(text, "--conf") if text else {}
+    check_params(conf, spec)
+    return conf
+
+
+def json_object(text: str, option: str) -> dict[str, Any]:
+    """Return the JSON object that an option gives; raise `UserError`."""
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f'{option} {shown!r} is not JSON: {error}. Write for example \'{{"key": "value"}}\'.'
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(
+            f'{option} {shown!r} is not a JSON object. Write for example \'{{"key": "value"}}\'.'
+        )
+    return found
+
+
+def check_params(conf: dict[str, Any], spec: DagSpec) -> None:
+    """Check the DAG's params with `conf` over them; raise `UserError` for the first wrong one."""
+    if not spec.params:
+        return
+    from airflow_lite.dag.param import check
+
+    for name, param in spec.params.items():
+        if name not in conf and "value" not in param:
+            raise UserError(
+                f"DAG {spec.dag_id!r} needs a value for param {name!r}."
+                f" Give it with --conf '{{\"{name}\": …}}'."
+            )
+        try:
+            check(name, conf.get(name, param.get("value")), param.get("schema", {}))
+        except ParamValidationError as error:
+            raise UserError(str(error)) from None

@@ -1,0 +1,174 @@
+"""`airflow-lite dags …`."""
+
+from __future__ import annotations
+
+from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.specs._common import (
+    CONF,
+    DAG_ID,
+    END_DATE,
+    OUTPUT,
+    REGEX,
+    START_DATE,
+    SUBDIR,
+    YES,
+)
+from airflow_lite.cli.types import moment, positive_int, words
+
+_LOOK = "airflow_lite.cli.commands.dags"
+_RUN = "airflow_lite.cli.commands.dag_runs"
+_STATES = ("queued", "running", "success", "failed")
+
+_SHOW = (
+    ActionCommand(
+        "list",
+        "List the DAGs",
+        lazy_load_command(f"{_LOOK}.list_dags"),
+        (
+            SUBDIR,
+            OUTPUT,
+            Arg(
+                "--columns",
+                help="Columns to show (default: dag_id,fileloc,owners,is_paused)",
+                type=words,
+                default=("dag_id", "fileloc", "owners", "is_paused"),
+            ),
+        ),
+    ),
+    ActionCommand(
+        "details",
+        "Show all that is known of one DAG",
+        lazy_load_command(f"{_LOOK}.details"),
+        (DAG_ID, OUTPUT),
+    ),
+    ActionCommand(
+        "show",
+        "Print a DAG's graph in the DOT language",
+        lazy_load_command(f"{_LOOK}.show"),
+        (
+            DAG_ID,
+            SUBDIR,
+            Arg(("-s", "--save"), help="Write it to this .dot file", completer="file"),
+        ),
+        epilog="example: airflow-lite dags show my_dag | dot -Tsvg > my_dag.svg",
+    ),
+    ActionCommand(
+        "list-import-errors",
+        "List the DAG files that could not be imported, and why",
+        lazy_load_command(f"{_LOOK}.list_import_errors"),
+        (SUBDIR, OUTPUT),
+    ),
+    ActionCommand(
+        "next-execution",
+        "Print when a DAG is next due",
+        lazy_load_command(f"{_LOOK}.next_execution"),
+        (
+            DAG_ID,
+            SUBDIR,
+            Arg(
+                ("-n", "--num-executions"),
+                help="How many to print (default: 1)",
+                type=positive_int(),
+                default=1,
+            ),
+        ),
+    ),
+)
+
+_CHANGE = (
+    ActionCommand(
+        "pause",
+        "Pause DAGs: no new run starts",
+        lazy_load_command(f"{_LOOK}.pause"),
+        (DAG_ID, SUBDIR, REGEX, YES, OUTPUT),
+    ),
+    ActionCommand(
+        "unpause",
+        "Let paused DAGs go on",
+        lazy_load_command(f"{_LOOK}.unpause"),
+        (DAG_ID, SUBDIR, REGEX, YES, OUTPUT),
+    ),
+    ActionCommand(
+        "delete",
+        "Delete all records of a DAG; its file stays",
+        lazy_load_command(f"{_LOOK}.delete"),
+        (DAG_ID, YES),
+    ),
+)
+
+_RUNS = (
+    ActionCommand(
+        "trigger",
+        "Make a new run of a DAG; a scheduler runs it",
+        lazy_load_command(f"{_RUN}.trigger"),
+        (
+            DAG_ID,
+            SUBDIR,
+            Arg(("-r", "--run-id"), help="Id of the run (default: manual__DATE)"),
+            CONF,
+            Arg(
+                ("-e", "--exec-date"),
+                help="Logical date of the run, ISO 8601 (default: now)",
+                type=moment,
+            ),
+            Arg(
+                "--no-replace-microseconds",
+                help="Keep the microseconds of the logical date",
+                dest="replace_microseconds",
+                action="store_false",
+                default=True,
+            ),
+            Arg("--wait", help="Return when the run has ended", action="store_true"),
+            Arg("--timeout", help="Seconds to --wait at most", type=float, metavar="S"),
+            OUTPUT,
+        ),
+        epilog="With --wait the exit code is 0 only if the run succeeded.\n"
+        'example: airflow-lite dags trigger my_dag -c \'{"day": "monday"}\' --wait',
+    ),
+    ActionCommand(
+        "list-runs",
+        "List the runs of a DAG",
+        lazy_load_command(f"{_RUN}.list_runs"),
+        (
+            Arg(("-d", "--dag-id"), help="The id of the DAG", required=True, completer="dag_id"),
+            Arg("--no-backfill", help="Leave out runs of backfills", action="store_true"),
+            Arg(
+                "--state",
+                help="Only runs in this state",
+                metavar="queued, running, success, failed",
+                choices=_STATES,
+            ),
+            START_DATE,
+            END_DATE,
+            OUTPUT,
+        ),
+    ),
+    ActionCommand(
+        "test",
+        "Run a DAG once, here and now, without a scheduler",
+        lazy_load_command(f"{_RUN}.test"),
+        (
+            DAG_ID,
+            Arg(
+                "execution_date",
+                help="Logical date of the run, ISO 8601 (default: now)",
+                type=moment,
+                nargs="?",
+                metavar="LOGICAL_DATE",
+            ),
+            CONF,
+            SUBDIR,
+            Arg(
+                "--use-executor",
+                help="Run the tasks on the configured executor, not in this process",
+                action="store_true",
+            ),
+            Arg("--show-dagrun", help="Print the graph with states, as DOT", action="store_true"),
+            Arg("--save-dagrun", help="Write that graph to this .dot file", completer="file"),
+        ),
+        epilog="The exit code is 0 only if the run succeeded.\n"
+        "example: airflow-lite dags test my_dag 2024-01-31",
+    ),
+)
+
+COMMANDS = (GroupCommand("dags", "Manage DAGs and their runs", _SHOW + _CHANGE + _RUNS),)

@@ -1,0 +1,147 @@
+"""`airflow-lite tasks …`."""
+
+from __future__ import annotations
+
+from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.specs._common import (
+    DAG_ID,
+    END_DATE,
+    MAP_INDEX,
+    OUTPUT,
+    RUN,
+    START_DATE,
+    SUBDIR,
+    TASK_ID,
+    YES,
+)
+from airflow_lite.cli.types import json_object, positive_int
+
+_LOOK = "airflow_lite.cli.commands.tasks"
+_RUN = "airflow_lite.cli.commands.task_runs"
+_CLEAR = "airflow_lite.cli.commands.task_clear"
+
+
+def _switch(short: str, long: str, text: str) -> Arg:
+    return Arg((short, long), help=text, action="store_true")
+
+
+_SHOW = (
+    ActionCommand(
+        "list",
+        "List the tasks of a DAG",
+        lazy_load_command(f"{_LOOK}.list_tasks"),
+        (DAG_ID, _switch("-t", "--tree", "As a tree, with operators"), SUBDIR),
+    ),
+    ActionCommand(
+        "state",
+        "Print the state of a task instance",
+        lazy_load_command(f"{_LOOK}.state"),
+        (DAG_ID, TASK_ID, RUN, SUBDIR, MAP_INDEX),
+    ),
+    ActionCommand(
+        "states-for-dag-run",
+        "List the states of all task instances of a run",
+        lazy_load_command(f"{_LOOK}.states_for_dag_run"),
+        (DAG_ID, RUN, OUTPUT),
+    ),
+    ActionCommand(
+        "history",
+        "List what happened to a task instance, try by try",
+        lazy_load_command(f"{_LOOK}.history"),
+        (
+            DAG_ID,
+            TASK_ID,
+            RUN,
+            Arg("--map-index", help="Only this index of a mapped task", type=int),
+            OUTPUT,
+        ),
+    ),
+    ActionCommand(
+        "logs",
+        "Print the log of a task instance, also while it runs",
+        lazy_load_command(f"{_LOOK}.logs"),
+        (
+            DAG_ID,
+            TASK_ID,
+            RUN,
+            Arg("--try-number", help="Which try (default: the last)", type=positive_int()),
+            MAP_INDEX,
+            _switch("-f", "--follow", "Go on as the log grows, until the try ends"),
+        ),
+        epilog="example: airflow-lite tasks logs my_dag my_task manual__2024-01-31T00:00:00+00:00",
+    ),
+)
+
+_RUNNING = (
+    ActionCommand(
+        "run",
+        "Run one attempt of a task instance and record its outcome",
+        lazy_load_command(f"{_RUN}.run"),
+        (
+            DAG_ID,
+            TASK_ID,
+            RUN,
+            SUBDIR,
+            MAP_INDEX,
+            Arg("--try-number", help="The try that was queued", type=positive_int()),
+            Arg("--attempt", help="Token of the attempt that was queued"),
+            Arg("--pool", help="Pool whose slots it takes"),
+            _switch("-f", "--force", "Run whatever state the task instance is in"),
+            _switch("-m", "--mark-success", "Mark it as succeeded without running it"),
+        ),
+        description="Run one attempt of a task instance and record its outcome.\n\n"
+        "With --attempt, the one that the scheduler queued under this token; this is what an\n"
+        "executor runs. Without it, an attempt of its own, whatever its upstream tasks' states.",
+        epilog="exit codes: 0 the outcome is recorded, whatever it is; 3 the attempt is not ours\n"
+        "(claimed already, or superseded); others: nothing is recorded",
+    ),
+    ActionCommand(
+        "test",
+        "Run a task here, record nothing",
+        lazy_load_command(f"{_RUN}.test"),
+        (
+            DAG_ID,
+            TASK_ID,
+            Arg(
+                "execution_date_or_run_id",
+                help="The run's id or logical date (default: now)",
+                nargs="?",
+                metavar="RUN_ID_OR_DATE",
+            ),
+            SUBDIR,
+            MAP_INDEX,
+            Arg(("-t", "--task-params"), help="JSON object that goes over params"),
+            Arg("--env-vars", help="JSON object of environment variables", type=json_object),
+            _switch("-n", "--dry-run", "Render the templates, run nothing"),
+            _switch("-m", "--post-mortem", "Open pdb where an exception was raised"),
+        ),
+        epilog="example: airflow-lite tasks test my_dag my_task 2024-01-31",
+    ),
+    ActionCommand(
+        "render",
+        "Print a task's templated fields, rendered",
+        lazy_load_command(f"{_RUN}.render"),
+        (DAG_ID, TASK_ID, RUN, SUBDIR, MAP_INDEX),
+    ),
+    ActionCommand(
+        "clear",
+        "Clear task instances, so that they run again",
+        lazy_load_command(f"{_CLEAR}.clear"),
+        (
+            DAG_ID,
+            Arg(("-t", "--task-regex"), help="Only tasks whose id has a match for this"),
+            START_DATE,
+            END_DATE,
+            SUBDIR,
+            _switch("-u", "--upstream", "Also the tasks upstream of those"),
+            _switch("-d", "--downstream", "Also the tasks downstream of those"),
+            _switch("-f", "--only-failed", "Only those that failed"),
+            _switch("-r", "--only-running", "Only those that run"),
+            _switch("-R", "--dag-regex", "Take dag_id as a regular expression"),
+            YES,
+        ),
+        epilog="example: airflow-lite tasks clear my_dag -t '^load_' -d -s 2024-01-01",
+    ),
+)
+
+COMMANDS = (GroupCommand("tasks", "Manage tasks", _SHOW + _RUNNING),)
