@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_lite.clock import from_us
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
     from airflow_lite.dag.spec import TaskSpec
     from airflow_lite.keys import TaskInstanceKey
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Doubling a delay more often than this passes every cap, and soon what a float can hold.
 _MAX_DOUBLINGS = 900
 
@@ -56,6 +55,6 @@ def _delay_s(task: TaskSpec, key: TaskInstanceKey, logical_us: int, max_delay_s:
 
 def _jitter(key: TaskInstanceKey, logical_us: int) -> int:
     """Return a large number that is always the same for this try: Airflow hashes the same text."""
-    logical = _EPOCH + timedelta(microseconds=logical_us)
-    text = f"{key.dag_id}#{key.task_id}#{logical.isoformat(sep=' ')}#{key.try_number}"
+    logical = from_us(logical_us).isoformat(sep=" ")
+    text = f"{key.dag_id}#{key.task_id}#{logical}#{key.try_number}"
     return int(sha1(text.encode(), usedforsecurity=False).hexdigest(), 16)

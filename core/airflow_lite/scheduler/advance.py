@@ -13,6 +13,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from airflow_lite.clock import seconds_us
 from airflow_lite.scheduler.model import CallbackDue, Change, Decision
 from airflow_lite.scheduler.progress import Progress
 from airflow_lite.scheduler.trigger_rules import Verdict, decide
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec, TaskSpec
     from airflow_lite.scheduler.model import Facts, Instance, InstanceKey, Run
 
-_SECOND_US = 1_000_000
 _TIMED = frozenset({TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE})
 
 
@@ -292,7 +292,7 @@ class _Pass:
     def timeout_us(self) -> int | None:
         if self.dag.dagrun_timeout_s is None or self.run.start_us is None:
             return None
-        return self.run.start_us + round(self.dag.dagrun_timeout_s * _SECOND_US)
+        return self.run.start_us + seconds_us(self.dag.dagrun_timeout_s)
 
     def time_out(self) -> None:
         """Fail the run; what was begun is skipped, and as in Airflow the rest keeps no state."""

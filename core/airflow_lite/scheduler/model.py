@@ -194,7 +194,8 @@ class Limits:
     `pools` maps a pool to its open slots (absent: no such pool; infinite as a large number),
     `dag_active` maps a DAG id to its queued and running instances, `task_active` (DAG id, task id)
     and `run_task_active` (run row id, task id) likewise, `slots` are the open slots of the
-    executor that takes the queue in question.
+    executor that takes the queue in question. `pool_sizes` maps a pool to all its slots: where it
+    is known, open slots are kept for a task that needs more than are open.
     """
 
     pools: dict[str, int]
@@ -202,11 +203,17 @@ class Limits:
     task_active: dict[tuple[str, str], int] = field(default_factory=dict)
     run_task_active: dict[tuple[int, str], int] = field(default_factory=dict)
     slots: int = 0
+    pool_sizes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class Admission:
-    """What `admit` picked, in the order to queue, and pools named by tasks that do not exist."""
+    """What `admit` picked, in the order to queue, and what can not be picked as things are.
+
+    `unknown_pools` are named by tasks and do not exist; `oversized` want more slots than their
+    whole pool has.
+    """
 
     admitted: list[Candidate] = field(default_factory=list)
+    oversized: list[Candidate] = field(default_factory=list)
     unknown_pools: set[str] = field(default_factory=set)
