@@ -6,6 +6,8 @@ import os
 import traceback
 from typing import TYPE_CHECKING
 
+from airflow_lite.errors import AirflowDagException, UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
@@ -39,6 +41,8 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
         return f"The file takes more than {memory_mb} MB{at}. {RAISE_MEMORY}"
     if isinstance(error, KeyboardInterrupt):
         return f"The file interrupts itself{at}: KeyboardInterrupt. Take that out."
+    if isinstance(error, (AirflowDagException, UserError)):
+        return f"{_text(error)}{at}"  # a sentence of ours that says what to do
     return f"{type(error).__name__}: {_text(error)}{at}"
 
 

@@ -108,12 +108,14 @@ def _text(spec: DagSpec) -> str:
             f"DAG {spec.dag_id!r} has a cycle: {cycle}. Take out one of the edges."
         ) from None
     try:
-        return spec.to_json()
+        text = spec.to_json()
+        text.encode()  # a lone surrogate, which no database takes
     except (TypeError, ValueError) as error:
         raise AirflowDagException(
             f"DAG {spec.dag_id!r} cannot be written as JSON: {error}."
             " Use plain values in params and executor_config."
         ) from None
+    return text
 
 
 def _threads(path: str) -> list[str]:

@@ -69,7 +69,10 @@ def _list_entry(
         if entry.name not in _SKIPPED_FOLDERS and not entry.name.startswith("."):
             _enter(entry, rules, found, seen)
     elif entry.name.endswith(".py"):
-        found.paths.append(entry.path)
+        if entry.path.isprintable():
+            found.paths.append(entry.path)
+        else:
+            found.notices.append(f"{entry.path!a} is skipped: rename it in plain letters.")
     elif entry.name.endswith(".zip"):
         found.notices.append(f"{entry.path} is skipped: DAGs in zip files are not supported.")
 

@@ -200,8 +200,8 @@ class _Server:
                 self.path,
                 with_modules(self.stamp, report["modules"]),
                 tuple(DagSpec.from_json(text) for text in report["dags"]),
-                report["error"],
-                tuple(report["warnings"]),
+                report["error"] and _storable(report["error"]),
+                tuple(map(_storable, report["warnings"])),
                 duration_us,
             )
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -227,3 +227,8 @@ class _Server:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+def _storable(text: str) -> str:
+    """Return text that every database takes: UTF-8, and no NUL."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

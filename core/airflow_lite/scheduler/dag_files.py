@@ -1,0 +1,284 @@
+"""The DAG files: looked at now and then, parsed in child processes, saved in the store.
+
+Looking, parsing and saving happen on a thread of their own, so that the loop never waits for them;
+the store is safe to use from it. The thread lives for one pass only: idle costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite import doorbell
+from airflow_lite.clock import SystemClock
+from airflow_lite.dag import folder
+from airflow_lite.dag.parse import parse_files
+from airflow_lite.dag.parse_child import Options
+from airflow_lite.store import dags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.dag.parse import FileResult
+    from airflow_lite.store.dags import KnownFile, Saved
+    from airflow_lite.store.engine import Store
+
+logger = logging.getLogger(__name__)
+
+#: A file with an error is tried again, unchanged, after this many times what parsing it took: a
+#: missing module may be there by then. So a file that hangs takes at most a twentieth of a core.
+_RETRY_FACTOR = 20
+_BATCH_S = 0.25
+_BATCH_SIZE = 200
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a look at the folder found: files to parse, and files that are gone."""
+
+    changed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass
+class _Passed:
+    """Files that are no DAG files, by fingerprint: not read again until they change."""
+
+    fingerprints: dict[str, str] = field(default_factory=dict)
+
+    def is_passed_over(self, path: str) -> bool:
+        """Return whether a file lacks the words of a DAG file."""
+        stamp = folder.fingerprint(path)
+        if self.fingerprints.get(path) == stamp:
+            return True
+        if folder.might_contain_dag(path):
+            self.fingerprints.pop(path, None)
+            return False
+        self.fingerprints[path] = stamp
+        return True
+
+
+class _Work:
+    """One look at the files and what follows from it, for whichever thread does it."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._folder = Path(config.get("core", "dags_folder")).expanduser().absolute()
+        self._paused = config.getboolean("core", "dags_are_paused_at_creation")
+        self._options = Options(
+            timeout_s=config.getfloat("core", "dagbag_import_timeout"),
+            memory_mb=config.getint("core", "dag_memory_limit_mb"),
+            max_tasks=config.getint("core", "max_dag_tasks"),
+            folder=str(self._folder),
+        )
+        self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
+        self._passed = _Passed()
+
+    def scan(self) -> Scan:
+        """Look at the folder; nothing of a missing folder is taken as gone."""
+        try:
+            listing = folder.list_files(self._folder)
+        except OSError as error:
+            return Scan(notices=(f"The DAG folder {self._folder}: {error.strerror}.",))
+        with self._store.read() as connection:
+            known = {file.path: file for file in dags.known_files(connection)}
+        below = f"{self._folder}/"
+        changed = tuple(path for path in listing.paths if self._is_due(path, known.get(path)))
+        gone = set(known).difference(listing.paths)
+        gone_here = tuple(sorted(path for path in gone if path.startswith(below)))
+        return Scan(changed, gone_here, tuple(listing.notices))
+
+    def _is_due(self, path: str, known: KnownFile | None) -> bool:
+        if known is None:
+            return not self._passed.is_passed_over(path)
+        if folder.has_changed(path, known.fingerprint):
+            return True
+        retry_us = known.parsed_us + _RETRY_FACTOR * known.duration_us
+        return known.error is not None and self._clock.now_us() >= retry_us
+
+    def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:
+        """Return the file that has a DAG, if the store knows one, and whether it is to be parsed."""
+        with self._store.read() as connection:
+            path = dags.file_of(connection, dag_id)
+            known = dags.known_files(connection, [path]) if path else []
+        if path is None or not known:
+            return None, False
+        return path, folder.has_changed(path, known[0].fingerprint)
+
+    def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
+        """Parse files and save what they hold, in batches as they come; yield what was saved."""
+        batch: list[FileResult] = []
+        since = self._clock.monotonic()
+        for result in parse_files(list(paths), self._options, environ=self._environ):
+            batch.append(result)
+            if len(batch) >= _BATCH_SIZE or self._clock.monotonic() - since >= _BATCH_S:
+                yield from self._save(batch, gone)
+                batch, since = [], self._clock.monotonic()
+        yield from self._save(batch, gone)
+
+    def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
+        if not results:
+            return []
+        with self._store.begin() as connection:
+            return dags.save_results(
+                connection,
+                results,
+                self._clock.now_us(),
+                paused_at_creation=self._paused,
+                gone=gone,
+            )
+
+    def forget(self, gone: Sequence[str]) -> list[Saved]:
+        """Make the DAGs of vanished files inactive; return what that changed."""
+        if not gone:
+            return []
+        with self._store.begin() as connection:
+            return dags.forget_files(connection, gone)
+
+
+class DagFiles:
+    """The DAG files of one scheduler. Every method is for the loop's thread and returns at once.
+
+    `wake` is called on the pass's thread when `poll` has something new.
+    """
+
+    def __init__(
+        self, config: Config, store: Store, clock: Clock, *, wake: Callable[[], None] | None = None
+    ) -> None:
+        self._work = _Work(config, store, clock)
+        self._clock = clock
+        self._wake = wake or (lambda: None)
+        self._interval_s = config.getfloat("scheduler", "min_file_process_interval")
+        self._due = clock.monotonic()
+        self._saved: deque[Saved] = deque()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._noticed: set[str] = set()
+
+    def due_in_s(self) -> float:
+        """Return seconds until `tick` has something to do: the longest that the loop may sleep."""
+        if self.is_busy:
+            return self._interval_s
+        return max(self._due - self._clock.monotonic(), 0.0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a pass is under way."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def look_soon(self) -> None:
+        """Have the next `tick` start a pass: someone said that files have changed."""
+        self._due = self._clock.monotonic()
+
+    def tick(self) -> bool:
+        """Start a pass if one is due and none is under way; return whether it did."""
+        if self._stop.is_set() or self.is_busy or self._clock.monotonic() < self._due:
+            return False
+        self._due = self._clock.monotonic() + self._interval_s
+        self._thread = threading.Thread(target=self._pass, name="dag-files", daemon=True)
+        self._thread.start()
+        return True
+
+    def poll(self) -> list[Saved]:
+        """Return what was saved since the last call."""
+        found = []
+        while self._saved:
+            found.append(self._saved.popleft())
+        return found
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Stop the pass that is under way, with its children; return whether it ended in time."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return not self.is_busy
+
+    def _pass(self) -> None:
+        try:
+            scan = self._work.scan()
+            self._notice(scan.notices)
+            for saved in self._work.process(scan.changed, scan.gone):
+                self._report(saved)
+                if self._stop.is_set():
+                    return
+            for saved in self._work.forget(scan.gone):
+                self._report(saved)
+        except Exception:
+            # The store may be locked or the disk full: the next pass tries again.
+            logger.exception("The DAG files could not be processed; they are looked at again.")
+        finally:
+            self._wake()
+
+    def _notice(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            if line not in self._noticed:
+                self._noticed.add(line)
+                logger.warning("%s", line)
+
+    def _report(self, saved: Saved) -> None:
+        log(saved)
+        self._saved.append(saved)
+        self._wake()
+
+
+def log(saved: Saved) -> None:
+    """Log what is new about a file: its error, and what of it has no effect."""
+    if saved.error is not None:
+        logger.error("%s cannot be imported: %s", saved.path, saved.error)
+    for line in saved.notices:
+        logger.warning("%s", line)
+
+
+def process_now(
+    config: Config, store: Store, dag_id: str | None = None, *, clock: Clock | None = None
+) -> list[Saved]:
+    """Parse and save what is new or changed, and return what was saved when all of it is.
+
+    With `dag_id` no more is parsed than it takes to know that DAG as it is now. A scheduler that
+    runs is told.
+    """
+    work = _Work(config, store, clock or SystemClock())
+    saved = list(_all_now(work) if dag_id is None else _one_now(work, dag_id))
+    changed = [name for one in saved for name in (*one.changed, *one.vanished)]
+    if changed:
+        message: dict[str, Any] = {"files": True, "dags": changed}
+        doorbell.ring(config.home, **message)
+    return saved
+
+
+def _all_now(work: _Work) -> Iterator[Saved]:
+    scan = work.scan()
+    yield from work.process(scan.changed, scan.gone)
+    yield from work.forget(scan.gone)
+
+
+def _one_now(work: _Work, dag_id: str) -> Iterator[Saved]:
+    path, is_changed = work.changed_file_of(dag_id)
+    if path is not None and not is_changed:
+        return
+    scan = work.scan()
+    likely = [name for name in scan.changed if name == path or _mentions(name, dag_id)]
+    rest = [name for name in scan.changed if name not in set(likely)]
+    for paths in (likely, rest):
+        found = False
+        for saved in work.process(paths, scan.gone):
+            found = found or dag_id in saved.changed
+            yield saved
+        if found:
+            break
+    yield from work.forget(scan.gone)
+
+
+def _mentions(path: str, dag_id: str) -> bool:
+    try:
+        return dag_id.encode() in folder.read_source(path)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,333 @@
+"""Saving what a batch of DAG files held: its rows are read at once, then written at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from airflow_lite.store.schema import dag, dag_file, dag_version
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from airflow_lite.dag.parse import FileResult
+    from airflow_lite.dag.spec import DagSpec
+
+_BATCH = 500
+#: How the error of a file begins that has a DAG id of another file's.
+DUPLICATE = "DAG id "
+
+
+class Saved(NamedTuple):
+    """What saving the result of one file changed."""
+
+    path: str
+    error: str | None  # of the import, or a DAG id that another file has
+    changed: tuple[str, ...] = ()  # ids of the DAGs that are new, or have a new version
+    vanished: tuple[str, ...] = ()  # ids of the DAGs that the file does not have any more
+    notices: tuple[str, ...] = ()  # one line each, of the DAGs that changed and the import
+
+
+class KnownFile(NamedTuple):
+    """What the store has of one DAG file."""
+
+    path: str
+    fingerprint: str
+    dag_ids: tuple[str, ...]  # of the last import that succeeded
+    error: str | None
+    parsed_us: int
+    duration_us: int
+
+
+@dataclass
+class _Found:
+    """A DAG as it was found: its spec, as text too, and the row that it had before, if any."""
+
+    spec: DagSpec
+    path: str
+    text: str
+    digest: str
+    before: sa.RowMapping | None
+
+    @property
+    def is_new_version(self) -> bool:
+        return self.before is None or self.before["digest"] != self.digest
+
+    @property
+    def is_surprise(self) -> bool:
+        """Whether whoever keeps this DAG in memory has to look again."""
+        return self.is_new_version or self.before is None or not self.before["is_active"]
+
+
+@dataclass
+class Batch:
+    """The rows that a batch of results is about, read at once and written at once."""
+
+    connection: sa.Connection
+    results: Sequence[FileResult]
+    now_us: int
+    gone: set[str]
+    found: list[_Found] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        paths = [result.path for result in self.results]
+        ids = [spec.dag_id for result in self.results for spec in result.dags]
+        self.before = {row["dag_id"]: row for row in _dag_rows(self.connection, ids, paths)}
+        self.owners = {
+            name: row["fileloc"] for name, row in self.before.items() if row["is_active"]
+        }
+        self.numbers = _latest_numbers(self.connection, ids)
+        self.known = {
+            file.path: file for file in known_files(self.connection, {*paths, *self._locations()})
+        }
+        sound = [result for result in self.results if result.error is None]
+        for result in sound:
+            self._release(result)
+        for result in sound:
+            for spec in result.dags:
+                self._claim(spec.dag_id, result.path)
+
+    def _locations(self) -> set[str]:
+        return set(self.owners.values())
+
+    def _release(self, result: FileResult) -> None:
+        """Let other files have the ids that this one does not use any more."""
+        kept = {spec.dag_id for spec in result.dags}
+        for name, path in list(self.owners.items()):
+            if path == result.path and name not in kept:
+                del self.owners[name]
+
+    def save(self, result: FileResult) -> Saved:
+        if result.error is not None:
+            old = self.known.get(result.path)
+            self._save_file(result, result.error, old.dag_ids if old else ())
+            return Saved(result.path, result.error, notices=result.warnings)
+        found = [
+            self._found(spec, result.path)
+            for spec in result.dags
+            if self.owners[spec.dag_id] == result.path
+        ]
+        error = self._refusals(result)
+        kept = tuple(item.spec.dag_id for item in found)
+        self._save_file(result, error, kept)
+        vanished = self._vanished(result.path)
+        self.found += found
+        self.vanished += vanished
+        changed = [item for item in found if item.is_new_version]
+        notices = [f"{i.spec.dag_id}: {line}" for i in changed for line in i.spec.notices]
+        return Saved(
+            result.path,
+            error,
+            tuple(item.spec.dag_id for item in found if item.is_surprise),
+            tuple(vanished),
+            (*notices, *result.warnings),
+        )
+
+    def _claim(self, dag_id: str, path: str) -> None:
+        owner = self.owners.setdefault(dag_id, path)
+        if owner in self.gone or not self._is_known(owner):
+            self.owners[dag_id] = path
+
+    def _is_known(self, path: str) -> bool:
+        return path in self.known or any(result.path == path for result in self.results)
+
+    def _found(self, spec: DagSpec, path: str) -> _Found:
+        text = spec.to_json()
+        digest = sha256(text.encode()).hexdigest()  # DagSpec.digest, from the text that is at hand
+        return _Found(spec, path, text, digest, self.before.get(spec.dag_id))
+
+    def _refusals(self, result: FileResult) -> str | None:
+        refused = [s.dag_id for s in result.dags if self.owners[s.dag_id] != result.path]
+        lines = [
+            f"{DUPLICATE}{name!r} is in {self.owners[name]} and again in {result.path}."
+            " Rename one of the two DAGs."
+            for name in refused
+        ]
+        return " ".join(lines) or None
+
+    def _vanished(self, path: str) -> list[str]:
+        return [
+            name
+            for name, row in self.before.items()
+            if row["fileloc"] == path and row["is_active"] and name not in self.owners
+        ]
+
+    def _save_file(self, result: FileResult, error: str | None, ids: Iterable[str]) -> None:
+        self.files.append(
+            {
+                "path": result.path,
+                "fingerprint": result.fingerprint,
+                "parsed_us": self.now_us,
+                "duration_us": result.duration_us,
+                "dag_ids": json.dumps(list(ids)),
+                "error": error,
+                "warnings": json.dumps(result.warnings),
+            }
+        )
+
+    def write(self, *, paused_at_creation: bool) -> None:
+        versions = self._write_versions()
+        rows = [self._dag_row(item, versions) for item in self.found]
+        inserts = [
+            row | {"is_paused": _is_paused(item.spec, default=paused_at_creation)}
+            for row, item in zip(rows, self.found, strict=True)
+            if item.before is None
+        ]
+        updates = [
+            {f"new_{name}": value for name, value in row.items()} | {"raised": item.is_surprise}
+            for row, item in zip(rows, self.found, strict=True)
+            if item.before is not None
+        ]
+        if inserts:
+            self.connection.execute(dag.insert(), inserts)
+        if updates:
+            self.connection.execute(_UPDATE_DAG, updates)
+        deactivate(self.connection, self.vanished)
+        self._write_files()
+
+    def _write_versions(self) -> dict[str, int]:
+        """Insert the new versions; return the id of each by DAG id."""
+        rows = [
+            {
+                "dag_id": item.spec.dag_id,
+                "number": self.numbers.get(item.spec.dag_id, 0) + 1,
+                "digest": item.digest,
+                "spec": item.text,
+                "created_us": self.now_us,
+            }
+            for item in self.found
+            if item.is_new_version
+        ]
+        if not rows:
+            return {}
+        self.connection.execute(dag_version.insert(), rows)
+        return _latest_ids(self.connection, [str(row["dag_id"]) for row in rows])
+
+    def _dag_row(self, item: _Found, versions: dict[str, int]) -> dict[str, Any]:
+        spec = item.spec
+        before = item.before["version_id"] if item.before is not None else None
+        return {
+            "dag_id": spec.dag_id,
+            "fileloc": item.path,
+            "version_id": versions.get(spec.dag_id, before),
+            "is_active": True,
+            "description": spec.description,
+            "owners": spec.owners,
+            "tags": json.dumps(spec.tags),
+            "schedule": spec.schedule.summary,
+            "timetable_description": spec.schedule.description,
+            "last_parsed_us": self.now_us,
+        }
+
+    def _write_files(self) -> None:
+        for paths in chunks([row["path"] for row in self.files]):
+            self.connection.execute(dag_file.delete().where(dag_file.c.path.in_(paths)))
+        if self.files:
+            self.connection.execute(dag_file.insert(), self.files)
+
+
+_DAG_COLUMNS = (
+    "fileloc",
+    "version_id",
+    "is_active",
+    "description",
+    "owners",
+    "tags",
+    "schedule",
+    "timetable_description",
+    "last_parsed_us",
+)
+_UPDATE_DAG = (
+    dag.update()
+    .where(dag.c.dag_id == sa.bindparam("new_dag_id"))
+    .values(
+        {name: sa.bindparam(f"new_{name}") for name in _DAG_COLUMNS}
+        | {"row_version": dag.c.row_version + sa.bindparam("raised", type_=sa.Integer)}
+    )
+)
+
+
+def _is_paused(spec: DagSpec, *, default: bool) -> bool:
+    said = spec.is_paused_upon_creation
+    return default if said is None else said
+
+
+def _dag_rows(
+    connection: sa.Connection, ids: Iterable[str], paths: Iterable[str]
+) -> Iterator[sa.RowMapping]:
+    query = sa.select(
+        dag.c.dag_id, dag.c.fileloc, dag.c.is_active, dag.c.version_id, dag_version.c.digest
+    ).outerjoin(dag_version, dag_version.c.id == dag.c.version_id)
+    for column, values in ((dag.c.dag_id, ids), (dag.c.fileloc, paths)):
+        for chunk in chunks(values):
+            yield from connection.execute(query.where(column.in_(chunk))).mappings()
+
+
+def _latest_numbers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, int]:
+    return _latest(connection, ids, dag_version.c.number)
+
+
+def _latest_ids(connection: sa.Connection, ids: Iterable[str]) -> dict[str, int]:
+    return _latest(connection, ids, dag_version.c.id)
+
+
+def _latest(
+    connection: sa.Connection, ids: Iterable[str], column: sa.Column[int]
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in chunks(ids):
+        query = sa.select(dag_version.c.dag_id, sa.func.max(column))
+        query = query.where(dag_version.c.dag_id.in_(chunk)).group_by(dag_version.c.dag_id)
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
+
+
+def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
+    for chunk in chunks(ids):
+        connection.execute(
+            dag.update()
+            .where(dag.c.dag_id.in_(chunk))
+            .values(is_active=False, row_version=dag.c.row_version + 1)
+        )
+    if ids:
+        # An id is free again: the files that were refused for one get another look.
+        connection.execute(
+            dag_file.update()
+            .where(dag_file.c.error.startswith(DUPLICATE, autoescape=True))
+            .values(fingerprint="")
+        )
+
+
+def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
+    """Return what is known of these files, or of all."""
+    query = sa.select(
+        dag_file.c.path,
+        dag_file.c.fingerprint,
+        dag_file.c.dag_ids,
+        dag_file.c.error,
+        dag_file.c.parsed_us,
+        dag_file.c.duration_us,
+    )
+    queries = [query] if paths is None else (query.where(_is_in(chunk)) for chunk in chunks(paths))
+    return [
+        KnownFile(path, stamp, tuple(json.loads(ids)), error, parsed_us, duration_us)
+        for one in queries
+        for path, stamp, ids, error, parsed_us, duration_us in connection.execute(one)
+    ]
+
+
+def _is_in(paths: Sequence[str]) -> sa.ColumnElement[bool]:
+    return dag_file.c.path.in_(paths)
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """Split values for IN lists, each once: databases bound the number of parameters."""
+    every = list(dict.fromkeys(values))
+    for start in range(0, len(every), _BATCH):
+        yield every[start : start + _BATCH]

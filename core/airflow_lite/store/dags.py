@@ -1,0 +1,136 @@
+"""DAGs, their versions and the files that hold them: what parsing found, as the store keeps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from airflow_lite.dag.spec import DagSpec
+from airflow_lite.store._dag_batch import (
+    Batch,
+    KnownFile,
+    Saved,
+    chunks,
+    deactivate,
+    known_files,
+)
+from airflow_lite.store.schema import dag, dag_file, dag_version
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from airflow_lite.dag.parse import FileResult
+
+__all__ = [
+    "KnownFile",
+    "Saved",
+    "deactivate_missing",
+    "file_of",
+    "forget_files",
+    "import_errors",
+    "known_files",
+    "latest_spec",
+    "save_result",
+    "save_results",
+    "spec_of_version",
+    "specs_of",
+]
+
+
+def save_result(
+    connection: sa.Connection,
+    result: FileResult,
+    now_us: int,
+    *,
+    paused_at_creation: bool = False,
+    gone: Collection[str] = (),
+) -> Saved:
+    """Save what one file held; see `save_results`."""
+    return save_results(
+        connection, [result], now_us, paused_at_creation=paused_at_creation, gone=gone
+    )[0]
+
+
+def save_results(
+    connection: sa.Connection,
+    results: Iterable[FileResult],
+    now_us: int,
+    *,
+    paused_at_creation: bool = False,
+    gone: Collection[str] = (),
+) -> list[Saved]:
+    """Save what files held, in order of their paths, with as many statements as for one file.
+
+    A DAG gets a new version when its spec changed; a file that could not be imported leaves its
+    DAGs as they were; a DAG that its file does not have any more becomes inactive. A DAG id that
+    another file has, unless that is in `gone`, is refused: the file gets an error naming both.
+    `paused_at_creation` is for DAGs that are new and do not say themselves.
+    """
+    ordered = sorted(results, key=lambda result: result.path)
+    batch = Batch(connection, ordered, now_us, set(gone))
+    saved = [batch.save(result) for result in ordered]
+    batch.write(paused_at_creation=paused_at_creation)
+    return saved
+
+
+def deactivate_missing(
+    connection: sa.Connection, paths: Collection[str], _now_us: int
+) -> list[str]:
+    """Forget the files that are not in `paths`; return the ids of the DAGs that this ends."""
+    known = connection.execute(sa.select(dag_file.c.path)).scalars()
+    missing = [path for path in known if path not in paths]
+    return [name for saved in forget_files(connection, missing) for name in saved.vanished]
+
+
+def forget_files(connection: sa.Connection, paths: Iterable[str]) -> list[Saved]:
+    """Forget files that are gone, and make inactive the DAGs that are in no other file."""
+    vanished: dict[str, list[str]] = {}
+    for chunk in chunks(paths):
+        query = sa.select(dag.c.dag_id, dag.c.fileloc)
+        query = query.where(dag.c.fileloc.in_(chunk), dag.c.is_active)
+        for dag_id, path in connection.execute(query):
+            vanished.setdefault(path, []).append(dag_id)
+        connection.execute(dag_file.delete().where(dag_file.c.path.in_(chunk)))
+    deactivate(connection, [name for ids in vanished.values() for name in ids])
+    return [Saved(path, None, vanished=tuple(ids)) for path, ids in sorted(vanished.items())]
+
+
+def import_errors(connection: sa.Connection) -> list[KnownFile]:
+    """Return the files that could not be imported, by path, each with its error."""
+    query = sa.select(dag_file.c.path).where(dag_file.c.error.is_not(None))
+    paths = connection.execute(query).scalars().all()
+    return sorted(known_files(connection, paths))
+
+
+def latest_spec(connection: sa.Connection, dag_id: str) -> tuple[int, DagSpec] | None:
+    """Return a DAG's version id and spec; None if it is not known. It may be inactive."""
+    return specs_of(connection, [dag_id]).get(dag_id)
+
+
+def specs_of(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, tuple[int, DagSpec]]:
+    """Return the latest version id and spec by DAG id, of those that are known."""
+    found: dict[str, tuple[int, DagSpec]] = {}
+    for chunk in chunks(dag_ids):
+        query = (
+            sa.select(dag.c.dag_id, dag_version.c.id, dag_version.c.spec)
+            .join(dag_version, dag_version.c.id == dag.c.version_id)
+            .where(dag.c.dag_id.in_(chunk))
+        )
+        for dag_id, version_id, text in connection.execute(query):
+            found[dag_id] = version_id, DagSpec.from_json(text)
+    return found
+
+
+def spec_of_version(connection: sa.Connection, version_id: int) -> DagSpec | None:
+    """Return the spec of one version; None if there is no such version."""
+    query = sa.select(dag_version.c.spec).where(dag_version.c.id == version_id)
+    text = connection.execute(query).scalar()
+    return None if text is None else DagSpec.from_json(text)
+
+
+def file_of(connection: sa.Connection, dag_id: str) -> str | None:
+    """Return the file that has an active DAG; None if the store knows none."""
+    query = sa.select(dag.c.fileloc).where(dag.c.dag_id == dag_id, dag.c.is_active)
+    path: str | None = connection.execute(query).scalar()
+    return path
