@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Refused:
-    """`info` of a FAILED event: the attempt can never run as it was asked to; its try ends."""
+    """`info` of a FAILED event: the attempt can never run as it was asked to; its try ends.
+
+    The task instance gets `state`; None: what a failed try leads to, retries included.
+    """
 
     reason: str
+    state: str | None = None
 
     def __str__(self) -> str:
         return self.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.errors import ConfigError
+from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.importing import import_string
 from airflow_lite.plugins.naming import configured_name, locate
 
@@ -21,15 +21,19 @@ MANDATORY = ("sync", "execute_async")
 def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
     """Import and return the class of an executor.
 
-    Raises what `locate` and `import_string` raise, and `ConfigError` where the class is none of
-    an executor.
+    Raises what `locate` raises, and `ConfigError` where the class cannot be imported, or is none
+    of an executor.
     """
     return imported(locate(name_or_path, config))
 
 
 def imported(located: Located) -> type[BaseExecutor]:
     """Import and return the class that is located there; raise as `executor_class` does."""
-    return _checked_class(import_string(located.path), located)
+    try:
+        found = import_string(located.path)
+    except UserError as error:
+        raise ConfigError(f"Executor {located.title} cannot be loaded. {error}") from error
+    return _checked_class(found, located)
 
 
 def _checked_class(found: Any, located: Located) -> type[BaseExecutor]:
