@@ -119,6 +119,10 @@ class XComSizeError(AirflowException):
     """The XCom is larger than `[core] max_xcom_size`. Store the data elsewhere; push its address."""
 
 
+class XComNotFound(AirflowException):  # noqa: N818 - Airflow's name
+    """The task has pushed no XCom of that key. Check the key."""
+
+
 class XComTypeError(AirflowException):
     """The XCom cannot be written as JSON. Return strings, numbers, booleans, lists or dicts."""
 

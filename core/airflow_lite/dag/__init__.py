@@ -1,1 +1,35 @@
-"""The dag room."""
+"""What an author writes: DAG, operators, sensors, decorators; rendering, loading, serialising.
+
+The package is callable, as the decorator `@dag`: `from airflow_lite import dag` yields this
+package (a submodule's name belongs to its parent), and must work as the decorator too.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.dag import DAG
+
+__all__ = ["DAG"]
+
+
+class _DecoratorPackage(ModuleType):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the decorator
+        """Decorate a function that makes a DAG: see `airflow_lite.dag.dag.dag`."""
+        from airflow_lite.dag.dag import dag
+
+        return dag(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _DecoratorPackage
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute is of any type
+    if name == "DAG":
+        from airflow_lite.dag.dag import DAG
+
+        return DAG
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

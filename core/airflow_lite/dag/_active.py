@@ -1,0 +1,85 @@
+"""What is being written right now: the file that is loaded, the DAGs and groups in `with`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_lite.dag._defaults import AuthorDefaults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.setup_teardown import Scope
+    from airflow_lite.dag.task_group import TaskGroup
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Loading:
+    """One DAG file that is being imported: its path, and the DAGs that registered themselves."""
+
+    path: str
+    dags: list[DAG] = field(default_factory=list)
+
+    @cached_property
+    def defaults(self) -> AuthorDefaults:
+        """What the configuration says, read once per file."""
+        return AuthorDefaults.load()
+
+
+# Context variables, and not an object handed around: Airflow's `with DAG` and `with TaskGroup`
+# reach operators that are made further down, in any function, without being passed.
+LOADING: ContextVar[Loading | None] = ContextVar("airflow_lite_loading", default=None)
+DAGS: ContextVar[tuple[DAG, ...]] = ContextVar("airflow_lite_dags", default=())
+GROUPS: ContextVar[tuple[TaskGroup, ...]] = ContextVar("airflow_lite_groups", default=())
+SCOPES: ContextVar[tuple[Scope, ...]] = ContextVar("airflow_lite_scopes", default=())
+
+
+def push(stack: ContextVar[tuple[Item, ...]], item: Item) -> None:
+    """Make `item` the innermost of `stack`."""
+    stack.set((*stack.get(), item))
+
+
+def pop(stack: ContextVar[tuple[Item, ...]]) -> Item:
+    """Take the innermost item off `stack` and return it."""
+    *rest, item = stack.get()
+    stack.set(tuple(rest))
+    return item
+
+
+def current_dag() -> DAG | None:
+    """Return the innermost DAG in `with`, or None."""
+    return (DAGS.get() or (None,))[-1]
+
+
+def current_group(dag: DAG | None) -> TaskGroup | None:
+    """Return the innermost group in `with`; else the root group of `dag`; else None."""
+    groups = GROUPS.get()
+    if groups and (dag is None or groups[-1].dag is dag):
+        return groups[-1]
+    return dag.task_group if dag is not None else None
+
+
+def current_defaults() -> AuthorDefaults:
+    """Return what the configuration says where an author says nothing."""
+    loading = LOADING.get()
+    return loading.defaults if loading is not None else AuthorDefaults.load()
+
+
+@contextmanager
+def loading(path: str) -> Iterator[Loading]:
+    """Mark that `path` is being loaded, with nothing else being written."""
+    found = Loading(path)
+    fresh = ((LOADING, found), (DAGS, ()), (GROUPS, ()), (SCOPES, ()))
+    tokens = [(variable, variable.set(value)) for variable, value in fresh]  # type: ignore[attr-defined]
+    try:
+        yield found
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)

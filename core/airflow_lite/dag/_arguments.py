@@ -1,0 +1,84 @@
+"""Every argument of Airflow 2.10's authoring interface that is not simply done.
+
+An *accepted* argument has no effect here: a DAG that uses it loads, with one notice. A *refused*
+one would change what runs, so the DAG does not load. All others are done. The table drives the
+checks, the reference in docs and the test that compares it with Airflow's own signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from airflow_lite.errors import AirflowDagException
+
+
+class Argument(NamedTuple):
+    """An argument that is accepted without effect, or refused, and why.
+
+    `harmless` are the values that need no notice and no refusal.
+    """
+
+    name: str
+    why: str
+    harmless: tuple[object, ...] = (None,)
+
+
+_NO_MAIL = "airflow-lite sends no e-mail; use on_failure_callback or on_retry_callback"
+_NO_WEB = "there is no web page that would show it"
+
+ACCEPTED: dict[str, tuple[Argument, ...]] = {
+    "DAG": (
+        Argument("full_filepath", "the file that holds the DAG is taken", (None,)),
+        Argument("sla_miss_callback", "SLAs are not watched"),
+        Argument("default_view", _NO_WEB, (None, "grid")),
+        Argument("orientation", _NO_WEB, (None, "LR")),
+        Argument("access_control", "there are no user accounts"),
+        Argument("owner_links", _NO_WEB, (None, {})),
+        Argument("max_consecutive_failed_dag_runs", "a DAG is never paused by itself", (None, 0)),
+    ),
+    "BaseOperator": (
+        Argument("email", _NO_MAIL, (None, [], "")),
+        Argument("email_on_retry", _NO_MAIL, (None, True, False)),
+        Argument("email_on_failure", _NO_MAIL, (None, True, False)),
+        Argument("sla", "SLAs are not watched; use dagrun_timeout or execution_timeout"),
+        Argument("resources", "no executor of Airflow 2.10 reads it; use executor_config"),
+        Argument("inlets", "lineage is not recorded", (None, [])),
+        Argument("outlets", "lineage is not recorded, and no DAG waits for datasets", (None, [])),
+        Argument("map_index_template", _NO_WEB),
+        Argument(
+            "wait_for_past_depends_before_skipping", "skipping never waits", (None, False)
+        ),
+        Argument("allow_nested_operators", "a nested execute is always allowed", (None, True)),
+    ),
+}
+
+REFUSED: dict[str, tuple[Argument, ...]] = {
+    "DAG": (
+        Argument("timetable", "custom timetables are not supported; use schedule"),
+    ),
+    "BaseOperator": (
+        Argument("run_as_user", "tasks run as the user that runs the worker"),
+        Argument("executor", "one executor is configured at a time; route tasks by queue"),
+    ),
+}
+
+
+def notices(kind: str, owner: str, values: Mapping[str, Any]) -> list[str]:
+    """Return a notice for each accepted argument in `values`; raise for a refused one.
+
+    `kind` is "DAG" or "BaseOperator", `owner` names whose arguments `values` are.
+    """
+    for argument in REFUSED[kind]:
+        if _used(argument, values):
+            raise AirflowDagException(f"{owner}: {argument.name} is refused: {argument.why}.")
+    return [
+        f"{argument.name} has no effect: {argument.why}."
+        for argument in ACCEPTED[kind]
+        if _used(argument, values)
+    ]
+
+
+def _used(argument: Argument, values: Mapping[str, Any]) -> bool:
+    value = values.get(argument.name)
+    return value is not None and not any(value is item or value == item for item in argument.harmless)

@@ -1,0 +1,168 @@
+"""Checks of what authors hand in: each returns the value as it is kept, or says what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from enum import Enum
+from typing import Any, TypeVar
+
+from airflow_lite.errors import AirflowDagException, InvalidIdError
+from airflow_lite.keys import check_id
+
+Word = TypeVar("Word", bound=Enum)
+Check = Callable[[Any], Any]
+
+
+class Wanted(Exception):  # noqa: N818 - not an error by itself: `checked` words it
+    """The value is not of the kind that the text names."""
+
+
+def checked(owner: str, name: str, check: Check, value: object) -> Any:  # noqa: ANN401
+    """Return `check(value)`; raise TypeError that names owner, argument, value and type."""
+    try:
+        return check(value)
+    except Wanted as wanted:
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+        kind = type(value).__name__
+        raise TypeError(f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}.") from None
+
+
+def text(value: object) -> str:
+    """A string."""
+    if isinstance(value, Enum) and isinstance(value, str):
+        return str(value.value)
+    if not isinstance(value, str):
+        raise Wanted("a string")
+    return value
+
+
+def flag(value: object) -> bool:
+    """True or False."""
+    if value not in (True, False):
+        raise Wanted("True or False")
+    return bool(value)
+
+
+def whole(value: object) -> int:
+    """A whole number; as in Airflow, text that holds one is taken too."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise Wanted("a whole number")
+    try:
+        return int(value)
+    except ValueError:
+        raise Wanted("a whole number") from None
+
+
+def natural(value: object) -> int:
+    """A whole number that is not negative."""
+    number = whole(value)
+    if number < 0:
+        raise Wanted("a whole number of at least 0")
+    return number
+
+
+def positive(value: object) -> int:
+    """A whole number of at least 1."""
+    number = whole(value)
+    if number < 1:
+        raise Wanted("a whole number of at least 1")
+    return number
+
+
+def duration(value: object) -> timedelta:
+    """A timedelta, or a number of seconds; not negative."""
+    wanted = "a timedelta or a number of seconds, not negative"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            value = timedelta(seconds=value)
+        except (OverflowError, ValueError):
+            raise Wanted(wanted) from None
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise Wanted(wanted)
+    return value
+
+
+def seconds(value: object) -> float:
+    """A timedelta or a number of seconds, as seconds."""
+    return duration(value).total_seconds()
+
+
+def moment(default: tzinfo) -> Callable[[object], datetime]:
+    """Return a check for a datetime or ISO text; what has no time zone gets `default`."""
+
+    def check(value: object) -> datetime:
+        wanted = "a datetime, or a date and time as ISO 8601 text"
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                raise Wanted(wanted) from None
+        if not isinstance(value, datetime):
+            raise Wanted(wanted)
+        return value if value.tzinfo is not None else value.replace(tzinfo=default)
+
+    return check
+
+
+def function(value: object) -> Callable[..., Any]:
+    """Something callable."""
+    if not callable(value):
+        raise Wanted("callable")
+    return value
+
+
+def functions(value: object) -> list[Callable[..., Any]]:
+    """One callable or a list of them, as a list."""
+    found = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    if not all(callable(item) for item in found):
+        raise Wanted("a callable or a list of callables")
+    return found
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """A dict whose keys are strings, as a copy."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise Wanted("a dict with strings as keys")
+    return dict(value)
+
+
+def names(value: object) -> tuple[str, ...]:
+    """A list or set of strings; a set comes out sorted."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise Wanted("a list of strings")
+    found = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
+    if not all(isinstance(item, str) for item in found):
+        raise Wanted("a list of strings")
+    return tuple(found)
+
+
+def search_path(value: object) -> tuple[str, ...]:
+    """One path or a list of paths."""
+    from os import PathLike, fspath
+
+    found = [value] if isinstance(value, (str, PathLike)) else value
+    if not isinstance(found, Iterable):
+        raise Wanted("a path or a list of paths")
+    return names([fspath(item) if isinstance(item, PathLike) else item for item in found])
+
+
+def one_of(words: type[Word]) -> Callable[[object], Word]:
+    """Return a check for a member of `words`, or its value."""
+
+    def check(value: object) -> Word:
+        try:
+            return words(value)
+        except ValueError:
+            raise Wanted("one of " + ", ".join(str(word.value) for word in words)) from None
+
+    return check
+
+
+def author_id(value: object, kind: str) -> str:
+    """Return `value` if it may be an id that an author chooses; raise `AirflowDagException`."""
+    try:
+        return check_id(value, kind)
+    except InvalidIdError as error:
+        raise AirflowDagException(str(error)) from None

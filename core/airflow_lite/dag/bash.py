@@ -1,0 +1,176 @@
+"""BashOperator: a task that runs a bash command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.dag import _checks
+from airflow_lite.dag.operator import BaseOperator, Reference
+from airflow_lite.errors import AirflowException, AirflowSkipException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: A line is read in parts of this many bytes, so that output without line ends stays bounded.
+_MOST_BYTES = 1 << 20
+
+
+class BashOperator(BaseOperator):
+    """A task that runs `bash_command` with bash; its last line of output becomes the XCom.
+
+    Text that ends in `.sh` or `.bash` names a template file. Output that is not valid in
+    `output_encoding` is shown escaped. Exit code `skip_on_exit_code` skips the task, any other
+    but 0 fails it. Without `cwd` the command runs in a temporary folder of its own.
+    """
+
+    template_fields: Sequence[str] = ("bash_command", "env", "cwd")
+    template_ext: Sequence[str] = (".sh", ".bash")
+    ui_color = "#f0ede4"
+
+    def __init__(
+        self,
+        *,
+        bash_command: str,
+        env: dict[str, str] | None = None,
+        append_env: bool = False,
+        output_encoding: str = "utf-8",
+        skip_exit_code: int | None = None,
+        skip_on_exit_code: int | Container[int] | None = 99,
+        cwd: str | None = None,
+        output_processor: Callable[[str], Any] = lambda result: result,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        owner = f"Task {self.dag_id}.{self.task_id}"
+        self.bash_command = _checked(owner, "bash_command", _checks.text, bash_command)
+        self.env = _checked(owner, "env", _checks.mapping, env)
+        self.append_env = _checks.checked(owner, "append_env", _checks.flag, append_env)
+        self.output_encoding = _checks.checked(owner, "output_encoding", _encoding, output_encoding)
+        given = skip_exit_code if skip_exit_code is not None else skip_on_exit_code
+        self.skip_on_exit_code = _checks.checked(owner, "skip_on_exit_code", _codes, given)
+        self.cwd = _checked(owner, "cwd", _path, cwd)
+        self.output_processor = _checks.checked(
+            owner, "output_processor", _checks.function, output_processor
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def execute(self, context: Any) -> Any:  # noqa: ANN401
+        """Run the command; return its last line, or what `output_processor` makes of it."""
+        bash = shutil.which("bash")
+        if bash is None:
+            raise AirflowException("There is no bash on this machine's PATH. Install it.")
+        with self._folder() as folder:
+            self.log.info("Running command: %s", self.bash_command)
+            code, last_line = self._run([bash, "-c", self.bash_command], folder, context)
+        if code in self.skip_on_exit_code:
+            raise AirflowSkipException(f"Bash command returned exit code {code}. Skipping.")
+        if code != 0:
+            raise AirflowException(
+                f"Bash command failed. The command returned a non-zero exit code {code}."
+            )
+        return self.output_processor(last_line)
+
+    @contextmanager
+    def _folder(self) -> Iterator[str]:
+        if self.cwd is None:
+            with tempfile.TemporaryDirectory(prefix="airflow-lite-") as folder:
+                yield folder
+        elif not os.path.exists(self.cwd):
+            raise AirflowException(f"Can not find the cwd: {self.cwd}")
+        elif not os.path.isdir(self.cwd):
+            raise AirflowException(f"The cwd {self.cwd} must be a directory")
+        else:
+            yield str(self.cwd)
+
+    def _run(self, command: list[str], folder: str, context: Any) -> tuple[int, str]:  # noqa: ANN401
+        with subprocess.Popen(
+            command,
+            cwd=folder,
+            env=self.get_env(context),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,  # so that on_kill reaches whatever bash started
+        ) as process:
+            self._process = process
+            self.log.info("Output:")
+            try:
+                last_line = self._read(process)
+                code = process.wait()
+            except BaseException:
+                self.on_kill()
+                raise
+        self.log.info("Command exited with return code %s", code)
+        return code, last_line
+
+    def _read(self, process: subprocess.Popen[bytes]) -> str:
+        line = ""
+        assert process.stdout is not None  # it is a pipe
+        while raw := process.stdout.readline(_MOST_BYTES):
+            line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip()
+            self.log.info("%s", line)
+        return line
+
+    def get_env(self, context: Any) -> dict[str, str]:  # noqa: ANN401
+        """Return the environment of the command: `env`, or this process's, with the run's ids."""
+        base = os.environ.copy() if self.env is None or self.append_env else {}
+        ids = context_variables(context)
+        return base | ids | {name: str(value) for name, value in (self.env or {}).items()}
+
+    def on_kill(self) -> None:
+        """Send SIGTERM to bash and all that it started in its group."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            self.log.info("Sending SIGTERM signal to process group")
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+
+
+def context_variables(context: Mapping[str, Any]) -> dict[str, str]:
+    """Return what Airflow tells every command about its task, as AIRFLOW_CTX_… variables."""
+    task, ti, run = context.get("task"), context.get("ti"), context.get("dag_run")
+    logical_date = context.get("logical_date")
+    found = {
+        "DAG_OWNER": getattr(task, "owner", None),
+        "DAG_ID": getattr(ti, "dag_id", None),
+        "TASK_ID": getattr(ti, "task_id", None),
+        "EXECUTION_DATE": logical_date.isoformat() if logical_date is not None else None,
+        "TRY_NUMBER": getattr(ti, "try_number", None),
+        "DAG_RUN_ID": getattr(run, "run_id", None),
+    }
+    return {f"AIRFLOW_CTX_{name}": str(value) for name, value in found.items() if value is not None}
+
+
+def _checked(owner: str, name: str, check: _checks.Check, value: Any) -> Any:  # noqa: ANN401
+    """Check a templated argument, which may also be unset or a reference."""
+    if value is None and name != "bash_command":
+        return None
+    return value if isinstance(value, Reference) else _checks.checked(owner, name, check, value)
+
+
+def _encoding(value: object) -> str:
+    try:
+        "".encode(_checks.text(value))
+    except LookupError:
+        raise _checks.Wanted("the name of an encoding") from None
+    return str(value)
+
+
+def _path(value: object) -> str:
+    return str(value) if isinstance(value, Path) else _checks.text(value)
+
+
+def _codes(value: Any) -> Container[int]:  # noqa: ANN401
+    if value is None:
+        return ()
+    if isinstance(value, Container) and not isinstance(value, (str, bytes)):
+        return value
+    return (_checks.whole(value),)

@@ -1,0 +1,311 @@
+"""DAG: a set of tasks with a schedule; and the decorator that makes one of a function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.dag import _active, _checks
+from airflow_lite.dag._arguments import notices
+from airflow_lite.dag.param import NOTSET, ParamsDict
+from airflow_lite.dag.task_group import TaskGroup
+from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound, TaskNotFound
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from airflow_lite.dag.operator import BaseOperator
+    from airflow_lite.dag.spec import DagSpec, ScheduleSpec
+
+_CHECKS: dict[str, _checks.Check] = {
+    "description": _checks.text,
+    "template_searchpath": _checks.search_path,
+    "user_defined_macros": _checks.mapping,
+    "user_defined_filters": _checks.mapping,
+    "default_args": _checks.mapping,
+    "max_active_tasks": _checks.natural,
+    "max_active_runs": _checks.natural,
+    "max_consecutive_failed_dag_runs": _checks.natural,
+    "dagrun_timeout": _checks.duration,
+    "catchup": _checks.flag,
+    "on_success_callback": _checks.functions,
+    "on_failure_callback": _checks.functions,
+    "doc_md": _checks.text,
+    "is_paused_upon_creation": _checks.flag,
+    "jinja_environment_kwargs": _checks.mapping,
+    "render_template_as_native_obj": _checks.flag,
+    "tags": _checks.names,
+    "auto_register": _checks.flag,
+    "fail_stop": _checks.flag,
+    "dag_display_name": _checks.text,
+}
+
+
+class DAG:
+    """A set of tasks with a schedule; used by `with DAG("name", …):`.
+
+    Arguments, their names and defaults are those of Airflow 2.10; where the default is a setting,
+    it is read from `[core]` and `[scheduler]`. Without a schedule a DAG runs once a day, as there.
+    """
+
+    def __init__(
+        self,
+        dag_id: str,
+        description: str | None = None,
+        schedule: Any = NOTSET,  # noqa: ANN401 - text, timedelta or None
+        schedule_interval: Any = NOTSET,  # noqa: ANN401 - the older name of schedule
+        timetable: Any = None,  # noqa: ANN401 - refused
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+        full_filepath: str | None = None,
+        template_searchpath: str | Sequence[str] | None = None,
+        template_undefined: Any = None,  # noqa: ANN401 - a class of jinja2; None: StrictUndefined
+        user_defined_macros: dict[str, Any] | None = None,
+        user_defined_filters: dict[str, Any] | None = None,
+        default_args: dict[str, Any] | None = None,
+        concurrency: int | None = None,
+        max_active_tasks: int | None = None,
+        max_active_runs: int | None = None,
+        max_consecutive_failed_dag_runs: int = 0,
+        dagrun_timeout: timedelta | None = None,
+        sla_miss_callback: Any = None,  # noqa: ANN401 - no effect
+        default_view: str = "grid",
+        orientation: str = "LR",
+        catchup: bool | None = None,  # noqa: FBT001 - as in Airflow
+        on_success_callback: Callable[..., Any] | list[Callable[..., Any]] | None = None,
+        on_failure_callback: Callable[..., Any] | list[Callable[..., Any]] | None = None,
+        doc_md: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        access_control: dict[str, Any] | None = None,
+        is_paused_upon_creation: bool | None = None,  # noqa: FBT001 - as in Airflow
+        jinja_environment_kwargs: dict[str, Any] | None = None,
+        render_template_as_native_obj: bool = False,  # noqa: FBT001, FBT002 - as in Airflow
+        tags: Sequence[str] | None = None,
+        owner_links: dict[str, str] | None = None,
+        auto_register: bool = True,  # noqa: FBT001, FBT002 - as in Airflow
+        fail_stop: bool = False,  # noqa: FBT001, FBT002 - as in Airflow
+        dag_display_name: str | None = None,
+    ) -> None:
+        values = dict(locals())
+        for name in ("self", "dag_id", "schedule", "schedule_interval", "start_date", "end_date"):
+            del values[name]
+        self.dag_id = _checks.author_id(dag_id, "DAG id")
+        self.fileloc = _caller_file()
+        self.defaults = _active.current_defaults()
+        self.node_ids: set[str] = set()
+        self.task_dict: dict[str, BaseOperator] = {}
+        self.edge_info: dict[str, dict[str, dict[str, str]]] = {}
+        self.notices = notices("DAG", f"DAG {dag_id}", values)
+        self._set(values)
+        self._set_dates(start_date, end_date)
+        self.task_group = TaskGroup(None, dag=self)
+        self.schedule = _one_schedule(dag_id, schedule, schedule_interval)
+        self.schedule_spec = _schedule_spec(dag_id, self.schedule)
+        self._check_schedule()
+
+    def _set(self, values: dict[str, Any]) -> None:
+        for name, check in _CHECKS.items():
+            if values.get(name) is not None:
+                values[name] = _checks.checked(f"DAG {self.dag_id}", name, check, values[name])
+        defaults = {
+            "max_active_tasks": values.pop("concurrency") or self.defaults.max_active_tasks,
+            "max_active_runs": self.defaults.max_active_runs,
+            "catchup": self.defaults.catchup,
+            "dag_display_name": self.dag_id,
+            "tags": (),
+            "template_searchpath": (),
+        }
+        for name in ("default_args", "user_defined_macros", "user_defined_filters"):
+            defaults[name] = {}
+        for name in ("on_success_callback", "on_failure_callback"):
+            defaults[name] = []
+        for name, default in defaults.items():
+            values[name] = default if values[name] is None else values[name]
+        self.__dict__.update(values)
+        own = ParamsDict(self.default_args.pop("params", None))
+        for name, param in (values["params"] or {}).items():
+            own[name] = param
+        self.params = own
+
+    def _set_dates(self, start_date: object, end_date: object) -> None:
+        """Take the DAG's time zone from its start date, as Airflow does, and both dates in it."""
+        first = start_date or self.default_args.get("start_date")
+        owner = f"DAG {self.dag_id}"
+        self.timezone: tzinfo = self.defaults.timezone
+        if first is not None:
+            check = _checks.moment(self.timezone)
+            self.timezone = _checks.checked(owner, "start_date", check, first).tzinfo
+        dates: dict[str, datetime | None] = {}
+        for name, value in (("start_date", start_date), ("end_date", end_date)):
+            check = _checks.moment(self.timezone)
+            dates[name] = None if value is None else _checks.checked(owner, name, check, value)
+        self.start_date, self.end_date = dates["start_date"], dates["end_date"]
+
+    def _check_schedule(self) -> None:
+        if self.schedule_spec.kind == "none":
+            return
+        if self.schedule_spec.kind == "continuous" and self.max_active_runs > 1:
+            raise AirflowDagException(
+                f"DAG {self.dag_id}: with schedule '@continuous', max_active_runs must be 1 or 0."
+            )
+        for name in self.params:
+            if not self.params.get_param(name).has_value:
+                raise AirflowDagException(
+                    f"DAG {self.dag_id}: param {name!r} has no default, so the DAG cannot run on a "
+                    "schedule. Give it one, or write schedule=None."
+                )
+
+    @property
+    def folder(self) -> str:
+        """The folder of the file that holds the DAG, where template files are looked for."""
+        return str(Path(self.fileloc).parent)
+
+    @property
+    def display_name(self) -> str:
+        """The name to show."""
+        name: str = self.dag_display_name
+        return name
+
+    @property
+    def tasks(self) -> list[BaseOperator]:
+        """The tasks in the order in which they were made."""
+        return list(self.task_dict.values())
+
+    @property
+    def task_ids(self) -> list[str]:
+        """The tasks' ids in the order in which they were made."""
+        return list(self.task_dict)
+
+    @property
+    def roots(self) -> list[BaseOperator]:
+        """The tasks with nothing before them."""
+        return [task for task in self.tasks if not task.upstream_task_ids]
+
+    @property
+    def leaves(self) -> list[BaseOperator]:
+        """The tasks with nothing after them."""
+        return [task for task in self.tasks if not task.downstream_task_ids]
+
+    @property
+    def owner(self) -> str:
+        """The owners of the tasks, each once, separated by commas."""
+        return ", ".join(sorted({task.owner for task in self.tasks}))
+
+    def has_task(self, task_id: str) -> bool:
+        """Whether there is a task of this id."""
+        return task_id in self.task_dict
+
+    def get_task(self, task_id: str) -> BaseOperator:
+        """Return the task of this id; raise `TaskNotFound`."""
+        found = self.task_dict.get(task_id)
+        if found is None:
+            raise TaskNotFound(f"There is no task {task_id!r} in DAG {self.dag_id!r}.")
+        return found
+
+    def has_task_group(self, group_id: str) -> bool:
+        """Whether there is a task group of this id."""
+        return group_id in self.task_group_dict
+
+    @property
+    def task_group_dict(self) -> dict[str, TaskGroup]:
+        """All task groups by id, however nested."""
+        found: dict[str, TaskGroup] = {}
+        waiting = [self.task_group]
+        while waiting:
+            for child in waiting.pop().children.values():
+                if isinstance(child, TaskGroup):
+                    found[child.node_id] = child
+                    waiting.append(child)
+        return found
+
+    def add_task(self, task: BaseOperator) -> None:
+        """Take a task in; raise `DuplicateTaskIdFound`, or `AirflowDagException` if full."""
+        if task.task_id in self.node_ids:
+            raise DuplicateTaskIdFound(f"Task id '{task.task_id}' has already been added to the DAG")
+        limit = self.defaults.max_dag_tasks
+        if len(self.task_dict) >= limit:
+            raise AirflowDagException(
+                f"DAG {self.dag_id} has more than {limit} tasks. "
+                "Split it, or raise [core] max_dag_tasks."
+            )
+        self.task_dict[task.task_id] = task
+        self.node_ids.add(task.task_id)
+
+    def add_tasks(self, tasks: Sequence[BaseOperator]) -> None:
+        """Take several tasks in."""
+        for task in tasks:
+            task.dag = self
+
+    def param(self, name: str, default: Any = NOTSET) -> Any:  # noqa: ANN401
+        """Return a reference to a param, to be handed to tasks; it has its value when they run."""
+        from airflow_lite.dag.dag_decorator import DagParam
+
+        return DagParam(self, name, default)
+
+    def to_spec(self) -> DagSpec:
+        """Return the DAG as data; raise `AirflowDagException` if it is not valid."""
+        from airflow_lite.dag.serialize import dag_spec
+
+        return dag_spec(self)
+
+    def __enter__(self) -> Self:
+        _active.push(_active.DAGS, self)
+        _active.push(_active.GROUPS, self.task_group)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        _active.pop(_active.GROUPS)
+        _active.pop(_active.DAGS)
+        loading = _active.LOADING.get()
+        if loading is not None and self.auto_register and self not in loading.dags:
+            loading.dags.append(self)
+
+    def __repr__(self) -> str:
+        return f"<DAG: {self.dag_id}>"
+
+
+def dag(dag_id: Any = "", *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    """Make a function that, when called, makes a DAG of the tasks that it makes.
+
+    Takes DAG's arguments; the id is the function's name unless given. The function's own arguments
+    become params of the DAG.
+    """
+    from airflow_lite.dag.dag_decorator import dag_factory
+
+    if callable(dag_id):
+        return dag_factory(dag_id, "", (), {})
+    return lambda function: dag_factory(function, dag_id, args, kwargs)
+
+
+def _caller_file() -> str:
+    """Return the file that is being loaded, or that of the first frame outside of this package."""
+    loading = _active.LOADING.get()
+    if loading is not None:
+        return loading.path
+    package = os.path.dirname(__file__)
+    frame = sys._getframe(2)
+    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == package:
+        frame = frame.f_back
+    return frame.f_code.co_filename
+
+
+def _one_schedule(dag_id: str, schedule: object, schedule_interval: object) -> Any:  # noqa: ANN401
+    given = [value for value in (schedule, schedule_interval) if value is not NOTSET]
+    if len(given) > 1:
+        raise AirflowDagException(
+            f"DAG {dag_id}: schedule and schedule_interval mean the same. Give only schedule."
+        )
+    return given[0] if given else timedelta(days=1)
+
+
+def _schedule_spec(dag_id: str, schedule: object) -> ScheduleSpec:
+    from airflow_lite.dag.timetable import schedule_spec
+
+    try:
+        return schedule_spec(schedule)
+    except ValueError as error:
+        raise AirflowDagException(f"DAG {dag_id}: {error}") from None

@@ -1,0 +1,151 @@
+"""Operators behind the `@task` decorators: they keep the function's arguments for the run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.dag import _active
+from airflow_lite.dag.bash import BashOperator
+from airflow_lite.dag.branch import BranchPythonOperator, ShortCircuitOperator
+from airflow_lite.dag.callable_arguments import keyword_arguments
+from airflow_lite.dag.context import CONTEXT_KEYS
+from airflow_lite.dag.operator import BaseOperator
+from airflow_lite.dag.python import PythonOperator
+from airflow_lite.dag.sensor import PythonSensor
+from airflow_lite.errors import AirflowException
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.task_group import TaskGroup
+
+
+class Decorated(BaseOperator):
+    """The part of a decorated operator that checks the call and chooses a free task id."""
+
+    template_fields: Sequence[str] = ("op_args", "op_kwargs")
+    custom_operator_name = "@task"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        task_id: str,
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        named = dict(op_kwargs or {})
+        check_call(python_callable, op_args or (), named, self.__dict__["_defaults_in_force"])
+        super().__init__(
+            task_id=_free_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=named,
+            **kwargs,
+        )
+
+
+def check_call(
+    function: Callable[..., Any],
+    args: Collection[Any],
+    named: dict[str, Any],
+    defaults: Mapping[str, Any],
+) -> None:
+    """Check that `function` can be called so; raise TypeError or ValueError.
+
+    What neither the call nor the context gives is taken from default_args into `named`.
+    """
+    signature = inspect.signature(function)
+    for name, item in signature.parameters.items():
+        if name in CONTEXT_KEYS and item.default not in (None, item.empty):
+            raise ValueError(f"Context key parameter {name!r} can't have a default other than None.")
+    try:
+        taken = signature.bind_partial(*args, **named).arguments
+        for name in signature.parameters.keys() & defaults.keys() - taken.keys():
+            named[name] = defaults[name]
+        given = {name: None for name in signature.parameters if name in CONTEXT_KEYS - taken.keys()}
+        signature.bind(*args, **{**given, **named})
+    except TypeError as error:
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(f"@task function {name!r}: {error}.") from None
+
+
+def _free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
+    """Return `task_id`, or the first free of `task_id__1`, `task_id__2` … in the DAG."""
+    dag = dag or _active.current_dag()
+    group = group or _active.current_group(dag)
+    taken = dag.node_ids if dag is not None else set()
+    found, number = task_id, 0
+    while (group.child_id(found) if group is not None else found) in taken:
+        number += 1
+        found = f"{task_id}__{number}"
+    return found
+
+
+class PythonDecorated(Decorated, PythonOperator):
+    """What `@task` makes."""
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+
+
+class BranchDecorated(Decorated, BranchPythonOperator):
+    """What `@task.branch` makes."""
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+    custom_operator_name = "@task.branch"
+
+
+class ShortCircuitDecorated(Decorated, ShortCircuitOperator):
+    """What `@task.short_circuit` makes."""
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+    custom_operator_name = "@task.short_circuit"
+
+
+class SensorDecorated(Decorated, PythonSensor):
+    """What `@task.sensor` makes."""
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+    custom_operator_name = "@task.sensor"
+
+
+class _CalledBash(BashOperator):
+    """A bash task whose command a function returns when the task runs."""
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(bash_command="", **kwargs)
+        self.python_callable = python_callable
+        self.op_args = list(op_args or ())
+        self.op_kwargs = dict(op_kwargs or {})
+
+    def execute(self, context: Any) -> Any:  # noqa: ANN401
+        """Call the function for the command, render it and run it."""
+        from airflow_lite.dag.render import Renderer
+
+        arguments = keyword_arguments(
+            self.python_callable, self.op_args, {**context, **self.op_kwargs}
+        )
+        command = self.python_callable(*self.op_args, **arguments)
+        if not isinstance(command, str) or not command.strip():
+            raise TypeError(
+                "The returned value from the @task.bash function must be a non-empty string; "
+                f"got {command!r}."
+            )
+        self.bash_command = Renderer(self, context).render(command)
+        return super().execute(context)
+
+
+class BashDecorated(Decorated, _CalledBash):
+    """What `@task.bash` makes."""
+
+    template_fields: Sequence[str] = ("op_args", "op_kwargs", "bash_command", "env", "cwd")
+    custom_operator_name = "@task.bash"

@@ -1,0 +1,212 @@
+"""A small checker of JSON Schema: the keywords that params are written with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "null": lambda value: value is None,
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: _is_number(value) and float(value).is_integer(),
+    "number": lambda value: _is_number(value),
+    "string": lambda value: isinstance(value, str),
+    "array": lambda value: isinstance(value, (list, tuple)),
+    "object": lambda value: isinstance(value, Mapping),
+}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _moment(value: str) -> None:
+    if datetime.fromisoformat(value).tzinfo is None or len(value) < len("2024-01-01T00:00Z"):
+        raise ValueError
+
+
+def _email(value: str) -> None:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise ValueError
+
+
+def _address(value: str) -> None:
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+$", value):
+        raise ValueError
+
+
+_FORMATS: dict[str, Callable[[str], object]] = {
+    "date": date.fromisoformat,
+    "date-time": _moment,
+    "time": time.fromisoformat,
+    "email": _email,
+    "idn-email": _email,
+    "uri": _address,
+    "regex": re.compile,
+}
+
+
+def faults(value: Any, schema: Mapping[str, Any] | bool, where: str = "") -> Iterator[str]:  # noqa: ANN401, FBT001
+    """Yield one line for each keyword of `schema` that `value` does not meet."""
+    if isinstance(schema, bool):
+        if not schema:
+            yield f"{where}no value is allowed here"
+        return
+    for keyword, argument in schema.items():
+        rule = _RULES.get(keyword)
+        if rule is not None:
+            for reason in rule(value, argument, schema):
+                yield f"{where}{reason}"
+
+
+Faults = Iterator[str]
+
+
+def _type(value: Any, wanted: Any, _: Any) -> Faults:  # noqa: ANN401
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    if not any(_TYPES[name](value) for name in names if name in _TYPES):
+        yield f"{_shown(value)} is not of type {', '.join(map(repr, names))}"
+
+
+def _enum(value: Any, wanted: Any, _: Any) -> Faults:  # noqa: ANN401
+    if not any(_same(value, item) for item in wanted):
+        yield f"{_shown(value)} is not one of {list(wanted)!r}"
+
+
+def _const(value: Any, wanted: Any, _: Any) -> Faults:  # noqa: ANN401
+    if not _same(value, wanted):
+        yield f"{_shown(value)} is not {wanted!r}"
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are equal as JSON, where 1 is 1.0 but not true."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _bound(meets: Callable[[Any, Any], bool], words: str) -> Callable[..., Faults]:
+    def rule(value: Any, limit: Any, _: Any) -> Faults:  # noqa: ANN401
+        if _is_number(value) and not meets(value, limit):
+            yield f"{_shown(value)} is {words} {limit!r}"
+
+    return rule
+
+
+def _length(kinds: tuple[type, ...], meets: Callable[[int, int], bool], words: str) -> Callable[..., Faults]:
+    def rule(value: Any, limit: int, _: Any) -> Faults:  # noqa: ANN401
+        if isinstance(value, kinds) and not meets(len(value), limit):
+            yield f"{_shown(value)} is {words} {limit}"
+
+    return rule
+
+
+def _pattern(value: Any, pattern: str, _: Any) -> Faults:  # noqa: ANN401
+    if isinstance(value, str) and not re.search(pattern, value):
+        yield f"{_shown(value)} does not match {pattern!r}"
+
+
+def _format(value: Any, name: str, _: Any) -> Faults:  # noqa: ANN401
+    if not isinstance(value, str) or name not in _FORMATS:
+        return
+    try:
+        _FORMATS[name](value)
+    except (ValueError, re.error):
+        yield f"{_shown(value)} is not a {name!r}"
+
+
+def _items(value: Any, schema: Any, _: Any) -> Faults:  # noqa: ANN401
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from faults(item, schema, f"[{index}]: ")
+
+
+def _unique(value: Any, wanted: bool, _: Any) -> Faults:  # noqa: ANN401, FBT001
+    if wanted and isinstance(value, (list, tuple)):
+        seen = [json.dumps(item, sort_keys=True, default=repr) for item in value]
+        if len(set(seen)) < len(seen):
+            yield f"{_shown(value)} has equal items"
+
+
+def _required(value: Any, names: Any, _: Any) -> Faults:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        yield from (f"{name!r} is missing" for name in names if name not in value)
+
+
+def _properties(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        for name, schema in schemas.items():
+            if name in value:
+                yield from faults(value[name], schema, f"{name}: ")
+
+
+def _additional(value: Any, schema: Any, whole: Any) -> Faults:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        for name in value.keys() - whole.get("properties", {}).keys():
+            if schema is False:
+                yield f"{name!r} is not expected"
+            else:
+                yield from faults(value[name], schema, f"{name}: ")
+
+
+def _any_of(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+    if not any(_valid(value, schema) for schema in schemas):
+        yield f"{_shown(value)} is not valid under any of the given schemas"
+
+
+def _one_of(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+    count = sum(_valid(value, schema) for schema in schemas)
+    if count != 1:
+        yield f"{_shown(value)} is valid under {count} of the given schemas, not one"
+
+
+def _all_of(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+    for schema in schemas:
+        yield from faults(value, schema)
+
+
+def _not(value: Any, schema: Any, _: Any) -> Faults:  # noqa: ANN401
+    if _valid(value, schema):
+        yield f"{_shown(value)} is valid under a schema that it must not meet"
+
+
+def _multiple(value: Any, factor: Any, _: Any) -> Faults:  # noqa: ANN401
+    if _is_number(value) and (value / factor) % 1:
+        yield f"{_shown(value)} is not a multiple of {factor!r}"
+
+
+def _valid(value: object, schema: Any) -> bool:  # noqa: ANN401
+    return next(faults(value, schema), None) is None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+_RULES: dict[str, Callable[..., Faults]] = {
+    "type": _type,
+    "enum": _enum,
+    "const": _const,
+    "minimum": _bound(lambda value, limit: value >= limit, "less than the minimum of"),
+    "maximum": _bound(lambda value, limit: value <= limit, "greater than the maximum of"),
+    "exclusiveMinimum": _bound(lambda value, limit: value > limit, "not greater than"),
+    "exclusiveMaximum": _bound(lambda value, limit: value < limit, "not less than"),
+    "multipleOf": _multiple,
+    "minLength": _length((str,), lambda size, limit: size >= limit, "shorter than"),
+    "maxLength": _length((str,), lambda size, limit: size <= limit, "longer than"),
+    "minItems": _length((list, tuple), lambda size, limit: size >= limit, "shorter than"),
+    "maxItems": _length((list, tuple), lambda size, limit: size <= limit, "longer than"),
+    "pattern": _pattern,
+    "format": _format,
+    "items": _items,
+    "uniqueItems": _unique,
+    "required": _required,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "anyOf": _any_of,
+    "oneOf": _one_of,
+    "allOf": _all_of,
+    "not": _not,
+}

@@ -1,0 +1,61 @@
+"""What templates find under `macros`."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from datetime import date, datetime, timedelta
+from typing import Any
+
+__all__ = [
+    "date",
+    "datetime",
+    "datetime_diff_for_humans",
+    "ds_add",
+    "ds_format",
+    "json",
+    "random",
+    "time",
+    "timedelta",
+    "uuid",
+    "yaml",
+]
+
+
+def ds_add(ds: str, days: int) -> str:
+    """Return a date such as "2024-01-31" moved by `days`."""
+    return (datetime.strptime(str(ds), "%Y-%m-%d") + timedelta(days=days)).strftime("%Y-%m-%d")
+
+
+def ds_format(ds: str, input_format: str, output_format: str) -> str:
+    """Return a date written in one format of strftime as written in another."""
+    return datetime.strptime(str(ds), input_format).strftime(output_format)
+
+
+def datetime_diff_for_humans(dt: datetime, since: datetime | None = None) -> str:
+    """Return how far `dt` is from `since`, or from now: "3 days ago", "2 hours after"."""
+    other = since if since is not None else datetime.now(dt.tzinfo)
+    seconds = int((dt - other).total_seconds())
+    count, unit = _rough(abs(seconds))
+    amount = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    if since is None:
+        return f"in {amount}" if seconds > 0 else f"{amount} ago"
+    return f"{amount} {'after' if seconds > 0 else 'before'}"
+
+
+def _rough(seconds: int) -> tuple[int, str]:
+    units = (("year", 31_536_000), ("month", 2_592_000), ("week", 604_800), ("day", 86_400))
+    for unit, size in (*units, ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            return seconds // size, unit
+    return seconds, "second"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute is of any type
+    if name == "yaml":
+        import yaml
+
+        return yaml
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,136 @@
+"""Params: named values of a DAG or task, each with a JSON schema, that a run's conf may replace."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+from airflow_lite.errors import ParamValidationError
+
+#: The value of a Param that was given none: a run must bring one.
+NOTSET: Any = type("_NotSet", (), {"__repr__": lambda _: "NOTSET", "__bool__": lambda _: False})()
+
+
+class Param:
+    """One value with its schema: `Param(5, type="integer", minimum=1)`.
+
+    `default` is the value if a run brings none, `description` is for people, all else are keywords
+    of JSON Schema; `const`, `enum`, `type`, ranges, lengths, `pattern`, `format`, `items`,
+    `properties`, `required`, `anyOf`, `oneOf`, `allOf` and `not` are checked, others are kept.
+    """
+
+    def __init__(self, default: Any = NOTSET, description: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        self.value = default
+        self.description = description
+        self.schema: dict[str, Any] = kwargs.pop("schema") if "schema" in kwargs else kwargs
+
+    def resolve(self, value: Any = NOTSET, *, name: str = "param") -> Any:  # noqa: ANN401
+        """Return `value`, or the default, once checked; raise `ParamValidationError`."""
+        found = self.value if value is NOTSET else value
+        if found is NOTSET:
+            raise ParamValidationError(f"Param {name!r} has no value and no default. Give it one.")
+        check(name, found, self.schema)
+        return found
+
+    @property
+    def has_value(self) -> bool:
+        """Whether there is a default that is not None."""
+        return self.value is not NOTSET and self.value is not None
+
+    def dump(self) -> dict[str, Any]:
+        """Return the param as `DagSpec.params` holds it; without "value" where there is none."""
+        found: dict[str, Any] = {"schema": self.schema}
+        if self.value is not NOTSET:
+            found["value"] = self.value
+        if self.description is not None:
+            found["description"] = self.description
+        return found
+
+
+class ParamsDict(MutableMapping[str, Any]):
+    """Params by name: reading gives values, `get_param` the Param."""
+
+    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+        self._params: dict[str, Param] = {}
+        if isinstance(params, ParamsDict):
+            self._params = {name: copy.copy(param) for name, param in params._params.items()}
+            return
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"params={params!r} must be a dict of values or Params.")
+        for name, value in (params or {}).items():
+            self[name] = value
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
+        return self._params[name].resolve(name=name)
+
+    def __setitem__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        if not isinstance(name, str):
+            raise TypeError(f"The name of a param must be a string; got {name!r}.")
+        if isinstance(value, Param):
+            self._params[name] = value
+        elif name in self._params:
+            changed = copy.copy(self._params[name])
+            changed.value = value
+            self._params[name] = changed
+        else:
+            self._params[name] = Param(value)
+
+    def __delitem__(self, name: str) -> None:
+        del self._params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._params)
+
+    def __len__(self) -> int:
+        return len(self._params)
+
+    def __repr__(self) -> str:
+        return repr({name: param.value for name, param in self._params.items()})
+
+    def get_param(self, name: str) -> Param:
+        """Return the Param itself."""
+        return self._params[name]
+
+    def dump(self) -> dict[str, Any]:
+        """Return the values as a plain dict, unchecked."""
+        return {name: param.value for name, param in self._params.items()}
+
+    def validate(self) -> dict[str, Any]:
+        """Return all values, each checked; raise `ParamValidationError`."""
+        return {name: param.resolve(name=name) for name, param in self._params.items()}
+
+
+def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the params of a run: `DagSpec.params` with the run's conf over them, all checked.
+
+    Raises `ParamValidationError`. Keys of the conf that are no params are added as they are.
+    """
+    found = ParamsDict(
+        {
+            name: Param(item.get("value", NOTSET), schema=item.get("schema", {}))
+            for name, item in params.items()
+        }
+    )
+    found.update(conf or {})
+    return found.validate()
+
+
+def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:  # noqa: ANN401
+    """Return the `params` of a task's context: the DAG's, the task's, then the run's conf."""
+    found = ParamsDict(task.dag.params if task.has_dag() else None)
+    for name in task.params:
+        found[name] = task.params.get_param(name)
+    found.update(conf or {})
+    return found.validate()
+
+
+def check(name: str, value: Any, schema: Mapping[str, Any]) -> None:  # noqa: ANN401
+    """Check `value` against a JSON schema; raise `ParamValidationError` that names the param."""
+    from airflow_lite.dag.json_schema import faults
+
+    if not schema:
+        return
+    reason = next(faults(value, schema), None)
+    if reason is not None:
+        raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")

@@ -1,0 +1,180 @@
+"""Render a task's templated fields. Jinja is imported only where a field needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.dag.operator import BaseOperator, Reference
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from airflow_lite.dag.dag import DAG
+
+#: A longer rendered value is shown cut; the task itself gets it whole.
+MAX_SHOWN_LENGTH = 4096
+
+
+def render_fields(
+    task: BaseOperator, context: Mapping[str, Any], jinja_env: jinja2.Environment | None = None
+) -> dict[str, Any]:
+    """Render the templated fields of `task` (a copy), set them, and return them as JSON holds them.
+
+    `jinja_env` is `task.get_template_env()` unless given. A template's own errors go through.
+    """
+    renderer = Renderer(task, context, jinja_env)
+    shown = {}
+    for name in task.template_fields:
+        value = getattr(task, name)
+        if value:
+            value = renderer.render(value)
+            setattr(task, name, value)
+        shown[name] = presentable(value)
+    return shown
+
+
+class Renderer:
+    """Renders values of one task in one context."""
+
+    def __init__(
+        self,
+        task: BaseOperator,
+        context: Mapping[str, Any],
+        jinja_env: jinja2.Environment | None = None,
+    ) -> None:
+        self._task = task
+        self._context = context
+        self._environment = jinja_env
+        self._extensions = tuple(task.template_ext)
+        self._always = jinja_env is not None or _is_special(task.get_dag())
+        self._seen: set[int] = set()
+
+    def render(self, value: Any) -> Any:  # noqa: ANN401 - what an author handed in
+        """Return `value` rendered: text, and whatever lists, dicts and objects hold.
+
+        The keys of a dict stay as they are, as in Airflow.
+        """
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, Reference):
+            return value.resolve(self._context)
+        if isinstance(value, Mapping):
+            return {key: self.render(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            items = [self.render(item) for item in value]
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        if isinstance(value, (list, set)):
+            return type(value)(self.render(item) for item in value)
+        self._nested(value)
+        return value
+
+    def _text(self, value: str) -> Any:  # noqa: ANN401 - native rendering yields any type
+        if self._extensions and value.endswith(self._extensions):
+            return self._run(self._jinja().get_template(value))
+        if not self._always and "\r" not in value and "{" not in value:
+            return value.removesuffix("\n")  # what Jinja makes of text with no template in it
+        return self._run(self._jinja().from_string(value))
+
+    def _run(self, template: jinja2.Template) -> Any:  # noqa: ANN401
+        return template.render(self._context)
+
+    def _jinja(self) -> jinja2.Environment:
+        if self._environment is None:
+            self._environment = environment(self._task)
+        return self._environment
+
+    def _nested(self, value: Any) -> None:  # noqa: ANN401
+        """Render in place the templated fields of an object that an argument holds."""
+        names = getattr(value, "template_fields", None)
+        if not names or id(value) in self._seen or isinstance(value, (BaseOperator, type)):
+            return
+        self._seen.add(id(value))
+        for name in names:
+            setattr(value, name, self.render(getattr(value, name)))
+
+
+def _is_special(dag: DAG | None) -> bool:
+    """Whether plain text too must go through Jinja: its syntax is changed, or types are kept."""
+    if dag is None:
+        return False
+    return bool(dag.render_template_as_native_obj or dag.jinja_environment_kwargs)
+
+
+def environment(task: BaseOperator) -> jinja2.Environment:
+    """Return the Jinja environment of the task's DAG, with Airflow's filters."""
+    import jinja2
+    import jinja2.nativetypes
+    import jinja2.sandbox
+
+    dag = task.get_dag()
+    options: dict[str, Any] = {
+        "undefined": jinja2.StrictUndefined,
+        "extensions": ["jinja2.ext.do"],
+        "cache_size": 0,
+    }
+    kind: type[jinja2.Environment] = jinja2.sandbox.SandboxedEnvironment
+    if dag is not None:
+        options["loader"] = jinja2.FileSystemLoader([dag.folder, *dag.template_searchpath])
+        if dag.template_undefined is not None:
+            options["undefined"] = dag.template_undefined
+        options |= dag.jinja_environment_kwargs or {}
+        if dag.render_template_as_native_obj:
+            kind = _native()
+    made = kind(**options)
+    made.filters.update(_filters())
+    if dag is not None:
+        made.globals.update(dag.user_defined_macros)
+        made.filters.update(dag.user_defined_filters)
+    return made
+
+
+def _native() -> type[jinja2.Environment]:
+    from jinja2.nativetypes import NativeEnvironment
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return type("SandboxedNativeEnvironment", (SandboxedEnvironment, NativeEnvironment), {})
+
+
+def _filters() -> dict[str, Any]:
+    return {
+        "ds": lambda moment: _formatted(moment, "%Y-%m-%d"),
+        "ds_nodash": lambda moment: _formatted(moment, "%Y%m%d"),
+        "ts": lambda moment: None if moment is None else moment.isoformat(),
+        "ts_nodash": lambda moment: _formatted(moment, "%Y%m%dT%H%M%S"),
+        "ts_nodash_with_tz": lambda moment: (
+            None if moment is None else moment.isoformat().replace("-", "").replace(":", "")
+        ),
+    }
+
+
+def _formatted(moment: datetime | None, form: str) -> str | None:
+    return None if moment is None else moment.strftime(form)
+
+
+def presentable(value: Any) -> Any:  # noqa: ANN401
+    """Return a rendered value as JSON holds it, cut where it is long."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        value = _named(value)
+        text = json.dumps(value)
+    if len(text) <= MAX_SHOWN_LENGTH:
+        return json.loads(text)
+    whole = value if isinstance(value, str) else text
+    return f"{whole[:MAX_SHOWN_LENGTH - 30]}… ({len(whole)} characters)"
+
+
+def _named(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
+    """Return `value` with what JSON cannot hold as text: functions by name, others by str."""
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    if depth < 20 and isinstance(value, Mapping):
+        return {str(key): _named(item, depth + 1) for key, item in value.items()}
+    if depth < 20 and isinstance(value, (list, tuple, set, frozenset)):
+        return [_named(item, depth + 1) for item in value]
+    if callable(value):
+        return f"<callable {getattr(value, '__qualname__', type(value).__name__)}>"
+    return str(value)

@@ -1,0 +1,215 @@
+"""From a DAG as written to a DagSpec: validity, topological order, effective priorities."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.clock import to_us
+from airflow_lite.dag.empty import EmptyOperator
+from airflow_lite.dag.operator import CALLBACKS, BaseOperator
+from airflow_lite.dag.priority import effective_weights
+from airflow_lite.dag.sensor import BaseSensorOperator
+from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
+from airflow_lite.states import TriggerRule
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.dag import DAG
+
+
+def dag_spec(dag: DAG) -> DagSpec:
+    """Return the DAG as data; raise `AirflowDagException` if it is not valid."""
+    order = topological_order(dag)
+    for task in order:
+        _check_rules(dag, task)
+    weights = effective_weights(order)
+    return DagSpec(
+        dag_id=dag.dag_id,
+        fileloc=dag.fileloc,
+        tasks={task.task_id: _task_spec(task, weights[task.task_id]) for task in order},
+        schedule=dag.schedule_spec,
+        timezone=timezone_name(dag.timezone),
+        start_date_us=_earliest(dag, order),
+        end_date_us=_moment_us(dag.end_date),
+        catchup=dag.catchup,
+        max_active_runs=dag.max_active_runs,
+        max_active_tasks=dag.max_active_tasks,
+        dagrun_timeout_s=_seconds(dag.dagrun_timeout),
+        fail_stop=dag.fail_stop,
+        is_paused_upon_creation=dag.is_paused_upon_creation,
+        description=dag.description,
+        display_name=dag.dag_display_name,
+        owners=dag.owner,
+        tags=tuple(sorted(set(dag.tags))),
+        params=_params(dag),
+        callbacks=_callbacks(dag, ("on_success_callback", "on_failure_callback")),
+        doc_md=dag.doc_md,
+        notices=_notices(dag),
+        render_template_as_native_obj=dag.render_template_as_native_obj,
+    )
+
+
+def topological_order(dag: DAG) -> list[BaseOperator]:
+    """Return the tasks, each after all before it; raise `AirflowDagCycleException`."""
+    tasks = dag.task_dict
+    missing = {name: len(task.upstream_task_ids) for name, task in tasks.items()}
+    ready = [name for name, count in missing.items() if not count]
+    order = []
+    for name in ready:  # grows while it is walked
+        order.append(tasks[name])
+        for after in sorted(tasks[name].downstream_task_ids):
+            missing[after] -= 1
+            if not missing[after]:
+                ready.append(after)
+    if len(order) < len(tasks):
+        raise AirflowDagCycleException(_cycle(dag, {name for name in missing if missing[name] > 0}))
+    return order
+
+
+def _cycle(dag: DAG, left: set[str]) -> str:
+    """Name one cycle: each of `left` has something of `left` before it, so walk up until a repeat."""
+    path = [min(left)]
+    while path[-1] not in path[:-1]:
+        path.append(min(dag.task_dict[path[-1]].upstream_task_ids & left))
+    cycle = path[path.index(path[-1]) :][::-1]
+    shown = cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]]
+    return f"Cycle detected in DAG: {dag.dag_id}. Take out one of the edges {' >> '.join(shown)}."
+
+
+def _check_rules(dag: DAG, task: BaseOperator) -> None:
+    if dag.fail_stop and not task.is_teardown and task.trigger_rule != TriggerRule.ALL_SUCCESS:
+        raise AirflowDagException(
+            f"DAG {dag.dag_id}: task {task.task_id!r} has trigger_rule "
+            f"'{task.trigger_rule.value}', but a 'fail-stop' DAG can only have all_success."
+        )
+    if task.is_teardown and task.trigger_rule != TriggerRule.ALL_DONE_SETUP_SUCCESS:
+        raise AirflowDagException(
+            f"DAG {dag.dag_id}: teardown task {task.task_id!r} cannot have a trigger_rule of its own."
+        )
+
+
+def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
+    facts = task.__dict__
+    sensor = isinstance(task, BaseSensorOperator)
+    return TaskSpec(
+        task_id=task.task_id,
+        operator=task.operator_name,
+        downstream=tuple(sorted(task.downstream_task_ids)),
+        upstream=tuple(sorted(task.upstream_task_ids)),
+        trigger_rule=task.trigger_rule.value,
+        retries=task.retries,
+        retry_delay_s=task.retry_delay.total_seconds(),
+        retry_exponential_backoff=facts["retry_exponential_backoff"],
+        max_retry_delay_s=_seconds(task.max_retry_delay),
+        execution_timeout_s=_seconds(task.execution_timeout),
+        pool=task.pool,
+        pool_slots=task.pool_slots,
+        queue=task.queue,
+        priority_weight=weight,
+        executor_config=_plain(task),
+        depends_on_past=facts["depends_on_past"] or facts["wait_for_downstream"],
+        wait_for_downstream=facts["wait_for_downstream"],
+        ignore_first_depends_on_past=facts["ignore_first_depends_on_past"],
+        max_active_tis_per_dag=facts["max_active_tis_per_dag"],
+        max_active_tis_per_dagrun=facts["max_active_tis_per_dagrun"],
+        start_date_us=_moment_us(task.start_date),
+        end_date_us=_moment_us(task.end_date),
+        is_empty=_is_empty(task),
+        is_setup=task.is_setup,
+        is_teardown=task.is_teardown,
+        on_failure_fail_dagrun=task.on_failure_fail_dagrun,
+        is_sensor=sensor,
+        sensor_mode=facts["mode"] if sensor else None,
+        owner=task.owner,
+        callbacks=_callbacks(task, CALLBACKS),
+        template_fields=tuple(task.template_fields),
+        doc_md=facts["doc_md"],
+    )
+
+
+def _is_empty(task: BaseOperator) -> bool:
+    """Whether the scheduler may end the task itself: nothing of it is an author's code."""
+    kind = type(task)
+    untouched = all(
+        getattr(kind, name) is getattr(EmptyOperator, name, None)
+        for name in ("execute", "pre_execute", "post_execute")
+    )
+    hooks = ("_pre_execute_hook", "_post_execute_hook", "on_execute_callback", "on_success_callback")
+    return untouched and not any(task.__dict__[name] for name in hooks)
+
+
+def _plain(task: BaseOperator) -> dict[str, Any]:
+    """Return the executor_config as JSON holds it; raise where it cannot."""
+    if not task.executor_config:
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(task.executor_config, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AirflowDagException(
+            f"Task {task.dag_id}.{task.task_id}: executor_config cannot be written as JSON "
+            f"({error}). Use strings, numbers, booleans, lists and dicts."
+        ) from None
+    return found
+
+
+def _params(dag: DAG) -> dict[str, Any]:
+    found = {}
+    for name in dag.params:
+        dumped = dag.params.get_param(name).dump()
+        try:
+            found[name] = json.loads(json.dumps(dumped, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise AirflowDagException(
+                f"DAG {dag.dag_id}: param {name!r} cannot be written as JSON ({error}). "
+                "Use strings, numbers, booleans, lists and dicts."
+            ) from None
+        if "value" in dumped and dumped["value"] is not None:
+            dag.params.get_param(name).resolve(name=name)
+    return found
+
+
+def _callbacks(owner: object, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.removesuffix("_callback") for name in names if getattr(owner, name))
+
+
+def _notices(dag: DAG) -> tuple[str, ...]:
+    """Return each notice once, with the first task that it is about and how many more there are."""
+    tasks: dict[str, list[str]] = {}
+    for task in dag.tasks:
+        for notice in task.notices:
+            tasks.setdefault(notice, []).append(task.task_id)
+    found = [f"DAG {dag.dag_id}: {notice}" for notice in dag.notices]
+    for notice, names in tasks.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        found.append(f"DAG {dag.dag_id}, task {names[0]}{more}: {notice}")
+    return tuple(found)
+
+
+def _earliest(dag: DAG, tasks: list[BaseOperator]) -> int | None:
+    """Return the DAG's start date; where it has none, the first of its tasks' (default_args)."""
+    if dag.start_date is not None:
+        return to_us(dag.start_date)
+    return min((to_us(task.start_date) for task in tasks if task.start_date is not None), default=None)
+
+
+def _moment_us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
+
+
+def timezone_name(zone: tzinfo) -> str:
+    """Return the name that `timetable.zone` reads back: `Europe/Paris`, `UTC` or `+02:00`."""
+    for attribute in ("key", "name", "zone"):  # zoneinfo, pendulum, pytz
+        name = getattr(zone, attribute, None)
+        if isinstance(name, str) and name:
+            return name
+    offset = zone.utcoffset(None)
+    if not offset:
+        return "UTC"
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"

@@ -1,0 +1,192 @@
+"""`@task` and its kin: functions whose call in a DAG makes a task."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_lite.dag.decorated import (
+    BashDecorated,
+    BranchDecorated,
+    Decorated,
+    PythonDecorated,
+    SensorDecorated,
+    ShortCircuitDecorated,
+)
+from airflow_lite.dag.xcom_arg import XComArg
+from airflow_lite.errors import AirflowDagException, AirflowSkipException
+
+
+Condition = Callable[[Any], "bool | tuple[bool, str | None]"]
+
+
+class TaskFactory:
+    """A function whose call makes a task and returns its XComArg."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        operator_class: type[Decorated],
+        options: Mapping[str, Any],
+        *,
+        marks: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(function, TaskFactory):
+            raise TypeError(f"{function.__name__!r} is decorated with @task twice. Do it once.")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.operator_class = operator_class
+        self.options = dict(options)
+        self.marks = dict(marks or {})  # is_setup, is_teardown, on_failure_fail_dagrun
+
+    def __call__(self, *args: Any, **kwargs: Any) -> XComArg:  # noqa: ANN401
+        """Make the task, with these arguments for the function."""
+        options = {"task_id": self.function.__name__, **self.options}
+        if options.get("doc_md") is None and self.function.__doc__:
+            options["doc_md"] = inspect.getdoc(self.function)
+        if options.get("multiple_outputs") is None:
+            options["multiple_outputs"] = returns_dict(self.function)
+        operator = self.operator_class(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
+        )
+        return self._marked(XComArg(operator))
+
+    def _marked(self, made: XComArg) -> XComArg:
+        if self.marks.get("is_setup"):
+            made.operator.as_setup()
+        if self.marks.get("is_teardown"):
+            made.operator.as_teardown(
+                on_failure_fail_dagrun=self.marks.get("on_failure_fail_dagrun", False)
+            )
+        return made
+
+    def override(self, **options: Any) -> TaskFactory:
+        """Return the same with other operator arguments: `f.override(task_id="other")(…)`."""
+        return self._with(options=self.options | options)
+
+    def marked(self, **marks: Any) -> TaskFactory:
+        """Return the same as setup or teardown."""
+        return self._with(marks=self.marks | marks)
+
+    def _with(
+        self, *, options: Mapping[str, Any] | None = None, marks: Mapping[str, Any] | None = None
+    ) -> TaskFactory:
+        chosen_options = self.options if options is None else options
+        chosen_marks = self.marks if marks is None else marks
+        return TaskFactory(self.function, self.operator_class, chosen_options, marks=chosen_marks)
+
+
+def returns_dict(function: Callable[..., Any]) -> bool:
+    """Whether the annotation of what `function` returns is a dict, so that each key is an XCom."""
+    try:
+        found = typing.get_type_hints(function).get("return")
+    except Exception:  # noqa: BLE001 - annotations are an author's code; without them: no
+        return False
+    kind = typing.get_origin(found) or found
+    return isinstance(kind, type) and issubclass(kind, Mapping)
+
+
+class _Decorator:
+    """One of the decorators: `@task`, `@task(…)`."""
+
+    def __init__(self, operator_class: type[Decorated]) -> None:
+        self._operator_class = operator_class
+
+    def __call__(
+        self,
+        python_callable: Callable[..., Any] | None = None,
+        multiple_outputs: bool | None = None,  # noqa: FBT001 - as in Airflow
+        **kwargs: Any,
+    ) -> Any:  # noqa: ANN401 - a factory, or a decorator that makes one
+        options = {"multiple_outputs": multiple_outputs, **kwargs}
+        if python_callable is None:
+            return lambda function: TaskFactory(function, self._operator_class, options)
+        if not callable(python_callable):
+            raise TypeError(f"@task is for functions; got {python_callable!r}.")
+        return TaskFactory(python_callable, self._operator_class, options)
+
+
+class _TaskDecorator(_Decorator):
+    """`@task` with the others as attributes."""
+
+    python = _Decorator(PythonDecorated)
+    branch = _Decorator(BranchDecorated)
+    short_circuit = _Decorator(ShortCircuitDecorated)
+    sensor = _Decorator(SensorDecorated)
+    bash = _Decorator(BashDecorated)
+
+    @staticmethod
+    def run_if(condition: Condition, skip_message: str | None = None) -> Any:  # noqa: ANN401
+        """Let a decorated task run only if `condition(context)` is true, else be skipped.
+
+        The condition may return a tuple of the verdict and the message.
+        """
+        return lambda factory: _conditional(factory, condition, skip_message, runs_when=True)
+
+    @staticmethod
+    def skip_if(condition: Condition, skip_message: str | None = None) -> Any:  # noqa: ANN401
+        """Let a decorated task be skipped if `condition(context)` is true."""
+        return lambda factory: _conditional(factory, condition, skip_message, runs_when=False)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        reason = REFUSED_DECORATORS.get(name)
+        if reason is not None:
+            raise AirflowDagException(f"@task.{name} is refused: {reason}.")
+        raise AttributeError(f"task decorator {name!r} not found")
+
+
+_OTHER_PYTHON = "tasks run in the interpreter of the worker; call another one with BashOperator"
+_OTHER_PACKAGE = "it is not part of Airflow itself, and its provider is not supported"
+#: The decorators of Airflow 2.10 that are not offered, and why.
+REFUSED_DECORATORS = {
+    "virtualenv": _OTHER_PYTHON,
+    "external_python": _OTHER_PYTHON,
+    "branch_virtualenv": _OTHER_PYTHON,
+    "branch_external_python": _OTHER_PYTHON,
+    "docker": _OTHER_PACKAGE,
+    "kubernetes": _OTHER_PACKAGE,
+    "pyspark": _OTHER_PACKAGE,
+}
+
+task = _TaskDecorator(PythonDecorated)
+
+
+def _conditional(
+    factory: TaskFactory, condition: Condition, message: str | None, *, runs_when: bool
+) -> TaskFactory:
+    if not isinstance(factory, TaskFactory):
+        name = "run_if" if runs_when else "skip_if"
+        raise TypeError(f"@task.{name} goes above another @task decorator; got {factory!r}.")
+    before = factory.options.get("pre_execute")
+
+    def pre_execute(context: Any) -> None:  # noqa: ANN401
+        if before is not None:
+            before(context)
+        verdict = condition(context)
+        found, told = verdict if isinstance(verdict, tuple) else (verdict, None)
+        if bool(found) is not runs_when:
+            raise AirflowSkipException(told or message or "The condition says not to run.")
+
+    return factory.override(pre_execute=pre_execute)
+
+
+def setup(function: Any) -> Any:  # noqa: ANN401 - a function or a @task function
+    """Make a function a setup task: `@setup` alone, or above `@task`."""
+    return _mark(function, is_setup=True)
+
+
+def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:  # noqa: ANN401
+    """Make a function a teardown task: `@teardown` alone, with arguments, or above `@task`."""
+    marks = {"is_teardown": True, "on_failure_fail_dagrun": on_failure_fail_dagrun}
+    if _func is None:
+        return lambda function: _mark(function, **marks)
+    return _mark(_func, **marks)
+
+
+def _mark(function: Any, **marks: Any) -> TaskFactory:  # noqa: ANN401
+    factory = function if isinstance(function, TaskFactory) else task(function)
+    marked: TaskFactory = factory.marked(**marks)
+    return marked

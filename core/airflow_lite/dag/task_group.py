@@ -1,0 +1,177 @@
+"""TaskGroup: tasks under one name, that edges can be drawn to and from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.dag import _active, _checks
+from airflow_lite.dag.edges import Connectable
+from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+    from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.operator import BaseOperator
+
+
+class TaskGroup(Connectable):
+    """A group of tasks and groups; used by `with TaskGroup("name"):`.
+
+    Ids of what is inside get `group_id.` before them unless `prefix_group_id` is False.
+    """
+
+    def __init__(
+        self,
+        group_id: str | None,
+        prefix_group_id: bool = True,  # noqa: FBT001, FBT002 - as in Airflow
+        parent_group: TaskGroup | None = None,
+        dag: DAG | None = None,
+        default_args: dict[str, Any] | None = None,
+        tooltip: str = "",
+        ui_color: str = "CornflowerBlue",
+        ui_fgcolor: str = "#000",
+        add_suffix_on_collision: bool = False,  # noqa: FBT001, FBT002 - as in Airflow
+    ) -> None:
+        self.prefix_group_id = prefix_group_id
+        self.tooltip, self.ui_color, self.ui_fgcolor = tooltip, ui_color, ui_fgcolor
+        self.children: dict[str, TaskGroup | BaseOperator] = {}
+        self.default_args = _checks.checked(
+            f"Task group {group_id!r}", "default_args", _checks.mapping, default_args or {}
+        )
+        self.parent_group = parent_group
+        self.group_id = group_id
+        if group_id is None:  # the root of a DAG, which holds what is in no group
+            self.dag = dag
+            return
+        dag = dag or (parent_group.dag if parent_group is not None else _active.current_dag())
+        self.parent_group = parent_group or _active.current_group(dag)
+        if self.parent_group is None or self.parent_group.dag is None:
+            raise AirflowDagException(
+                f"TaskGroup {group_id!r} can only be used inside a DAG: make it in `with DAG(…)`."
+            )
+        self.dag = self.parent_group.dag
+        _checks.author_id(group_id, "group id")
+        self.group_id = self._free_id(
+            self.parent_group.child_id(group_id), suffix=add_suffix_on_collision
+        )
+        self.default_args = self.parent_group.default_args | self.default_args
+        self.parent_group.add(self)
+
+    def _free_id(self, group_id: str, *, suffix: bool) -> str:
+        assert self.dag is not None
+        taken = self.dag.node_ids
+        if group_id not in taken:
+            return group_id
+        if not suffix:
+            raise DuplicateTaskIdFound(f"group_id '{group_id}' has already been added to the DAG")
+        number = 1
+        while f"{group_id}__{number}" in taken:
+            number += 1
+        return f"{group_id}__{number}"
+
+    def child_id(self, label: str) -> str:
+        """Return the full id of a task or group that is called `label` in here."""
+        if self.prefix_group_id and self.group_id:
+            return f"{self.group_id}.{label}"
+        return label
+
+    def add(self, node: TaskGroup | BaseOperator) -> None:
+        """Take a task or group in; raise `DuplicateTaskIdFound`."""
+        if node.node_id in self.children or (self.dag is not None and node.node_id in self.dag.node_ids):
+            kind = "group_id" if isinstance(node, TaskGroup) else "Task id"
+            raise DuplicateTaskIdFound(f"{kind} '{node.node_id}' has already been added to the DAG")
+        self.children[node.node_id] = node
+        if isinstance(node, TaskGroup) and self.dag is not None:
+            self.dag.node_ids.add(node.node_id)
+
+    @property
+    def node_id(self) -> str:
+        """The group id; the root group has none."""
+        return self.group_id or ""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is the group that holds all of a DAG."""
+        return self.group_id is None
+
+    @property
+    def label(self) -> str:
+        """The group id without the parent's prefix."""
+        parent = self.parent_group
+        if parent is not None and parent.prefix_group_id and parent.group_id:
+            return self.node_id.removeprefix(f"{parent.group_id}.")
+        return self.node_id
+
+    def __iter__(self) -> Iterator[BaseOperator]:
+        for child in self.children.values():
+            if isinstance(child, TaskGroup):
+                yield from child
+            else:
+                yield child
+
+    def has_task(self, task: BaseOperator) -> bool:
+        """Whether `task` is in this group or in one inside it."""
+        return any(item is task for item in self)
+
+    @property
+    def roots(self) -> list[BaseOperator]:
+        """The tasks with nothing before them inside the group."""
+        ids = {task.task_id for task in self}
+        return [task for task in self if task.upstream_task_ids.isdisjoint(ids)]
+
+    @property
+    def leaves(self) -> list[BaseOperator]:
+        """The tasks with nothing but teardowns after them inside the group.
+
+        Teardowns are no leaves: what follows the group does not wait for them.
+        """
+        inside = {task.task_id: task for task in self}
+        teardowns = {name for name, task in inside.items() if task.is_teardown}
+        return [
+            task
+            for name, task in inside.items()
+            if name not in teardowns
+            and task.downstream_task_ids.isdisjoint(inside.keys() - teardowns)
+            and not (task.is_setup and self._only_torn_down(task, inside))
+        ]
+
+    @staticmethod
+    def _only_torn_down(setup: BaseOperator, inside: dict[str, BaseOperator]) -> bool:
+        """Whether a setup's teardown has other work before it, which then is the leaf."""
+        return any(
+            inside[name].upstream_task_ids & inside.keys() - {setup.task_id}
+            for name in setup.downstream_task_ids & inside.keys()
+        )
+
+    def get_roots(self) -> Iterator[BaseOperator]:
+        """Yield `roots`."""
+        return iter(self.roots)
+
+    def get_leaves(self) -> Iterator[BaseOperator]:
+        """Yield `leaves`."""
+        return iter(self.leaves)
+
+    def __enter__(self) -> Self:
+        _active.push(_active.GROUPS, self)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        _active.pop(_active.GROUPS)
+
+    def __repr__(self) -> str:
+        return f"<TaskGroup: {self.group_id}>"
+
+
+def task_group(python_callable: Callable[..., Any] | None = None, **tg_kwargs: Any) -> Any:  # noqa: ANN401
+    """Make a function that, when called in a DAG, makes its tasks inside a TaskGroup.
+
+    Used as `@task_group` or `@task_group(group_id=…, …)`; the group's id is the function's name,
+    its tooltip the first line of the docstring, both unless given.
+    """
+    from airflow_lite.dag.group_decorator import GroupFactory
+
+    if python_callable is None:
+        return lambda function: GroupFactory(function, tg_kwargs)
+    return GroupFactory(python_callable, tg_kwargs)
