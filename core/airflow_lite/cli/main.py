@@ -6,12 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_lite.cli.usage import UsageError
 from airflow_lite.errors import UserError
 
 if TYPE_CHECKING:
     import argparse
 
     from airflow_lite.cli.spec import CLICommand
+    from airflow_lite.config import Config
 
 PROG = "airflow-lite"
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
@@ -58,9 +60,10 @@ def _run(argv: list[str]) -> int:
 def _parsed(flags: Flags, words: list[str]) -> argparse.Namespace:
     from airflow_lite.cli.parser import command_parser
 
-    parser = command_parser(_command(flags, words[0]), f"{PROG} {words[0]}")
+    command, config = _command(flags, words[0])
+    parser = command_parser(command, f"{PROG} {words[0]}")
     args: argparse.Namespace = parser.parse_args(words[1:])
-    args._executor = flags.executor
+    args._executor, args._config = flags.executor, config
     return args
 
 
@@ -87,12 +90,6 @@ def _executor(name: str) -> str:
     return name
 
 
-class UsageError(UserError):
-    """The words of the command line do not make a command. See `airflow-lite --help`."""
-
-    exit_code = 2
-
-
 def _without_command(flags: Flags, words: list[str]) -> int:
     from airflow_lite.cli.root import root_help
 
@@ -107,15 +104,16 @@ def _without_command(flags: Flags, words: list[str]) -> int:
     return 0 if words else 2
 
 
-def _command(flags: Flags, name: str) -> CLICommand:
+def _command(flags: Flags, name: str) -> tuple[CLICommand, Config | None]:
+    """Return the command, and the configuration where finding the command took one."""
     from airflow_lite.cli.core_commands import find
 
     command = find(name)
-    if command is None:
-        from airflow_lite.cli.root import plugin_command
+    if command is not None:
+        return command, None
+    from airflow_lite.cli.root import plugin_command
 
-        command = plugin_command(flags, name)
-    return command
+    return plugin_command(flags, name)
 
 
 def _failed(error: BaseException, message: str, code: int, *, verbose: bool) -> int:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.cli.spec import Arg, GroupCommand
+from airflow_lite.words import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,15 +65,13 @@ class Parser(argparse.ArgumentParser):
             return
         known = [str(choice) for choice in action.choices]
         raise argparse.ArgumentError(
-            action, f"invalid choice: {str(value)[:60]!r}{nearest(str(value), known)}"
+            action, f"invalid choice: {str(value)[:60]!r}{_hint(str(value), known)}"
         )
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """Return " (did you mean …?)" for words like `word`, else the list to choose from."""
-    import difflib
-
-    found = difflib.get_close_matches(word[:60], known, n=3, cutoff=0.6)
+def _hint(word: str, known: list[str]) -> str:
+    """Return the words nearest to `word`, or the list to choose from."""
+    found = nearest(word, known)
     if found:
         return f" (did you mean {' or '.join(map(repr, found))}?)"
     return f" (choose from {', '.join(map(repr, known))})"

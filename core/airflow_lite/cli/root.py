@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
+from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_COMMANDS
+from airflow_lite.errors import UserError
 
 if TYPE_CHECKING:
     from airflow_lite.cli.main import Flags
     from airflow_lite.cli.spec import CLICommand
+    from airflow_lite.config import Config
 
 USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND …"
 OPTIONS = (
@@ -35,4 +39,46 @@ def _section(title: str, rows: list[tuple[str, str]] | tuple[tuple[str, str], ..
 
 
 def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
-    return []
+    """Return the groups that plugins offer; none where the configuration cannot be read."""
+    from airflow_lite.plugins.groups import command_groups
+
+    try:
+        groups = command_groups(_config(flags))
+    except UserError as error:
+        return [("(none)", str(error))]
+    return [(group.name, group.help) for group in groups]
+
+
+def _config(flags: Flags) -> Config:
+    args = argparse.Namespace(_executor=flags.executor)
+    return context.config(args)
+
+
+def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
+    """Return the group of a plugin, and the configuration with its options.
+
+    Raises `UserError`: who has it and how to get at it, or that nobody does and the nearest name.
+    """
+    from airflow_lite.plugins.groups import UnknownGroupError, load_group
+    from airflow_lite.plugins.packages import package_of_group
+
+    config = _config(flags)
+    try:
+        return load_group(name, config), config
+    except UnknownGroupError:
+        if package_of_group(name):
+            raise
+        raise _unknown(name, flags) from None
+
+
+def _unknown(name: str, flags: Flags) -> UserError:
+    from airflow_lite.cli.usage import UsageError
+    from airflow_lite.plugins.packages import KNOWN_PACKAGES
+    from airflow_lite.words import did_you_mean
+
+    names = [entry.name for entry in CORE_COMMANDS]
+    names += [known.group for known in KNOWN_PACKAGES]
+    names += [group for group, _ in _plugin_groups(flags) if group not in names]
+    return UsageError(
+        f"There is no command {name[:60]!r}.{did_you_mean(name, names)} See `airflow-lite --help`."
+    )

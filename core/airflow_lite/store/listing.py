@@ -20,6 +20,7 @@ from airflow_lite.store.schema import (
     task_event,
     task_instance,
 )
+from airflow_lite.words import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,14 +74,6 @@ def the_dag(connection: sa.Connection, dag_id: str) -> dict[str, Any]:
         " List the DAGs with `airflow-lite dags list`, and the files that could not be imported"
         " with `airflow-lite dags list-import-errors`."
     )
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return " Did you mean …?" with the known words nearest to `word`, or nothing."""
-    import difflib
-
-    found = difflib.get_close_matches(word[:60], known, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def matching_dags(connection: sa.Connection, pattern: str, *, regex: bool) -> list[dict[str, Any]]:

@@ -89,12 +89,9 @@ def list_import_errors(args: argparse.Namespace) -> int:
     known.refresh(args)
     with context.store(args).read() as connection:
         errors = dags.import_errors(connection)
-    print_rows([{"filepath": path, "error": text} for path, text in _pairs(errors)], args.output)
+    rows = [{"filepath": file.path, "error": file.error} for file in errors]
+    print_rows(rows, args.output)
     return 1 if errors else 0
-
-
-def _pairs(errors: Any) -> list[tuple[str, str]]:
-    return sorted(errors.items() if isinstance(errors, dict) else map(tuple, errors))
 
 
 def next_execution(args: argparse.Namespace) -> int:

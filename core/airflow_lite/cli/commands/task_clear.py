@@ -1,0 +1,131 @@
+"""`airflow-lite tasks clear`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli import context, known, moments
+from airflow_lite.cli.commands.dags import ring
+from airflow_lite.cli.questions import confirmed
+from airflow_lite.clock import SystemClock
+from airflow_lite.errors import UserError
+from airflow_lite.states import FAILED_STATES, TaskInstanceState
+
+if TYPE_CHECKING:
+    import argparse
+
+    import sqlalchemy as sa
+    from sqlalchemy import RowMapping
+
+    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.store.edits import Clearable
+
+#: Most task instances that the question names one by one.
+MOST_SHOWN = 50
+
+
+def clear(args: argparse.Namespace) -> int:
+    """Clear task instances, so that they run again."""
+    from airflow_lite.store import edits
+
+    specs = _specs(args)
+    with context.store(args).read() as connection:
+        found = [item for spec in specs for item in _chosen(args, connection, spec)]
+    if not found:
+        print("Nothing to clear.")
+        return 0
+    if not confirmed(args, _warning(found)):
+        print("Cancelled, nothing was cleared.")
+        return 1
+    with context.store(args).begin() as connection:
+        runs = edits.clear(connection, [item for item, _ in found], now_us=SystemClock().now_us())
+    ring(args, runs=sorted(runs))
+    print(f"Cleared {len(found)} task instance(s) in {len(runs)} run(s).")
+    return 0
+
+
+def _specs(args: argparse.Namespace) -> list[DagSpec]:
+    from airflow_lite.store import dags, listing
+
+    if not args.dag_regex:
+        return [known.the_spec(args)[1]]
+    known.refresh(args)
+    pattern(args.dag_id)
+    with context.store(args).read() as connection:
+        rows = listing.matching_dags(connection, args.dag_id, regex=True)
+        specs = dags.specs_of(connection, [row["dag_id"] for row in rows])
+    return [spec for _, spec in specs.values()]
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """Return a compiled regular expression; raise `UserError`."""
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError) as error:
+        raise UserError(f"{text[:60]!r} is not a regular expression: {error}.") from None
+
+
+def _chosen(
+    args: argparse.Namespace, connection: sa.Connection, spec: DagSpec
+) -> list[tuple[Clearable, RowMapping]]:
+    from airflow_lite.store import edits
+
+    config = context.config(args)
+    rows = edits.instances_to_clear(
+        connection,
+        spec.dag_id,
+        chosen_tasks(args, spec),
+        start_us=moments.to_us(config, args.start_date),
+        end_us=moments.to_us(config, args.end_date),
+        states=_states(args),
+    )
+    return [
+        (
+            edits.Clearable(
+                row["id"], row["dag_run_id"], row["state"], spec.tasks[row["task_id"]].retries
+            ),
+            row,
+        )
+        for row in rows
+    ]
+
+
+def chosen_tasks(args: argparse.Namespace, spec: DagSpec) -> set[str]:
+    """Return the ids of the tasks that match, with those up- and downstream if asked for."""
+    if args.task_regex is None:
+        return set(spec.tasks)
+    wanted = pattern(args.task_regex)
+    matching = {name for name in spec.tasks if wanted.search(name)}
+    chosen = set(matching)
+    if args.upstream:
+        chosen |= _reachable({name: task.upstream for name, task in spec.tasks.items()}, matching)
+    if args.downstream:
+        chosen |= _reachable({name: task.downstream for name, task in spec.tasks.items()}, matching)
+    return chosen
+
+
+def _reachable(edges: dict[str, tuple[str, ...]], start: set[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        new = [name for name in edges[waiting.pop()] if name not in found]
+        found.update(new)
+        waiting += new
+    return found
+
+
+def _states(args: argparse.Namespace) -> set[str] | None:
+    states: set[str] = set()
+    if args.only_failed:
+        states |= FAILED_STATES
+    if args.only_running:
+        states.add(TaskInstanceState.RUNNING)
+    return states or None
+
+
+def _warning(found: list[tuple[Clearable, RowMapping]]) -> str:
+    lines = [f"{row['run_id']} {row['task_id']} ({row['state']})" for _, row in found]
+    more = [f"… and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
+    title = f"You are about to clear these {len(lines)} task instances:"
+    return "\n".join([title, *lines[:MOST_SHOWN], *more, ""])

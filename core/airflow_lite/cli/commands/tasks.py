@@ -1,0 +1,136 @@
+"""`airflow-lite tasks …`: what there is and what happened to it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli import context, known
+from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.runs import the_instance, the_run
+from airflow_lite.clock import iso
+from airflow_lite.errors import UserError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping
+
+    from airflow_lite.dag.spec import DagSpec
+
+
+def list_tasks(args: argparse.Namespace) -> int:
+    """List the tasks of a DAG: by id, or as a tree."""
+    _, spec = known.the_spec(args)
+    lines = _tree(spec) if args.tree else sorted(spec.tasks)
+    for line in lines:
+        print(line)
+    return 0
+
+
+def _tree(spec: DagSpec) -> Iterator[str]:
+    """Yield each task below those upstream of it; one with several of them stands below each.
+
+    What is below a task is told once: where it comes again, `…` stands for it.
+    """
+    told: set[str] = set()
+    waiting = [(name, 0) for name in sorted(spec.roots, reverse=True)]
+    while waiting:
+        name, depth = waiting.pop()
+        task = spec.tasks[name]
+        again = name in told and task.downstream
+        yield f"{'    ' * depth}<Task({task.operator}): {name}>{' …' if again else ''}"
+        if not again:
+            told.add(name)
+            waiting += [(other, depth + 1) for other in reversed(task.downstream)]
+
+
+def state(args: argparse.Namespace) -> int:
+    """Print the state of a task instance; None if nothing was decided of it."""
+    with context.store(args).read() as connection:
+        _, instance = the_instance(args, connection)
+    print(instance["state"])
+    return 0
+
+
+def states_for_dag_run(args: argparse.Namespace) -> int:
+    """List the states of all task instances of a run."""
+    from airflow_lite.store import listing
+
+    with context.store(args).read() as connection:
+        run = the_run(args, connection)
+        instances = listing.instances(connection, run["id"])
+    mapped = any(instance["map_index"] >= 0 for instance in instances)
+    print_rows([_state_row(run, instance, mapped=mapped) for instance in instances], args.output)
+    return 0
+
+
+def _state_row(
+    run: Mapping[str, Any], instance: Mapping[str, Any], *, mapped: bool
+) -> dict[str, Any]:
+    row = {
+        "dag_id": run["dag_id"],
+        "execution_date": iso(run["logical_us"]),
+        "task_id": instance["task_id"],
+        "state": instance["state"],
+        "start_date": iso(instance["start_us"]) or "",
+        "end_date": iso(instance["end_us"]) or "",
+    }
+    index = instance["map_index"]
+    return row | ({"map_index": str(index) if index >= 0 else ""} if mapped else {})
+
+
+def history(args: argparse.Namespace) -> int:
+    """List every change of state of a task's instances."""
+    from airflow_lite.keys import check_id
+    from airflow_lite.store import listing
+
+    check_id(args.task_id, "task id")
+    with context.store(args).read() as connection:
+        run = the_run(args, connection)
+        events = listing.history(connection, run["id"], args.task_id, args.map_index)
+        if not events:
+            args.map_index = -1 if args.map_index is None else args.map_index
+            the_instance(args, connection)
+    print_rows([_event_row(event) for event in events], args.output)
+    return 0
+
+
+def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "time": iso(event["at_us"]),
+        "map_index": event["map_index"],
+        "try_number": event["try_number"],
+        "from": event["from_state"] or "none",
+        "to": event["to_state"] or "none",
+        "actor": event["actor"] or "",
+        "cause": event["cause"] or "",
+        "attempt": event["attempt"] or "",
+    }
+
+
+def logs(args: argparse.Namespace) -> int:
+    """Print the log of one try, and what the executor adds to it."""
+    from airflow_lite.logs.read import task_log
+
+    with context.store(args).read() as connection:
+        run, instance = the_instance(args, connection)
+    lines = task_log(
+        context.config(args),
+        args.dag_id,
+        args.task_id,
+        run["run_id"],
+        args.try_number or _last_try(instance),
+        args.map_index,
+        follow=args.follow,
+    )
+    for line in lines:
+        sys.stdout.write(line if line.endswith("\n") else f"{line}\n")
+        if args.follow:
+            sys.stdout.flush()
+    return 0
+
+
+def _last_try(instance: Mapping[str, Any]) -> int:
+    if not instance["try_number"]:
+        raise UserError(f"Task {instance['task_id']!r} was not started yet: it has no log.")
+    return int(instance["try_number"])

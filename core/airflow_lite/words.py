@@ -1,0 +1,24 @@
+"""Words that a user may have meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: No id or name that we know is longer; a longer word is not searched for in full.
+LONGEST = 60
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return the at most three of `known` that are most like `word`."""
+    from difflib import get_close_matches  # slow to import, and rarely needed
+
+    return get_close_matches(word[:LONGEST], list(known), n=3, cutoff=0.6)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean …?" with the known words nearest to `word`, or nothing."""
+    found = nearest(word, known)
+    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
