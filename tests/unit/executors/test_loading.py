@@ -1,0 +1,155 @@
+"""`[core] executor` leads to an executor, or to one line that says what to do."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.errors import ConfigError, UnknownExecutorError, UserError
+from airflow_lite.executors.loading import executor_class, load_executor
+from airflow_lite.plugins.packages import CORE_EXECUTORS, KNOWN_PACKAGES
+
+SOURCE = """
+from airflow_lite.executors import BaseExecutor
+
+class Own(BaseExecutor):
+    def sync(self): pass
+    def execute_async(self, key, command, queue=None, executor_config=None): pass
+
+class Fixed(Own):
+    def __init__(self):
+        super().__init__(parallelism=1)
+
+class NoSync(BaseExecutor):
+    def execute_async(self, key, command, queue=None, executor_config=None): pass
+
+class NoExecute(BaseExecutor):
+    def sync(self): pass
+
+class NoSuper(Own):
+    def __init__(self): pass
+
+class Raising(Own):
+    def __init__(self):
+        raise OSError("no disk")
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "own_executors.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def config(tmp_path, executor, **environ):
+    return Config(tmp_path, environ, overrides={("core", "executor"): executor})
+
+
+def test_an_executor_is_loaded_by_module_path_and_configured(tmp_path, own):
+    settings = config(tmp_path, "own_executors.Own", AIRFLOW_LITE__CORE__PARALLELISM="7")
+    executor = load_executor(settings)
+    assert (executor.name, executor.parallelism, executor.config) == ("Own", 7, settings)
+    assert load_executor(config(tmp_path, " own_executors.Fixed ")).parallelism == 1
+
+
+def test_the_cores_names_are_those_of_its_entry_points():
+    root = Path(__file__).parents[3]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["airflow_lite.executors.v1"] == CORE_EXECUTORS
+
+
+@pytest.mark.parametrize("known", KNOWN_PACKAGES, ids=lambda known: known.executor)
+def test_a_known_executor_that_is_not_installed_names_its_package(tmp_path, monkeypatch, known):
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(UnknownExecutorError) as caught:
+        executor_class(known.executor, config(tmp_path, known.executor))
+    assert str(caught.value) == (
+        f"{known.executor} is not installed. Install it with `pip install {known.distribution}`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("executor", "message"),
+    [
+        (
+            "LocalExecuter",
+            "There is no executor 'LocalExecuter'. Did you mean 'LocalExecutor' or "
+            "'SequentialExecutor'? List the installed ones with `airflow-lite plugins list`.",
+        ),
+        (
+            "zzz",
+            "There is no executor 'zzz'. List the installed ones with `airflow-lite plugins list`.",
+        ),
+        ("", "[core] executor is empty. Name an executor, such as LocalExecutor."),
+        (
+            "LocalExecutor,CeleryExecutor",
+            "[core] executor is 'LocalExecutor,CeleryExecutor', a list. One executor runs at a "
+            "time, so that every task has one place to be: name one. A hybrid, such as "
+            "CeleryKubernetesExecutor, sends tasks to two by their queue.",
+        ),
+        (
+            "mine:own_executors.Own",
+            "[core] executor is 'mine:own_executors.Own'. There are no aliases, as there is one "
+            "executor: write its name, or package.module.Class.",
+        ),
+        (
+            "absent_module.Own",
+            "Executor 'absent_module.Own' cannot be loaded. There is no module 'absent_module'. "
+            "Check the path, and that its package is installed.",
+        ),
+        (
+            "own_executors.Absent",
+            "Executor 'own_executors.Absent' cannot be loaded. Module 'own_executors' has no "
+            "'Absent'. Check the spelling.",
+        ),
+        (
+            "own_executors.number",
+            "Executor 'own_executors.number' is not a subclass of "
+            "airflow_lite.executors.BaseExecutor. Name an executor's class.",
+        ),
+        (
+            "own_executors.NoSync",
+            "Executor 'own_executors.NoSync' does not define sync. Every executor must: tell its "
+            "author.",
+        ),
+        (
+            "own_executors.NoExecute",
+            "Executor 'own_executors.NoExecute' does not define execute_async. Every executor "
+            "must: tell its author.",
+        ),
+        (
+            "own_executors.NoSuper",
+            "Executor 'own_executors.NoSuper' does not call super().__init__(). Tell its author.",
+        ),
+        (
+            "own_executors.Raising",
+            "Executor 'own_executors.Raising' cannot be made: OSError: no disk",
+        ),
+    ],
+)
+def test_what_cannot_be_loaded_is_told_in_one_line(tmp_path, own, executor, message):
+    with pytest.raises(UserError) as caught:
+        load_executor(config(tmp_path, executor))
+    assert str(caught.value) == message
+    assert caught.value.exit_code == 1
+
+
+def test_negative_parallelism_is_refused_when_loading(tmp_path, own):
+    settings = config(tmp_path, "own_executors.Own", AIRFLOW_LITE__CORE__PARALLELISM="-1")
+    with pytest.raises(ConfigError, match=r"^\[core\] parallelism is -1\."):
+        load_executor(settings)
+
+
+def test_without_plugins_only_the_cores_executors_are_there(tmp_path):
+    settings = config(tmp_path, "DaskExecutor", AIRFLOW_LITE_NO_PLUGINS="1")
+    with pytest.raises(UnknownExecutorError) as caught:
+        load_executor(settings)
+    assert str(caught.value) == (
+        "There is no executor 'DaskExecutor' in the core. Leave --no-plugins out, or use "
+        "LocalExecutor or SequentialExecutor."
+    )

@@ -1,0 +1,143 @@
+"""Plugins are found without importing them, and a broken one harms nobody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.plugins.discovery import discover
+from airflow_lite.plugins.index import FILE, installed_plugins
+from airflow_lite.plugins.model import Entry, PluginState
+
+
+def by_name(plugins):
+    return {plugin.distribution: plugin for plugin in plugins}
+
+
+def test_entry_points_are_found_with_what_metadata_say(site):
+    site.install(
+        "Some_Executor", executors="Some = some.where:Some", plugins="some = some.plugin",
+        requires=("airflow-lite>=0.1.0.dev0,<0.2", "dask"),
+    )
+    (plugin,) = discover([str(site.directory)], "0.1.0")
+    assert plugin.distribution == "some-executor"
+    assert plugin.title == "some-executor (1.0)"
+    assert plugin.summary == "What Some_Executor does"
+    assert plugin.executors == (Entry("Some", "some.where:Some"),)
+    assert plugin.groups == (Entry("some", "some.plugin"),)
+    assert plugin.requires == ("airflow-lite", "dask")
+    assert plugin.state is PluginState.READY
+
+
+def test_distributions_without_an_entry_of_ours_are_left_out(site):
+    found = site.install("other")
+    (found / "entry_points.txt").write_text("[console_scripts]\nx = airflow_lite.x:y\n")
+    assert discover([str(site.directory)], "0.1.0") == []
+
+
+def test_a_broken_distribution_is_listed_and_harms_no_other(site):
+    good = {"executors": "A = a:A"}
+    site.install("good", **good)
+    (site.install("nameless", **good) / "METADATA").write_text("Version: 1\n")
+    (site.install("no-metadata", **good) / "METADATA").unlink()
+    (site.install("latin", **good) / "entry_points.txt").write_bytes(
+        b"[airflow_lite.executors.v1]\nA = \xff\n"
+    )
+    fifo = site.install("fifo", **good) / "entry_points.txt"
+    fifo.unlink()
+    os.mkfifo(fifo)
+    plugins = by_name(discover([str(site.directory), "/nowhere"], "0.1.0"))
+    assert plugins["good"].is_ready
+    assert "fifo" not in plugins
+    broken = ("nameless", "no-metadata", "latin")
+    assert [plugins[name].state for name in broken] == [PluginState.BROKEN] * 3
+    assert plugins["no-metadata"].reason == (
+        "no_metadata-1.0.dist-info: ValueError: its METADATA cannot be read"
+    )
+
+
+def test_a_range_of_the_core_that_is_not_met_is_told_before_any_import(site):
+    site.install("newer", executors="A = a:A", requires=("airflow-lite>=9",))
+    (plugin,) = discover([str(site.directory)], "0.1.0")
+    assert plugin.state is PluginState.NEEDS_ANOTHER_CORE
+    assert plugin.reason == "needs airflow-lite>=9, this is 0.1.0"
+
+
+def test_a_plugin_entry_that_is_no_module_is_the_wrong_type(site):
+    site.install("wrong", plugins="wrong = wrong.plugin:Class")
+    (plugin,) = discover([str(site.directory)], "0.1.0")
+    assert plugin.state is PluginState.WRONG_TYPE
+
+
+def test_the_second_dist_info_of_a_name_is_stale(site, tmp_path):
+    site.install("twice", version="1.0", executors="A = a:A")
+    site.install("twice", version="2.0", executors="A = a:A")
+    first, second = discover([str(site.directory)], "0.1.0")
+    assert (first.state, second.state) == (PluginState.READY, PluginState.STALE)
+
+
+def test_the_index_is_read_back_and_renewed_when_something_is_installed(site, configured):
+    config = configured()
+    site.install("one", executors="A = a:A", plugins="one = one.plugin")
+    first = installed_plugins(config)
+    assert (config.home / FILE).is_file()
+    assert installed_plugins(config) == first
+    site.install("two", executors="B = b:B")
+    assert "two" in by_name(installed_plugins(config))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\x00"])
+def test_a_spoilt_index_is_made_again(site, configured, text):
+    config = configured()
+    site.install("one", executors="A = a:A")
+    expected = installed_plugins(config)
+    (config.home / FILE).write_text(text)
+    assert installed_plugins(config) == expected
+
+
+def test_no_index_is_kept_where_there_is_no_home(site, tmp_path):
+    site.install("one", executors="A = a:A")
+    home = tmp_path / "absent"
+    assert "one" in by_name(installed_plugins(Config(home)))
+    assert not home.exists()
+
+
+def test_a_kept_index_is_read_without_importlib_metadata(site, configured, tmp_path):
+    site.install("one", executors="A = a:A")
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from airflow_lite.config import Config; from pathlib import Path\n"
+        "from airflow_lite.plugins.groups import command_groups\n"
+        "from airflow_lite.plugins.index import installed_plugins\n"
+        "config = Config(Path(sys.argv[2]))\n"
+        "print('one' in [p.distribution for p in installed_plugins(config)])\n"
+        "command_groups(config)\n"
+        "print([m for m in ('importlib_metadata', 'pluggy', 'one') if m in sys.modules])\n"
+    )
+    arguments = [sys.executable, "-c", program, str(site.directory), str(configured().home)]
+    outputs = [subprocess.check_output(arguments, text=True) for _ in range(2)]
+    assert outputs[0] == "True\n['importlib_metadata']\n"
+    assert outputs[1] == "True\n[]\n"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"AIRFLOW_LITE_DISABLE_PLUGINS": "x, One_Two"},
+        {"AIRFLOW_LITE__PLUGINS__DISABLED": "one.two"},
+    ],
+)
+def test_a_distribution_is_disabled_by_name(site, configured, environ):
+    site.install("one-two", executors="A = a:A")
+    found = by_name(installed_plugins(configured(**environ)))["one-two"]
+    assert found.state is PluginState.DISABLED
+
+
+def test_no_plugins_leaves_the_core_alone(site, configured):
+    site.install("one", executors="A = a:A")
+    found = installed_plugins(configured(AIRFLOW_LITE_NO_PLUGINS="1"))
+    assert {plugin.distribution for plugin in found} <= {"airflow-lite"}

@@ -1,0 +1,41 @@
+"""Ranges of the core are read as packaging reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_lite.plugins.requirements import required_names, unmet_range
+
+
+@pytest.mark.parametrize(
+    ("version", "clauses", "met"),
+    [
+        ("0.1.0", ">=0.1.0.dev0,<0.2", True),
+        ("0.1", ">=0.1.0", True),
+        ("0.2.0", ">=0.1.0.dev0,<0.2", False),
+        ("0.1.0", ">=0.1.1", False),
+        ("0.1.0rc1", ">=0.1.0", False),
+        ("0.1.0rc1", ">=0.1.0.dev0", True),
+        ("0.1.9", "~=0.1.2", True),
+        ("0.2.0", "~=0.1.2", False),
+        ("0.1.5", "==0.1.*", True),
+        ("0.2.5", "==0.1.*", False),
+        ("0.2.5", "!=0.1.*", True),
+        ("0.1.0", "!=0.1", False),
+        ("0.10.0", ">0.9", True),
+        ("1.0", "", True),
+    ],
+)
+def test_a_version_meets_a_range_or_not(version, clauses, met):
+    line = f"airflow-lite{clauses}"
+    assert (unmet_range([line], "airflow-lite", version) is None) is met
+    assert (unmet_range([f"airflow_lite ({clauses})"], "airflow-lite", version) is None) is met
+
+
+def test_other_requirements_say_nothing_of_the_core():
+    assert unmet_range(["airflow-lite-dask>=9", "dask<1"], "airflow-lite", "0.1") is None
+
+
+def test_names_are_normalised_and_extras_left_out():
+    lines = ["Airflow_Lite[testing]>=1", "dask; python_version>'3'", "x; extra == 'test'"]
+    assert required_names(lines) == ("airflow-lite", "dask")
