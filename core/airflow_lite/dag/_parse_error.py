@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_FRAMES = 10
 _LONGEST = 500
+_PYTHONS = os.path.dirname(importlib.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -73,7 +75,7 @@ def own_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
 
 def is_own(filename: str) -> bool:
     """Return whether a frame's file is neither of this package nor of Python's import."""
-    return not filename.startswith((_OURS, "<frozen ")) and filename != "<string>"
+    return not filename.startswith((_OURS, _PYTHONS, "<frozen ")) and filename != "<string>"
 
 
 def _shown(frames: Iterable[traceback.FrameSummary]) -> list[str]:

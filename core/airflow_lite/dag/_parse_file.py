@@ -32,7 +32,7 @@ def parse(path: str, *, folder: str, max_tasks: int, memory_mb: int) -> dict[str
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            dags, error = _load(path, max_tasks), None
+            dags, error = _load(path, folder, max_tasks), None
         except BaseException as raised:
             dags, error = [], explain(raised, path, memory_mb)
     return {
@@ -43,11 +43,11 @@ def parse(path: str, *, folder: str, max_tasks: int, memory_mb: int) -> dict[str
     }
 
 
-def _load(path: str, max_tasks: int) -> list[str]:
+def _load(path: str, folder: str, max_tasks: int) -> list[str]:
     from airflow_lite.dag.load import load_file
 
     _check_source(path)
-    dags = load_file(path)
+    dags = load_file(path, dags_folder=folder or None)
     for dag in dags:
         if len(dag.tasks) > max_tasks:
             raise AirflowDagException(

@@ -19,10 +19,12 @@ from airflow_lite.dag.parse_child import LARGEST_RESULT, Options
 from airflow_lite.dag.spec import DagSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: How much longer than a file's deadline its server may take before it is given up.
 _GRACE_S = 10.0
+#: How soon a cancelled parse is noticed.
+_LONGEST_WAIT_S = 0.5
 _LONGEST_LINE = 1 << 20
 
 
@@ -63,20 +65,39 @@ def parse_files(
     environ: Mapping[str, str] | None = None,
     servers: int | None = None,
 ) -> Iterator[FileResult]:
-    """Parse DAG files on `servers` parse servers (the cores), and yield results as they come.
+    """Parse DAG files on `servers` parse servers (the cores), and yield results as they come."""
+    for batch in parse_batches(paths, options, environ=environ, servers=servers, every_s=0.0):
+        yield from batch
 
-    Closing the iterator stops the servers and what they run.
+
+def parse_batches(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    environ: Mapping[str, str] | None = None,
+    servers: int | None = None,
+    every_s: float = 0.25,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[list[FileResult]]:
+    """Parse DAG files, and yield the results of every `every_s` seconds, and the last, at once.
+
+    Ends early once `is_cancelled`. Closing the iterator stops the servers and what they run.
     """
     waiting = list(reversed(paths))
     count = min(len(waiting), servers or len(os.sched_getaffinity(0)))
+    batch: list[FileResult] = []
+    since = time.monotonic()
     with _Pool(options, environ) as pool:
         for _ in range(count):
             pool.parse(waiting.pop())
-        while pool.busy:
-            for result in pool.results():
+        while pool.busy and not is_cancelled():
+            for result in pool.results(within_s=every_s if batch else _LONGEST_WAIT_S):
+                batch.append(result)
                 if waiting:
                     pool.parse(waiting.pop())
-                yield result
+            if batch and (not pool.busy or time.monotonic() - since >= every_s):
+                yield batch
+                batch, since = [], time.monotonic()
 
 
 class _Pool:
@@ -104,10 +125,10 @@ class _Pool:
         self.busy.append(server)
         self._selector.register(server.socket, selectors.EVENT_READ, server)
 
-    def results(self) -> list[FileResult]:
+    def results(self, *, within_s: float) -> list[FileResult]:
         """Wait until there is something to read; return the results that are complete."""
-        now = time.monotonic()
-        wait_s = max(min(server.deadline for server in self.busy) - now, 0)
+        left_s = min(server.deadline for server in self.busy) - time.monotonic()
+        wait_s = max(min(left_s, within_s), 0.0)
         ready = {key.data for key, _ in self._selector.select(wait_s)}
         now = time.monotonic()
         found = []

@@ -36,7 +36,7 @@ class Options:
     timeout_s: float
     memory_mb: int
     max_tasks: int
-    folder: str = ""  # of DAG files: on sys.path, and watched for modules
+    folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
 
     def to_json(self) -> str:
         """Return the options as the server reads them."""
@@ -47,8 +47,6 @@ def main(arguments: list[str]) -> None:
     """Serve the socket whose descriptor is the first argument."""
     control = socket.socket(fileno=int(arguments[0]))
     options = Options(**json.loads(arguments[1]))
-    if options.folder and options.folder not in sys.path:
-        sys.path.append(options.folder)
     _import_authoring()
     with control, control.makefile("r", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
@@ -56,13 +54,17 @@ def main(arguments: list[str]) -> None:
 
 
 def _import_authoring() -> None:
-    """Import what DAG files import, once for all of them; a fault there is each file's error."""
-    import airflow_lite
-
+    """Import what most DAG files take, once for all of them; a fault there is each file's error."""
     with suppress(Exception):
-        import airflow_lite.dag.load
+        import airflow_lite
+        from airflow_lite.dag.load import load_file
 
-        for name in ("DAG", "dag", "task", "BashOperator", "PythonOperator", "PythonSensor"):
+        load_file(os.devnull, dags_folder=os.devnull)
+        # What is imported only when it is needed, is needed to make and to write a DAG.
+        sample = airflow_lite.DAG("sample", schedule="@daily")
+        airflow_lite.EmptyOperator(task_id="sample", dag=sample)
+        sample.to_spec()
+        for name in ("task", "dag", "BashOperator", "PythonOperator", "PythonSensor", "TaskGroup"):
             getattr(airflow_lite, name)
 
 

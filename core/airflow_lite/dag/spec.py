@@ -7,7 +7,7 @@ inverses; unknown keys of a newer version are ignored.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -97,16 +97,18 @@ class DagSpec:
 
     def to_json(self) -> str:
         """Return the DAG as one line of JSON, the same for equal DAGs."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        # Not asdict: it copies every value, which takes longer than all the rest of parsing.
+        plain = _plain(self)
+        options = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}
+        return json.dumps(plain, default=_plain, **options)  # type: ignore[arg-type]
 
     @classmethod
     def from_json(cls, text: str) -> DagSpec:
         """Read what `to_json` wrote."""
         data = json.loads(text)
         tasks = {name: _read(TaskSpec, task) for name, task in data.pop("tasks").items()}
-        return _read(
-            cls, {**data, "schedule": _read(ScheduleSpec, data["schedule"]), "tasks": _sorted(tasks)}
-        )
+        schedule = _read(ScheduleSpec, data["schedule"])
+        return _read(cls, {**data, "schedule": schedule, "tasks": _sorted(tasks)})
 
     @property
     def digest(self) -> str:
@@ -141,6 +143,10 @@ class DagSpec:
         from airflow_lite.dag.shape import indirect_setups
 
         return indirect_setups(self.tasks)
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    return {one.name: getattr(item, one.name) for one in fields(item)}
 
 
 def _sorted(tasks: dict[str, TaskSpec]) -> dict[str, TaskSpec]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite import doorbell
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag import folder
-from airflow_lite.dag.parse import parse_files
+from airflow_lite.dag.parse import parse_batches
 from airflow_lite.dag.parse_child import Options
 from airflow_lite.store import dags
 
@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 #: A file with an error is tried again, unchanged, after this many times what parsing it took: a
 #: missing module may be there by then. So a file that hangs takes at most a twentieth of a core.
 _RETRY_FACTOR = 20
-_BATCH_S = 0.25
-_BATCH_SIZE = 200
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,14 @@ class _Passed:
 class _Work:
     """One look at the files and what follows from it, for whichever thread does it."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Clock,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_cancelled = is_cancelled
         self._store = store
         self._clock = clock
         self._folder = Path(config.get("core", "dags_folder")).expanduser().absolute()
@@ -105,7 +110,7 @@ class _Work:
         return known.error is not None and self._clock.now_us() >= retry_us
 
     def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:
-        """Return the file that has a DAG, if the store knows one, and whether it is to be parsed."""
+        """Return the file that has a DAG, if the store knows one, and whether it has changed."""
         with self._store.read() as connection:
             path = dags.file_of(connection, dag_id)
             known = dags.known_files(connection, [path]) if path else []
@@ -115,18 +120,13 @@ class _Work:
 
     def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
         """Parse files and save what they hold, in batches as they come; yield what was saved."""
-        batch: list[FileResult] = []
-        since = self._clock.monotonic()
-        for result in parse_files(list(paths), self._options, environ=self._environ):
-            batch.append(result)
-            if len(batch) >= _BATCH_SIZE or self._clock.monotonic() - since >= _BATCH_S:
-                yield from self._save(batch, gone)
-                batch, since = [], self._clock.monotonic()
-        yield from self._save(batch, gone)
+        batches = parse_batches(
+            list(paths), self._options, environ=self._environ, is_cancelled=self._is_cancelled
+        )
+        for results in batches:
+            yield from self._save(results, gone)
 
     def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
-        if not results:
-            return []
         with self._store.begin() as connection:
             return dags.save_results(
                 connection,
@@ -153,14 +153,14 @@ class DagFiles:
     def __init__(
         self, config: Config, store: Store, clock: Clock, *, wake: Callable[[], None] | None = None
     ) -> None:
-        self._work = _Work(config, store, clock)
+        self._stop = threading.Event()
+        self._work = _Work(config, store, clock, self._stop.is_set)
         self._clock = clock
         self._wake = wake or (lambda: None)
         self._interval_s = config.getfloat("scheduler", "min_file_process_interval")
         self._due = clock.monotonic()
         self._saved: deque[Saved] = deque()
         self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
         self._noticed: set[str] = set()
 
     def due_in_s(self) -> float:
@@ -207,8 +207,8 @@ class DagFiles:
             self._notice(scan.notices)
             for saved in self._work.process(scan.changed, scan.gone):
                 self._report(saved)
-                if self._stop.is_set():
-                    return
+            if self._stop.is_set():
+                return
             for saved in self._work.forget(scan.gone):
                 self._report(saved)
         except Exception:

@@ -74,9 +74,7 @@ def save_results(
     return saved
 
 
-def deactivate_missing(
-    connection: sa.Connection, paths: Collection[str], _now_us: int
-) -> list[str]:
+def deactivate_missing(connection: sa.Connection, paths: Collection[str]) -> list[str]:
     """Forget the files that are not in `paths`; return the ids of the DAGs that this ends."""
     known = connection.execute(sa.select(dag_file.c.path)).scalars()
     missing = [path for path in known if path not in paths]
