@@ -1,0 +1,302 @@
+"""A DAG file may do what it likes: it gets one clear line, and the file beside it its DAG."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_lite.dag.parse import FileResult, parse_file, parse_files
+from airflow_lite.dag.parse_child import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOOD = "from airflow_lite import DAG, EmptyOperator\n"
+GOOD += "with DAG('{id}') as dag:\n    EmptyOperator(task_id='only')\n"
+
+#: name -> (source, how the error begins)
+HOSTILE = {
+    "syntax": ("x = 1\ndef f(:\n", "SyntaxError: invalid syntax (line 2)"),
+    "missing_module": (
+        "# dag\nimport no_such_module.at_all\n",
+        "ModuleNotFoundError: there is no module 'no_such_module' (line 2)."
+        " Install it where airflow-lite runs, or mend the import.",
+    ),
+    "missing_name": (
+        "from json import no_such_name\n",
+        "ImportError: cannot import name 'no_such_name' from 'json'",
+    ),
+    "raises": ("def f():\n    return 1 / 0\nf()\n", "ZeroDivisionError: division by zero (line 2)"),
+    "sys_exit": (
+        "import sys\nsys.exit(3)\n",
+        "The file calls sys.exit(3) (line 2). Take the call out.",
+    ),
+    "os_exit": ("import os\nos._exit(0)\n", "The file ended its process with exit code 0"),
+    "segfault": (
+        "import ctypes\nctypes.string_at(0)\n",
+        "The file ended its process by SIGSEGV when it was imported.",
+    ),
+    "kills_group": (
+        "import os\nos.killpg(0, 9)\n",
+        "The file ended its process by SIGKILL when it was imported.",
+    ),
+    "kills_server": (
+        "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)\n",
+        "The file ended the process that was parsing it.",
+    ),
+    "huge_memory": (
+        "x = []\nwhile True:\n    x.append(bytearray(10_000_000))\n",
+        "The file takes more than 512 MB (line 3)."
+        " Move work into tasks, or raise [core] dag_memory_limit_mb.",
+    ),
+    "recursion": ("def f():\n    f()\nf()\n", "RecursionError: maximum recursion depth exceeded"),
+    "interrupts": ("raise KeyboardInterrupt\n", "The file interrupts itself (line 1):"),
+    "cycle": (
+        "from airflow_lite import DAG, EmptyOperator\n"
+        "with DAG('round'):\n"
+        "    a, b = EmptyOperator(task_id='a'), EmptyOperator(task_id='b')\n"
+        "    a >> b >> a\n",
+        "Cycle detected in DAG: round.",
+    ),
+    "duplicate_task": (
+        "from airflow_lite import DAG, EmptyOperator\n"
+        "with DAG('twice'):\n"
+        "    EmptyOperator(task_id='a')\n"
+        "    EmptyOperator(task_id='a')\n",
+        "Task id 'a' has already been added to the DAG (line 4)",
+    ),
+    "duplicate_dag": (
+        "from airflow_lite import DAG\none = DAG('same')\ntwo = DAG('same')\n",
+        "Two DAGs in ",
+    ),
+    "too_many_tasks": (
+        "from airflow_lite import DAG, EmptyOperator\n"
+        "with DAG('wide'):\n"
+        "    for number in range(101):\n"
+        "        EmptyOperator(task_id=f't{number}')\n",
+        "DAG 'wide' has 101 tasks; [core] max_dag_tasks is 100. Split the DAG, or raise the limit.",
+    ),
+    "latin_1": (
+        b"from airflow_lite import DAG\nname = '\xe9t\xe9'\n",
+        "The file is not UTF-8",
+    ),
+    "nul_bytes": (b"x = 1\ny = 2\0\n", "The file has a NUL byte in line 2. Is it Python?"),
+    "closes_everything": (
+        "import os\nos.closerange(0, 300)\n",
+        "The file ended its process with exit code",
+    ),
+    "fakes_its_result": (
+        "import os\n"
+        "for number in range(3, 30):\n"
+        "    try:\n"
+        "        os.write(number, b'[]\\n')\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "os._exit(0)\n",
+        "The file wrote something else in place of its result.",
+    ),
+    "bad_message": (
+        "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\nraise Odd\n",
+        "Odd: its message cannot be shown (line 4)",
+    ),
+    "multi_line_message": (
+        "raise ValueError('one\\ntwo\\x00\\udc80')\n",
+        "ValueError: one two\\x00\\udc80 (line 1)",
+    ),
+}
+
+#: name -> source of files that do odd things and still are good DAG files
+ODD = {
+    "changes_folder": "import os\nos.chdir('/')\n",
+    "closes_output": "import os\nos.close(1)\nos.close(2)\n",
+    "prints_much": "print('x' * 20_000_000, flush=True)\n",
+    "changes_signals": (
+        "import signal\n"
+        "for number in (1, 2, 3, 10, 12, 13, 14, 15, 17):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+    ),
+    "starts_a_thread": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+    ),
+    "registers_exit": "import atexit, time\natexit.register(time.sleep, 600)\n",
+    "reads_input": "import sys\nassert sys.stdin.read() == ''\n",
+}
+
+
+def write(folder: Path, name: str, source: str | bytes) -> str:
+    path = folder / f"{name}.py"
+    path.write_bytes(source if isinstance(source, bytes) else source.encode())
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    home = tmp_path_factory.mktemp("home")
+    return {**os.environ, "HOME": str(home), "AIRFLOW_LITE_HOME": str(home)}
+
+
+@pytest.fixture(scope="module")
+def results(
+    tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]
+) -> dict[str, FileResult]:
+    """Parse the whole corpus in one go, good files in between."""
+    folder = tmp_path_factory.mktemp("dags")
+    paths = []
+    for name, (source, _) in HOSTILE.items():
+        paths.append(write(folder, name, source))
+        paths.append(write(folder, f"after_{name}", GOOD.format(id=f"after_{name}")))
+    paths += [write(folder, name, source + GOOD.format(id=name)) for name, source in ODD.items()]
+    options = Options(timeout_s=20.0, memory_mb=512, max_tasks=100, folder=str(folder))
+    return {Path(one.path).stem: one for one in parse_files(paths, options, environ=environ)}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_gets_one_clear_line(results: dict[str, FileResult], name: str) -> None:
+    result = results[name]
+    assert result.dags == ()
+    assert result.error is not None
+    first, *rest = result.error.split("\n")
+    assert first.startswith(HOSTILE[name][1])
+    assert all(line.startswith("  ") for line in rest)
+    assert "airflow_lite/dag/" not in result.error.replace("airflow_lite/dags/", "")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_good_file_is_not_harmed_by_the_one_before(
+    results: dict[str, FileResult], name: str
+) -> None:
+    good = results[f"after_{name}"]
+    assert good.error is None
+    assert [dag.dag_id for dag in good.dags] == [f"after_{name}"]
+    assert list(good.dags[0].tasks) == ["only"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_file_still_gives_its_dag(results: dict[str, FileResult], name: str) -> None:
+    assert results[name].error is None
+    assert [dag.dag_id for dag in results[name].dags] == [name]
+
+
+def test_a_file_that_starts_threads_is_told_so(results: dict[str, FileResult]) -> None:
+    (line,) = results["starts_a_thread"].warnings
+    assert "starts_a_thread.py starts 1 thread when it is imported" in line
+
+
+@pytest.mark.parametrize("name", ["raises", "segfault"])
+def test_the_traceback_shows_the_authors_frames(results: dict[str, FileResult], name: str) -> None:
+    error = results[name].error or ""
+    assert f'{name}.py", line 2' in error
+    assert "importlib" not in error
+
+
+def test_an_endless_loop_ends_at_the_deadline(tmp_path: Path, environ: dict[str, str]) -> None:
+    path = write(tmp_path, "endless", "def spin():\n    while True:\n        pass\nspin()\n")
+    started = time.monotonic()
+    result = parse_file(path, timeout_s=1.0, memory_mb=512, environ=environ)
+    assert time.monotonic() - started < 8.0
+    first, *rest = (result.error or "").split("\n")
+    assert first == (
+        "The file was not imported within 1 s."
+        " Move work into tasks, or raise [core] dagbag_import_timeout."
+    )
+    assert any('endless.py", line ' in line and line.endswith(" in spin") for line in rest)
+
+
+def test_a_stopped_process_ends_at_the_deadline(tmp_path: Path, environ: dict[str, str]) -> None:
+    path = write(tmp_path, "stopped", "import os\nos.kill(os.getpid(), 19)\n")
+    result = parse_file(path, timeout_s=0.5, memory_mb=512, environ=environ)
+    assert (result.error or "").startswith("The file was not imported within 0.5 s.")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"  # whoever adopted it reaps it when it likes
+
+
+def test_children_that_linger_are_killed(
+    tmp_path: Path, environ: dict[str, str], wait_until: Callable[..., object]
+) -> None:
+    note = tmp_path / "pid"
+    source = (
+        "import os, time\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n    time.sleep(600)\n    os._exit(0)\n"
+        f"open({str(note)!r}, 'w').write(str(pid))\n"
+    )
+    path = write(tmp_path, "forks", source + GOOD.format(id="forks"))
+    result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ)
+    assert [dag.dag_id for dag in result.dags] == ["forks"]
+    pid = int(note.read_text())
+    wait_until(lambda: is_gone(pid), "the lingering child to end", 5.0)
+
+
+def test_closing_the_iterator_ends_what_still_runs(
+    tmp_path: Path, environ: dict[str, str], wait_until: Callable[..., object]
+) -> None:
+    note = tmp_path / "pid"
+    endless = write(
+        tmp_path,
+        "endless",
+        f"import os, time\nopen({str(note)!r}, 'w').write(f'{{os.getpid()}}.')\ntime.sleep(600)\n",
+    )
+    good = write(tmp_path, "good", GOOD.format(id="good"))
+    options = Options(timeout_s=60.0, memory_mb=512, max_tasks=100)
+    iterator = parse_files([endless, good], options, environ=environ, servers=2)
+    assert next(iterator).path == good
+    wait_until(lambda: note.exists() and note.read_text().endswith("."), "the file to be run")
+    iterator.close()
+    wait_until(lambda: is_gone(int(note.read_text()[:-1])), "the endless file to end", 5.0)
+
+
+def test_what_is_no_regular_file_is_never_waited_for(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    fifo, link = tmp_path / "fifo.py", tmp_path / "link.py"
+    os.mkfifo(fifo)
+    link.symlink_to(link)
+    missing, folder = tmp_path / "missing.py", tmp_path / "folder.py"
+    folder.mkdir()
+    expected = {
+        fifo: "The file is not imported: it is not a regular file.",
+        link: "The file cannot be read: Too many levels of symbolic links.",
+        missing: "The file cannot be read: No such file or directory.",
+        folder: "The file cannot be read: Is a directory.",
+        Path("/dev/zero"): "The file is not imported: it is not a regular file.",
+    }
+    options = Options(timeout_s=20.0, memory_mb=512, max_tasks=100)
+    found = parse_files([str(path) for path in expected], options, environ=environ)
+    assert {Path(one.path): one.error for one in found} == expected
+
+
+def test_a_socket_is_no_dag_file(tmp_path: Path, environ: dict[str, str]) -> None:
+    path = tmp_path / "socket.py"
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+        result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ)
+    assert result.error == "The file cannot be read: No such device or address."
+
+
+def test_modules_of_the_folder_belong_to_the_fingerprint(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    write(tmp_path, "shared_words", "ID = 'named_elsewhere'\n")
+    path = write(
+        tmp_path, "user", "import shared_words\n" + GOOD.replace("'{id}'", "shared_words.ID")
+    )
+    result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ, folder=str(tmp_path))
+    assert [dag.dag_id for dag in result.dags] == ["named_elsewhere"]
+    assert "shared_words.py" in result.fingerprint
+
+
+def test_the_authors_warnings_come_along(tmp_path: Path, environ: dict[str, str]) -> None:
+    path = write(tmp_path, "warns", "import warnings\nwarnings.warn('mind\\nthis')\n")
+    result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ)
+    assert result.warnings == (f"{path}:2: UserWarning: mind this",)
