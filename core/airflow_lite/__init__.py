@@ -109,7 +109,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute is of any type
+def __getattr__(name: str) -> Any:
     import importlib
 
     if name == "dag":

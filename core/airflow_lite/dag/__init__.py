@@ -17,7 +17,7 @@ __all__ = ["DAG"]
 
 
 class _DecoratorPackage(ModuleType):
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the decorator
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Decorate a function that makes a DAG: see `airflow_lite.dag.dag.dag`."""
         from airflow_lite.dag.dag import dag
 
@@ -27,7 +27,7 @@ class _DecoratorPackage(ModuleType):
 sys.modules[__name__].__class__ = _DecoratorPackage
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute is of any type
+def __getattr__(name: str) -> Any:
     if name == "DAG":
         from airflow_lite.dag.dag import DAG
 

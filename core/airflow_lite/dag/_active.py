@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag._defaults import AuthorDefaults
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.setup_teardown import Scope
     from airflow_lite.dag.task_group import TaskGroup
-
-Item = TypeVar("Item")
 
 
 @dataclass
@@ -41,12 +39,12 @@ GROUPS: ContextVar[tuple[TaskGroup, ...]] = ContextVar("airflow_lite_groups", de
 SCOPES: ContextVar[tuple[Scope, ...]] = ContextVar("airflow_lite_scopes", default=())
 
 
-def push(stack: ContextVar[tuple[Item, ...]], item: Item) -> None:
+def push(stack: ContextVar[tuple[Any, ...]], item: object) -> None:
     """Make `item` the innermost of `stack`."""
     stack.set((*stack.get(), item))
 
 
-def pop(stack: ContextVar[tuple[Item, ...]]) -> Item:
+def pop(stack: ContextVar[tuple[Any, ...]]) -> Any:
     """Take the innermost item off `stack` and return it."""
     *rest, item = stack.get()
     stack.set(tuple(rest))
@@ -76,8 +74,13 @@ def current_defaults() -> AuthorDefaults:
 def loading(path: str) -> Iterator[Loading]:
     """Mark that `path` is being loaded, with nothing else being written."""
     found = Loading(path)
-    fresh = ((LOADING, found), (DAGS, ()), (GROUPS, ()), (SCOPES, ()))
-    tokens = [(variable, variable.set(value)) for variable, value in fresh]  # type: ignore[attr-defined]
+    fresh: list[tuple[ContextVar[Any], Any]] = [
+        (LOADING, found),
+        (DAGS, ()),
+        (GROUPS, ()),
+        (SCOPES, ()),
+    ]
+    tokens = [(variable, variable.set(value)) for variable, value in fresh]
     try:
         yield found
     finally:

@@ -46,17 +46,13 @@ ACCEPTED: dict[str, tuple[Argument, ...]] = {
         Argument("inlets", "lineage is not recorded", (None, [])),
         Argument("outlets", "lineage is not recorded, and no DAG waits for datasets", (None, [])),
         Argument("map_index_template", _NO_WEB),
-        Argument(
-            "wait_for_past_depends_before_skipping", "skipping never waits", (None, False)
-        ),
+        Argument("wait_for_past_depends_before_skipping", "skipping never waits", (None, False)),
         Argument("allow_nested_operators", "a nested execute is always allowed", (None, True)),
     ),
 }
 
 REFUSED: dict[str, tuple[Argument, ...]] = {
-    "DAG": (
-        Argument("timetable", "custom timetables are not supported; use schedule"),
-    ),
+    "DAG": (Argument("timetable", "custom timetables are not supported; use schedule"),),
     "BaseOperator": (
         Argument("run_as_user", "tasks run as the user that runs the worker"),
         Argument("executor", "one executor is configured at a time; route tasks by queue"),
@@ -81,4 +77,6 @@ def notices(kind: str, owner: str, values: Mapping[str, Any]) -> list[str]:
 
 def _used(argument: Argument, values: Mapping[str, Any]) -> bool:
     value = values.get(argument.name)
-    return value is not None and not any(value is item or value == item for item in argument.harmless)
+    return value is not None and not any(
+        value is item or value == item for item in argument.harmless
+    )

@@ -14,11 +14,11 @@ Word = TypeVar("Word", bound=Enum)
 Check = Callable[[Any], Any]
 
 
-class Wanted(Exception):  # noqa: N818 - not an error by itself: `checked` words it
+class Wanted(Exception):
     """The value is not of the kind that the text names."""
 
 
-def checked(owner: str, name: str, check: Check, value: object) -> Any:  # noqa: ANN401
+def checked(owner: str, name: str, check: Check, value: object) -> Any:
     """Return `check(value)`; raise TypeError that names owner, argument, value and type."""
     try:
         return check(value)
@@ -26,7 +26,9 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:  # noqa:
         shown = repr(value)
         shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
         kind = type(value).__name__
-        raise TypeError(f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}.") from None
+        raise TypeError(
+            f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
+        ) from None
 
 
 def text(value: object) -> str:
@@ -115,7 +117,8 @@ def function(value: object) -> Callable[..., Any]:
 
 def functions(value: object) -> list[Callable[..., Any]]:
     """One callable or a list of them, as a list."""
-    found = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    many = isinstance(value, (list, tuple, set, frozenset))
+    found: list[Any] = list(value) if many else [value]  # type: ignore[call-overload]
     if not all(callable(item) for item in found):
         raise Wanted("a callable or a list of callables")
     return found

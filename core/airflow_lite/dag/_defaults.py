@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import UTC, timedelta, tzinfo
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
@@ -47,7 +47,7 @@ class AuthorDefaults:
 
 def _timezone(name: str) -> tzinfo:
     if name.lower() == "utc":
-        return timezone.utc
+        return UTC
     from zoneinfo import ZoneInfo
 
     try:

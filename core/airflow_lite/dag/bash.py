@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _checks
-from airflow_lite.dag.operator import BaseOperator, Reference
+from airflow_lite.dag.operator import BaseOperator
+from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowException, AirflowSkipException
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class BashOperator(BaseOperator):
         )
         self._process: subprocess.Popen[bytes] | None = None
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401
+    def execute(self, context: Any) -> Any:
         """Run the command; return its last line, or what `output_processor` makes of it."""
         bash = shutil.which("bash")
         if bash is None:
@@ -90,7 +91,7 @@ class BashOperator(BaseOperator):
         else:
             yield str(self.cwd)
 
-    def _run(self, command: list[str], folder: str, context: Any) -> tuple[int, str]:  # noqa: ANN401
+    def _run(self, command: list[str], folder: str, context: Any) -> tuple[int, str]:
         with subprocess.Popen(
             command,
             cwd=folder,
@@ -119,7 +120,7 @@ class BashOperator(BaseOperator):
             self.log.info("%s", line)
         return line
 
-    def get_env(self, context: Any) -> dict[str, str]:  # noqa: ANN401
+    def get_env(self, context: Any) -> dict[str, str]:
         """Return the environment of the command: `env`, or this process's, with the run's ids."""
         base = os.environ.copy() if self.env is None or self.append_env else {}
         ids = context_variables(context)
@@ -149,7 +150,7 @@ def context_variables(context: Mapping[str, Any]) -> dict[str, str]:
     return {f"AIRFLOW_CTX_{name}": str(value) for name, value in found.items() if value is not None}
 
 
-def _checked(owner: str, name: str, check: _checks.Check, value: Any) -> Any:  # noqa: ANN401
+def _checked(owner: str, name: str, check: _checks.Check, value: Any) -> Any:
     """Check a templated argument, which may also be unset or a reference."""
     if value is None and name != "bash_command":
         return None
@@ -168,7 +169,7 @@ def _path(value: object) -> str:
     return str(value) if isinstance(value, Path) else _checks.text(value)
 
 
-def _codes(value: Any) -> Container[int]:  # noqa: ANN401
+def _codes(value: Any) -> Container[int]:
     if value is None:
         return ()
     if isinstance(value, Container) and not isinstance(value, (str, bytes)):

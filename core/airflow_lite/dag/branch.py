@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Branching:
     """The part of an operator that follows some of what comes directly after it."""
 
-    def do_branch(self: Any, context: Any, branches: str | Iterable[str] | None) -> Any:  # noqa: ANN401
+    def do_branch(self: Any, context: Any, branches: str | Iterable[str] | None) -> Any:
         """Let only the named tasks or groups follow; return `branches` as given.
 
         The decision goes to `context["ti"].skip_decision`: the tasks directly after this one that
@@ -50,7 +50,7 @@ class Branching:
         return found
 
 
-def _listed(branches: Any) -> list[str]:  # noqa: ANN401 - what the author's function returned
+def _listed(branches: Any) -> list[str]:
     if branches is None:
         return []
     if isinstance(branches, str):
@@ -71,7 +71,7 @@ class BranchPythonOperator(PythonOperator, Branching):
     All others directly after it are skipped. It may name task groups, and None follows nothing.
     """
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401
+    def execute(self, context: Any) -> Any:
         """Call the function and decide by what it returns."""
         return self.do_branch(context, super().execute(context))
 
@@ -92,7 +92,7 @@ class ShortCircuitOperator(PythonOperator):
             ignore_downstream_trigger_rules,
         )
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401
+    def execute(self, context: Any) -> Any:
         """Call the function, return what it returns, and skip what follows if that is false."""
         condition = super().execute(context)
         self.log.info("Condition result is %s", condition)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
-from airflow_lite.dag.param import NOTSET, ParamsDict
+from airflow_lite.dag._dag_arguments import dag_values
+from airflow_lite.dag.param import NOTSET
 from airflow_lite.dag.task_group import TaskGroup
 from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound, TaskNotFound
 
@@ -19,30 +20,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from airflow_lite.dag.operator import BaseOperator
+    from airflow_lite.dag.param import ParamsDict
     from airflow_lite.dag.spec import DagSpec, ScheduleSpec
-
-_CHECKS: dict[str, _checks.Check] = {
-    "description": _checks.text,
-    "template_searchpath": _checks.search_path,
-    "user_defined_macros": _checks.mapping,
-    "user_defined_filters": _checks.mapping,
-    "default_args": _checks.mapping,
-    "max_active_tasks": _checks.natural,
-    "max_active_runs": _checks.natural,
-    "max_consecutive_failed_dag_runs": _checks.natural,
-    "dagrun_timeout": _checks.duration,
-    "catchup": _checks.flag,
-    "on_success_callback": _checks.functions,
-    "on_failure_callback": _checks.functions,
-    "doc_md": _checks.text,
-    "is_paused_upon_creation": _checks.flag,
-    "jinja_environment_kwargs": _checks.mapping,
-    "render_template_as_native_obj": _checks.flag,
-    "tags": _checks.names,
-    "auto_register": _checks.flag,
-    "fail_stop": _checks.flag,
-    "dag_display_name": _checks.text,
-}
 
 
 class DAG:
@@ -52,18 +31,40 @@ class DAG:
     it is read from `[core]` and `[scheduler]`. Without a schedule a DAG runs once a day, as there.
     """
 
+    description: str | None
+    template_searchpath: tuple[str, ...]
+    template_undefined: Any
+    user_defined_macros: dict[str, Any]
+    user_defined_filters: dict[str, Any]
+    default_args: dict[str, Any]
+    max_active_tasks: int
+    max_active_runs: int
+    dagrun_timeout: timedelta | None
+    catchup: bool
+    on_success_callback: list[Callable[..., Any]]
+    on_failure_callback: list[Callable[..., Any]]
+    doc_md: str | None
+    params: ParamsDict
+    is_paused_upon_creation: bool | None
+    jinja_environment_kwargs: dict[str, Any] | None
+    render_template_as_native_obj: bool
+    tags: tuple[str, ...]
+    auto_register: bool
+    fail_stop: bool
+    dag_display_name: str
+
     def __init__(
         self,
         dag_id: str,
         description: str | None = None,
-        schedule: Any = NOTSET,  # noqa: ANN401 - text, timedelta or None
-        schedule_interval: Any = NOTSET,  # noqa: ANN401 - the older name of schedule
-        timetable: Any = None,  # noqa: ANN401 - refused
+        schedule: Any = NOTSET,
+        schedule_interval: Any = NOTSET,
+        timetable: Any = None,
         start_date: datetime | None = None,
         end_date: datetime | None = None,
         full_filepath: str | None = None,
         template_searchpath: str | Sequence[str] | None = None,
-        template_undefined: Any = None,  # noqa: ANN401 - a class of jinja2; None: StrictUndefined
+        template_undefined: Any = None,
         user_defined_macros: dict[str, Any] | None = None,
         user_defined_filters: dict[str, Any] | None = None,
         default_args: dict[str, Any] | None = None,
@@ -72,22 +73,22 @@ class DAG:
         max_active_runs: int | None = None,
         max_consecutive_failed_dag_runs: int = 0,
         dagrun_timeout: timedelta | None = None,
-        sla_miss_callback: Any = None,  # noqa: ANN401 - no effect
+        sla_miss_callback: Any = None,
         default_view: str = "grid",
         orientation: str = "LR",
-        catchup: bool | None = None,  # noqa: FBT001 - as in Airflow
+        catchup: bool | None = None,
         on_success_callback: Callable[..., Any] | list[Callable[..., Any]] | None = None,
         on_failure_callback: Callable[..., Any] | list[Callable[..., Any]] | None = None,
         doc_md: str | None = None,
         params: Mapping[str, Any] | None = None,
         access_control: dict[str, Any] | None = None,
-        is_paused_upon_creation: bool | None = None,  # noqa: FBT001 - as in Airflow
+        is_paused_upon_creation: bool | None = None,
         jinja_environment_kwargs: dict[str, Any] | None = None,
-        render_template_as_native_obj: bool = False,  # noqa: FBT001, FBT002 - as in Airflow
+        render_template_as_native_obj: bool = False,
         tags: Sequence[str] | None = None,
         owner_links: dict[str, str] | None = None,
-        auto_register: bool = True,  # noqa: FBT001, FBT002 - as in Airflow
-        fail_stop: bool = False,  # noqa: FBT001, FBT002 - as in Airflow
+        auto_register: bool = True,
+        fail_stop: bool = False,
         dag_display_name: str | None = None,
     ) -> None:
         values = dict(locals())
@@ -100,36 +101,12 @@ class DAG:
         self.task_dict: dict[str, BaseOperator] = {}
         self.edge_info: dict[str, dict[str, dict[str, str]]] = {}
         self.notices = notices("DAG", f"DAG {dag_id}", values)
-        self._set(values)
+        self.__dict__.update(dag_values(values, dag_id, self.defaults))
         self._set_dates(start_date, end_date)
         self.task_group = TaskGroup(None, dag=self)
         self.schedule = _one_schedule(dag_id, schedule, schedule_interval)
         self.schedule_spec = _schedule_spec(dag_id, self.schedule)
         self._check_schedule()
-
-    def _set(self, values: dict[str, Any]) -> None:
-        for name, check in _CHECKS.items():
-            if values.get(name) is not None:
-                values[name] = _checks.checked(f"DAG {self.dag_id}", name, check, values[name])
-        defaults = {
-            "max_active_tasks": values.pop("concurrency") or self.defaults.max_active_tasks,
-            "max_active_runs": self.defaults.max_active_runs,
-            "catchup": self.defaults.catchup,
-            "dag_display_name": self.dag_id,
-            "tags": (),
-            "template_searchpath": (),
-        }
-        for name in ("default_args", "user_defined_macros", "user_defined_filters"):
-            defaults[name] = {}
-        for name in ("on_success_callback", "on_failure_callback"):
-            defaults[name] = []
-        for name, default in defaults.items():
-            values[name] = default if values[name] is None else values[name]
-        self.__dict__.update(values)
-        own = ParamsDict(self.default_args.pop("params", None))
-        for name, param in (values["params"] or {}).items():
-            own[name] = param
-        self.params = own
 
     def _set_dates(self, start_date: object, end_date: object) -> None:
         """Take the DAG's time zone from its start date, as Airflow does, and both dates in it."""
@@ -167,8 +144,7 @@ class DAG:
     @property
     def display_name(self) -> str:
         """The name to show."""
-        name: str = self.dag_display_name
-        return name
+        return self.dag_display_name
 
     @property
     def tasks(self) -> list[BaseOperator]:
@@ -225,7 +201,9 @@ class DAG:
     def add_task(self, task: BaseOperator) -> None:
         """Take a task in; raise `DuplicateTaskIdFound`, or `AirflowDagException` if full."""
         if task.task_id in self.node_ids:
-            raise DuplicateTaskIdFound(f"Task id '{task.task_id}' has already been added to the DAG")
+            raise DuplicateTaskIdFound(
+                f"Task id '{task.task_id}' has already been added to the DAG"
+            )
         limit = self.defaults.max_dag_tasks
         if len(self.task_dict) >= limit:
             raise AirflowDagException(
@@ -240,7 +218,7 @@ class DAG:
         for task in tasks:
             task.dag = self
 
-    def param(self, name: str, default: Any = NOTSET) -> Any:  # noqa: ANN401
+    def param(self, name: str, default: Any = NOTSET) -> Any:
         """Return a reference to a param, to be handed to tasks; it has its value when they run."""
         from airflow_lite.dag.dag_decorator import DagParam
 
@@ -268,7 +246,7 @@ class DAG:
         return f"<DAG: {self.dag_id}>"
 
 
-def dag(dag_id: Any = "", *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+def dag(dag_id: Any = "", *args: Any, **kwargs: Any) -> Any:
     """Make a function that, when called, makes a DAG of the tasks that it makes.
 
     Takes DAG's arguments; the id is the function's name unless given. The function's own arguments
@@ -287,13 +265,13 @@ def _caller_file() -> str:
     if loading is not None:
         return loading.path
     package = os.path.dirname(__file__)
-    frame = sys._getframe(2)
+    frame = sys._getframe(2)  # noqa: SLF001 - there is no other way to a caller
     while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == package:
         frame = frame.f_back
     return frame.f_code.co_filename
 
 
-def _one_schedule(dag_id: str, schedule: object, schedule_interval: object) -> Any:  # noqa: ANN401
+def _one_schedule(dag_id: str, schedule: object, schedule_interval: object) -> Any:
     given = [value for value in (schedule, schedule_interval) if value is not NOTSET]
     if len(given) > 1:
         raise AirflowDagException(

@@ -7,8 +7,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag.dag import DAG
-from airflow_lite.dag.operator import Reference
 from airflow_lite.dag.param import NOTSET
+from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowException
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 class DagParam(Reference):
     """A param of the DAG in a task's arguments; it has its value when the task runs."""
 
-    def __init__(self, dag: DAG, name: str, default: Any = NOTSET) -> None:  # noqa: ANN401
+    def __init__(self, dag: DAG, name: str, default: Any = NOTSET) -> None:
         if default is not NOTSET:
             dag.params[name] = default
         self._name = name
         self._default = default
 
-    def resolve(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def resolve(self, context: Mapping[str, Any]) -> Any:
         """Return the value in this run: from its conf, its params, or the default."""
         conf = context["dag_run"].conf or {}
         if self._name in conf:
@@ -42,7 +42,7 @@ def dag_factory(
     """Return what `@dag` makes of `function`: calling it makes and returns the DAG."""
 
     @functools.wraps(function)
-    def factory(*positional: Any, **named: Any) -> DAG:  # noqa: ANN401
+    def factory(*positional: Any, **named: Any) -> DAG:
         bound = inspect.signature(function).bind(*positional, **named)
         bound.apply_defaults()
         with DAG(dag_id or function.__name__, *args, **_with_docs(function, options)) as made:

@@ -14,7 +14,6 @@ from airflow_lite.dag.context import CONTEXT_KEYS
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.python import PythonOperator
 from airflow_lite.dag.sensor import PythonSensor
-from airflow_lite.errors import AirflowException
 
 if TYPE_CHECKING:
     from airflow_lite.dag.dag import DAG
@@ -60,7 +59,9 @@ def check_call(
     signature = inspect.signature(function)
     for name, item in signature.parameters.items():
         if name in CONTEXT_KEYS and item.default not in (None, item.empty):
-            raise ValueError(f"Context key parameter {name!r} can't have a default other than None.")
+            raise ValueError(
+                f"Context key parameter {name!r} can't have a default other than None."
+            )
     try:
         taken = signature.bind_partial(*args, **named).arguments
         for name in signature.parameters.keys() & defaults.keys() - taken.keys():
@@ -127,7 +128,7 @@ class _CalledBash(BashOperator):
         self.op_args = list(op_args or ())
         self.op_kwargs = dict(op_kwargs or {})
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401
+    def execute(self, context: Any) -> Any:
         """Call the function for the command, render it and run it."""
         from airflow_lite.dag.render import Renderer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_lite.errors import AirflowDagException
@@ -27,12 +28,12 @@ class Connectable:
     def leaves(self) -> Sequence[BaseOperator]:
         """The tasks that an edge out of this leaves from."""
 
-    def set_upstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:  # noqa: ANN401
+    def set_upstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run before this."""
         for other in _listed(task_or_list):
             _connect(other, self, edge_modifier)
 
-    def set_downstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:  # noqa: ANN401
+    def set_downstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run after this."""
         for other in _listed(task_or_list):
             _connect(self, other, edge_modifier)
@@ -45,11 +46,11 @@ class Connectable:
         self.set_upstream(other)
         return other
 
-    def __rrshift__(self, other: Any) -> Any:  # noqa: ANN401 - a list has no `>>`
+    def __rrshift__(self, other: Any) -> Any:
         self.set_upstream(other)
         return self
 
-    def __rlshift__(self, other: Any) -> Any:  # noqa: ANN401 - a list has no `<<`
+    def __rlshift__(self, other: Any) -> Any:
         self.set_downstream(other)
         return self
 
@@ -85,7 +86,7 @@ class Label(Connectable):
             _connect(before, node, self)
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - what an author wrote
+def _listed(value: Any) -> list[Any]:
     if isinstance(value, Connectable):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)):
@@ -115,7 +116,7 @@ def _link(upstream: BaseOperator, downstream: BaseOperator, label: Label | None)
         dag.edge_info.setdefault(upstream.task_id, {})[downstream.task_id] = {"label": label.label}
 
 
-def _common_dag(upstream: BaseOperator, downstream: BaseOperator) -> Any:  # noqa: ANN401 - a DAG
+def _common_dag(upstream: BaseOperator, downstream: BaseOperator) -> Any:
     dags = [task.dag for task in (upstream, downstream) if task.has_dag()]
     both = f"{upstream.task_id!r} and {downstream.task_id!r}"
     if not dags:
@@ -139,7 +140,7 @@ def chain(*tasks: Any) -> None:
 
     Two neighbouring lists must be of equal length and are joined pair by pair.
     """
-    for before, after in zip(tasks, tasks[1:]):
+    for before, after in pairwise(tasks):
         if isinstance(before, Connectable):
             before.set_downstream(after)
         elif isinstance(after, Connectable):
@@ -154,7 +155,7 @@ def _chain_lists(before: list[Any], after: list[Any]) -> None:
             "chain() joins neighbouring lists pair by pair, so they must be of equal length: "
             f"got {len(before)} and {len(after)}."
         )
-    for upstream, downstream in zip(before, after):
+    for upstream, downstream in zip(before, after, strict=True):
         upstream.set_downstream(downstream)
 
 
@@ -166,7 +167,7 @@ def chain_linear(*elements: Any) -> None:
     filled = [listed for listed in map(_listed, elements) if listed]
     if len(filled) < 2:
         raise AirflowDagException("chain_linear() needs at least two elements that have tasks.")
-    for before, after in zip(filled, filled[1:]):
+    for before, after in pairwise(filled):
         for upstream in before:
             upstream.set_downstream(after)
 

@@ -26,7 +26,7 @@ class GroupFactory:
         """Return the same with other arguments of TaskGroup."""
         return GroupFactory(self.function, {**self.options, **options})
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Make the group; return what the function returns if it can stand in `>>`, else the group.
 
         As in Airflow, a second call in one DAG gets a suffix: `name__1`.

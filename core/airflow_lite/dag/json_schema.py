@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from datetime import date, datetime, time
 from typing import Any
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: _is_number(value) and float(value).is_integer(),
-    "number": lambda value: _is_number(value),
+    "number": _is_number,
     "string": lambda value: isinstance(value, str),
     "array": lambda value: isinstance(value, (list, tuple)),
     "object": lambda value: isinstance(value, Mapping),
 }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _moment(value: str) -> None:
@@ -49,7 +50,7 @@ _FORMATS: dict[str, Callable[[str], object]] = {
 }
 
 
-def faults(value: Any, schema: Mapping[str, Any] | bool, where: str = "") -> Iterator[str]:  # noqa: ANN401, FBT001
+def faults(value: Any, schema: Mapping[str, Any] | bool, where: str = "") -> Iterator[str]:
     """Yield one line for each keyword of `schema` that `value` does not meet."""
     if isinstance(schema, bool):
         if not schema:
@@ -65,18 +66,18 @@ def faults(value: Any, schema: Mapping[str, Any] | bool, where: str = "") -> Ite
 Faults = Iterator[str]
 
 
-def _type(value: Any, wanted: Any, _: Any) -> Faults:  # noqa: ANN401
+def _type(value: Any, wanted: Any, _: Any) -> Faults:
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     if not any(_TYPES[name](value) for name in names if name in _TYPES):
         yield f"{_shown(value)} is not of type {', '.join(map(repr, names))}"
 
 
-def _enum(value: Any, wanted: Any, _: Any) -> Faults:  # noqa: ANN401
+def _enum(value: Any, wanted: Any, _: Any) -> Faults:
     if not any(_same(value, item) for item in wanted):
         yield f"{_shown(value)} is not one of {list(wanted)!r}"
 
 
-def _const(value: Any, wanted: Any, _: Any) -> Faults:  # noqa: ANN401
+def _const(value: Any, wanted: Any, _: Any) -> Faults:
     if not _same(value, wanted):
         yield f"{_shown(value)} is not {wanted!r}"
 
@@ -87,27 +88,29 @@ def _same(one: object, other: object) -> bool:
 
 
 def _bound(meets: Callable[[Any, Any], bool], words: str) -> Callable[..., Faults]:
-    def rule(value: Any, limit: Any, _: Any) -> Faults:  # noqa: ANN401
+    def rule(value: Any, limit: Any, _: Any) -> Faults:
         if _is_number(value) and not meets(value, limit):
             yield f"{_shown(value)} is {words} {limit!r}"
 
     return rule
 
 
-def _length(kinds: tuple[type, ...], meets: Callable[[int, int], bool], words: str) -> Callable[..., Faults]:
-    def rule(value: Any, limit: int, _: Any) -> Faults:  # noqa: ANN401
+def _length(
+    kinds: tuple[type[Sized], ...], meets: Callable[[int, int], bool], words: str
+) -> Callable[..., Faults]:
+    def rule(value: Any, limit: int, _: Any) -> Faults:
         if isinstance(value, kinds) and not meets(len(value), limit):
             yield f"{_shown(value)} is {words} {limit}"
 
     return rule
 
 
-def _pattern(value: Any, pattern: str, _: Any) -> Faults:  # noqa: ANN401
+def _pattern(value: Any, pattern: str, _: Any) -> Faults:
     if isinstance(value, str) and not re.search(pattern, value):
         yield f"{_shown(value)} does not match {pattern!r}"
 
 
-def _format(value: Any, name: str, _: Any) -> Faults:  # noqa: ANN401
+def _format(value: Any, name: str, _: Any) -> Faults:
     if not isinstance(value, str) or name not in _FORMATS:
         return
     try:
@@ -116,32 +119,32 @@ def _format(value: Any, name: str, _: Any) -> Faults:  # noqa: ANN401
         yield f"{_shown(value)} is not a {name!r}"
 
 
-def _items(value: Any, schema: Any, _: Any) -> Faults:  # noqa: ANN401
+def _items(value: Any, schema: Any, _: Any) -> Faults:
     if isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from faults(item, schema, f"[{index}]: ")
 
 
-def _unique(value: Any, wanted: bool, _: Any) -> Faults:  # noqa: ANN401, FBT001
+def _unique(value: Any, wanted: bool, _: Any) -> Faults:
     if wanted and isinstance(value, (list, tuple)):
         seen = [json.dumps(item, sort_keys=True, default=repr) for item in value]
         if len(set(seen)) < len(seen):
             yield f"{_shown(value)} has equal items"
 
 
-def _required(value: Any, names: Any, _: Any) -> Faults:  # noqa: ANN401
+def _required(value: Any, names: Any, _: Any) -> Faults:
     if isinstance(value, Mapping):
         yield from (f"{name!r} is missing" for name in names if name not in value)
 
 
-def _properties(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+def _properties(value: Any, schemas: Any, _: Any) -> Faults:
     if isinstance(value, Mapping):
         for name, schema in schemas.items():
             if name in value:
                 yield from faults(value[name], schema, f"{name}: ")
 
 
-def _additional(value: Any, schema: Any, whole: Any) -> Faults:  # noqa: ANN401
+def _additional(value: Any, schema: Any, whole: Any) -> Faults:
     if isinstance(value, Mapping):
         for name in value.keys() - whole.get("properties", {}).keys():
             if schema is False:
@@ -150,33 +153,33 @@ def _additional(value: Any, schema: Any, whole: Any) -> Faults:  # noqa: ANN401
                 yield from faults(value[name], schema, f"{name}: ")
 
 
-def _any_of(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+def _any_of(value: Any, schemas: Any, _: Any) -> Faults:
     if not any(_valid(value, schema) for schema in schemas):
         yield f"{_shown(value)} is not valid under any of the given schemas"
 
 
-def _one_of(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+def _one_of(value: Any, schemas: Any, _: Any) -> Faults:
     count = sum(_valid(value, schema) for schema in schemas)
     if count != 1:
         yield f"{_shown(value)} is valid under {count} of the given schemas, not one"
 
 
-def _all_of(value: Any, schemas: Any, _: Any) -> Faults:  # noqa: ANN401
+def _all_of(value: Any, schemas: Any, _: Any) -> Faults:
     for schema in schemas:
         yield from faults(value, schema)
 
 
-def _not(value: Any, schema: Any, _: Any) -> Faults:  # noqa: ANN401
+def _not(value: Any, schema: Any, _: Any) -> Faults:
     if _valid(value, schema):
         yield f"{_shown(value)} is valid under a schema that it must not meet"
 
 
-def _multiple(value: Any, factor: Any, _: Any) -> Faults:  # noqa: ANN401
+def _multiple(value: Any, factor: Any, _: Any) -> Faults:
     if _is_number(value) and (value / factor) % 1:
         yield f"{_shown(value)} is not a multiple of {factor!r}"
 
 
-def _valid(value: object, schema: Any) -> bool:  # noqa: ANN401
+def _valid(value: object, schema: Any) -> bool:
     return next(faults(value, schema), None) is None
 
 

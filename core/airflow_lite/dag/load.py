@@ -47,7 +47,7 @@ def _add_to_path(file: Path, dags_folder: str | Path | None) -> None:
 class _FreshLoader(importlib.machinery.SourceFileLoader):
     """Always compiles the source: cached bytecode is taken for fresh within a second of an edit."""
 
-    def path_stats(self, path: str) -> NoReturn:  # type: ignore[override]
+    def path_stats(self, path: str) -> NoReturn:
         """Offer no times to compare, so that no bytecode is read or written."""
         raise OSError(f"No bytecode is kept of {path}.")
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
+from airflow_lite.dag._checks import Wanted
 from airflow_lite.errors import ParamValidationError
 
 #: The value of a Param that was given none: a run must bring one.
@@ -20,12 +21,14 @@ class Param:
     `properties`, `required`, `anyOf`, `oneOf`, `allOf` and `not` are checked, others are kept.
     """
 
-    def __init__(self, default: Any = NOTSET, description: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self, default: Any = NOTSET, description: str | None = None, **kwargs: Any
+    ) -> None:
         self.value = default
         self.description = description
         self.schema: dict[str, Any] = kwargs.pop("schema") if "schema" in kwargs else kwargs
 
-    def resolve(self, value: Any = NOTSET, *, name: str = "param") -> Any:  # noqa: ANN401
+    def resolve(self, value: Any = NOTSET, *, name: str = "param") -> Any:
         """Return `value`, or the default, once checked; raise `ParamValidationError`."""
         found = self.value if value is NOTSET else value
         if found is NOTSET:
@@ -54,17 +57,15 @@ class ParamsDict(MutableMapping[str, Any]):
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         self._params: dict[str, Param] = {}
         if isinstance(params, ParamsDict):
-            self._params = {name: copy.copy(param) for name, param in params._params.items()}
+            self._params = {name: copy.copy(param) for name, param in params._params.items()}  # noqa: SLF001
             return
-        if params is not None and not isinstance(params, Mapping):
-            raise TypeError(f"params={params!r} must be a dict of values or Params.")
         for name, value in (params or {}).items():
             self[name] = value
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
+    def __getitem__(self, name: str) -> Any:
         return self._params[name].resolve(name=name)
 
-    def __setitem__(self, name: str, value: Any) -> None:  # noqa: ANN401
+    def __setitem__(self, name: str, value: Any) -> None:
         if not isinstance(name, str):
             raise TypeError(f"The name of a param must be a string; got {name!r}.")
         if isinstance(value, Param):
@@ -101,6 +102,13 @@ class ParamsDict(MutableMapping[str, Any]):
         return {name: param.resolve(name=name) for name, param in self._params.items()}
 
 
+def checked_params(value: object) -> ParamsDict:
+    """Return what an author gave as params; raise `Wanted` for what is no dict."""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise Wanted("a dict of values or Params")
+    return ParamsDict(value)
+
+
 def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the params of a run: `DagSpec.params` with the run's conf over them, all checked.
 
@@ -116,7 +124,7 @@ def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) ->
     return found.validate()
 
 
-def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:  # noqa: ANN401
+def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the `params` of a task's context: the DAG's, the task's, then the run's conf."""
     found = ParamsDict(task.dag.params if task.has_dag() else None)
     for name in task.params:
@@ -125,7 +133,7 @@ def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:  #
     return found.validate()
 
 
-def check(name: str, value: Any, schema: Mapping[str, Any]) -> None:  # noqa: ANN401
+def check(name: str, value: Any, schema: Mapping[str, Any]) -> None:
     """Check `value` against a JSON schema; raise `ParamValidationError` that names the param."""
     from airflow_lite.dag.json_schema import faults
 

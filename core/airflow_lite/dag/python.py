@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow_lite.dag import _checks
 from airflow_lite.dag.callable_arguments import keyword_arguments
-from airflow_lite.dag.operator import BaseOperator, Reference
+from airflow_lite.dag.operator import BaseOperator
+from airflow_lite.dag.references import Reference
 
 
 class PythonOperator(BaseOperator):
@@ -43,7 +44,7 @@ class PythonOperator(BaseOperator):
             self.template_ext = tuple(templates_exts)
         self.show_return_value_in_logs = show_return_value_in_logs
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401
+    def execute(self, context: Any) -> Any:
         """Call the function and return what it returns."""
         self.prepare_call(context)
         value = self.execute_callable()
@@ -53,20 +54,20 @@ class PythonOperator(BaseOperator):
             self.log.info("Done. Returned value not shown")
         return value
 
-    def prepare_call(self, context: Any) -> None:  # noqa: ANN401
+    def prepare_call(self, context: Any) -> None:
         """Set `op_kwargs` to all that the function is called with by name."""
         names = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
         self.op_kwargs = keyword_arguments(self.python_callable, self.op_args, names)
 
-    def execute_callable(self) -> Any:  # noqa: ANN401
+    def execute_callable(self) -> Any:
         """Call the function with the arguments at hand."""
         return self.python_callable(*self.op_args, **self.op_kwargs)
 
 
-def checked_args(owner: str, value: Any) -> Any:  # noqa: ANN401
+def checked_args(owner: str, value: Any) -> Any:
     """Return op_args as a list; raise TypeError for what is none. A reference stays."""
 
-    def check(found: Any) -> Any:  # noqa: ANN401
+    def check(found: Any) -> Any:
         if isinstance(found, (str, bytes)) or not isinstance(found, Collection):
             raise _checks.Wanted("a list")
         return list(found)
@@ -76,7 +77,7 @@ def checked_args(owner: str, value: Any) -> Any:  # noqa: ANN401
     return _checks.checked(owner, "op_args", check, value)
 
 
-def checked_kwargs(owner: str, value: Any) -> Any:  # noqa: ANN401
+def checked_kwargs(owner: str, value: Any) -> Any:
     """Return op_kwargs as a dict; raise TypeError for what is none. A reference stays."""
     if value is None or isinstance(value, Reference):
         return {} if value is None else value

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.dag.operator import BaseOperator, Reference
+from airflow_lite.dag.operator import BaseOperator
+from airflow_lite.dag.references import Reference
 
 if TYPE_CHECKING:
     import jinja2
@@ -52,7 +53,7 @@ class Renderer:
         self._always = jinja_env is not None or _is_special(task.get_dag())
         self._seen: set[int] = set()
 
-    def render(self, value: Any) -> Any:  # noqa: ANN401 - what an author handed in
+    def render(self, value: Any) -> Any:
         """Return `value` rendered: text, and whatever lists, dicts and objects hold.
 
         The keys of a dict stay as they are, as in Airflow.
@@ -71,14 +72,14 @@ class Renderer:
         self._nested(value)
         return value
 
-    def _text(self, value: str) -> Any:  # noqa: ANN401 - native rendering yields any type
+    def _text(self, value: str) -> Any:
         if self._extensions and value.endswith(self._extensions):
             return self._run(self._jinja().get_template(value))
         if not self._always and "\r" not in value and "{" not in value:
             return value.removesuffix("\n")  # what Jinja makes of text with no template in it
         return self._run(self._jinja().from_string(value))
 
-    def _run(self, template: jinja2.Template) -> Any:  # noqa: ANN401
+    def _run(self, template: jinja2.Template) -> Any:
         return template.render(self._context)
 
     def _jinja(self) -> jinja2.Environment:
@@ -86,7 +87,7 @@ class Renderer:
             self._environment = environment(self._task)
         return self._environment
 
-    def _nested(self, value: Any) -> None:  # noqa: ANN401
+    def _nested(self, value: Any) -> None:
         """Render in place the templated fields of an object that an argument holds."""
         names = getattr(value, "template_fields", None)
         if not names or id(value) in self._seen or isinstance(value, (BaseOperator, type)):
@@ -154,7 +155,7 @@ def _formatted(moment: datetime | None, form: str) -> str | None:
     return None if moment is None else moment.strftime(form)
 
 
-def presentable(value: Any) -> Any:  # noqa: ANN401
+def presentable(value: Any) -> Any:
     """Return a rendered value as JSON holds it, cut where it is long."""
     try:
         text = json.dumps(value)
@@ -164,10 +165,10 @@ def presentable(value: Any) -> Any:  # noqa: ANN401
     if len(text) <= MAX_SHOWN_LENGTH:
         return json.loads(text)
     whole = value if isinstance(value, str) else text
-    return f"{whole[:MAX_SHOWN_LENGTH - 30]}… ({len(whole)} characters)"
+    return f"{whole[: MAX_SHOWN_LENGTH - 30]}… ({len(whole)} characters)"
 
 
-def _named(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
+def _named(value: Any, depth: int = 0) -> Any:
     """Return `value` with what JSON cannot hold as text: functions by name, others by str."""
     if isinstance(value, (str, int, float, bool, type(None))):
         return value

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_lite.dag import _checks
@@ -84,11 +84,11 @@ class BaseSensorOperator(BaseOperator):
         """Whether the sensor frees its slot between two looks."""
         return bool(self.mode == "reschedule")
 
-    def poke(self, context: Any) -> bool | PokeReturnValue:  # noqa: ANN401
+    def poke(self, context: Any) -> bool | PokeReturnValue:
         """Look once. To be written by a subclass; True ends the waiting."""
         raise NotImplementedError(f"{type(self).__name__} does not say what to look at.")
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401
+    def execute(self, context: Any) -> Any:
         """Look until the condition is met, and return the XCom that `poke` brought, if any."""
         started_at, elapsed_s = self._stopwatch(context)
         poke_count = 1
@@ -96,26 +96,30 @@ class BaseSensorOperator(BaseOperator):
             self._check_timeout(elapsed_s())
             pause_s = self.next_interval_s(started_at, elapsed_s(), poke_count)
             if self.reschedule:
-                now = datetime.now(timezone.utc)
+                now = datetime.now(UTC)
                 raise AirflowRescheduleException(now + timedelta(seconds=pause_s))
             time.sleep(pause_s)
             poke_count += 1
         self.log.info("Success criteria met. Exiting.")
         return found.xcom_value if isinstance(found, PokeReturnValue) else None
 
-    def _stopwatch(self, context: Any) -> tuple[datetime | float, Callable[[], float]]:  # noqa: ANN401
+    def _stopwatch(self, context: Any) -> tuple[datetime | float, Callable[[], float]]:
         """Return when waiting began, and a function for the seconds since.
 
         A rescheduled sensor is a new process at every look, so it goes by the wall clock.
         """
         if not self.reschedule:
             started = time.monotonic()
-            return started, lambda: time.monotonic() - started
-        now = datetime.now(timezone.utc)
-        began: datetime = getattr(context["ti"], "try_started", None) or now
-        return began, lambda: (datetime.now(timezone.utc) - began).total_seconds()
 
-    def _look(self, context: Any) -> bool | PokeReturnValue:  # noqa: ANN401
+            def since() -> float:
+                return time.monotonic() - started
+
+            return started, since
+        now = datetime.now(UTC)
+        began: datetime = getattr(context["ti"], "try_started", None) or now
+        return began, lambda: (datetime.now(UTC) - began).total_seconds()
+
+    def _look(self, context: Any) -> bool | PokeReturnValue:
         try:
             return self.poke(context)
         except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
@@ -132,7 +136,7 @@ class BaseSensorOperator(BaseOperator):
             return False
 
     @staticmethod
-    def _skip_if(flag: bool, name: str, error: BaseException) -> None:  # noqa: FBT001
+    def _skip_if(flag: object, name: str, error: BaseException) -> None:
         if flag:
             raise AirflowSkipException(f"Skipping due to {name} is set to True.") from error
 
@@ -200,7 +204,7 @@ class PythonSensor(BaseSensorOperator):
         self.op_kwargs = checked_kwargs(owner, op_kwargs)
         self.templates_dict = templates_dict
 
-    def poke(self, context: Any) -> bool | PokeReturnValue:  # noqa: ANN401
+    def poke(self, context: Any) -> bool | PokeReturnValue:
         """Call the function; a PokeReturnValue goes through, all else counts as true or false."""
         names = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
         arguments = keyword_arguments(self.python_callable, self.op_args, names)

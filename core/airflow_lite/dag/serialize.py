@@ -7,8 +7,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import to_us
+from airflow_lite.dag._operator_arguments import CALLBACKS
 from airflow_lite.dag.empty import EmptyOperator
-from airflow_lite.dag.operator import CALLBACKS, BaseOperator
+from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.priority import effective_weights
 from airflow_lite.dag.sensor import BaseSensorOperator
 from airflow_lite.dag.spec import DagSpec, TaskSpec
@@ -64,12 +65,13 @@ def topological_order(dag: DAG) -> list[BaseOperator]:
             if not missing[after]:
                 ready.append(after)
     if len(order) < len(tasks):
-        raise AirflowDagCycleException(_cycle(dag, {name for name in missing if missing[name] > 0}))
+        left = {name for name, count in missing.items() if count > 0}
+        raise AirflowDagCycleException(_cycle(dag, left))
     return order
 
 
 def _cycle(dag: DAG, left: set[str]) -> str:
-    """Name one cycle: each of `left` has something of `left` before it, so walk up until a repeat."""
+    """Name one cycle: each of `left` has one of `left` before it, so walk up until a repeat."""
     path = [min(left)]
     while path[-1] not in path[:-1]:
         path.append(min(dag.task_dict[path[-1]].upstream_task_ids & left))
@@ -86,13 +88,12 @@ def _check_rules(dag: DAG, task: BaseOperator) -> None:
         )
     if task.is_teardown and task.trigger_rule != TriggerRule.ALL_DONE_SETUP_SUCCESS:
         raise AirflowDagException(
-            f"DAG {dag.dag_id}: teardown task {task.task_id!r} cannot have a trigger_rule of its own."
+            f"DAG {dag.dag_id}: teardown task {task.task_id!r} "
+            "cannot have a trigger_rule of its own."
         )
 
 
 def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
-    facts = task.__dict__
-    sensor = isinstance(task, BaseSensorOperator)
     return TaskSpec(
         task_id=task.task_id,
         operator=task.operator_name,
@@ -101,7 +102,7 @@ def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
         trigger_rule=task.trigger_rule.value,
         retries=task.retries,
         retry_delay_s=task.retry_delay.total_seconds(),
-        retry_exponential_backoff=facts["retry_exponential_backoff"],
+        retry_exponential_backoff=task.retry_exponential_backoff,
         max_retry_delay_s=_seconds(task.max_retry_delay),
         execution_timeout_s=_seconds(task.execution_timeout),
         pool=task.pool,
@@ -109,23 +110,23 @@ def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
         queue=task.queue,
         priority_weight=weight,
         executor_config=_plain(task),
-        depends_on_past=facts["depends_on_past"] or facts["wait_for_downstream"],
-        wait_for_downstream=facts["wait_for_downstream"],
-        ignore_first_depends_on_past=facts["ignore_first_depends_on_past"],
-        max_active_tis_per_dag=facts["max_active_tis_per_dag"],
-        max_active_tis_per_dagrun=facts["max_active_tis_per_dagrun"],
+        depends_on_past=task.depends_on_past or task.wait_for_downstream,
+        wait_for_downstream=task.wait_for_downstream,
+        ignore_first_depends_on_past=task.ignore_first_depends_on_past,
+        max_active_tis_per_dag=task.max_active_tis_per_dag,
+        max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
         start_date_us=_moment_us(task.start_date),
         end_date_us=_moment_us(task.end_date),
         is_empty=_is_empty(task),
         is_setup=task.is_setup,
         is_teardown=task.is_teardown,
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
-        is_sensor=sensor,
-        sensor_mode=facts["mode"] if sensor else None,
+        is_sensor=isinstance(task, BaseSensorOperator),
+        sensor_mode=task.mode if isinstance(task, BaseSensorOperator) else None,
         owner=task.owner,
         callbacks=_callbacks(task, CALLBACKS),
         template_fields=tuple(task.template_fields),
-        doc_md=facts["doc_md"],
+        doc_md=task.doc_md,
     )
 
 
@@ -136,7 +137,12 @@ def _is_empty(task: BaseOperator) -> bool:
         getattr(kind, name) is getattr(EmptyOperator, name, None)
         for name in ("execute", "pre_execute", "post_execute")
     )
-    hooks = ("_pre_execute_hook", "_post_execute_hook", "on_execute_callback", "on_success_callback")
+    hooks = (
+        "_pre_execute_hook",
+        "_post_execute_hook",
+        "on_execute_callback",
+        "on_success_callback",
+    )
     return untouched and not any(task.__dict__[name] for name in hooks)
 
 
@@ -191,7 +197,9 @@ def _earliest(dag: DAG, tasks: list[BaseOperator]) -> int | None:
     """Return the DAG's start date; where it has none, the first of its tasks' (default_args)."""
     if dag.start_date is not None:
         return to_us(dag.start_date)
-    return min((to_us(task.start_date) for task in tasks if task.start_date is not None), default=None)
+    return min(
+        (to_us(task.start_date) for task in tasks if task.start_date is not None), default=None
+    )
 
 
 def _moment_us(moment: datetime | None) -> int | None:

@@ -11,7 +11,6 @@ from airflow_lite.states import TriggerRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
     from typing import Self
 
     from airflow_lite.dag.operator import BaseOperator
@@ -101,7 +100,7 @@ def _scope_of(task: BaseOperator) -> Scope:
     return Scope([item for item in task.upstream_list if item.is_setup], [task])
 
 
-def _listed(value: Any) -> list[BaseOperator]:  # noqa: ANN401 - one task, an XComArg, or several
+def _listed(value: Any) -> list[BaseOperator]:
     if value is None:
         return []
     if hasattr(value, "leaves"):

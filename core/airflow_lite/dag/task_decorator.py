@@ -19,12 +19,13 @@ from airflow_lite.dag.decorated import (
 from airflow_lite.dag.xcom_arg import XComArg
 from airflow_lite.errors import AirflowDagException, AirflowSkipException
 
-
 Condition = Callable[[Any], "bool | tuple[bool, str | None]"]
 
 
 class TaskFactory:
     """A function whose call makes a task and returns its XComArg."""
+
+    function: Callable[..., Any]
 
     def __init__(
         self,
@@ -35,14 +36,16 @@ class TaskFactory:
         marks: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(function, TaskFactory):
-            raise TypeError(f"{function.__name__!r} is decorated with @task twice. Do it once.")
+            raise TypeError(
+                f"{function.function.__name__!r} is decorated with @task twice. Do it once."
+            )
         functools.update_wrapper(self, function)
         self.function = function
         self.operator_class = operator_class
         self.options = dict(options)
         self.marks = dict(marks or {})  # is_setup, is_teardown, on_failure_fail_dagrun
 
-    def __call__(self, *args: Any, **kwargs: Any) -> XComArg:  # noqa: ANN401
+    def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         """Make the task, with these arguments for the function."""
         options = {"task_id": self.function.__name__, **self.options}
         if options.get("doc_md") is None and self.function.__doc__:
@@ -83,7 +86,7 @@ def returns_dict(function: Callable[..., Any]) -> bool:
     """Whether the annotation of what `function` returns is a dict, so that each key is an XCom."""
     try:
         found = typing.get_type_hints(function).get("return")
-    except Exception:  # noqa: BLE001 - annotations are an author's code; without them: no
+    except Exception:
         return False
     kind = typing.get_origin(found) or found
     return isinstance(kind, type) and issubclass(kind, Mapping)
@@ -98,9 +101,9 @@ class _Decorator:
     def __call__(
         self,
         python_callable: Callable[..., Any] | None = None,
-        multiple_outputs: bool | None = None,  # noqa: FBT001 - as in Airflow
+        multiple_outputs: bool | None = None,
         **kwargs: Any,
-    ) -> Any:  # noqa: ANN401 - a factory, or a decorator that makes one
+    ) -> Any:
         options = {"multiple_outputs": multiple_outputs, **kwargs}
         if python_callable is None:
             return lambda function: TaskFactory(function, self._operator_class, options)
@@ -119,7 +122,7 @@ class _TaskDecorator(_Decorator):
     bash = _Decorator(BashDecorated)
 
     @staticmethod
-    def run_if(condition: Condition, skip_message: str | None = None) -> Any:  # noqa: ANN401
+    def run_if(condition: Condition, skip_message: str | None = None) -> Any:
         """Let a decorated task run only if `condition(context)` is true, else be skipped.
 
         The condition may return a tuple of the verdict and the message.
@@ -127,11 +130,11 @@ class _TaskDecorator(_Decorator):
         return lambda factory: _conditional(factory, condition, skip_message, runs_when=True)
 
     @staticmethod
-    def skip_if(condition: Condition, skip_message: str | None = None) -> Any:  # noqa: ANN401
+    def skip_if(condition: Condition, skip_message: str | None = None) -> Any:
         """Let a decorated task be skipped if `condition(context)` is true."""
         return lambda factory: _conditional(factory, condition, skip_message, runs_when=False)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         reason = REFUSED_DECORATORS.get(name)
         if reason is not None:
             raise AirflowDagException(f"@task.{name} is refused: {reason}.")
@@ -162,7 +165,7 @@ def _conditional(
         raise TypeError(f"@task.{name} goes above another @task decorator; got {factory!r}.")
     before = factory.options.get("pre_execute")
 
-    def pre_execute(context: Any) -> None:  # noqa: ANN401
+    def pre_execute(context: Any) -> None:
         if before is not None:
             before(context)
         verdict = condition(context)
@@ -173,12 +176,12 @@ def _conditional(
     return factory.override(pre_execute=pre_execute)
 
 
-def setup(function: Any) -> Any:  # noqa: ANN401 - a function or a @task function
+def setup(function: Any) -> Any:
     """Make a function a setup task: `@setup` alone, or above `@task`."""
     return _mark(function, is_setup=True)
 
 
-def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:  # noqa: ANN401
+def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
     """Make a function a teardown task: `@teardown` alone, with arguments, or above `@task`."""
     marks = {"is_teardown": True, "on_failure_fail_dagrun": on_failure_fail_dagrun}
     if _func is None:
@@ -186,7 +189,7 @@ def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
     return _mark(_func, **marks)
 
 
-def _mark(function: Any, **marks: Any) -> TaskFactory:  # noqa: ANN401
+def _mark(function: Any, **marks: Any) -> TaskFactory:
     factory = function if isinstance(function, TaskFactory) else task(function)
     marked: TaskFactory = factory.marked(**marks)
     return marked

@@ -25,14 +25,14 @@ class TaskGroup(Connectable):
     def __init__(
         self,
         group_id: str | None,
-        prefix_group_id: bool = True,  # noqa: FBT001, FBT002 - as in Airflow
+        prefix_group_id: bool = True,
         parent_group: TaskGroup | None = None,
         dag: DAG | None = None,
         default_args: dict[str, Any] | None = None,
         tooltip: str = "",
         ui_color: str = "CornflowerBlue",
         ui_fgcolor: str = "#000",
-        add_suffix_on_collision: bool = False,  # noqa: FBT001, FBT002 - as in Airflow
+        add_suffix_on_collision: bool = False,
     ) -> None:
         self.prefix_group_id = prefix_group_id
         self.tooltip, self.ui_color, self.ui_fgcolor = tooltip, ui_color, ui_fgcolor
@@ -79,7 +79,9 @@ class TaskGroup(Connectable):
 
     def add(self, node: TaskGroup | BaseOperator) -> None:
         """Take a task or group in; raise `DuplicateTaskIdFound`."""
-        if node.node_id in self.children or (self.dag is not None and node.node_id in self.dag.node_ids):
+        if node.node_id in self.children or (
+            self.dag is not None and node.node_id in self.dag.node_ids
+        ):
             kind = "group_id" if isinstance(node, TaskGroup) else "Task id"
             raise DuplicateTaskIdFound(f"{kind} '{node.node_id}' has already been added to the DAG")
         self.children[node.node_id] = node
@@ -164,7 +166,7 @@ class TaskGroup(Connectable):
         return f"<TaskGroup: {self.group_id}>"
 
 
-def task_group(python_callable: Callable[..., Any] | None = None, **tg_kwargs: Any) -> Any:  # noqa: ANN401
+def task_group(python_callable: Callable[..., Any] | None = None, **tg_kwargs: Any) -> Any:
     """Make a function that, when called in a DAG, makes its tasks inside a TaskGroup.
 
     Used as `@task_group` or `@task_group(group_id=…, …)`; the group's id is the function's name,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_lite.dag.edges import Connectable
-from airflow_lite.dag.operator import Reference
+from airflow_lite.dag.references import Reference
 from airflow_lite.errors import XComNotFound
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class XComArg(Reference, Connectable):
     def __getitem__(self, key: str) -> XComArg:
         """Return the XCom of the same task under another key."""
         if not isinstance(key, str):
-            raise ValueError(f"XCom keys are strings; got {key!r}.")  # noqa: TRY004 - as Airflow
+            raise TypeError(f"XCom keys are strings; got {key!r}.")
         return XComArg(self.operator, key)
 
-    def __iter__(self) -> Any:  # noqa: ANN401 - without it, [0], [1] … would be tried for ever
+    def __iter__(self) -> Any:
         raise TypeError("An XComArg has its value only when a task runs; it cannot be iterated.")
 
     def __str__(self) -> str:
@@ -52,12 +52,15 @@ class XComArg(Reference, Connectable):
         return f"{{{{ task_instance.xcom_pull({pull}) }}}}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, XComArg) and (self.operator, self.key) == (other.operator, other.key)
+        return isinstance(other, XComArg) and (self.operator, self.key) == (
+            other.operator,
+            other.key,
+        )
 
     def __hash__(self) -> int:
         return hash((id(self.operator), self.key))
 
-    def resolve(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def resolve(self, context: Mapping[str, Any]) -> Any:
         """Pull the XCom. A missing return value is None, a missing other key an error."""
         task_id = self.operator.task_id
         value = context["ti"].xcom_pull(task_ids=task_id, key=self.key, default=_MISSING)
@@ -79,7 +82,7 @@ class XComArg(Reference, Connectable):
         self.operator.as_teardown(**options)
         return self
 
-    def __enter__(self) -> XComArg:
+    def __enter__(self) -> Self:
         self.operator.__enter__()
         return self
 

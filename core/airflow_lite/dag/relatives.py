@@ -1,0 +1,114 @@
+"""A task's place: its DAG, its group, the tasks before and after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from airflow_lite.dag.edges import Connectable
+from airflow_lite.errors import AirflowException
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.operator import BaseOperator
+    from airflow_lite.dag.task_group import TaskGroup
+
+
+class Relatives(Connectable):
+    """The part of an operator that knows where the task stands."""
+
+    task_id: str
+    owner: str
+    task_group: TaskGroup | None
+    upstream_task_ids: set[str]
+    downstream_task_ids: set[str]
+    _dag: DAG | None = None
+
+    @property
+    def _task(self) -> BaseOperator:
+        return cast("BaseOperator", self)
+
+    @property
+    def dag(self) -> DAG:
+        """The DAG that this task belongs to; raise `AirflowException` if to none."""
+        if self._dag is None:
+            raise AirflowException(f"Operator {self.task_id!r} has not been assigned to a DAG yet.")
+        return self._dag
+
+    @dag.setter
+    def dag(self, dag: DAG) -> None:
+        if self._dag is not None and self._dag is not dag:
+            raise AirflowException(f"The DAG assigned to task {self.task_id!r} can not be changed.")
+        if self.task_group is None:
+            self.task_group = dag.task_group
+            dag.task_group.add(self._task)
+        dag.add_task(self._task)
+        self.__dict__["_dag"] = dag
+
+    def has_dag(self) -> bool:
+        """Whether this task belongs to a DAG."""
+        return self._dag is not None
+
+    def get_dag(self) -> DAG | None:
+        """Return the DAG that this task belongs to, or None."""
+        return self._dag
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the DAG, or what Airflow calls a task without one."""
+        return self._dag.dag_id if self._dag is not None else f"adhoc_{self.owner}"
+
+    @property
+    def node_id(self) -> str:
+        """The task id: groups have a group id instead."""
+        return self.task_id
+
+    @property
+    def label(self) -> str:
+        """The task id without its group's prefix."""
+        group = self.task_group
+        if group is not None and group.prefix_group_id and group.group_id:
+            return self.task_id.removeprefix(f"{group.group_id}.")
+        return self.task_id
+
+    @property
+    def roots(self) -> list[BaseOperator]:
+        """This task."""
+        return [self._task]
+
+    @property
+    def leaves(self) -> list[BaseOperator]:
+        """This task."""
+        return [self._task]
+
+    @property
+    def upstream_list(self) -> list[BaseOperator]:
+        """The tasks directly before this one."""
+        return [self.dag.get_task(name) for name in sorted(self.upstream_task_ids)]
+
+    @property
+    def downstream_list(self) -> list[BaseOperator]:
+        """The tasks directly after this one."""
+        return [self.dag.get_task(name) for name in sorted(self.downstream_task_ids)]
+
+    def get_direct_relatives(self, upstream: bool = False) -> list[BaseOperator]:
+        """Return the tasks directly after this one, or before it."""
+        return self.upstream_list if upstream else self.downstream_list
+
+    def get_direct_relative_ids(self, upstream: bool = False) -> set[str]:
+        """Return the ids of the tasks directly after this one, or before it."""
+        return self.upstream_task_ids if upstream else self.downstream_task_ids
+
+    def get_flat_relative_ids(self, upstream: bool = False) -> set[str]:
+        """Return the ids of all tasks after this one, however far, or before it."""
+        found: set[str] = set()
+        waiting = list(self.get_direct_relative_ids(upstream))
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.dag.task_dict[name].get_direct_relative_ids(upstream)
+        return found
+
+    def get_flat_relatives(self, upstream: bool = False) -> list[BaseOperator]:
+        """Return all tasks after this one, however far, or before it."""
+        return [self.dag.get_task(name) for name in sorted(self.get_flat_relative_ids(upstream))]
