@@ -7,7 +7,7 @@ writes returns how many rows it changed, so that fewer than asked for tell of a 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -20,6 +20,7 @@ from airflow_lite.store.schema import (
     dag_run,
     pool,
     supervisor,
+    task_event,
     task_instance,
 )
 
@@ -68,9 +69,11 @@ _CHANGED = {
     "change_cause": bindparam("cause"),
     "changed_at_us": bindparam("now_us"),
 }
-_MOVE = _conditional().values(state=bindparam("to_state"), **_CHANGED)
+_TRY = sa.func.coalesce(bindparam("to_try", type_=sa.Integer), _ti.try_number)
+_MOVE = _conditional().values(state=bindparam("to_state"), try_number=_TRY, **_CHANGED)
 _FINISH = _conditional().values(
     state=bindparam("to_state"),
+    try_number=_TRY,
     start_us=sa.func.coalesce(_ti.start_us, bindparam("now_us")),
     end_us=bindparam("now_us"),
     next_at_us=None,
@@ -158,6 +161,8 @@ def active_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
             _ti.state,
             _ti.attempt,
             _ti.supervisor,
+            _ti.executor,
+            _ti.external_executor_id,
             supervisor.c.beat_count,
             supervisor.c.end_us.label("supervisor_end_us"),
             supervisor.c.end_cause.label("supervisor_end_cause"),
@@ -173,7 +178,8 @@ def active_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
 def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     """Make planned changes of state; return how many rows were as expected.
 
-    A row has `row, was_state, was_attempt, to_state, actor, cause, now_us, finished`.
+    A row has `row, was_state, was_attempt, to_state, to_try, actor, cause, now_us, finished`;
+    `to_try` None leaves the try number as it is.
     """
     finishing = [_without(row, "finished") for row in rows if row["finished"]]
     moving = [_without(row, "finished") for row in rows if not row["finished"]]
@@ -257,17 +263,22 @@ def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[
     ]
 
 
-def open_pool_slots(connection: sa.Connection, largest: int) -> dict[str, int]:
-    """Return pool -> slots that are not taken; `largest` where the pool has no limit."""
-    taken = dict(
-        connection.execute(
-            sa.select(_ti.pool, sa.func.sum(_ti.pool_slots)).where(_IS_ACTIVE).group_by(_ti.pool)
-        ).tuples()
-    )
-    return {
-        row.name: largest if row.slots < 0 else row.slots - int(taken.get(row.name, 0))
-        for row in connection.execute(sa.select(pool.c.name, pool.c.slots))
-    }
+class PoolRoom(NamedTuple):
+    """A pool's slots: those that are not taken, and all; `largest` where there is no limit."""
+
+    open: int
+    size: int
+
+
+def pool_room(connection: sa.Connection, largest: int) -> dict[str, PoolRoom]:
+    """Return pool -> its room, with what every queued and running instance takes counted."""
+    query = sa.select(_ti.pool, sa.func.sum(_ti.pool_slots)).where(_IS_ACTIVE)
+    taken = {name: total for name, total in connection.execute(query.group_by(_ti.pool))}
+    room = {}
+    for row in connection.execute(sa.select(pool.c.name, pool.c.slots)):
+        size = largest if row.slots < 0 else row.slots
+        room[row.name] = PoolRoom(size - int(taken.get(row.name, 0)), size)
+    return room
 
 
 def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
@@ -286,9 +297,9 @@ def dag_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
 def set_next_runs(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record when the next scheduled run of DAGs is due.
 
-    A row has `dag, logical, interval_start, interval_end, create_after`.
+    A row has `of_dag, logical, interval_start, interval_end, create_after`.
     """
-    query = dag.update().where(dag.c.dag_id == bindparam("dag"))
+    query = dag.update().where(dag.c.dag_id == bindparam("of_dag"))
     values = {
         "next_logical_us": bindparam("logical"),
         "next_interval_start_us": bindparam("interval_start"),
@@ -344,3 +355,34 @@ def run_of(connection: sa.Connection, dag_id: str, logical_us: int) -> sa.Row[An
 def delete_run(connection: sa.Connection, run_row_id: int) -> None:
     """Delete a run with all that hangs on it."""
     connection.execute(dag_run.delete().where(dag_run.c.id == run_row_id))
+
+
+def abandon_runs(connection: sa.Connection, run_row_ids: Sequence[int], now_us: int) -> None:
+    """Fail runs whose own job died, and what it was running of them."""
+    cause = "the process that ran this run is dead"
+    for ids in chunks(run_row_ids):
+        connection.execute(
+            task_instance.update()
+            .where(_ti.dag_run_id.in_(ids), _IS_ACTIVE)
+            .values(
+                state="failed",
+                end_us=now_us,
+                changed_by="scheduler",
+                change_cause=cause,
+                changed_at_us=now_us,
+            )
+        )
+        connection.execute(
+            dag_run.update().where(dag_run.c.id.in_(ids)).values(state="failed", end_us=now_us)
+        )
+
+
+def drop_old_events(connection: sa.Connection, before_us: int, most: int) -> int:
+    """Delete up to `most` events older than `before_us`; return how many."""
+    oldest = (
+        sa.select(task_event.c.id)
+        .where(task_event.c.at_us < before_us)
+        .order_by(task_event.c.at_us)
+        .limit(most)
+    )
+    return connection.execute(task_event.delete().where(task_event.c.id.in_(oldest))).rowcount

@@ -1,0 +1,176 @@
+"""What follows from what was seen: runs are advanced, and what was decided is written at once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_lite.scheduler.advance import advance
+from airflow_lite.scheduler.facts import facts_of
+from airflow_lite.scheduler.loading import set_aside
+from airflow_lite.scheduler.surprise import Surprise, expect
+from airflow_lite.states import FINISHED, RUN_FINISHED, DagRunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from airflow_lite.scheduler.model import Decision
+    from airflow_lite.scheduler.owned import OwnedRun
+    from airflow_lite.scheduler.world import World
+
+logger = logging.getLogger(__name__)
+
+
+class Decided(NamedTuple):
+    """A run with what was decided of it."""
+
+    one: OwnedRun
+    decision: Decision
+
+
+def advance_due(world: World) -> None:
+    """Advance every run that is due, and write what was decided in one transaction."""
+    decided = [
+        found
+        for run_id in world.owned.take_due(world.clock.now_us())
+        if (found := _advance(world, world.owned.runs[run_id])) is not None
+    ]
+    if not decided:
+        return
+    try:
+        written, callbacks = _write(world, decided)
+    except BaseException as error:
+        # Memory is ahead of the store now.
+        world.owned.stale_runs |= {found.one.run.id for found in decided}
+        if isinstance(error, Surprise):
+            logger.info("%s; loading them again", error)
+            return
+        raise
+    world.callbacks.add(callbacks)
+    for found in written:
+        _follow_up(world, found)
+
+
+def _advance(world: World, one: OwnedRun) -> Decided | None:
+    known = world.owned.dags.get(one.run.dag_id)
+    if known is None:
+        return None
+    events, one.seen = one.seen, []
+    try:
+        facts = facts_of(world, one.run, known.spec)
+        return Decided(one, advance(one.run, known.spec, events, facts, world.clock.now_us()))
+    except Exception as error:  # noqa: BLE001 - one bad run must not stop the others
+        set_aside(world, one, error)
+        return None
+
+
+def _write(world: World, decided: list[Decided]) -> tuple[list[Decided], list[int]]:
+    """Write all decisions but those of runs that someone else edited; those are loaded again."""
+    from airflow_lite.store import runs
+
+    if not any(_has_writes(found.decision) for found in decided):
+        return decided, []
+    with world.store.begin() as connection:
+        versions = runs.row_versions(connection, [found.one.run.id for found in decided])
+        fresh = [found for found in decided if _is_fresh(found, versions)]
+        callbacks = _write_fresh(world, connection, fresh)
+    stale = {found.one.run.id for found in decided} - {found.one.run.id for found in fresh}
+    world.owned.stale_runs |= stale
+    return fresh, callbacks
+
+
+def _has_writes(decision: Decision) -> bool:
+    return bool(decision.changes or decision.run_state or decision.callbacks)
+
+
+def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
+    return versions.get(found.one.run.id) == found.one.run.row_version
+
+
+def _write_fresh(
+    world: World, connection: sa.Connection, fresh: Sequence[Decided]
+) -> list[int]:
+    from airflow_lite.store import runs, scheduling
+
+    rows = [row for found in fresh for row in _change_rows(world, found.decision)]
+    touched = {found.one.run.id for found in fresh}
+    expect(scheduling.write_changes(connection, rows), len(rows), touched)
+    for found in fresh:
+        state = found.decision.run_state
+        if state is not None and not runs.set_run_state(
+            connection,
+            found.one.run.id,
+            was=DagRunState.RUNNING,
+            state=state,
+            now_us=world.clock.now_us(),
+        ):
+            raise Surprise(touched)
+    requests = [row for found in fresh for row in _callback_rows(world, found)]
+    return scheduling.insert_callbacks(connection, requests)
+
+
+def _change_rows(world: World, decision: Decision) -> list[dict[str, Any]]:
+    now_us = world.clock.now_us()
+    return [
+        {
+            "row": change.instance_id,
+            "was_state": change.from_state,
+            "was_attempt": change.from_attempt,
+            "to_state": change.to_state,
+            "to_try": change.try_number,
+            "actor": world.actor,
+            "cause": change.cause,
+            "now_us": now_us,
+            "finished": change.to_state in FINISHED,
+        }
+        for change in decision.changes
+    ]
+
+
+def _callback_rows(world: World, found: Decided) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "dag",
+            "dag_run_id": found.one.run.id,
+            "task_instance_id": None,
+            "payload": {"callback": due.kind, "reason": due.reason},
+            "created_us": world.clock.now_us(),
+        }
+        for due in found.decision.callbacks
+    ]
+
+
+def _follow_up(world: World, found: Decided) -> None:
+    """Do in memory and at the executor what was written."""
+    one, decision = found
+    for instance in decision.withdrawn:
+        one.ready.pop(instance.key, None)
+    one.ready.update((instance.key, instance) for instance in decision.ready)
+    for instance in decision.kill:
+        active = world.owned.active.get(instance.attempt or "")
+        if active is not None:
+            world.revoke(active)
+    if decision.wake_at_us is not None:
+        world.owned.wake_at_us[one.run.id] = decision.wake_at_us
+    _tell_later_runs(world, found)
+    if one.run.state in RUN_FINISHED:
+        world.owned.due_dags.add(one.run.dag_id)
+        world.owned.drop_run(one.run.id)
+        world.tell(f"run {one.run.run_id} of {one.run.dag_id}: {one.run.state}")
+
+
+def _tell_later_runs(world: World, found: Decided) -> None:
+    """Let runs whose tasks ask for the past look again when their past has moved."""
+    known = world.owned.dags[found.one.run.dag_id]
+    if not any(t.depends_on_past or t.wait_for_downstream for t in known.spec.tasks.values()):
+        return
+    later = [
+        run_id
+        for run_id, other in world.owned.runs.items()
+        if other.run.dag_id == known.dag_id and other.run.logical_us > found.one.run.logical_us
+    ]
+    if found.one.moved or found.decision.changes or found.decision.run_state:
+        world.owned.due_runs.update(later)
+    found.one.moved = False

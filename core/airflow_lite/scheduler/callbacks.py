@@ -1,0 +1,125 @@
+"""Callbacks of DAG runs and of lost attempts: each in a process of its own, few at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.store.engine import Store
+
+logger = logging.getLogger(__name__)
+
+#: So many callbacks run at once.
+MOST = 4
+
+
+@dataclass
+class _Running:
+    process: subprocess.Popen[bytes]
+    deadline: float
+
+
+class Callbacks:
+    """Runs `callback_request` rows by `python -m airflow_lite.worker.run_callback ID`.
+
+    At most `MOST` at a time, each for at most `timeout_s` seconds: then its process group is
+    killed. `poll` is called whenever a child may have ended.
+    """
+
+    def __init__(self, config: Config, store: Store, clock: Clock, timeout_s: float) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._waiting: deque[int] = deque()
+        self._running: dict[int, _Running] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._running)
+
+    def add(self, request_ids: Iterable[int]) -> None:
+        """Let these requests be run, in this order."""
+        self._waiting.extend(request_ids)
+
+    def poll(self) -> None:
+        """Take note of what ended, kill what takes too long, and start what waits."""
+        for request_id, running in list(self._running.items()):
+            self._look(request_id, running)
+        while self._waiting and len(self._running) < MOST:
+            self._start(self._waiting.popleft())
+
+    def wait_s(self) -> float | None:
+        """Return the seconds until the next deadline; None if nothing runs."""
+        if not self._running:
+            return None
+        soonest = min(running.deadline for running in self._running.values())
+        return max(soonest - self._clock.monotonic(), 0.0)
+
+    def kill(self) -> None:
+        """Kill what runs; what waits is run by the next scheduler."""
+        self._waiting.clear()
+        for running in self._running.values():
+            _kill(running.process)
+        self.poll()
+
+    def _start(self, request_id: int) -> None:
+        command = [sys.executable, "-m", "airflow_lite.worker.run_callback", str(request_id)]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                env=environment(self._config),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._give_up(request_id, f"could not be started: {error}")
+            return
+        deadline = self._clock.monotonic() + self._timeout_s
+        self._running[request_id] = _Running(process, deadline)
+
+    def _look(self, request_id: int, running: _Running) -> None:
+        code = running.process.poll()
+        if code is None and self._clock.monotonic() >= running.deadline:
+            _kill(running.process)
+            code = running.process.wait()
+            self._give_up(request_id, f"took longer than {self._timeout_s:g} s and was killed")
+        if code is None:
+            return
+        del self._running[request_id]
+        if code != 0:
+            self._give_up(request_id, f"its process ended with {code}")
+
+    def _give_up(self, request_id: int, error: str) -> None:
+        from airflow_lite.store import scheduling
+
+        logger.error("callback %d: %s", request_id, error)
+        with self._store.begin() as connection:
+            scheduling.end_callback(connection, request_id, error, self._clock.now_us())
+
+
+def environment(config: Config) -> dict[str, str]:
+    """Return the environment of a child process, in which `Config.load` finds `config` again."""
+    from airflow_lite.config import ENV_PREFIX
+
+    given = {
+        f"{ENV_PREFIX}{section.upper()}__{name.upper()}": value
+        for (section, name), value in config.overrides.items()
+    }
+    return {**config.environ, "AIRFLOW_LITE_HOME": str(config.home), **given}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

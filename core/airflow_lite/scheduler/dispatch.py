@@ -1,0 +1,224 @@
+"""From ready to queued: admit, one commit for the batch, then the executor."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.executors.task_instance import TaskInstance
+from airflow_lite.executors.thread import QueueItem
+from airflow_lite.keys import RunCommand, new_attempt_token
+from airflow_lite.scheduler.admit import admit
+from airflow_lite.scheduler.model import Candidate, Limits
+from airflow_lite.scheduler.surprise import Surprise, expect
+from airflow_lite.states import SCHEDULABLE, TaskInstanceState
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from airflow_lite.scheduler.model import Admission, Instance, Run
+    from airflow_lite.scheduler.world import World
+    from airflow_lite.store.scheduling import PoolRoom
+
+logger = logging.getLogger(__name__)
+
+#: An attempt from one of these belongs to the try that was.
+_SAME_TRY = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SCHEDULED})
+#: Of many more candidates than slots, so many times the slots are looked at first.
+_WINDOW = 4
+_LEAST_WINDOW = 256
+
+
+def dispatch(world: World) -> None:
+    """Queue what is ready, as far as pools, limits and the executor's slots go."""
+    slots = open_slots(world)
+    candidates = _candidates(world) if slots > 0 else []
+    if not candidates:
+        return
+    window = _first(candidates, slots)
+    rows: list[dict[str, Any]] = []
+    try:
+        with world.store.begin() as connection:
+            admitted = _admit(world, connection, window, slots)
+            if len(admitted) < slots and len(window) < len(candidates):
+                admitted = _admit(world, connection, candidates, slots)
+            fresh = _without_edited(world, connection, admitted)
+            rows = [_row(world, candidate) for candidate in fresh]
+            _queue(connection, rows, fresh)
+    except Surprise as surprise:
+        logger.info("%s; loading them again", surprise)
+        world.owned.stale_runs |= surprise.run_ids
+        return
+    for candidate, row in zip(fresh, rows, strict=True):
+        _remember(world, candidate, row)
+    if fresh:
+        world.runner.queue([_item(candidate) for candidate in fresh])
+
+
+def open_slots(world: World) -> int:
+    """Return how many attempts more may be queued: 0 while the executor is stalled."""
+    if world.runner.stalled:
+        return 0
+    slots = world.runner.slots_available
+    if slots == sys.maxsize:
+        return slots
+    return slots - sum(one.is_foreign for one in world.owned.live())
+
+
+def _candidates(world: World) -> list[Candidate]:
+    return [
+        Candidate(instance, one.run, known.spec)
+        for one in world.owned.runs.values()
+        if one.ready and (known := world.owned.dags.get(one.run.dag_id)) is not None
+        if known.may_schedule or world.scope is not None
+        for instance in one.ready.values()
+        if instance.state in SCHEDULABLE
+    ]
+
+
+def _first(candidates: list[Candidate], slots: int) -> list[Candidate]:
+    """Return the candidates that come first, where there are many more than slots."""
+    count = max(slots * _WINDOW, _LEAST_WINDOW)
+    if len(candidates) <= count:
+        return candidates
+    return nsmallest(count, candidates, key=_order)
+
+
+def _order(candidate: Candidate) -> tuple[int, int, int]:
+    instance = candidate.instance
+    return -instance.priority_weight, candidate.run.logical_us, instance.map_index
+
+
+def _admit(
+    world: World, connection: sa.Connection, candidates: list[Candidate], slots: int
+) -> list[Candidate]:
+    from airflow_lite.store import scheduling
+
+    limits = _limits(world, scheduling.pool_room(connection, sys.maxsize), slots)
+    admission = admit(candidates, limits)
+    _tell_once(world, admission)
+    return admission.admitted
+
+
+def _tell_once(world: World, admission: Admission) -> None:
+    told = world.owned.told_pools
+    for pool in admission.unknown_pools - told:
+        logger.warning(
+            "tasks wait for pool %r, which does not exist. Make it: airflow-lite pools set %s N D",
+            pool,
+            pool,
+        )
+    for candidate in admission.oversized:
+        instance = candidate.instance
+        if instance.pool not in told:
+            logger.warning(
+                "task %r of DAG %r waits: it wants %d slots of pool %r, which has fewer",
+                instance.task_id,
+                candidate.run.dag_id,
+                instance.pool_slots,
+                instance.pool,
+            )
+        told.add(instance.pool)
+    told |= admission.unknown_pools
+
+
+def _limits(world: World, rooms: dict[str, PoolRoom], slots: int) -> Limits:
+    pools = {name: room.open for name, room in rooms.items()}
+    sizes = {name: room.size for name, room in rooms.items()}
+    dags: Counter[str] = Counter()
+    tasks: Counter[tuple[str, str]] = Counter()
+    run_tasks: Counter[tuple[int, str]] = Counter()
+    for one in world.owned.live():
+        dags[one.run.dag_id] += 1
+        tasks[one.run.dag_id, one.instance.task_id] += 1
+        run_tasks[one.run.id, one.instance.task_id] += 1
+    return Limits(pools, dags, tasks, run_tasks, slots, sizes)
+
+
+def _without_edited(
+    world: World, connection: sa.Connection, admitted: list[Candidate]
+) -> list[Candidate]:
+    """Leave out the runs that someone else edited meanwhile; they are loaded again."""
+    from airflow_lite.store import runs
+
+    versions = runs.row_versions(connection, {candidate.run.id for candidate in admitted})
+    fresh = [one for one in admitted if versions.get(one.run.id) == one.run.row_version]
+    world.owned.stale_runs |= {one.run.id for one in admitted} - {one.run.id for one in fresh}
+    return fresh
+
+
+def _queue(
+    connection: sa.Connection, rows: list[dict[str, Any]], fresh: list[Candidate]
+) -> None:
+    from airflow_lite.store import scheduling
+
+    changed = scheduling.queue_attempts(connection, rows)
+    expect(changed, len(rows), {candidate.run.id for candidate in fresh})
+
+
+def _row(world: World, candidate: Candidate) -> dict[str, Any]:
+    instance = candidate.instance
+    same = instance.state in _SAME_TRY and instance.try_number > 0
+    return {
+        "row": instance.id,
+        "was_state": instance.state,
+        "was_attempt": instance.attempt,
+        "token": new_attempt_token(),
+        "try_number": instance.try_number + (0 if same else 1),
+        "try_started_us": instance.try_started_us if same else None,
+        "stuck": instance.stuck_count if same else 0,
+        "version": world.owned.dags[candidate.run.dag_id].version_id,
+        "executor_name": world.executor_name,
+        "actor": world.actor,
+        "cause": "admitted",
+        "now_us": world.clock.now_us(),
+    }
+
+
+def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
+    instance, run = candidate.instance, candidate.run
+    instance.state = TaskInstanceState.QUEUED
+    instance.attempt = row["token"]
+    instance.try_number = row["try_number"]
+    instance.try_started_us = row["try_started_us"]
+    instance.stuck_count = row["stuck"]
+    instance.queued_us = row["now_us"]
+    instance.supervisor = instance.next_at_us = instance.start_us = instance.end_us = None
+    instance.skip_decision = None
+    one = world.owned.runs[run.id]
+    one.ready.pop(instance.key, None)
+    one.seen.append(instance)
+    world.owned.activate(one, instance)
+    world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
+
+
+def _item(candidate: Candidate) -> QueueItem:
+    seen = as_seen(candidate.run, candidate.instance, candidate.dag.tasks)
+    command = RunCommand(seen.key, pool=seen.pool, subdir=None).words()
+    return QueueItem(seen, command, seen.priority_weight, seen.queue)
+
+
+def as_seen(
+    run: Run, instance: Instance, tasks: dict[str, Any], external_id: str | None = None
+) -> TaskInstance:
+    """Return a task instance as executors see it."""
+    task = tasks.get(instance.task_id)
+    return TaskInstance(
+        dag_id=run.dag_id,
+        task_id=instance.task_id,
+        run_id=run.run_id,
+        try_number=instance.try_number,
+        map_index=instance.map_index,
+        attempt=instance.attempt or "",
+        state=instance.state,
+        queue=instance.queue,
+        pool=instance.pool,
+        pool_slots=instance.pool_slots,
+        priority_weight=instance.priority_weight,
+        executor_config=task.executor_config if task is not None else {},
+        external_executor_id=external_id,
+        queued_us=instance.queued_us,
+    )

@@ -1,0 +1,164 @@
+"""What executors and doorbells tell: reasons to look at rows. The row is the truth."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.executors.events import Adopted, Event, Failure, Logged, Refused, Revoked
+from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
+from airflow_lite.scheduler.owned import update_instance
+from airflow_lite.states import ACTIVE, TaskInstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.executors.events import Report
+    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.scheduler.owned import Active
+    from airflow_lite.scheduler.world import World
+
+logger = logging.getLogger(__name__)
+
+_NOT_ENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
+
+
+class ExecutorDidNotStart(Exception):  # noqa: N818 - what happened
+    """The executor's `start` failed, so that nothing could ever run."""
+
+
+def take_reports(world: World) -> None:
+    """Take what the executor reported: look at the rows it names, and act where it must."""
+    reports = world.runner.drain()
+    if not reports:
+        return
+    ended: dict[str, Event] = {}
+    external: dict[str, str] = {}
+    for report in reports:
+        _sort(world, report, ended, external)
+    if external:
+        _store_external_ids(world, external)
+    if ended:
+        look(world, [world.owned.active[token].instance.id for token in ended])
+        _settle_ended(world, ended)
+
+
+def _sort(
+    world: World, report: Report, ended: dict[str, Event], external: dict[str, str]
+) -> None:
+    match report:
+        case Event(key, state, info):
+            known = _known(world, key)
+            if known is None:
+                logger.debug("late event of %s: %s", key, state)
+            elif state not in _NOT_ENDED:
+                ended[key.attempt] = report
+            elif info is not None:
+                external[key.attempt] = str(info)
+        case Adopted(adopted, returned):
+            _take_adoption(world, adopted, returned)
+        case Revoked(key):
+            _take_revocation(world, key)
+        case Failure("start", error):
+            raise ExecutorDidNotStart(f"{type(error).__name__}: {error}") from error
+        case Logged(key, event, extra):
+            logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
+
+
+def _known(world: World, key: TaskInstanceKey) -> Active | None:
+    return world.owned.active.get(key.attempt)
+
+
+def _take_revocation(world: World, key: TaskInstanceKey) -> None:
+    known = _known(world, key)
+    if known is None:
+        return
+    if known.is_live:
+        known.is_foreign = True  # its host has yet to stop it: looked at until that is written
+    else:
+        world.owned.forget(key.attempt)
+
+
+def _store_external_ids(world: World, external: dict[str, str]) -> None:
+    from airflow_lite.store import scheduling
+
+    with world.store.begin() as connection:
+        scheduling.set_external_ids(connection, external)
+
+
+def look(world: World, instance_ids: Iterable[int]) -> None:
+    """Read these rows, in one SELECT, and let `advance` know what has changed in them."""
+    from airflow_lite.store import scheduling
+
+    wanted = [row_id for row_id in instance_ids if row_id in world.owned.of_instance]
+    if not wanted:
+        return
+    with world.store.read() as connection:
+        rows = scheduling.instances_by_id(connection, wanted)
+    for row in rows:
+        _take_row(world, row)
+    for row_id in set(wanted) - {row.id for row in rows}:
+        world.owned.stale_runs.add(world.owned.of_instance[row_id])
+
+
+def _take_row(world: World, row: Any) -> None:
+    found = world.owned.instance(row.id)
+    if found is None:
+        return
+    one, instance = found
+    if (instance.state, instance.attempt) == (row.state, row.attempt):
+        instance.supervisor = row.supervisor
+        return
+    update_instance(instance, row)
+    one.ready.pop(instance.key, None)
+    world.owned.see(one, instance)
+    if instance.state in ACTIVE:
+        world.owned.activate(one, instance, is_foreign=True)
+    else:
+        world.tell(
+            f"{one.run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}"
+        )
+
+
+def _settle_ended(world: World, ended: dict[str, Event]) -> None:
+    """Act on attempts that the executor is done with, by what their rows say."""
+    unclaimed: list[Active] = []
+    refused: list[LostTry] = []
+    for token, event in ended.items():
+        active = world.owned.active[token]
+        instance = active.instance
+        if not active.is_live:
+            world.owned.forget(token)
+        elif instance.state == TaskInstanceState.QUEUED:
+            if isinstance(event.info, Refused):
+                cause = f"refused by the executor: {event.info}"
+                refused.append(LostTry(active, cause, event.info.state))
+            else:
+                unclaimed.append(active)
+        else:
+            # Running or restarting: whoever claimed it may live. `watch` looks at its beats.
+            active.is_foreign = True
+            world.timers.after("watch", 0.0)
+    reasons = {token: _reason(event) for token, event in ended.items()}
+    if unclaimed:
+        requeue(world, unclaimed, reasons, is_counted=True)
+    if refused:
+        end_tries(world, refused)
+
+
+def _reason(event: Event) -> str:
+    said = f": {event.info}" if event.info is not None else ""
+    return f"never claimed, the executor said {event.state}{said}"
+
+
+def _take_adoption(
+    world: World, adopted: list[TaskInstanceKey], returned: list[TaskInstanceKey]
+) -> None:
+    for key in adopted:
+        if (known := _known(world, key)) is not None:
+            known.is_foreign = False
+    left = [known for key in returned if (known := _known(world, key)) is not None]
+    look(world, [known.instance.id for known in left])
+    still = [known for known in left if known.instance.state == TaskInstanceState.QUEUED]
+    reasons = {known.token: "the scheduler was replaced" for known in still}
+    requeue(world, still, reasons, is_counted=False)

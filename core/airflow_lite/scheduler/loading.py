@@ -1,0 +1,169 @@
+"""How memory follows the store: DAGs, runs that others made or edited, newer definitions."""
+
+from __future__ import annotations
+
+import logging
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.scheduler.advance import missing_tasks
+from airflow_lite.scheduler.owned import OwnedDag, OwnedRun, read_run
+from airflow_lite.states import SCHEDULABLE, DagRunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.dag.spec import DagSpec, TaskSpec
+    from airflow_lite.scheduler.model import Instance
+    from airflow_lite.scheduler.world import World
+
+logger = logging.getLogger(__name__)
+
+
+def refresh(world: World) -> None:
+    """Look for what others wrote: DAGs parsed or paused, runs made, edited or deleted."""
+    from airflow_lite.store import runs, scheduling
+
+    with world.store.read() as connection:
+        dags = scheduling.dag_rows(connection)
+        versions = runs.unfinished_versions(connection, world.scope)
+    _take_dags(world, dags)
+    owned = world.owned
+    known = {run_id: one.run.row_version for run_id, one in owned.runs.items()}
+    known |= {run_id: one.row_version for run_id, one in owned.waiting.items()}
+    known |= {run_id: version for run_id, (version, _) in owned.aside.items()}
+    changed = {run_id for run_id, version in versions.items() if known.get(run_id) != version}
+    owned.stale_runs |= changed | (known.keys() - versions.keys())
+
+
+def _take_dags(world: World, rows: list[Any]) -> None:
+    from airflow_lite.store import dags
+
+    owned = world.owned
+    wanted = [row for row in rows if row.version_id is not None and world.is_mine(row.dag_id)]
+    newer = [
+        row.dag_id
+        for row in wanted
+        if row.dag_id not in owned.dags or owned.dags[row.dag_id].version_id != row.version_id
+    ]
+    specs: dict[str, tuple[int, DagSpec]] = {}
+    if newer:
+        with world.store.read() as connection:
+            specs = dags.specs_of(connection, newer)
+    for row in wanted:
+        _take_dag(world, row, specs.get(row.dag_id))
+    for dag_id in owned.dags.keys() - {row.dag_id for row in wanted}:
+        del owned.dags[dag_id]
+
+
+def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None:
+    owned = world.owned
+    known = owned.dags.get(row.dag_id)
+    state = (row.is_paused, row.is_active, row.row_version)
+    if known is not None and newer is None:
+        if (known.is_paused, known.is_active, known.row_version) == state:
+            return
+        known.is_paused, known.is_active, known.row_version = state
+    elif newer is not None:
+        owned.dags[row.dag_id] = OwnedDag(
+            row.dag_id, newer[0], newer[1], *state, told_create_after_us=row.next_create_after_us
+        )
+    owned.due_dags.add(row.dag_id)
+    owned.due_runs.update(
+        run_id for run_id, one in owned.runs.items() if one.run.dag_id == row.dag_id
+    )
+
+
+def reload(world: World) -> None:
+    """Load again every run that memory is behind of."""
+    ids, world.owned.stale_runs = world.owned.stale_runs, set()
+    if ids:
+        load_runs(world, ids)
+
+
+def load_runs(world: World, ids: Iterable[int]) -> None:
+    """Load runs, with the instances of those that are running, in place of what was known."""
+    from airflow_lite.store import runs, scheduling
+
+    wanted = set(ids)
+    with world.store.read() as connection:
+        rows = runs.run_rows(connection, wanted)
+        running = [row.id for row in rows if row.state == DagRunState.RUNNING]
+        instances = scheduling.instance_rows(connection, running)
+    by_run = {
+        run_id: list(found)
+        for run_id, found in groupby(
+            sorted(instances, key=attrgetter("dag_run_id")), attrgetter("dag_run_id")
+        )
+    }
+    for run_id in wanted - {row.id for row in rows}:
+        world.owned.drop_run(run_id, keep_active=True)
+        world.owned.aside.pop(run_id, None)
+    for row in rows:
+        _take_run(world, row, by_run.get(row.id, []))
+
+
+def _take_run(world: World, row: Any, instances: list[Any]) -> None:
+    owned = world.owned
+    owned.aside.pop(row.id, None)
+    owned.due_dags.add(row.dag_id)
+    if row.state == DagRunState.RUNNING:
+        owned.put_run(read_run(row, instances))
+        return
+    owned.drop_run(row.id, keep_active=True)
+    if row.state == DagRunState.QUEUED:
+        owned.waiting[row.id] = read_run(row, [])
+
+
+def follow_definitions(world: World) -> None:
+    """Let running runs follow the newest definition of their DAG, where that has changed."""
+    owned = world.owned
+    for run_id in list(owned.due_runs):
+        one = owned.runs.get(run_id)
+        known = owned.dags.get(one.run.dag_id) if one is not None else None
+        if one is not None and known is not None and one.run.version_id != known.version_id:
+            _follow(world, one, known)
+            owned.stale_runs.add(run_id)
+    reload(world)
+
+
+def _follow(world: World, one: OwnedRun, known: OwnedDag) -> None:
+    from airflow_lite.store import runs, scheduling
+
+    tasks = known.spec.tasks
+    added = [tasks[task_id] for task_id in missing_tasks(one.run, known.spec)]
+    fresh = [
+        _fresh(instance, tasks[instance.task_id])
+        for instance in one.run.instances.values()
+        if instance.task_id in tasks and instance.state in SCHEDULABLE
+    ]
+    with world.store.begin() as connection:
+        runs.insert_instances(connection, one.run.id, added)
+        scheduling.refresh_instances(connection, fresh)
+        runs.set_run_version(connection, [one.run.id], known.version_id)
+
+
+def _fresh(instance: Instance, task: TaskSpec) -> dict[str, Any]:
+    return {
+        "row": instance.id,
+        "new_operator": task.operator,
+        "new_pool": task.pool,
+        "new_pool_slots": task.pool_slots,
+        "new_queue": task.queue,
+        "new_priority_weight": task.priority_weight,
+    }
+
+
+def set_aside(world: World, one: OwnedRun, error: BaseException) -> None:
+    """Leave out a run that cannot be handled, until someone edits it or its DAG changes."""
+    logger.error(
+        "run %r of DAG %r cannot be scheduled and is set aside: %s: %s",
+        one.run.run_id,
+        one.run.dag_id,
+        type(error).__name__,
+        error,
+        exc_info=error,
+    )
+    world.owned.drop_run(one.run.id, keep_active=True)
+    world.owned.aside[one.run.id] = (one.run.row_version, f"{type(error).__name__}: {error}")

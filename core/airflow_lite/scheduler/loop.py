@@ -1,0 +1,230 @@
+"""The scheduler's loop: woken, it looks, decides, queues, and waits again."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_lite.clock import US_PER_S, seconds_us
+from airflow_lite.scheduler.advancing import advance_due
+from airflow_lite.scheduler.creating import make_and_start
+from airflow_lite.scheduler.dispatch import dispatch
+from airflow_lite.scheduler.events import ExecutorDidNotStart, look, take_reports
+from airflow_lite.scheduler.loading import follow_definitions, refresh, reload
+from airflow_lite.scheduler.ownership import LeaseLost
+from airflow_lite.scheduler.stopping import POLL_S, Stopping
+from airflow_lite.scheduler.takeover import take_over
+from airflow_lite.scheduler.watch import Watch, take_back
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from airflow_lite.doorbell import Doorbell
+    from airflow_lite.scheduler.dag_files import DagFiles
+    from airflow_lite.scheduler.ownership import Ownership
+    from airflow_lite.scheduler.world import World
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two beats on SQLite, where only `jobs check` reads them.
+SQLITE_BEAT_S = 5.0
+#: After so many passes in a row that failed, the loop gives up, so that it can be started anew.
+MOST_FAILURES = 10
+_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_RETENTION_S = 3600.0
+_RETENTION_BATCH = 5_000
+
+
+class Loop:
+    """One scheduler at work. `run` returns when it was asked to stop, or `until` says so."""
+
+    def __init__(self, world: World, ownership: Ownership) -> None:
+        self.world = world
+        self.ownership = ownership
+        self.stopping = Stopping()
+        self.watch = Watch(world)
+        self._bell: Doorbell | None = None
+        self._files: DagFiles | None = None
+        self._failures = 0
+
+    def hang_bell(self) -> None:
+        """Be woken by whoever rings the doorbell of this home."""
+        from airflow_lite.doorbell import Doorbell
+
+        self._bell = Doorbell(self.world.config.home)
+        self.world.waker.watch(self._bell.fileno())
+
+    def watch_files(self) -> None:
+        """Look at the DAG files, and have what is new parsed and saved."""
+        from airflow_lite.scheduler.dag_files import DagFiles
+
+        world = self.world
+        self._files = DagFiles(world.config, world.store, world.clock, wake=world.waker.wake)
+
+    def run(self) -> None:
+        """Start, pass until the end, stop. Raises `ExecutorDidNotStart`, `LeaseLost`."""
+        self.start()
+        while not self.stopping.is_over:
+            self.step()
+            if not self.stopping.is_over:
+                self.world.waker.wait(self.wait_s())
+
+    def start(self) -> None:
+        """Start the executor and take over what an earlier scheduler left."""
+        world = self.world
+        world.runner.start()
+        take_over(world)
+        self._take_open_callbacks()
+        world.timers.after("refresh", world.settings.fallback_poll_s)
+        world.timers.after("beat", self._beat_s)
+        world.timers.after("retention", _RETENTION_S)
+
+    def _take_open_callbacks(self) -> None:
+        from airflow_lite.store import scheduling
+
+        if self.world.scope is None:
+            with self.world.store.read() as connection:
+                self.world.callbacks.add(scheduling.open_callbacks(connection))
+
+    def step(self) -> None:
+        """Make one pass; where it fails, load everything again and try later."""
+        try:
+            self.do_pass()
+        except (ExecutorDidNotStart, LeaseLost):
+            raise
+        except Exception as error:
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise
+            delay_s = _RETRY_S[min(self._failures, len(_RETRY_S)) - 1]
+            logger.exception("a pass failed (%s); next try in %g s", error, delay_s)
+            self.world.owned.stale_runs.update(self.world.owned.runs)
+            self.world.timers.after("again", delay_s)
+        else:
+            self._failures = 0
+
+    def do_pass(self) -> None:
+        """Look at what happened, decide, write, and hand on."""
+        world = self.world
+        world.timers.take("again")
+        self._hear()
+        if world.is_inline:
+            world.runner.poke()
+        take_reports(world)
+        if world.timers.take("watch"):
+            self.watch.look()
+        reload(world)
+        take_back(world)
+        if not self.stopping.is_asked:
+            make_and_start(world)
+        follow_definitions(world)
+        advance_due(world)
+        if not self.stopping.is_asked:
+            dispatch(world)
+        world.callbacks.poll()
+        self._keep_house()
+        self.stopping.drive(world)
+
+    def _hear(self) -> None:
+        """Take what was rung, what was parsed, and look by ourselves now and then."""
+        world = self.world
+        messages: list[dict[str, Any]] = self._bell.messages() if self._bell is not None else []
+        rung = [row for message in messages for row in message.get("instances", ())]
+        if self._has_new_files(messages):
+            messages.append({})
+        if any("instances" not in message for message in messages) or world.timers.take("refresh"):
+            refresh(world)
+            world.timers.after("refresh", world.settings.fallback_poll_s)
+        look(world, rung)
+
+    def _has_new_files(self, messages: list[dict[str, Any]]) -> bool:
+        """Have the files looked at if that is due; return whether anything was saved since."""
+        if self._files is None:
+            return False
+        if any(message.get("files") for message in messages):
+            self._files.look_soon()
+        if not self.stopping.is_asked:
+            self._files.tick()
+        return bool(self._files.poll())
+
+    def _keep_house(self) -> None:
+        world = self.world
+        if self.stopping.wants_dump:
+            self.stopping.wants_dump = False
+            self.dump()
+        if world.timers.take("beat"):
+            self.ownership.renew()
+            world.timers.after("beat", self._beat_s)
+        if world.timers.take("retention"):
+            self._drop_old_events()
+        if world.owned.active:
+            world.timers.set_if_none("watch", self.watch.interval_s)
+
+    def _drop_old_events(self) -> None:
+        from airflow_lite.store import scheduling
+
+        world = self.world
+        days = world.config.getfloat("database", "task_event_retention_days")
+        before_us = world.clock.now_us() - seconds_us(days * 86_400)
+        with world.store.begin() as connection:
+            dropped = scheduling.drop_old_events(connection, before_us, _RETENTION_BATCH)
+        world.timers.after("retention", 1.0 if dropped == _RETENTION_BATCH else _RETENTION_S)
+
+    @property
+    def _beat_s(self) -> float:
+        if self.world.store.is_sqlite:
+            return SQLITE_BEAT_S
+        return self.world.settings.lease_timeout_s / 3
+
+    def wait_s(self) -> float:
+        """Return how long nothing is due."""
+        world = self.world
+        owned = world.owned
+        if owned.stale_runs or owned.due_runs or owned.due_dags:
+            return 0.0
+        most_s = POLL_S if self.stopping.is_asked else world.settings.fallback_poll_s
+        waits = [world.timers.wait_s(most_s), world.callbacks.wait_s()]
+        if self._files is not None:
+            waits.append(self._files.due_in_s())
+        next_us = owned.next_wake_us()
+        if next_us is not None:
+            waits.append(max(next_us - world.clock.now_us(), 0) / US_PER_S)
+        return min(wait for wait in waits if wait is not None)
+
+    def dump(self) -> None:
+        """Log what the loop has in memory, and the executor's part."""
+        owned = self.world.owned
+        logger.info(
+            "scheduler job %d: %d DAGs, %d running and %d queued runs, %d active attempts,"
+            " %d runs set aside, %d callbacks",
+            self.world.job_id,
+            len(owned.dags),
+            len(owned.runs),
+            len(owned.waiting),
+            len(owned.active),
+            len(owned.aside),
+            len(self.world.callbacks),
+        )
+        for active in owned.active.values():
+            logger.info(
+                "%s.%s of %s: %s, attempt %s%s",
+                active.run.dag_id,
+                active.instance.task_id,
+                active.run.run_id,
+                active.instance.state,
+                active.token,
+                ", not in our executor" if active.is_foreign else "",
+            )
+        self.world.runner.debug_dump()
+
+    def close(self, *, state: str) -> None:
+        """Let go of everything, and record how the job ended."""
+        try:
+            self.world.callbacks.kill()
+            if self._files is not None:
+                self._files.close()
+        finally:
+            self.ownership.end(state=state)
+            if self._bell is not None:
+                self._bell.close()
+            self.world.waker.close()

@@ -1,0 +1,157 @@
+"""Who schedules: the job row with its lease, and the lock that makes SQLite's scheduler the only one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_lite.clock import iso
+from airflow_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.store.engine import Store
+
+LOCK_SUFFIX = ".scheduler.lock"
+
+
+class SchedulerRunsAlready(UserError):
+    """Another scheduler uses this home. Stop it, or set AIRFLOW_LITE_HOME to another folder."""
+
+
+class LeaseLost(UserError):
+    """Another scheduler took over, since this one was silent for too long. Start it again."""
+
+
+class SchedulerLock:
+    """A lock on a file, free again whichever way its process ends.
+
+    Held by `flock` on a descriptor that no child keeps: not past an exec, and closed after a fork.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        reference = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _let_go(reference))
+
+    def take(self, note: dict[str, object]) -> None:
+        """Take the lock and leave `note` for who is refused; raise `SchedulerRunsAlready`."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = _refusal(os.pread(descriptor, 4096, 0))
+            os.close(descriptor)
+            raise SchedulerRunsAlready(message) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back; the file stays, as another may be waiting to open it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _let_go(reference: weakref.ref[SchedulerLock]) -> None:
+    lock = reference()
+    if lock is not None:
+        lock.release()
+
+
+def _refusal(note: bytes) -> str:
+    try:
+        held = json.loads(note)
+        who = f"pid {held['pid']} on {held['hostname']}, started {held['since']}"
+    except (ValueError, KeyError, TypeError):
+        who = "its pid is not known yet"
+    return (
+        f"Another scheduler uses this database: {who}."
+        " Stop it, or set AIRFLOW_LITE_HOME to another folder."
+    )
+
+
+def hostname(config: Config) -> str:
+    """Return the name of this machine as it stands in logs and tables."""
+    return config.get("core", "hostname") or socket.gethostname()
+
+
+def boot_id() -> str | None:
+    """Return what tells this boot of the machine from any other; None where it is not told."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return None
+
+
+@dataclass
+class Ownership:
+    """A running job, and on SQLite the lock that proves that no other scheduler runs."""
+
+    store: Store
+    clock: Clock
+    job_id: int
+    lock: SchedulerLock | None = None
+
+    @classmethod
+    def take(
+        cls, config: Config, store: Store, clock: Clock, *, kind: str, executor: str
+    ) -> Ownership:
+        """Begin a job of `kind`: scheduler, dags_test; raise `SchedulerRunsAlready`."""
+        lock = _take_lock(config, store, clock) if kind == "scheduler" else None
+        from airflow_lite.store import jobs
+
+        try:
+            with store.begin() as connection:
+                job_id = jobs.start_job(
+                    connection,
+                    kind=kind,
+                    hostname=hostname(config),
+                    pid=os.getpid(),
+                    boot_id=boot_id(),
+                    executor=executor,
+                    now_us=clock.now_us(),
+                )
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(store, clock, job_id, lock)
+
+    def renew(self) -> None:
+        """Renew the lease; raise `LeaseLost` if another job ended this one."""
+        from airflow_lite.store import jobs
+
+        with self.store.begin() as connection:
+            if not jobs.beat(connection, self.job_id):
+                raise LeaseLost
+
+    def end(self, *, state: str) -> None:
+        """Record how the job ended, and let the next one in."""
+        from airflow_lite.store import jobs
+
+        try:
+            with self.store.begin() as connection:
+                jobs.end_job(connection, self.job_id, state=state, now_us=self.clock.now_us())
+        finally:
+            if self.lock is not None:
+                self.lock.release()
+
+
+def _take_lock(config: Config, store: Store, clock: Clock) -> SchedulerLock | None:
+    path = store.engine.url.database
+    if not store.is_sqlite or not path:
+        return None
+    lock = SchedulerLock(Path(path + LOCK_SUFFIX))
+    since = iso(clock.now_us() // 1_000_000 * 1_000_000)
+    lock.take({"pid": os.getpid(), "hostname": hostname(config), "since": since})
+    return lock

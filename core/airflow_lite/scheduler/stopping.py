@@ -1,0 +1,83 @@
+"""How the loop is told to stop, and what signals mean: once to drain, twice to terminate."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.scheduler.world import World
+
+logger = logging.getLogger(__name__)
+
+#: How often, in seconds, it is looked whether the executor has ended.
+POLL_S = 0.1
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass
+class Stopping:
+    """Counts requests to stop and drives the end that they ask for."""
+
+    requests: int = 0
+    wants_dump: bool = False
+    deadline: float | None = None
+    is_over: bool = False
+    terminated: bool = False
+    _before: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether nothing new may begin."""
+        return self.requests > 0
+
+    def ask(self) -> None:
+        """Ask to stop; a second time: without waiting for what runs."""
+        self.requests += 1
+
+    def listen(self) -> None:
+        """Take SIGTERM, SIGINT and SIGUSR2 of this process. Main thread only."""
+        for number in _STOPS:
+            self._before[number] = signal.signal(number, lambda *_: self.ask())
+        self._before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: self._ask_dump())
+        # Only so that the end of a child wakes the selector.
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _ask_dump(self) -> None:
+        self.wants_dump = True
+
+    def unlisten(self) -> None:
+        """Give the signals back to whoever had them."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def drive(self, world: World) -> None:
+        """Take the next step towards the end; `is_over` when there is none left."""
+        if not self.is_asked or self.is_over:
+            return
+        if self.requests > 1:
+            self._terminate(world)
+        elif self.deadline is None:
+            self._begin(world)
+        elif world.runner.ended:
+            self.is_over = True
+        elif world.clock.monotonic() >= self.deadline:
+            logger.warning("the executor did not end within the grace; it is terminated")
+            self._terminate(world)
+
+    def _begin(self, world: World) -> None:
+        grace_s = world.settings.shutdown_grace_s
+        logger.info("stopping: running tasks get %g s; a second signal terminates", grace_s)
+        # Its own wait is as long: it is late only if it overruns.
+        self.deadline = world.clock.monotonic() + grace_s + 1.0
+        self.is_over = world.runner.end(0.0)
+
+    def _terminate(self, world: World) -> None:
+        if not self.terminated:
+            self.terminated = True
+            logger.warning("terminating")
+            world.runner.terminate()
+        self.is_over = True

@@ -1,0 +1,98 @@
+"""What a scheduler does before its first pass: it takes over what a dead one left."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.scheduler.dispatch import as_seen
+from airflow_lite.scheduler.failing import requeue
+from airflow_lite.scheduler.loading import refresh, reload
+from airflow_lite.scheduler.ownership import boot_id, hostname
+from airflow_lite.states import TaskInstanceState
+
+if TYPE_CHECKING:
+    from airflow_lite.scheduler.owned import Active
+    from airflow_lite.scheduler.world import World
+
+logger = logging.getLogger(__name__)
+
+
+def take_over(world: World) -> None:
+    """Fail the jobs of dead schedulers, load their runs, and see about their attempts.
+
+    Queued attempts are offered to the executor; those it returns, or that another executor had,
+    are queued again under new tokens. Running ones are left alone and watched.
+    """
+    from airflow_lite.store import scheduling
+
+    if world.scope is None:
+        _fail_dead_jobs(world)
+    refresh(world)
+    reload(world)
+    queued = [
+        one for one in world.owned.live() if one.instance.state == TaskInstanceState.QUEUED
+    ]
+    if queued:
+        with world.store.read() as connection:
+            rows = {row.attempt: row for row in scheduling.active_rows(connection)}
+        _see_about(world, [(one, rows[one.token]) for one in queued if one.token in rows])
+    running = sum(1 for _ in world.owned.live()) - len(queued)
+    if running:
+        logger.info("%d running attempts of an earlier scheduler are watched", running)
+
+
+def _see_about(world: World, queued: list[tuple[Active, Any]]) -> None:
+    ours = [(one, row) for one, row in queued if row.executor == world.executor_name]
+    others = {one.token: row.executor for one, row in queued if row.executor != world.executor_name}
+    if ours:
+        world.runner.adopt([_seen(world, one, row.external_executor_id) for one, row in ours])
+    if others:
+        reasons = {token: f"was queued for {executor}" for token, executor in others.items()}
+        requeue(
+            world, [one for one, _ in queued if one.token in others], reasons, is_counted=False
+        )
+
+
+def _seen(world: World, one: Active, external_id: str | None) -> Any:
+    known = world.owned.dags.get(one.run.dag_id)
+    return as_seen(one.run, one.instance, known.spec.tasks if known else {}, external_id)
+
+
+def _fail_dead_jobs(world: World) -> None:
+    """On SQLite our lock proves that no other scheduler lives; `dags test` by its process."""
+    from airflow_lite.store import jobs, scheduling
+
+    now_us = world.clock.now_us()
+    with world.store.begin() as connection:
+        earlier = [
+            row for row in jobs.running_jobs(connection, "scheduler") if row.id != world.job_id
+        ]
+        tests = [
+            row for row in jobs.running_jobs(connection, "dags_test") if _is_dead(world, row)
+        ]
+        jobs.fail_jobs(connection, [row.id for row in earlier + tests], now_us)
+        scheduling.abandon_runs(
+            connection, jobs.runs_of_jobs(connection, [row.id for row in tests]), now_us
+        )
+        jobs.own_all_dags(connection, world.job_id)
+    for row in earlier:
+        logger.warning("the scheduler with pid %d on %s is dead", row.pid, row.hostname)
+
+
+def _is_dead(world: World, row: Any) -> bool:
+    """Tell whether a job's process on this machine is gone, as far as can be told."""
+    if row.hostname != hostname(world.config):
+        return False
+    return row.boot_id != boot_id() or not _exists(row.pid)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
