@@ -5,17 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_lite.cli.context import config
     from airflow_lite.cli.output import print_rows
+    from airflow_lite.cli.run_once import run_dag_once
     from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 
-__all__ = ["ActionCommand", "Arg", "GroupCommand", "lazy_load_command", "print_rows"]
+__all__ = [
+    "ActionCommand",
+    "Arg",
+    "GroupCommand",
+    "config",
+    "lazy_load_command",
+    "print_rows",
+    "run_dag_once",
+]
 
 _HOMES = {
     "ActionCommand": "airflow_lite.cli.spec",
     "Arg": "airflow_lite.cli.spec",
     "GroupCommand": "airflow_lite.cli.spec",
+    "config": "airflow_lite.cli.context",
     "lazy_load_command": "airflow_lite.cli.spec",
     "print_rows": "airflow_lite.cli.output",
+    "run_dag_once": "airflow_lite.cli.run_once",
 }
 
 

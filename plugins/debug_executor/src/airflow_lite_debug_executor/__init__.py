@@ -1,0 +1,1 @@
+"""DebugExecutor: tasks in the scheduler's own process."""
