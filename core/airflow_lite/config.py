@@ -1,20 +1,21 @@
 """Settings: defaults, airflow_lite.cfg over them, AIRFLOW_LITE__SECTION__KEY over that.
 
 Standard library only, read when asked, never at import. It is imported by every command, so it
-does without what is slow to import (dataclasses, and configparser where there is no file).
+does without what is slow to import: dataclasses; pathlib, until the home is asked for; configparser,
+where there is no file.
 """
 
 from __future__ import annotations
 
 import os
-from functools import cache
-from pathlib import Path
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 ENV_PREFIX = "AIRFLOW_LITE__"
 CONFIG_FILE = "airflow_lite.cfg"
@@ -43,8 +44,14 @@ def core_options() -> tuple[ConfigOption, ...]:
 
 def home_directory(environ: Mapping[str, str] | None = None) -> Path:
     """Return the home: `AIRFLOW_LITE_HOME`, or `~/airflow-lite`. It need not exist."""
-    environ = os.environ if environ is None else environ
-    return Path(environ.get("AIRFLOW_LITE_HOME") or "~/airflow-lite").expanduser().absolute()
+    from pathlib import Path
+
+    return Path(_home(os.environ if environ is None else environ))
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    named = environ.get("AIRFLOW_LITE_HOME") or "~/airflow-lite"
+    return os.path.abspath(os.path.expanduser(named))
 
 
 class Config:
@@ -52,20 +59,27 @@ class Config:
 
     def __init__(
         self,
-        home: Path,
+        home: Path | str,
         environ: Mapping[str, str] | None = None,
         file: Mapping[str, Mapping[str, str]] | None = None,
         overrides: Mapping[tuple[str, str], str] | None = None,
         plugin_options: tuple[ConfigOption, ...] = (),
     ) -> None:
-        self.home = home
+        self._home = str(home)
         self.environ: Mapping[str, str] = environ or {}
         self.file: Mapping[str, Mapping[str, str]] = file or {}
         self.overrides: Mapping[tuple[str, str], str] = overrides or {}
         self.plugin_options = plugin_options
 
     def __repr__(self) -> str:
-        return f"Config(home={str(self.home)!r})"
+        return f"Config(home={self._home!r})"
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder of this installation's files. It need not exist."""
+        from pathlib import Path
+
+        return Path(self._home)
 
     @classmethod
     def load(
@@ -79,8 +93,8 @@ class Config:
         `--executor` does.
         """
         environ = os.environ if environ is None else environ
-        home = home_directory(environ)
-        return cls(home, environ, _read_file(home / CONFIG_FILE), overrides or {})
+        home = _home(environ)
+        return cls(home, environ, _read_file(os.path.join(home, CONFIG_FILE)), overrides)
 
     def options(self) -> tuple[ConfigOption, ...]:
         """Return every documented option: the core's, then those of plugins."""
@@ -99,13 +113,13 @@ class Config:
         if variable in self.environ:
             return self.environ[variable], "env var"
         if key[1] in self.file.get(key[0], {}):
-            return self.file[key[0]][key[1]].replace("{home}", str(self.home)), "file"
+            return self.file[key[0]][key[1]].replace("{home}", self._home), "file"
         return self._default(*key), "default"
 
     def _default(self, section: str, name: str) -> str:
         for option in self.options():
             if (option.section, option.name) == (section, name):
-                return option.default.replace("{home}", str(self.home))
+                return option.default.replace("{home}", self._home)
         raise ConfigError(_unknown(section, name, self.options()))
 
     def getint(self, section: str, name: str) -> int:
@@ -155,9 +169,9 @@ class Config:
         ]
 
 
-def _read_file(path: Path) -> dict[str, dict[str, str]]:
+def _read_file(path: str) -> dict[str, dict[str, str]]:
     try:
-        file = path.open(encoding="utf-8")
+        file = open(path, encoding="utf-8")
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -166,11 +180,11 @@ def _read_file(path: Path) -> dict[str, dict[str, str]]:
         return _parsed(path, file)
 
 
-def _unreadable(path: Path, error: OSError) -> str:
+def _unreadable(path: str, error: OSError) -> str:
     return f"{path} cannot be read: {error.strerror}. Check the file."
 
 
-def _parsed(path: Path, file: Iterable[str]) -> dict[str, dict[str, str]]:
+def _parsed(path: str, file: Iterable[str]) -> dict[str, dict[str, str]]:
     import configparser
 
     parser = configparser.ConfigParser(interpolation=None)

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import argparse
+    from pathlib import Path
 
     from airflow_lite.config import Config
     from airflow_lite.store.engine import Store
 
 
-def config(args: argparse.Namespace) -> Config:
-    """Return the configuration, with `--executor` over it; raise `ConfigError`."""
+def config(args: Any) -> Config:
+    """Return the configuration, with `--executor` and `--subdir` over it; raise `UserError`."""
     found: Config | None = getattr(args, "_config", None)
     if found is None:
         from airflow_lite.config import Config
 
-        executor = getattr(args, "_executor", None)
-        found = Config.load(overrides={("core", "executor"): executor} if executor else None)
+        found = Config.load(overrides=_overrides(args))
         args._config = found
     return found
 
 
-def store(args: argparse.Namespace) -> Store:
+def _overrides(args: Any) -> dict[tuple[str, str], str]:
+    overrides = {}
+    if executor := getattr(args, "_executor", None):
+        overrides["core", "executor"] = executor
+    if subdir := getattr(args, "subdir", None):
+        overrides["core", "dags_folder"] = str(_folder(subdir))
+    return overrides
+
+
+def _folder(subdir: str) -> Path:
+    """Return the folder that is or holds `--subdir`; raise `UserError` if there is none."""
+    from pathlib import Path
+
+    from airflow_lite.errors import UserError
+
+    path = Path(subdir).expanduser().absolute()
+    if not path.exists():
+        raise UserError(f"--subdir {subdir[:200]!r}: there is no such file or folder.")
+    return path if path.is_dir() else path.parent
+
+
+def store(args: Any) -> Store:
     """Return the open store, made on first use with a notice on stderr; raise `StoreError`."""
     found: Store | None = getattr(args, "_store", None)
     if found is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
+from airflow_lite.errors import DagNotFound
 
 if TYPE_CHECKING:
     import argparse
@@ -30,8 +32,24 @@ def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, 
     wanted = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
     refresh(args, wanted)
     with context.store(args).read() as connection:
+        row = listing.the_dag(connection, wanted)
         found = dags.latest_spec(connection, wanted)
-        if found is None:
-            listing.the_dag(connection, wanted)
-            raise AssertionError(f"DAG {wanted!r} has a row and no version")
+    if found is None or not row["is_active"]:
+        raise DagNotFound(
+            f"DAG {wanted!r} is not in {row['fileloc']} any more. Put it back, or remove its"
+            f" records with `airflow-lite dags delete {wanted}`."
+        )
+    if row["has_import_errors"]:
+        context.notice(
+            f"{row['fileloc']} cannot be imported as it is now; DAG {wanted!r} is taken as it was."
+            " See `airflow-lite dags list-import-errors`."
+        )
     return found
+
+
+def is_within(args: argparse.Namespace, path: str) -> bool:
+    """Return whether a DAG file is what `--subdir` names, or in it; without one, True."""
+    if not getattr(args, "subdir", None):
+        return True
+    wanted = Path(args.subdir).expanduser().absolute()
+    return wanted in {Path(path), *Path(path).parents}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli.usage import UsageError
 from airflow_lite.errors import UserError
 
 if TYPE_CHECKING:
-    import argparse
-
     from airflow_lite.cli.spec import CLICommand
     from airflow_lite.config import Config
 
@@ -57,12 +55,16 @@ def _run(argv: list[str]) -> int:
     return int(args.func(args) or 0)
 
 
-def _parsed(flags: Flags, words: list[str]) -> argparse.Namespace:
-    from airflow_lite.cli.parser import command_parser
+def _parsed(flags: Flags, words: list[str]) -> Any:
+    """Return the arguments as attributes; a usage error prints one line and exits with 2."""
+    from airflow_lite.cli import quick
 
     command, config = _command(flags, words[0])
-    parser = command_parser(command, f"{PROG} {words[0]}")
-    args: argparse.Namespace = parser.parse_args(words[1:])
+    args: Any = quick.parsed(command, words[1:])
+    if args is None:
+        from airflow_lite.cli.parser import command_parser
+
+        args = command_parser(command, f"{PROG} {words[0]}").parse_args(words[1:])
     args._executor, args._config = flags.executor, config
     return args
 

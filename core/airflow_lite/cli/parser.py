@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -51,6 +52,13 @@ class Parser(argparse.ArgumentParser):
         self.filled()
         return super().format_usage()
 
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        """Return a formatter of the terminal's width; argparse asks for one per argument.
+
+        Left to find the width itself it imports shutil, which is slow.
+        """
+        return self.formatter_class(prog=self.prog, width=_columns() - 2)
+
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong with the arguments, and exit with 2."""
         if message.endswith("arguments are required: COMMAND"):
@@ -67,6 +75,16 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(
             action, f"invalid choice: {str(value)[:60]!r}{_hint(str(value), known)}"
         )
+
+
+def _columns() -> int:
+    """Return how wide the terminal is, at most 100 and at least 40 columns."""
+    text = os.environ.get("COLUMNS", "")
+    try:
+        found = int(text) if text.isdecimal() else os.get_terminal_size().columns
+    except OSError:
+        found = 80
+    return min(max(found, 40), 100)
 
 
 def _hint(word: str, known: list[str]) -> str:

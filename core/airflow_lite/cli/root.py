@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
@@ -50,7 +50,7 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
 
 
 def _config(flags: Flags) -> Config:
-    args = argparse.Namespace(_executor=flags.executor)
+    args = SimpleNamespace(_executor=flags.executor)
     return context.config(args)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+
+def _refused(reason: str) -> Exception:
+    """Return the error that argparse shows as it is; specs are imported without argparse."""
+    from argparse import ArgumentTypeError
+
+    return ArgumentTypeError(reason)
 
 
 def moment(text: str) -> datetime:
@@ -20,7 +26,7 @@ def moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(
+        raise _refused(
             f"{text[:60]!r} is not a date; write 2024-01-31 or 2024-01-31T06:00:00+00:00"
         ) from None
 
@@ -34,7 +40,7 @@ def positive_int(*, allow_zero: bool = False) -> Callable[[str], int]:
         except ValueError:
             found = -1
         if found < (0 if allow_zero else 1):
-            raise ArgumentTypeError(f"invalid positive int value: {text[:60]!r}")
+            raise _refused(f"invalid positive int value: {text[:60]!r}")
         return found
 
     return number
@@ -52,7 +58,7 @@ def json_object(text: str) -> dict[str, object]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text[:60]!r} is not JSON ({error})") from None
+        raise _refused(f"{text[:60]!r} is not JSON ({error})") from None
     if not isinstance(found, dict):
-        raise ArgumentTypeError(f'{text[:60]!r} is not a JSON object; write {{"key": "value"}}')
+        raise _refused(f'{text[:60]!r} is not a JSON object; write {{"key": "value"}}')
     return found

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
-from airflow_lite.plugins.lookup import groups_named, the_one
 from airflow_lite.plugins.model import CORE, Plugin
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_group
-from airflow_lite.plugins.registry import PluginError, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +72,8 @@ def load_group(name: str, config: Config) -> GroupCommand:
     Raises `UserError` with one line: what enables it, which package brings it, who else claims
     it, or why it cannot be loaded; `UnknownGroupError` where nobody knows the name.
     """
+    from airflow_lite.plugins.lookup import groups_named, the_one
+
     owners = groups_named(config, name)
     if owners:
         owned = the_one(owners, f"group of commands {name!r}")
@@ -113,6 +113,7 @@ def _nobody_has(name: str, config: Config) -> UserError:
 def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
     from airflow_lite.plugins.loading import register_plugin
     from airflow_lite.plugins.options import add_options
+    from airflow_lite.plugins.registry import PluginError, Registry
 
     registry = Registry()
     register_plugin(registry, plugin)

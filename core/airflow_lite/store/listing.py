@@ -71,8 +71,17 @@ def the_dag(connection: sa.Connection, dag_id: str) -> dict[str, Any]:
     known = connection.execute(sa.select(dag.c.dag_id).where(dag.c.is_active)).scalars()
     raise DagNotFound(
         f"There is no DAG {dag_id[:60]!r}.{did_you_mean(dag_id, known.all())}"
-        " List the DAGs with `airflow-lite dags list`, and the files that could not be imported"
-        " with `airflow-lite dags list-import-errors`."
+        f" List the DAGs with `airflow-lite dags list`.{_unreadable(connection)}"
+    )
+
+
+def _unreadable(connection: sa.Connection) -> str:
+    query = sa.select(sa.func.count()).where(dag_file.c.error.is_not(None))
+    count = connection.execute(query).scalar()
+    if not count:
+        return ""
+    return (
+        f" {count} DAG file(s) could not be imported: see `airflow-lite dags list-import-errors`."
     )
 
 

@@ -21,9 +21,10 @@ def list_dags(args: argparse.Namespace) -> int:
 
     known.refresh(args)
     with context.store(args).read() as connection:
-        rows = [dag_row(row) for row in listing.dags(connection)]
+        found = listing.dags(connection)
         errors = dags.import_errors(connection)
-    if errors:
+    rows = [dag_row(row) for row in found if known.is_within(args, row["fileloc"])]
+    if any(known.is_within(args, file.path) for file in errors):
         context.notice(
             "Error: Failed to load all files."
             " For details, run `airflow-lite dags list-import-errors`"
@@ -89,9 +90,13 @@ def list_import_errors(args: argparse.Namespace) -> int:
     known.refresh(args)
     with context.store(args).read() as connection:
         errors = dags.import_errors(connection)
-    rows = [{"filepath": file.path, "error": file.error} for file in errors]
+    rows = [
+        {"filepath": file.path, "error": file.error}
+        for file in errors
+        if known.is_within(args, file.path)
+    ]
     print_rows(rows, args.output)
-    return 1 if errors else 0
+    return 1 if rows else 0
 
 
 def next_execution(args: argparse.Namespace) -> int:

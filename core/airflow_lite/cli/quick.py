@@ -1,0 +1,71 @@
+"""Parsing without argparse, which takes longer than most commands do.
+
+Only where nothing can go wrong or mean two things: as many words as the command has positionals,
+none of them an option. All else is left to argparse.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli.spec import GroupCommand
+
+if TYPE_CHECKING:
+    from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
+
+_SWITCHES = {"store_true": False, "store_false": True}
+
+
+def parsed(command: CLICommand, words: list[str]) -> SimpleNamespace | None:
+    """Return what argparse would make of `words`; None if that takes argparse to tell."""
+    if any(word.startswith("-") or not word for word in words):
+        return None
+    found: dict[str, Any] = {}
+    while isinstance(command, GroupCommand):
+        name, *words = words or [""]
+        inner = [one for one in command.subcommands if one.name == name]
+        if not inner:
+            return None
+        command, found["subcommand"] = inner[0], name
+    values = _values(command, words)
+    return None if values is None else SimpleNamespace(**found, **values, func=command.func)
+
+
+def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
+    arguments = list(command.args)
+    positionals = [argument for argument in arguments if argument.is_positional]
+    options = [argument for argument in arguments if not argument.is_positional]
+    if len(positionals) != len(words) or not all(map(_is_plain, positionals)):
+        return None
+    values = {argument.flags[0]: word for argument, word in zip(positionals, words, strict=True)}
+    values["verbose"] = False
+    for option in options:
+        if not _has_plain_default(option):
+            return None
+        values[_dest(option)] = _default(option)
+    return values
+
+
+def _is_plain(argument: Arg) -> bool:
+    return set(argument.kwargs) <= {"help", "metavar"}
+
+
+def _has_plain_default(option: Arg) -> bool:
+    """Return whether the option's absence means its default, as it stands."""
+    given = option.kwargs
+    converted = "type" in given and isinstance(given.get("default"), str)
+    known = given.get("action", "store") in {"store", *_SWITCHES}
+    return known and not converted and not given.get("required")
+
+
+def _default(option: Arg) -> Any:
+    return option.kwargs.get("default", _SWITCHES.get(option.kwargs.get("action", "store")))
+
+
+def _dest(option: Arg) -> str:
+    """Return the attribute that argparse would set: of the first long flag, else of the first."""
+    if "dest" in option.kwargs:
+        return str(option.kwargs["dest"])
+    long = [flag for flag in option.flags if flag.startswith("--")]
+    return (long or list(option.flags))[0].lstrip("-").replace("-", "_")
