@@ -90,6 +90,7 @@ class _Pass:
         self.decision = Decision()
         self.waiting: list[tuple[int, InstanceKey]] = []
         self.marked: set[InstanceKey] = set()
+        self.newly_ready: dict[InstanceKey, Instance] = {}
         self.told_before: set[InstanceKey] = set()
 
     def decide(self, events: Sequence[Instance]) -> Decision:
@@ -99,6 +100,7 @@ class _Pass:
             return self.decision
         self.stop_if_failed()
         self.settle()
+        self.decision.ready.extend(self.newly_ready.values())
         self.end_if_over()
         if self.run.counters is not None:
             self.decision.wake_at_us = self.wake_at_us()
@@ -147,6 +149,8 @@ class _Pass:
         self.progress.past_waiting.discard(key)
         self.run.instances[key] = event
         self.recount(event)
+        if event.state not in SCHEDULABLE:
+            self.withdraw(event)
         self.mark(key)
 
     def recount(self, instance: Instance) -> None:
@@ -229,16 +233,18 @@ class _Pass:
     # What is said
 
     def announce(self, instance: Instance) -> None:
-        self.told_before.discard(instance.key)
         if instance.key not in self.progress.announced:
             self.progress.announced.add(instance.key)
-            self.decision.ready.append(instance)
+            self.newly_ready[instance.key] = instance
 
     def withdraw(self, instance: Instance) -> None:
-        if instance.key in self.progress.announced or instance.key in self.told_before:
-            self.progress.announced.discard(instance.key)
-            self.told_before.discard(instance.key)
+        """Take back that an instance is ready, if that was ever told."""
+        key, announced = instance.key, self.progress.announced
+        is_news = self.newly_ready.pop(key, None) is not None
+        if key in self.told_before or (key in announced and not is_news):
             self.decision.withdrawn.append(instance)
+        announced.discard(key)
+        self.told_before.discard(key)
 
     def finish_empty(self, instance: Instance) -> None:
         again = instance.state == TaskInstanceState.UP_FOR_RESCHEDULE

@@ -30,7 +30,9 @@ def create_runs(schedule: Schedule, now_us: int) -> Next:
         if len(made) >= _room(schedule) or (made and following.logical_us <= made[-1].logical_us):
             break
         made.append(following)
-        following = _following(dag, (following.interval_start_us, following.interval_end_us), now_us)
+        following = _following(
+            dag, (following.interval_start_us, following.interval_end_us), now_us
+        )
     return _answer(dag, made, following)
 
 

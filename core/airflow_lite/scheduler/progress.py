@@ -131,10 +131,9 @@ class Progress:
 
     def set_timer(self, key: InstanceKey, at_us: int) -> None:
         """Have `key` told by `pop_due` at `at_us`, which replaces an earlier timer of it."""
-        if self._due.get(key) != at_us:
-            self._due[key] = at_us
-            heappush(self._timers, (at_us, key))
-            self._forget_old_timers()
+        self._due[key] = at_us
+        heappush(self._timers, (at_us, key))
+        self._forget_old_timers()
 
     def drop_timer(self, key: InstanceKey) -> None:
         """Forget the timer of `key`, if it has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.scheduler import advance as advance_module
 from airflow_lite.scheduler.advance import advance, missing_tasks, start_runs
 from airflow_lite.scheduler.model import CallbackDue, Change, Facts, Instance, Past, Run
+from airflow_lite.scheduler.progress import Progress
 from airflow_lite.states import DagRunState, TaskInstanceState
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -147,6 +150,17 @@ def test_what_was_ready_is_withdrawn_when_upstream_is_cleared() -> None:
     assert world.see(a="success").ready == ["b"]
 
 
+def test_a_ready_task_seen_again_is_withdrawn_when_upstream_is_cleared() -> None:
+    world = World(make_dag("a>b")).see().see(a="success").see(a=None, b=None)
+    assert [found.task_id for found in world.decision.withdrawn] == ["b"]
+
+
+@pytest.mark.parametrize("state", ["queued", "success"])
+def test_a_ready_task_that_someone_else_took_is_withdrawn(state) -> None:
+    world = World(make_dag("a b")).see().see(a=state)
+    assert [found.task_id for found in world.decision.withdrawn] == ["a"]
+
+
 @pytest.mark.parametrize("state", ["up_for_retry", "up_for_reschedule"])
 def test_a_timer_holds_a_task_until_its_time(state) -> None:
     world = World(make_dag("a>b")).see()
@@ -251,14 +265,14 @@ def test_a_failed_setup_fails_what_it_guards_and_skips_the_cleaning_up() -> None
 
 
 def test_a_setup_guards_no_task_after_its_teardown() -> None:
-    dag = make_dag(
-        "s>w>t>x s>t", s={"is_setup": True}, x={"trigger_rule": "all_done"}, t=TEARDOWN
-    )
+    dag = make_dag("s>w>t>x s>t", s={"is_setup": True}, x={"trigger_rule": "all_done"}, t=TEARDOWN)
     assert World(dag).see().see(s="failed").ready == ["x"]
 
 
 def test_nothing_that_can_ever_run_fails_the_run_as_deadlocked() -> None:
-    dag = make_dag("a>b", b={"trigger_rule": "all_success"}, settings={"callbacks": ("on_failure",)})
+    dag = make_dag(
+        "a>b", b={"trigger_rule": "all_success"}, settings={"callbacks": ("on_failure",)}
+    )
     world = World(dag).see().see(a="removed")  # as the index of a mapped task that shrank
     assert world.run.state == "failed"
     assert world.decision.callbacks == [CallbackDue("on_failure", "all_tasks_deadlocked")]
@@ -273,7 +287,10 @@ def test_dagrun_timeout_fails_the_run_and_skips_what_was_begun() -> None:
     assert world.states() == {"a": "skipped", "b": "skipped", "c": "success", "e": None}
     assert [found.task_id for found in world.decision.kill] == ["a", "b"]
     assert [found.task_id for found in world.decision.withdrawn] == ["e"]
-    assert [change.from_attempt for change in world.decision.changes] == ["token of a", "token of b"]
+    assert [change.from_attempt for change in world.decision.changes] == [
+        "token of a",
+        "token of b",
+    ]
     assert (world.run.state, world.run.end_us) == ("failed", world.now_us)
     assert world.decision.callbacks == [CallbackDue("on_failure", "timed_out")]
 
@@ -390,6 +407,22 @@ def test_the_conformance_dag_ends_as_under_airflow() -> None:
         assert (found.state, found.try_number) == (expected["state"], expected["try_number"]), rule
 
 
+def test_a_task_waits_for_every_mapped_instance_upstream() -> None:
+    world = World(make_dag("a>b"))
+    del world.run.instances["a", -1]
+    for index in range(3):
+        world.run.instances["a", index] = Instance(10 + index, "a", index)
+    world.see()
+    assert [found.map_index for found in world.decision.ready] == [0, 1, 2]
+    late = Instance(20, "a", 3)  # one more, made while the run goes on
+    for seen in (late, *world.run.instances.values()):
+        if seen.task_id == "a":
+            ended = replace(seen, state=TaskInstanceState.SUCCESS)
+            found = advance(world.run, world.dag, [ended], world.facts, 0)
+    assert [one.task_id for one in found.ready] == ["b"]
+    assert world.run.counters.upstream["b"].success == 4
+
+
 # What an event costs
 
 
@@ -444,6 +477,30 @@ def test_a_fan_in_of_ten_thousand_is_taken_in_and_keeps_nothing() -> None:
     assert progress.next_timer_us() is None
     assert len(progress._timers) <= 8
     assert world.see(z="success").run.counters is None
+
+
+def test_timers_set_again_and_again_keep_nothing_of_the_old_ones() -> None:
+    progress = Progress(make_dag("a b"), [], Facts())
+    progress.set_timer(("b", -1), 5_000)
+    for moment in range(1_000):
+        progress.set_timer(("a", -1), 9_000 - moment)
+    assert len(progress._timers) <= 12
+    assert progress.next_timer_us() == 5_000
+    assert progress.pop_due(9_000) == [("b", -1), ("a", -1)]
+    assert progress.next_timer_us() is None
+
+
+@pytest.mark.parametrize("module", ["advance", "progress", "trigger_rules", "create_runs", "admit"])
+def test_what_decides_has_no_clock_no_chance_and_no_store(module) -> None:
+    source = Path(advance_module.__file__).with_name(f"{module}.py").read_text()
+    imported = {
+        name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+    }
+    forbidden = ("time", "random", "secrets", "sqlalchemy", "airflow_lite.store", "SystemClock")
+    assert not [name for name in imported if name and name.startswith(forbidden)]
 
 
 def test_the_same_events_give_the_same_decisions() -> None:

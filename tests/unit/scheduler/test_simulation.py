@@ -268,7 +268,7 @@ class World:
         elif row.state == S.RUNNING:
             self.end_attempt(name)
         elif self.rng.random() < 0.05:  # never claimed: a new attempt of the same try
-            self.write(name, None, "loop: requeue", attempt=None, try_number=row.try_number - 1)
+            self.write(name, S.SCHEDULED, "loop: requeue", attempt=None)
         else:
             self.write(name, S.RUNNING, "host: claim")
 
@@ -393,7 +393,7 @@ class World:
         setups = [self.rows[up].state for up in task.upstream if self.dag.tasks[up].is_setup]
         assert naive_rule(task.trigger_rule, states, setups) == "run", name
         self.tokens += 1
-        number = row.try_number + (row.state != S.UP_FOR_RESCHEDULE)
+        number = row.try_number + (row.state not in (S.UP_FOR_RESCHEDULE, S.SCHEDULED))
         self.write(name, S.QUEUED, "loop", attempt=str(self.tokens), try_number=number)
         assert number <= row.max_tries + 1, f"{name}: try {number} of {row.max_tries + 1}"
         self.candidates.discard(name)
