@@ -1,4 +1,5 @@
 """The contract between the scheduler and what gets attempts run."""
+# ruff: noqa: FBT001, FBT002 - the signatures are Airflow's
 
 from __future__ import annotations
 
@@ -471,7 +472,5 @@ def _nobody() -> None:
 
 def _checked(parallelism: int) -> int:
     if parallelism < 0:
-        raise ConfigError(
-            f"[core] parallelism is {parallelism}. Make it 0 for no limit, or more."
-        )
+        raise ConfigError(f"[core] parallelism is {parallelism}. Make it 0 for no limit, or more.")
     return parallelism

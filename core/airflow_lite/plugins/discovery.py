@@ -68,10 +68,8 @@ def read_plugin(location: Path, core_version: str) -> Plugin | None:
     try:
         if not _bytes(location / ENTRY_POINTS):
             return None
-        if not any(_bytes(location / file) for file in ("METADATA", "PKG-INFO")):
-            raise ValueError("its METADATA cannot be read")
         return _read(Distribution.at(location), location, core_version)
-    except Exception as error:  # noqa: BLE001 - other people's files
+    except Exception as error:
         broken = Plugin(normalised(name), version, location=str(location))
         reason = f"{location.name}: {type(error).__name__}: {error}"
         return broken.in_state(
@@ -80,6 +78,8 @@ def read_plugin(location: Path, core_version: str) -> Plugin | None:
 
 
 def _read(distribution: Distribution, location: Path, core_version: str) -> Plugin | None:
+    if not any(_bytes(location / file) for file in ("METADATA", "PKG-INFO")):
+        raise ValueError("its METADATA cannot be read")
     metadata = distribution.metadata
     name, requires = metadata["Name"], list(distribution.requires or ())
     if not name:

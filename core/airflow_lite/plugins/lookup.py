@@ -90,15 +90,13 @@ def _owners(plugins: list[Plugin]) -> dict[str, list[Plugin]]:
     return owners
 
 
-def _judged(
-    plugin: Plugin, owners: dict[str, list[Plugin]], core_names: Collection[str]
-) -> Plugin:
+def _judged(plugin: Plugin, owners: dict[str, list[Plugin]], core_names: Collection[str]) -> Plugin:
     for entry in (*plugin.executors, *plugin.groups):
         others = [other for other in owners.get(entry.name, ()) if other is not plugin]
         core = next((other for other in others if other.is_core), None)
         if plugin.is_core:
             return plugin
-        if core is not None or entry in plugin.groups and entry.name in core_names:
+        if core is not None or (entry in plugin.groups and entry.name in core_names):
             return plugin.in_state(
                 PluginState.CONFLICT,
                 f"{entry.name!r} is a name of the core",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 CORE = "airflow-lite"
 
 
-class PluginState(str, Enum):
+class PluginState(StrEnum):
     """Whether a distribution can be used."""
 
     READY = "ready"

@@ -307,7 +307,9 @@ def test_gauges_tell_open_slots_queued_and_running(steered, make_ti, queue, reco
     ]
 
 
-def test_without_a_limit_the_open_slots_are_what_is_queued(steered, make_ti, queue, recorded_metrics):
+def test_without_a_limit_the_open_slots_are_what_is_queued(
+    steered, make_ti, queue, recorded_metrics
+):
     executor = steered(0)
     executor.metrics = recorded_metrics
     for name in "abc":

@@ -74,17 +74,25 @@ def test_a_known_executor_that_is_not_installed_names_its_package(tmp_path, monk
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("LocalExecuter", " Did you mean 'LocalExecutor' or 'SequentialExecutor'?"),
+        ("zzz", ""),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_nearest_ones(tmp_path, monkeypatch, name, hint):
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(UnknownExecutorError) as caught:
+        executor_class(name, config(tmp_path, name))
+    assert str(caught.value) == (
+        f"There is no executor {name!r}.{hint} List the installed ones with "
+        "`airflow-lite plugins list`."
+    )
+
+
+@pytest.mark.parametrize(
     ("executor", "message"),
     [
-        (
-            "LocalExecuter",
-            "There is no executor 'LocalExecuter'. Did you mean 'LocalExecutor' or "
-            "'SequentialExecutor'? List the installed ones with `airflow-lite plugins list`.",
-        ),
-        (
-            "zzz",
-            "There is no executor 'zzz'. List the installed ones with `airflow-lite plugins list`.",
-        ),
         ("", "[core] executor is empty. Name an executor, such as LocalExecutor."),
         (
             "LocalExecutor,CeleryExecutor",

@@ -108,9 +108,7 @@ def test_a_queued_attempt_runs_and_its_end_is_reported(steered, make_ti, driven)
     assert not runner.thread.holds(ti.key)
 
 
-def test_an_event_of_another_thread_wakes_without_waiting_for_a_heartbeat(
-    steered, make_ti, driven
-):
+def test_an_event_of_another_thread_wakes_without_waiting_for_a_heartbeat(steered, make_ti, driven):
     executor = steered()
     runner = driven(executor, heartbeat_s=3600)
     ti = make_ti()
@@ -194,9 +192,7 @@ def test_a_failing_start_is_reported_and_what_is_queued_comes_back(
     runner.thread.queue([item(ti)])
     failure, event = runner.until(2)
     assert (failure.what, str(failure.error)) == ("start", "no broker")
-    assert event == Event(
-        ti.key, TaskInstanceState.FAILED, Requeue("Unstartable did not start")
-    )
+    assert event == Event(ti.key, TaskInstanceState.FAILED, Requeue("Unstartable did not start"))
 
 
 def test_an_attempt_that_cannot_be_queued_comes_back_alone(steered, make_ti, driven, caplog):
@@ -332,9 +328,7 @@ def test_a_failing_adoption_returns_all(steered, make_ti, driven, caplog, answer
     assert runner.until(2)[1] == Adopted([], [ti.key])
 
 
-def test_a_revoked_attempt_holds_no_slot_even_if_revoking_raises(
-    steered, make_ti, driven, caplog
-):
+def test_a_revoked_attempt_holds_no_slot_even_if_revoking_raises(steered, make_ti, driven, caplog):
     class Broken(steered):
         def revoke_task(self, *, ti):
             raise RuntimeError("cannot")

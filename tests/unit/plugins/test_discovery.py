@@ -20,7 +20,9 @@ def by_name(plugins):
 
 def test_entry_points_are_found_with_what_metadata_say(site):
     site.install(
-        "Some_Executor", executors="Some = some.where:Some", plugins="some = some.plugin",
+        "Some_Executor",
+        executors="Some = some.where:Some",
+        plugins="some = some.plugin",
         requires=("airflow-lite>=0.1.0.dev0,<0.2", "dask"),
     )
     (plugin,) = discover([str(site.directory)], "0.1.0")

@@ -136,7 +136,9 @@ def test_a_group_of_two_distributions_is_refused_naming_both(site, configured):
         "The group of commands 'same' comes from one (1.0) and two (1.0). Uninstall one, or "
         "name it in [plugins] disabled."
     )
-    states = {plugin.distribution: plugin for plugin in in_conflict(installed_plugins(configured()))}
+    states = {
+        plugin.distribution: plugin for plugin in in_conflict(installed_plugins(configured()))
+    }
     assert states["one"].state is PluginState.CONFLICT
     assert states["two"].reason == "'same' comes from one (1.0), too"
 
@@ -151,10 +153,10 @@ def test_a_plugin_cannot_take_a_name_of_the_core(site, configured):
     assert reasons["airflow-lite"] == ""
 
 
-def test_the_class_of_an_executor_without_a_plugin_module_speaks_for_its_commands(
-    site, configured
-):
-    site.install("plain", executors="Plain = plain_executor:Own", modules={"plain_executor": EXECUTOR})
+def test_the_class_of_an_executor_without_a_plugin_module_speaks_for_its_commands(site, configured):
+    site.install(
+        "plain", executors="Plain = plain_executor:Own", modules={"plain_executor": EXECUTOR}
+    )
     assert load_group("own-group", configured("Plain")).help == "Of the class"
     assert load_group("own-group", configured("plain_executor.Own")).help == "Of the class"
     with pytest.raises(UnknownGroupError):

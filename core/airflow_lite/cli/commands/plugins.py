@@ -1,4 +1,4 @@
-"""`airflow-lite plugins …`"""
+"""`airflow-lite plugins …`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def list_plugins(args: argparse.Namespace) -> int:
 
     commands = [command.name for command in CORE_COMMANDS]
     plugins = in_conflict(installed_plugins(config(args)), commands)
-    rows = [
-        _row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups
-    ]
+    rows = [_row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups]
     rows += [_row(plugin, None) for plugin in plugins if not plugin.executors + plugin.groups]
     print_rows(rows, args.output)
     return 0
