@@ -146,8 +146,8 @@ def _modules(known: set[str], path: str, folder: str) -> list[str]:
         return []
     root = os.path.join(os.path.realpath(folder), "")
     found = set()
-    for name, module in list(sys.modules.items()):
-        file = None if name in known else getattr(module, "__file__", None)
+    for name in set(sys.modules) - known:
+        file = getattr(sys.modules[name], "__file__", None)
         if isinstance(file, str) and os.path.realpath(file).startswith(root):
             found.add(file)
     found.discard(path)

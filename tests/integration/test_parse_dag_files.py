@@ -1,0 +1,239 @@
+"""DAG files that come, change, break and go, and the store that follows them."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_lite.clock import SystemClock
+from airflow_lite.config import Config
+from airflow_lite.doorbell import Doorbell
+from airflow_lite.scheduler.dag_files import DagFiles, process_now
+from airflow_lite.store import dags
+from airflow_lite.store.engine import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SOURCE = "from airflow_lite import DAG, EmptyOperator\n"
+SOURCE += "with DAG('{id}'):\n    EmptyOperator(task_id='{task}')\n"
+
+
+class MovedClock(SystemClock):
+    """The system's clock, moved forward by `hours`."""
+
+    hours = 0.0
+
+    def now_us(self) -> int:
+        return super().now_us() + round(self.hours * 3_600_000_000)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.hours * 3600
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    home = tmp_path / "home"
+    (home / "dags").mkdir(parents=True)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT": "3",
+        "AIRFLOW_LITE_HOME": str(home),
+    }
+    return Config(home=home, environ=environ)
+
+
+@pytest.fixture
+def store(config: Config) -> Iterator[Store]:
+    opened = open_store(config)
+    yield opened
+    opened.close()
+
+
+def write(config: Config, name: str, dag_id: str, task: str = "a") -> Path:
+    path = config.home / "dags" / f"{name}.py"
+    path.write_text(SOURCE.format(id=dag_id, task=task))
+    return path
+
+
+def tasks(store: Store, dag_id: str) -> list[str] | None:
+    with store.read() as connection:
+        found = dags.latest_spec(connection, dag_id)
+        active = dags.file_of(connection, dag_id) is not None
+    return list(found[1].tasks) if found and active else None
+
+
+def errors(store: Store) -> list[str]:
+    with store.read() as connection:
+        return [file.error or "" for file in dags.import_errors(connection)]
+
+
+def test_new_changed_and_vanished_files_reach_the_store(config: Config, store: Store) -> None:
+    path = write(config, "one", "first")
+    assert [saved.changed for saved in process_now(config, store)] == [("first",)]
+    assert process_now(config, store) == []
+    write(config, "one", "first", task="another_task")
+    assert [saved.changed for saved in process_now(config, store)] == [("first",)]
+    assert tasks(store, "first") == ["another_task"]
+    path.unlink()
+    assert [saved.vanished for saved in process_now(config, store)] == [("first",)]
+    assert tasks(store, "first") is None
+
+
+def test_a_file_that_breaks_keeps_its_last_good_dag(config: Config, store: Store) -> None:
+    path = write(config, "one", "first")
+    process_now(config, store)
+    path.write_text("# airflow dag\nimport sys\nsys.exit(1)\n")
+    process_now(config, store)
+    assert tasks(store, "first") == ["a"]
+    assert errors(store)[0].startswith("The file calls sys.exit(1) (line 3).")
+    write(config, "one", "first", task="mended")
+    process_now(config, store)
+    assert (tasks(store, "first"), errors(store)) == (["mended"], [])
+
+
+def test_a_renamed_file_keeps_its_dag_active(config: Config, store: Store) -> None:
+    path = write(config, "old", "moved")
+    process_now(config, store)
+    path.rename(path.with_name("new.py"))
+    saved = process_now(config, store)
+    assert [one.vanished for one in saved] == [()]
+    assert tasks(store, "moved") == ["a"]
+
+
+def test_one_dag_id_in_two_files_is_refused_for_the_second(config: Config, store: Store) -> None:
+    first, second = write(config, "a", "same"), write(config, "b", "same", task="b")
+    process_now(config, store)
+    expected = f"DAG id 'same' is in {first} and again in {second}."
+    assert errors(store) == [f"{expected} Rename one of the two DAGs."]
+    assert tasks(store, "same") == ["a"]
+    first.unlink()
+    process_now(config, store)
+    process_now(config, store)
+    assert (tasks(store, "same"), errors(store)) == (["b"], [])
+
+
+def test_a_missing_folder_makes_no_dag_inactive(config: Config, store: Store) -> None:
+    write(config, "one", "first")
+    process_now(config, store)
+    (config.home / "dags").rename(config.home / "away")
+    assert process_now(config, store) == []
+    assert tasks(store, "first") == ["a"]
+
+
+def test_a_changed_module_of_the_folder_changes_the_dag(config: Config, store: Store) -> None:
+    module = config.home / "dags" / "words.py"
+    module.write_text("TASK = 'before'\n")
+    path = config.home / "dags" / "one.py"
+    path.write_text("import words\n" + SOURCE.format(id="d", task="X").replace("'X'", "words.TASK"))
+    process_now(config, store)
+    assert tasks(store, "d") == ["before"]
+    module.write_text("TASK = 'afterwards'\n")
+    process_now(config, store)
+    assert tasks(store, "d") == ["afterwards"]
+
+
+def test_a_missing_module_is_tried_again_without_a_change_of_the_file(
+    config: Config, store: Store, tmp_path: Path
+) -> None:
+    path = config.home / "dags" / "one.py"
+    path.write_text("import to_come\n" + SOURCE.format(id="d", task="a"))
+    process_now(config, store)
+    assert "there is no module 'to_come'" in errors(store)[0]
+    (config.home / "dags" / "to_come.py").write_text("")
+    clock = MovedClock()
+    assert process_now(config, store, clock=clock) == []
+    clock.hours = 1
+    process_now(config, store, clock=clock)
+    assert (tasks(store, "d"), errors(store)) == (["a"], [])
+
+
+def test_a_dag_that_is_asked_for_is_found_before_the_rest_is_parsed(
+    config: Config, store: Store
+) -> None:
+    write(config, "wanted", "the_one")
+    (config.home / "dags" / "a_hang.py").write_text("# airflow dag\nwhile True:\n    pass\n")
+    started = time.monotonic()
+    process_now(config, store, "the_one")
+    assert tasks(store, "the_one") == ["a"]
+    assert time.monotonic() - started < 3.0, "the hanging file must not be waited for"
+    assert process_now(config, store, "the_one") == []
+
+
+def test_a_dag_whose_id_is_not_written_out_is_found_too(config: Config, store: Store) -> None:
+    path = config.home / "dags" / "computed.py"
+    path.write_text(SOURCE.format(id="X", task="a").replace("'X'", "'the_' + 'one'"))
+    process_now(config, store, "the_one")
+    assert tasks(store, "the_one") == ["a"]
+
+
+def test_a_running_scheduler_is_told_of_what_was_parsed(config: Config, store: Store) -> None:
+    bell = Doorbell(config.home)
+    try:
+        write(config, "one", "first")
+        process_now(config, store)
+        assert bell.messages() == [{"files": True, "dags": ["first"]}]
+        process_now(config, store)
+        assert bell.messages() == []
+    finally:
+        bell.close()
+
+
+def test_the_loop_never_waits_for_a_file(
+    config: Config, store: Store, wait_until: Callable[..., object]
+) -> None:
+    write(config, "one", "first")
+    (config.home / "dags" / "hangs.py").write_text("# airflow dag\nwhile True:\n    pass\n")
+    woken: list[bool] = []
+    clock = MovedClock()
+    files = DagFiles(config, store, clock, wake=lambda: woken.append(True))
+    assert files.due_in_s() == 0.0
+    started = time.monotonic()
+    assert files.tick()
+    assert not files.tick()
+    assert time.monotonic() - started < 1.0
+    # The good file is there while the other still hangs.
+    saved = wait_until(files.poll, "the good file to be saved", 2.5)
+    assert [(one.changed, one.error) for one in saved] == [(("first",), None)]
+    assert woken
+    (hung,) = wait_until(files.poll, "the hanging file to be given up", 20.0)
+    assert hung.error.startswith("The file was not imported within 3 s.")
+    wait_until(lambda: not files.is_busy, "the pass to end", 10.0)
+    assert 0 < files.due_in_s() <= 30.0
+    clock.hours = 0.02
+    assert files.tick()
+    wait_until(lambda: not files.is_busy, "the second pass to end", 10.0)
+    assert files.close()
+
+
+def test_a_pass_is_due_at_once_when_someone_says_so(
+    config: Config, store: Store, wait_until: Callable[..., object]
+) -> None:
+    files = DagFiles(config, store, SystemClock())
+    assert files.tick()
+    wait_until(lambda: not files.is_busy, "the first pass to end", 10.0)
+    assert not files.tick()
+    write(config, "one", "first")
+    files.look_soon()
+    assert files.tick()
+    (saved,) = wait_until(files.poll, "the new file to be saved", 10.0)
+    assert saved.changed == ("first",)
+    assert files.close()
+
+
+def test_closing_ends_a_pass_in_the_middle(
+    config: Config, store: Store, wait_until: Callable[..., object]
+) -> None:
+    note = config.home / "started"
+    source = f"# airflow dag\nopen({str(note)!r}, 'w')\nwhile True:\n    pass\n"
+    (config.home / "dags" / "hangs.py").write_text(source)
+    files = DagFiles(config, store, SystemClock())
+    files.tick()
+    wait_until(note.exists, "the file to be imported", 10.0)
+    assert files.close(timeout_s=5.0)
+    assert files.poll() == []
+    assert not files.tick()
