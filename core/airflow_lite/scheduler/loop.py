@@ -17,6 +17,7 @@ from airflow_lite.scheduler.takeover import take_over
 from airflow_lite.scheduler.watch import Watch, take_back
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from airflow_lite.doorbell import Doorbell
@@ -61,11 +62,24 @@ class Loop:
         world = self.world
         self._files = DagFiles(world.config, world.store, world.clock, wake=world.waker.wake)
 
-    def run(self) -> None:
-        """Start, pass until the end, stop. Raises `ExecutorDidNotStart`, `LeaseLost`."""
+    def listen(self) -> None:
+        """Take the signals of this process: SIGTERM, SIGINT, SIGUSR2. Main thread only."""
+        self.stopping.listen()
+        self.world.waker.wake_on_signals()
+
+    def run(self, *, until: Callable[[], bool] = lambda: False, most_passes: int = -1) -> None:
+        """Start, and pass until asked to stop or `until`; raise `ExecutorDidNotStart`, `LeaseLost`.
+
+        With `most_passes`, stop by ourselves after so many. What runs then gets its grace.
+        """
         self.start()
+        passes = 0
         while not self.stopping.is_over:
             self.step()
+            passes += 1
+            if not self.stopping.is_asked and (until() or passes == most_passes):
+                self.stopping.ask()
+                self.stopping.drive(self.world)
             if not self.stopping.is_over:
                 self.world.waker.wait(self.wait_s())
 

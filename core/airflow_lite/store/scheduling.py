@@ -386,3 +386,9 @@ def drop_old_events(connection: sa.Connection, before_us: int, most: int) -> int
         .limit(most)
     )
     return connection.execute(task_event.delete().where(task_event.c.id.in_(oldest))).rowcount
+
+
+def has_active(connection: sa.Connection, run_row_id: int) -> bool:
+    """Tell whether a run has a task instance that is queued, running or restarting."""
+    query = sa.select(_ti.id).where(_ti.dag_run_id == run_row_id, _IS_ACTIVE).limit(1)
+    return connection.execute(query).first() is not None

@@ -1,0 +1,100 @@
+"""`airflow-lite scheduler`: the one process that a user starts."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from airflow_lite.errors import UnknownExecutorError, UserError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_lite.config import Config
+    from airflow_lite.executors.base import BaseExecutor
+    from airflow_lite.scheduler.loop import Loop
+    from airflow_lite.store.engine import Store
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def scheduler(args: argparse.Namespace) -> int:
+    """Run the scheduler until it is told to stop; return 0 if it ended as it should."""
+    from airflow_lite.cli import context
+    from airflow_lite.scheduler.assembly import make_loop
+
+    config = context.config(args)
+    _log_to_stderr(config)
+    store = context.store(args)
+    executor = _executor(config, store)
+    loop = make_loop(config, store, executor)
+    _greet(config, executor)
+    return _run(loop, executor, most_passes=getattr(args, "num_runs", -1))
+
+
+def _log_to_stderr(config: Config) -> None:
+    level = config.get("logging", "logging_level").upper()
+    if level not in logging.getLevelNamesMapping():
+        raise UserError(f"[logging] logging_level is {level!r}. Make it INFO, WARNING or DEBUG.")
+    logging.basicConfig(stream=sys.stderr, level=level, format=_FORMAT, force=True)
+
+
+def _executor(config: Config, store: Store) -> BaseExecutor:
+    """Load the configured executor; if that is gone, say how many tasks wait for it."""
+    from airflow_lite.executors.loading import load_executor
+
+    try:
+        return load_executor(config)
+    except UserError as error:
+        waiting = _waiting(config, store)
+        if not waiting:
+            raise
+        raise UnknownExecutorError(f"{error} {waiting}") from None
+
+
+def _waiting(config: Config, store: Store) -> str | None:
+    from airflow_lite.store import scheduling
+
+    with store.read() as connection:
+        counts = scheduling.waiting_in_queue(connection)
+    wanted = config.get("core", "executor").rpartition(".")[2]
+    count = counts.get(wanted, 0)
+    if not count:
+        return None
+    return (
+        f"{count} task{'s' if count > 1 else ''} stay{'' if count > 1 else 's'} queued for it:"
+        " install its package again, or start with another --executor, which takes them over."
+    )
+
+
+def _greet(config: Config, executor: BaseExecutor) -> None:
+    from airflow_lite.scheduler.assembly import name_of
+
+    logger.info(
+        "scheduler started: %s, parallelism %s, home %s",
+        name_of(executor),
+        executor.parallelism or "without limit",
+        config.home,
+    )
+    if not executor.is_production:
+        logger.warning("Do not use the %s in production.", name_of(executor))
+
+
+def _run(loop: Loop, executor: BaseExecutor, *, most_passes: int) -> int:
+    from airflow_lite.scheduler.events import ExecutorDidNotStart
+
+    state = "failed"
+    loop.listen()
+    try:
+        loop.run(most_passes=most_passes)
+        state = "success"
+    except ExecutorDidNotStart as error:
+        raise UserError(f"{executor} did not start: {error}. See the log above.") from None
+    finally:
+        loop.close(state=state)
+        loop.stopping.unlisten()
+    logger.info("scheduler stopped")
+    return 0

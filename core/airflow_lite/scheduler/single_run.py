@@ -1,0 +1,140 @@
+"""One run of one DAG, scheduled by this process alone: `dags test`."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.clock import SystemClock, iso
+from airflow_lite.errors import DagNotFound, UserError
+from airflow_lite.states import RUN_FINISHED, DagRunState, DagRunType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import sqlalchemy as sa
+
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.executors.base import BaseExecutor
+    from airflow_lite.scheduler.loop import Loop
+    from airflow_lite.store.engine import Store
+
+
+def run_dag(
+    config: Config,
+    store: Store,
+    dag_id: str,
+    logical_us: int | None,
+    conf: Mapping[str, Any] | None,
+    *,
+    use_executor: bool = False,
+    on_event: Callable[[str], None] | None = None,
+    executor: BaseExecutor | None = None,
+) -> DagRunState:
+    """Run a DAG once, for a logical date (None: now), beside a scheduler if one runs.
+
+    Attempts run in this process, or with `use_executor` on the configured executor. An earlier
+    run with this logical date is replaced, as Airflow's `dag.test` does. `on_event` gets a line
+    for each thing that happens. Returns the run's final state; raises `UserError`. Stopped by a
+    signal before the end, the run is failed.
+    """
+    from airflow_lite.scheduler.assembly import make_loop
+
+    clock = SystemClock()
+    executor = executor or _executor(config, use_executor=use_executor)
+    loop = make_loop(
+        config, store, executor, kind="dags_test", only_dag=dag_id, clock=clock, on_event=on_event
+    )
+    state = DagRunState.FAILED
+    try:
+        run_row = _begin(loop, clock, dag_id, logical_us, conf)
+        state = _drive(loop, run_row)
+    finally:
+        loop.close(state="success" if state == DagRunState.SUCCESS else "failed")
+    return state
+
+
+def _executor(config: Config, *, use_executor: bool) -> BaseExecutor:
+    from airflow_lite.executors.in_process import InProcessExecutor
+    from airflow_lite.executors.loading import load_executor
+
+    if use_executor:
+        return load_executor(config)
+    executor = InProcessExecutor()
+    executor.configure(config)
+    return executor
+
+
+def _begin(
+    loop: Loop, clock: Clock, dag_id: str, logical_us: int | None, conf: Mapping[str, Any] | None
+) -> int:
+    from airflow_lite.dag.timetable import manual_interval
+    from airflow_lite.store import dags, runs
+
+    store, now_us = loop.world.store, clock.now_us()
+    logical_us = now_us if logical_us is None else logical_us
+    with store.begin() as connection:
+        found = dags.latest_spec(connection, dag_id)
+        if found is None:
+            raise DagNotFound(f"There is no DAG {dag_id!r}. See `airflow-lite dags list`.")
+        version_id, spec = found
+        _replace(connection, dag_id, logical_us)
+        return runs.create_run(
+            connection,
+            spec,
+            version_id,
+            run_id=f"{DagRunType.MANUAL}__{iso(logical_us)}",
+            run_type=DagRunType.MANUAL,
+            logical_us=logical_us,
+            interval=manual_interval(spec.schedule, spec.timezone, logical_us),
+            conf=conf or {},
+            external_trigger=False,
+            now_us=now_us,
+            state=DagRunState.RUNNING,
+            job_id=loop.world.job_id,
+        )
+
+
+def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:
+    """Delete an earlier run with this logical date; refuse while tasks of it are under way."""
+    from airflow_lite.store import scheduling
+
+    earlier = scheduling.run_of(connection, dag_id, logical_us)
+    if earlier is None:
+        return
+    if scheduling.has_active(connection, earlier.id):
+        raise UserError(
+            f"Run {earlier.run_id!r} of DAG {dag_id!r} has this logical date, and tasks of it are"
+            " queued or running. Wait for its end, or choose another logical date."
+        )
+    scheduling.delete_run(connection, earlier.id)
+
+
+def _drive(loop: Loop, run_row: int) -> DagRunState:
+    """Pass until the run is over or a signal came; return the run's state."""
+    from airflow_lite.store import runs
+
+    world = loop.world
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main:
+        loop.listen()
+    try:
+        loop.run(until=lambda: run_row not in world.owned.runs and not world.owned.stale_runs)
+        with world.store.begin() as connection:
+            rows = runs.run_rows(connection, [run_row])
+            if not rows:
+                return DagRunState.FAILED
+            if rows[0].state not in RUN_FINISHED:
+                _abandon(connection, run_row, world.clock.now_us())
+                return DagRunState.FAILED
+            return DagRunState(rows[0].state)
+    finally:
+        if is_main:
+            loop.stopping.unlisten()
+
+
+def _abandon(connection: sa.Connection, run_row: int, now_us: int) -> None:
+    from airflow_lite.store import scheduling
+
+    scheduling.abandon_runs(connection, [run_row], now_us)
