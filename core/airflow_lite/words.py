@@ -1,4 +1,4 @@
-"""Words that a user may have meant."""
+"""The program's own name, and words that a user may have meant."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: What users type.
+PROGRAM = "airflow-lite"
 #: No id or name that we know is longer; a longer word is not searched for in full.
 LONGEST = 60
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli.usage import UsageError
 from airflow_lite.errors import UserError
+from airflow_lite.words import PROGRAM
 
 if TYPE_CHECKING:
     from airflow_lite.cli.spec import CLICommand
     from airflow_lite.config import Config
 
-PROG = "airflow-lite"
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 
@@ -64,7 +64,7 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
     if args is None:
         from airflow_lite.cli.parser import command_parser
 
-        args = command_parser(command, f"{PROG} {words[0]}").parse_args(words[1:])
+        args = command_parser(command, f"{PROGRAM} {words[0]}").parse_args(words[1:])
     args._executor, args._config = flags.executor, config
     return args
 
@@ -101,7 +101,7 @@ def _without_command(flags: Flags, words: list[str]) -> int:
         print(__version__)
         return 0
     if words and words[0] not in {"-h", "--help"}:
-        raise UsageError(f"Unknown option {words[0][:60]!r}. See `{PROG} --help`.")
+        raise UsageError(f"Unknown option {words[0][:60]!r}. See `{PROGRAM} --help`.")
     print(root_help(flags), file=sys.stdout if words else sys.stderr)
     return 0 if words else 2
 
@@ -123,7 +123,7 @@ def _failed(error: BaseException, message: str, code: int, *, verbose: bool) -> 
         import traceback
 
         traceback.print_exception(error)
-    _say(f"{PROG}: error: {' '.join(message.split())}")
+    _say(f"{PROGRAM}: error: {' '.join(message.split())}")
     return code
 
 
@@ -151,5 +151,5 @@ def _quiet() -> int:
 def _exit_code(error: SystemExit) -> int:
     if error.code is None or isinstance(error.code, int):
         return error.code or 0
-    _say(f"{PROG}: error: {error.code}")
+    _say(f"{PROGRAM}: error: {error.code}")
     return 1

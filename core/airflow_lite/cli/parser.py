@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow_lite.cli.spec import Arg, GroupCommand
 from airflow_lite.words import nearest
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_lite.cli.spec import ActionCommand, CLICommand
+
+AnyParser = TypeVar("AnyParser", bound="Parser")
 
 #: Every command has it, as Airflow's do.
 VERBOSE = Arg(("-v", "--verbose"), help="Show tracebacks and more of the log", action="store_true")
@@ -95,9 +97,13 @@ def _hint(word: str, known: list[str]) -> str:
     return f" (choose from {', '.join(map(repr, known))})"
 
 
-def command_parser(command: CLICommand, prog: str) -> Parser:
+def command_parser(
+    command: CLICommand,
+    prog: str,
+    parser_class: type[AnyParser] = Parser,  # type: ignore[assignment]
+) -> AnyParser:
     """Return the parser of one command or group, named `prog` in help and errors."""
-    return Parser(
+    return parser_class(
         prog=prog,
         description=command.description or command.help,
         epilog=command.epilog,

@@ -1,0 +1,95 @@
+"""Man pages, made from the command specs while a wheel is built.
+
+Needs argparse-manpage beside the standard library, and is not imported at run time.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
+from airflow_lite.cli.parser import Parser, command_parser
+from airflow_lite.cli.spec import GroupCommand
+from airflow_lite.words import PROGRAM
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from airflow_lite.cli.spec import CLICommand
+
+MANUAL = "airflow-lite manual"
+
+
+class _PageParser(Parser):
+    """A parser whose text is as wide on every machine, for pages that can be reproduced."""
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        return self.formatter_class(prog=self.prog, width=78)
+
+    def all_filled(self) -> _PageParser:
+        """Return this parser with its arguments, and those of its commands, in place."""
+        self.filled()
+        for action in self._actions:
+            for parser in getattr(action, "choices", None) or ():
+                if isinstance(action.choices, dict):
+                    action.choices[parser].all_filled()
+        return self
+
+
+def write_pages(groups: Iterable[CLICommand], folder: Path, version: str) -> list[Path]:
+    """Write a page `airflow-lite-GROUP.1` for each group; return the files, by name."""
+    parsers = [
+        command_parser(group, f"{PROGRAM} {group.name}", _PageParser)
+        for group in groups
+        if isinstance(group, GroupCommand)
+    ]
+    return sorted(_write(parser.all_filled(), folder, version) for parser in parsers)
+
+
+def write_core_pages(folder: Path, version: str) -> list[Path]:
+    """Write `airflow-lite.1`, and a page for each of the core's groups; return the files."""
+    return [_write(_program(), folder, version), *write_pages(all_commands(), folder, version)]
+
+
+def _program() -> _PageParser:
+    """Return the parser of the program itself, with the commands that are no groups in full."""
+    parser = _PageParser(
+        prog=PROGRAM,
+        description="Run workflows as Airflow does, at a hundredth of its cost.",
+        epilog="Each group has a page of its own, such as airflow-lite-dags(1). Plugins bring"
+        " further groups: see `airflow-lite --help`.",
+    )
+    parser.add_argument("--version", help="Show the version", action="store_true")
+    parser.add_argument("--executor", help="Use this executor, over configuration and environment")
+    parser.add_argument("--no-plugins", help="Leave every plugin alone", action="store_true")
+    commands = parser.add_subparsers(metavar="COMMAND", title="Commands", prog=PROGRAM)
+    for entry in CORE_COMMANDS:
+        commands.add_parser(entry.name, help=entry.help, description=entry.help)
+        if not entry.is_group:
+            command = command_parser(load(entry), f"{PROGRAM} {entry.name}", _PageParser)
+            commands.choices[entry.name] = command.all_filled()
+        else:
+            del commands.choices[entry.name]  # listed here; told on the group's own page
+    return parser
+
+
+def _write(parser: Parser, folder: Path, version: str) -> Path:
+    from argparse_manpage.manpage import Manpage
+
+    data: dict[str, Any] = {
+        "project_name": PROGRAM,
+        "version": version,
+        "manual_title": MANUAL,
+        "description": (parser.description or "").split("\n")[0],
+    }
+    page = Manpage(parser, data)
+    page.prog = parser.prog.replace(" ", "-")  # a page's name has no blank
+    path = folder / f"{page.prog}.1"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(page), encoding="utf-8")
+    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
+        os.utime(path, (int(epoch), int(epoch)))
+    return path
