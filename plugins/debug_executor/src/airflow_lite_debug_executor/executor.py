@@ -6,7 +6,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors import BaseExecutor, Refused, TaskInstanceState
-from airflow_lite.worker import run_in_process
 
 if TYPE_CHECKING:
     from airflow_lite.executors import TaskInstanceKey
@@ -61,10 +60,20 @@ class DebugExecutor(BaseExecutor):
             self.fail(key, Refused(reason, TaskInstanceState.UPSTREAM_FAILED))
 
     def _run(self, key: TaskInstanceKey, command: list[str]) -> None:
-        state = run_in_process(command, self.config, pdb=self.pdb)
+        try:
+            state = self.run_task(command)
+        except Exception as error:
+            self.fail(key, f"the task could not be run: {type(error).__name__}: {error}")
+            raise
         if state == TaskInstanceState.FAILED and self.fail_fast:
             self.failed_first[key.dag_id, key.run_id] = key.task_id
         self.success(key)
+
+    def run_task(self, command: list[str]) -> str | None:
+        """Run one attempt here and record it; return the state of its task instance then."""
+        from airflow_lite.worker import run_in_process
+
+        return run_in_process(command, self.config, pdb=self.pdb)
 
     def end(self) -> None:
         """Run nothing more: what is in line stays queued, for the next scheduler."""
