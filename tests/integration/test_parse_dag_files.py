@@ -132,9 +132,9 @@ def test_a_changed_module_of_the_folder_changes_the_dag(config: Config, store: S
     path.write_text("import words\n" + SOURCE.format(id="d", task="X").replace("'X'", "words.TASK"))
     process_now(config, store)
     assert tasks(store, "d") == ["before"]
-    module.write_text("TASK = 'afterwards'\n")
+    module.write_text("TASK = 'afters'\n")
     process_now(config, store)
-    assert tasks(store, "d") == ["afterwards"]
+    assert tasks(store, "d") == ["afters"]
 
 
 def test_a_missing_module_is_tried_again_without_a_change_of_the_file(

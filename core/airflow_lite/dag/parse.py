@@ -84,7 +84,7 @@ def parse_batches(
     Ends early once `is_cancelled`. Closing the iterator stops the servers and what they run.
     """
     waiting = list(reversed(paths))
-    count = min(len(waiting), servers or len(os.sched_getaffinity(0)))
+    count = min(len(waiting), servers or _cores())
     batch: list[FileResult] = []
     since = time.monotonic()
     with _Pool(options, environ) as pool:
@@ -248,6 +248,12 @@ class _Server:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _storable(text: str) -> str:

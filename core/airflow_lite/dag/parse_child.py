@@ -47,6 +47,8 @@ def main(arguments: list[str]) -> None:
     """Serve the socket whose descriptor is the first argument."""
     control = socket.socket(fileno=int(arguments[0]))
     options = Options(**json.loads(arguments[1]))
+    # Python takes bytecode for fresh if its module was edited within the second.
+    sys.dont_write_bytecode = True
     _import_authoring()
     with control, control.makefile("r", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
