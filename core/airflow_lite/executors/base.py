@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
-from collections import defaultdict, deque
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import Clock, SystemClock
 from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError
 from airflow_lite.executors import metrics
-from airflow_lite.executors.events import Refused, Requeue, TaskEventLog
+from airflow_lite.executors._telling import Telling
+from airflow_lite.executors.events import Refused, Requeue
 from airflow_lite.executors.running_retry import RunningRetryAttemptType
 from airflow_lite.keys import RUN_PREFIX, RunCommand, TaskInstanceKey
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from airflow_lite.cli.spec import GroupCommand
     from airflow_lite.config import Config
@@ -30,13 +30,12 @@ END_SYNC_INTERVAL_S = 0.2
 
 CommandType = list[str]
 QueuedTaskInstanceType = tuple[CommandType, int, "str | None", "TaskInstance"]
-EventBufferValueType = tuple["str | None", Any]
 TaskTuple = tuple[TaskInstanceKey, CommandType, "str | None", Any]
 
 logger = logging.getLogger(__name__)
 
 
-class BaseExecutor:
+class BaseExecutor(Telling):
     """Gets attempts run. An author must write `sync` and `execute_async`; all else has a default.
 
     Every method is called on one thread of the executor's own, on which it may block for up to
@@ -68,23 +67,15 @@ class BaseExecutor:
 
     def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:
         """Take at most `parallelism` attempts at once: 0 is no limit, None is `[core]`'s."""
+        super().__init__()
         self._takes_configured_parallelism = parallelism is None
         self.parallelism = _checked(DEFAULT_PARALLELISM if parallelism is None else parallelism)
         self.queued_tasks: dict[TaskInstanceKey, QueuedTaskInstanceType] = {}
-        self.running: set[TaskInstanceKey] = set()
-        self.event_buffer: dict[TaskInstanceKey, EventBufferValueType] = {}
-        #: Ids at the engine that nobody took yet; see `take_external_ids`.
-        self.external_ids: dict[TaskInstanceKey, str] = {}
         self.clock = clock or SystemClock()
         self.attempts: defaultdict[TaskInstanceKey, RunningRetryAttemptType] = defaultdict(
             lambda: RunningRetryAttemptType(self.clock)
         )
-        self._task_event_logs: deque[TaskEventLog] = deque()
         self._config: Config | None = None
-        self._owner_thread = threading.get_ident()
-        self._wake: Callable[[], None] = _nobody
-        self._foreign: deque[tuple[TaskInstanceKey, str | None, Any, bool]] = deque()
-        self._news = threading.Event()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(parallelism={self.parallelism})"
@@ -103,11 +94,6 @@ class BaseExecutor:
         self._config = config
         if self._takes_configured_parallelism:
             self.parallelism = _checked(config.getint("core", "parallelism"))
-
-    def bind(self, wake: Callable[[], None]) -> None:
-        """Make the calling thread the executor's own; `wake` is called when another has news."""
-        self._owner_thread = threading.get_ident()
-        self._wake = wake
 
     # ------------------------------------------------------------------ what an author writes
 
@@ -200,10 +186,6 @@ class BaseExecutor:
         )
 
     # ------------------------------------------------------------------ what the scheduler calls
-
-    def log_task_event(self, *, event: str, extra: str, ti_key: TaskInstanceKey) -> None:
-        """Note a line for the history of one task instance."""
-        self._task_event_logs.append(TaskEventLog(event, ti_key, extra))
 
     def queue_command(
         self,
@@ -326,78 +308,6 @@ class BaseExecutor:
                 logger.exception("%s: execute_async of %s raised", self, key)
                 self.fail(key, Requeue(f"execute_async raised {type(error).__name__}: {error}"))
 
-    # ------------------------------------------------------------------ events
-
-    def change_state(
-        self,
-        key: TaskInstanceKey,
-        state: str | None,
-        info: Any = None,
-        remove_running: bool = True,
-    ) -> None:
-        """Note that an attempt is in `state`. On a foreign thread: pass it on and wake."""
-        if threading.get_ident() == self._owner_thread:
-            self._absorb()
-            self._apply(key, state, info, remove_running)
-            return
-        self._foreign.append((key, state, info, remove_running))
-        self._news.set()
-        self._wake()
-
-    def _apply(
-        self, key: TaskInstanceKey, state: str | None, info: Any, remove_running: bool
-    ) -> None:
-        logger.debug("%s: changing state: %s to %s", self, key, state)
-        if remove_running:
-            self.running.discard(key)
-        if info is not None and state in _HAS_EXTERNAL_ID:
-            self.external_ids[key] = str(info)
-        self.event_buffer.pop(key, None)  # so that the buffer keeps the order of events
-        self.event_buffer[key] = (state, info)
-
-    def _absorb(self) -> None:
-        while self._foreign:
-            self._apply(*self._foreign.popleft())
-
-    def fail(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that an attempt ended, and not well."""
-        self.change_state(key, TaskInstanceState.FAILED, info)
-
-    def success(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that an attempt ended well."""
-        self.change_state(key, TaskInstanceState.SUCCESS, info)
-
-    def queued(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that the engine has the attempt; `info` is its id there. It keeps its slot."""
-        self.change_state(key, TaskInstanceState.QUEUED, info, remove_running=False)
-
-    def running_state(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that the attempt runs; `info` is its id at the engine."""
-        self.change_state(key, TaskInstanceState.RUNNING, info, remove_running=False)
-
-    def get_event_buffer(
-        self, dag_ids: Iterable[str] | None = None
-    ) -> dict[TaskInstanceKey, EventBufferValueType]:
-        """Take the latest event of each attempt, in order; only those of `dag_ids` if given."""
-        self._absorb()
-        if dag_ids is None:
-            taken, self.event_buffer = self.event_buffer, {}
-            return taken
-        wanted = set(dag_ids)
-        keys = [key for key in self.event_buffer if key.dag_id in wanted]
-        return {key: self.event_buffer.pop(key) for key in keys}
-
-    def take_external_ids(self) -> dict[TaskInstanceKey, str]:
-        """Take the ids at the engine that were told since; a later event cannot hide them."""
-        taken, self.external_ids = self.external_ids, {}
-        return taken
-
-    def take_task_event_logs(self) -> list[TaskEventLog]:
-        """Take the lines that `log_task_event` noted."""
-        taken = list(self._task_event_logs)
-        self._task_event_logs.clear()
-        return taken
-
     @property
     def slots_available(self) -> int:
         """How many attempts more could be queued; below 0 if there are too many."""
@@ -462,12 +372,7 @@ class BaseExecutor:
         self.external_ids.pop(key, None)
 
 
-_HAS_EXTERNAL_ID = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 _PASSED_ON = frozenset({"self", "task_instance", "pool"})
-
-
-def _nobody() -> None:
-    """Wake nobody: the executor has no thread of its own yet."""
 
 
 def _checked(parallelism: int) -> int:

@@ -147,7 +147,14 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
         return None  # an unusable setting is not what was asked about
     if located.plugin is not None and located.plugin.groups:
         return None
-    return _named(name, import_string(located.path).get_cli_commands())
+    try:
+        groups = import_string(located.path).get_cli_commands()
+    except Exception as error:  # a class of an author's, asked for the first time
+        raise UserError(
+            f"There is no command {name!r} in the core, and executor {executor!r} cannot be asked "
+            f"for it: {error}"
+        ) from error
+    return _named(name, groups)
 
 
 def _named(name: str, groups: Sequence[GroupCommand]) -> GroupCommand | None:

@@ -163,6 +163,14 @@ def test_the_class_of_an_executor_without_a_plugin_module_speaks_for_its_command
         load_group("own-group", configured("LocalExecutor"))
 
 
+def test_an_executor_that_cannot_be_asked_for_its_commands_is_told_with_the_reason(configured):
+    assert message(load_group, "mine", configured("absent_module.Own")) == (
+        "There is no command 'mine' in the core, and executor 'absent_module.Own' cannot be asked "
+        "for it: There is no module 'absent_module'. Check the path, and that its package is "
+        "installed."
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -1,0 +1,120 @@
+"""How an executor tells what becomes of attempts, from whatever thread learns of it."""
+# ruff: noqa: FBT001, FBT002 - the signatures are Airflow's
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.executors.events import TaskEventLog
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.states import TaskInstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+EventBufferValueType = tuple["str | None", Any]
+
+_HAS_EXTERNAL_ID = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
+
+logger = logging.getLogger(__name__)
+
+
+class Telling:
+    """The half of `BaseExecutor` that keeps what runs, and the events that nobody took yet."""
+
+    def __init__(self) -> None:
+        self.running: set[TaskInstanceKey] = set()
+        self.event_buffer: dict[TaskInstanceKey, EventBufferValueType] = {}
+        #: Ids at the engine that nobody took yet; see `take_external_ids`.
+        self.external_ids: dict[TaskInstanceKey, str] = {}
+        self._task_event_logs: deque[TaskEventLog] = deque()
+        self._owner_thread = threading.get_ident()
+        self._wake: Callable[[], None] = _nobody
+        self._foreign: deque[tuple[TaskInstanceKey, str | None, Any, bool]] = deque()
+        self._news = threading.Event()
+
+    def bind(self, wake: Callable[[], None]) -> None:
+        """Make the calling thread the executor's own; `wake` is called when another has news."""
+        self._owner_thread = threading.get_ident()
+        self._wake = wake
+
+    def change_state(
+        self,
+        key: TaskInstanceKey,
+        state: str | None,
+        info: Any = None,
+        remove_running: bool = True,
+    ) -> None:
+        """Note that an attempt is in `state`. On a foreign thread: pass it on and wake."""
+        if threading.get_ident() == self._owner_thread:
+            self._absorb()
+            self._apply(key, state, info, remove_running)
+            return
+        self._foreign.append((key, state, info, remove_running))
+        self._news.set()
+        self._wake()
+
+    def _apply(
+        self, key: TaskInstanceKey, state: str | None, info: Any, remove_running: bool
+    ) -> None:
+        logger.debug("%s: changing state: %s to %s", self, key, state)
+        if remove_running:
+            self.running.discard(key)
+        if info is not None and state in _HAS_EXTERNAL_ID:
+            self.external_ids[key] = str(info)
+        self.event_buffer.pop(key, None)  # so that the buffer keeps the order of events
+        self.event_buffer[key] = (state, info)
+
+    def _absorb(self) -> None:
+        while self._foreign:
+            self._apply(*self._foreign.popleft())
+
+    def fail(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that an attempt ended, and not well."""
+        self.change_state(key, TaskInstanceState.FAILED, info)
+
+    def success(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that an attempt ended well."""
+        self.change_state(key, TaskInstanceState.SUCCESS, info)
+
+    def queued(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that the engine has the attempt; `info` is its id there. It keeps its slot."""
+        self.change_state(key, TaskInstanceState.QUEUED, info, remove_running=False)
+
+    def running_state(self, key: TaskInstanceKey, info: Any = None) -> None:
+        """Tell that the attempt runs; `info` is its id at the engine."""
+        self.change_state(key, TaskInstanceState.RUNNING, info, remove_running=False)
+
+    def get_event_buffer(
+        self, dag_ids: Iterable[str] | None = None
+    ) -> dict[TaskInstanceKey, EventBufferValueType]:
+        """Take the latest event of each attempt, in order; only those of `dag_ids` if given."""
+        self._absorb()
+        if dag_ids is None:
+            taken, self.event_buffer = self.event_buffer, {}
+            return taken
+        wanted = set(dag_ids)
+        keys = [key for key in self.event_buffer if key.dag_id in wanted]
+        return {key: self.event_buffer.pop(key) for key in keys}
+
+    def take_external_ids(self) -> dict[TaskInstanceKey, str]:
+        """Take the ids at the engine that were told since; a later event cannot hide them."""
+        taken, self.external_ids = self.external_ids, {}
+        return taken
+
+    def take_task_event_logs(self) -> list[TaskEventLog]:
+        """Take the lines that `log_task_event` noted."""
+        taken = list(self._task_event_logs)
+        self._task_event_logs.clear()
+        return taken
+
+    def log_task_event(self, *, event: str, extra: str, ti_key: TaskInstanceKey) -> None:
+        """Note a line for the history of one task instance."""
+        self._task_event_logs.append(TaskEventLog(event, ti_key, extra))
+
+
+def _nobody() -> None:
+    """Wake nobody: the executor has no thread of its own yet."""
