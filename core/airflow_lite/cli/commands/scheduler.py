@@ -31,6 +31,7 @@ def scheduler(args: argparse.Namespace) -> int:
     store = context.store(args)
     executor = _executor(config, store)
     loop = make_loop(config, store, executor)
+    loop.let_plugins_listen()
     _greet(config, executor)
     return _run(loop, executor, most_passes=getattr(args, "num_runs", -1))
 

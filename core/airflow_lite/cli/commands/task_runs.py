@@ -1,0 +1,154 @@
+"""`airflow-lite tasks run | test | render`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli import context, known, moments
+from airflow_lite.cli.commands.dags import ring
+from airflow_lite.cli.run_conf import json_object
+from airflow_lite.cli.runs import the_instance
+from airflow_lite.clock import SystemClock
+from airflow_lite.errors import UserError
+from airflow_lite.keys import RunCommand, TaskInstanceKey, check_id, check_run_id, check_token
+from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sqlalchemy import RowMapping
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one attempt: the queued one that `--attempt` names, or one of our own."""
+    from airflow_lite.worker import foreground
+
+    if args.mark_success:
+        return _mark_success(args)
+    command = _queued_command(args) if args.attempt is not None else _own_command(args)
+    return int(foreground.run(command, context.config(args)))
+
+
+def _queued_command(args: argparse.Namespace) -> RunCommand:
+    if args.try_number is None:
+        raise UserError("--attempt needs --try-number: the try that was queued under it.")
+    key = TaskInstanceKey(
+        check_id(args.dag_id, "DAG id"),
+        check_id(args.task_id, "task id"),
+        check_run_id(args.execution_date_or_run_id),
+        args.try_number,
+        args.map_index,
+        check_token(args.attempt),
+    )
+    return RunCommand(key, args.pool, args.subdir)
+
+
+def _own_command(args: argparse.Namespace) -> RunCommand:
+    """Queue an attempt by hand and return the command that runs it."""
+    from airflow_lite.store import edits
+
+    known.the_spec(args)
+    with context.store(args).begin() as connection:
+        run, instance = the_instance(args, connection)
+        _check_may_run(args, instance)
+        token = edits.queue_by_hand(
+            connection, instance, pool=args.pool, now_us=SystemClock().now_us()
+        )
+    if token is None:
+        raise UserError(f"Task {args.task_id!r} was changed by another at this moment. Try again.")
+    ring(args, runs=[run["id"]])
+    key = TaskInstanceKey(
+        args.dag_id,
+        args.task_id,
+        run["run_id"],
+        instance["try_number"] + 1,
+        args.map_index,
+        token,
+    )
+    return RunCommand(key, args.pool, args.subdir)
+
+
+def _check_may_run(args: argparse.Namespace, instance: RowMapping) -> None:
+    state = instance["state"]
+    if state in ACTIVE:
+        raise UserError(
+            f"Task {args.task_id!r} is {state}. Wait for its end, or clear it with"
+            f" `airflow-lite tasks clear {args.dag_id} -t '^{args.task_id}$'`."
+        )
+    if state in FINISHED and not args.force:
+        raise UserError(f"Task {args.task_id!r} is in state {state}. Add --force to run it again.")
+
+
+def _mark_success(args: argparse.Namespace) -> int:
+    from airflow_lite.store import edits
+
+    with context.store(args).begin() as connection:
+        _, instance = the_instance(args, connection)
+        runs = edits.mark(
+            connection,
+            [instance["id"]],
+            TaskInstanceState.SUCCESS,
+            now_us=SystemClock().now_us(),
+        )
+    ring(args, runs=sorted(runs))
+    return 0
+
+
+def test(args: argparse.Namespace) -> int:
+    """Run a task here and record nothing."""
+    from airflow_lite.worker import in_process
+
+    for name, value in (args.env_vars or {}).items():
+        os.environ[str(name)] = str(value)
+    params = json_object(args.task_params, "--task-params") if args.task_params else {}
+    where = _where(args)
+    if args.dry_run:
+        return _show(in_process.render_task(context.config(args), **where, params=params))
+    return int(
+        in_process.test_task(context.config(args), **where, params=params, pdb=args.post_mortem)
+    )
+
+
+def render(args: argparse.Namespace) -> int:
+    """Print a task's templated fields, rendered for a run that is or might be."""
+    from airflow_lite.worker import in_process
+
+    return _show(in_process.render_task(context.config(args), **_where(args), params={}))
+
+
+def _show(fields: dict[str, Any]) -> int:
+    rule = "# " + "-" * 58
+    for name, value in fields.items():
+        print(f"{rule}\n# property: {name}\n{rule}\n{value}")
+    return 0
+
+
+def _where(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the task, and the run by its id or, if it is a date, by its logical date."""
+    _, spec = known.the_spec(args)
+    task_id = check_id(args.task_id, "task id")
+    if task_id not in spec.tasks:
+        raise _no_task(args, list(spec.tasks))
+    named = args.execution_date_or_run_id
+    logical_us = (
+        SystemClock().now_us() if named is None else moments.parsed_us(context.config(args), named)
+    )
+    return {
+        "dag_id": args.dag_id,
+        "task_id": task_id,
+        "logical_us": logical_us,
+        "run_id": check_run_id(named) if logical_us is None else None,
+        "map_index": args.map_index,
+    }
+
+
+def _no_task(args: argparse.Namespace, known_ids: list[str]) -> UserError:
+    from airflow_lite.errors import TaskNotFound
+    from airflow_lite.words import did_you_mean
+
+    return TaskNotFound(
+        f"DAG {args.dag_id!r} has no task {args.task_id!r}."
+        f"{did_you_mean(args.task_id, known_ids)}"
+        f" List the tasks with `airflow-lite tasks list {args.dag_id}`."
+    )
