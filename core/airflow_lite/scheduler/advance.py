@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import seconds_us
 from airflow_lite.scheduler.model import CallbackDue, Change, Decision
 from airflow_lite.scheduler.progress import Progress
-from airflow_lite.scheduler.trigger_rules import Verdict, decide
+from airflow_lite.scheduler.readiness import GONE, WAITS_FOR_PAST, WAITS_FOR_TIME, View, judge
 from airflow_lite.states import (
     ACTIVE,
     FAILED_STATES,
     FINISHED,
     SCHEDULABLE,
-    SUCCESS_STATES,
     DagRunState,
     DagRunType,
     TaskInstanceState,
@@ -31,10 +30,9 @@ from airflow_lite.states import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_lite.dag.spec import DagSpec, TaskSpec
+    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Facts, Instance, InstanceKey, Run
-
-_TIMED = frozenset({TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE})
+    from airflow_lite.scheduler.trigger_rules import Verdict
 
 
 def advance(
@@ -90,7 +88,6 @@ class _Pass:
         self.decision = Decision()
         self.waiting: list[tuple[int, InstanceKey]] = []
         self.marked: set[InstanceKey] = set()
-        self.newly_ready: dict[InstanceKey, Instance] = {}
         self.told_before: set[InstanceKey] = set()
 
     def decide(self, events: Sequence[Instance]) -> Decision:
@@ -100,7 +97,6 @@ class _Pass:
             return self.decision
         self.stop_if_failed()
         self.settle()
-        self.decision.ready.extend(self.newly_ready.values())
         self.end_if_over()
         if self.run.counters is not None:
             self.decision.wake_at_us = self.wake_at_us()
@@ -135,7 +131,7 @@ class _Pass:
         """Remove what the DAG has no longer and nobody runs; restore what it has again."""
         task = self.dag.tasks.get(instance.task_id)
         if task is None and instance.state == TaskInstanceState.QUEUED:
-            self.stop(instance, TaskInstanceState.REMOVED, "the DAG has this task no longer")
+            self.stop(instance, TaskInstanceState.REMOVED, GONE.reason)
         restored = task is not None and not task.is_mapped and instance.map_index < 0
         if restored and instance.state == TaskInstanceState.REMOVED:
             self.set_state(instance, None, "the DAG has this task again")
@@ -175,75 +171,40 @@ class _Pass:
                 self.settle_one(instance)
 
     def settle_one(self, instance: Instance) -> None:
-        verdict = self.verdict(instance)
+        view = View(self.run, self.progress, self.facts, self.now_us)
+        verdict = judge(instance, view)
+        self.progress.past_waiting.discard(instance.key)
         task = self.dag.tasks.get(instance.task_id)
         if verdict.state is not None:
             self.set_state(instance, verdict.state, verdict.reason)
         elif not verdict.runs:
-            self.withdraw(instance)
+            self.hold(instance, verdict)
         elif task is not None and task.is_empty:
             self.finish_empty(instance)
         else:
             self.announce(instance)
 
-    def verdict(self, instance: Instance) -> Verdict:
-        task = self.dag.tasks.get(instance.task_id)
-        if task is None:
-            return _set(TaskInstanceState.REMOVED, "the DAG has this task no longer")
-        if (reason := self.outside_dates(task)) is not None:
-            return _set(TaskInstanceState.SKIPPED, reason)
-        if (skipper := self.progress.skipper(instance.key)) is not None:
-            return _set(TaskInstanceState.SKIPPED, f"skipped by {skipper!r}")
-        upstream = self.progress.upstream[task.task_id]
-        setups = self.progress.setups.get(task.task_id)
-        verdict = decide(task.trigger_rule, upstream, setups, instance.map_index)
-        return self.not_before_time(task, instance) if verdict.runs else verdict
-
-    def outside_dates(self, task: TaskSpec) -> str | None:
-        logical_us, backfill = self.run.logical_us, DagRunType.BACKFILL_JOB
-        starts_us, ends_us = task.start_date_us, task.end_date_us
-        if starts_us is not None and logical_us < starts_us and self.run.run_type != backfill:
-            return "the run is before the task's start_date"
-        if ends_us is not None and logical_us > ends_us:
-            return "the run is after the task's end_date"
-        return None
-
-    def not_before_time(self, task: TaskSpec, instance: Instance) -> Verdict:
-        if self.past_holds(task):
+    def hold(self, instance: Instance, verdict: Verdict) -> None:
+        """Leave an instance as it is until what it waits for is seen."""
+        if verdict is WAITS_FOR_PAST:
             self.progress.past_waiting.add(instance.key)
-            return Verdict(runs=False, reason="the task's previous run is not done")
-        self.progress.past_waiting.discard(instance.key)
-        due_us = instance.next_at_us
-        if instance.state in _TIMED and due_us is not None and due_us > self.now_us:
-            self.progress.set_timer(instance.key, due_us)
-            return Verdict(runs=False, reason="its time has not come")
-        return Verdict(runs=True)
-
-    def past_holds(self, task: TaskSpec) -> bool:
-        asks = task.depends_on_past or task.wait_for_downstream
-        if not asks or self.facts.past is None:
-            return False
-        past = self.facts.past.get(task.task_id)
-        if past is None:
-            return not task.ignore_first_depends_on_past
-        if past.state not in SUCCESS_STATES:
-            return True
-        return task.wait_for_downstream and not past.downstream_done
+        elif verdict is WAITS_FOR_TIME and instance.next_at_us is not None:
+            self.progress.set_timer(instance.key, instance.next_at_us)
+        self.withdraw(instance)
 
     # What is said
 
     def announce(self, instance: Instance) -> None:
         if instance.key not in self.progress.announced:
             self.progress.announced.add(instance.key)
-            self.newly_ready[instance.key] = instance
+            self.decision.ready.append(instance)
 
     def withdraw(self, instance: Instance) -> None:
         """Take back that an instance is ready, if that was ever told."""
-        key, announced = instance.key, self.progress.announced
-        is_news = self.newly_ready.pop(key, None) is not None
-        if key in self.told_before or (key in announced and not is_news):
+        key = instance.key
+        if key in self.told_before or key in self.progress.announced:
             self.decision.withdrawn.append(instance)
-        announced.discard(key)
+        self.progress.announced.discard(key)
         self.told_before.discard(key)
 
     def finish_empty(self, instance: Instance) -> None:
@@ -346,7 +307,3 @@ class _Pass:
     def wake_at_us(self) -> int | None:
         moments = (self.progress.next_timer_us(), self.timeout_us)
         return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _set(state: TaskInstanceState, reason: str) -> Verdict:
-    return Verdict(runs=False, state=state, reason=reason)

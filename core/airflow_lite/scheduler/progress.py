@@ -7,14 +7,13 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.trigger_rules import Tally, field_of
-from airflow_lite.states import FINISHED
+from airflow_lite.states import FINISHED, TaskInstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Facts, Instance, InstanceKey
-    from airflow_lite.states import TaskInstanceState
 
 
 class Progress:
@@ -115,16 +114,16 @@ class Progress:
         return set(before ^ after)
 
     def _skipped_tasks(self, instance: Instance) -> frozenset[str]:
-        """Return what a branch or short circuit decided to skip: it holds while it is finished."""
+        """Return what a branch or short circuit decided to skip: part of its success."""
         decision, task = instance.skip_decision, self.dag.tasks.get(instance.task_id)
-        if not decision or instance.state not in FINISHED or task is None:
+        if not decision or instance.state != TaskInstanceState.SUCCESS or task is None:
             return frozenset()
         if "followed" in decision:
             return frozenset(task.downstream).difference(decision["followed"])
         return frozenset(decision.get("skipped", ())).intersection(self.dag.tasks)
 
     def skipper(self, key: InstanceKey) -> str | None:
-        """Return the task whose finished instance decided that `key` is skipped, if any."""
+        """Return the task whose success decided that `key` is skipped, if any."""
         task_id, map_index = key
         found = [name for name, of in self._skipped_by.get(task_id, ()) if of in (-1, map_index)]
         return min(found, default=None)

@@ -26,6 +26,11 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
+def ends(state: TaskInstanceState, reason: str) -> Verdict:
+    """Return the verdict that sets `state` without running."""
+    return Verdict(runs=False, state=state, reason=reason)
+
+
 RUN = Verdict(runs=True)
 WAIT = Verdict(runs=False, reason="the trigger rule is not met yet")
 
@@ -101,9 +106,9 @@ def decide(rule: str, upstream: Tally, setups: Tally | None = None, map_index: i
 
 def _by_setups(setups: Tally, map_index: int) -> Verdict:
     if setups.failures:
-        return Verdict(runs=False, state=UPSTREAM_FAILED, reason="a set-up failed")
+        return ends(UPSTREAM_FAILED, "a set-up failed")
     if setups.skipped:
-        return Verdict(runs=False, state=SKIPPED, reason="a set-up was skipped")
+        return ends(SKIPPED, "a set-up was skipped")
     return _without_removed(setups, setups.total - setups.success, map_index)
 
 
@@ -113,11 +118,11 @@ def _met(*, met: bool) -> Verdict:
 
 def _failed(upstream: Tally, rule: str) -> Verdict:
     reason = f"{rule}: {upstream.failures} of {upstream.total} upstream failed"
-    return Verdict(runs=False, state=UPSTREAM_FAILED, reason=reason)
+    return ends(UPSTREAM_FAILED, reason)
 
 
 def _skip(reason: str) -> Verdict:
-    return Verdict(runs=False, state=SKIPPED, reason=reason)
+    return ends(SKIPPED, reason)
 
 
 def _without_removed(upstream: Tally, missing: int, map_index: int) -> Verdict:
@@ -125,7 +130,7 @@ def _without_removed(upstream: Tally, missing: int, map_index: int) -> Verdict:
     if map_index < 0:
         return _met(met=missing <= 0)
     if upstream.removed and 0 < upstream.success <= map_index:
-        return Verdict(runs=False, state=REMOVED, reason="its mapped upstream was removed")
+        return ends(REMOVED, "its mapped upstream was removed")
     return _met(met=missing - upstream.removed <= 0)
 
 
@@ -155,7 +160,7 @@ def _all_done_setup_success(upstream: Tally, _: int) -> Verdict:
         return _skip("all_done_setup_success: every set-up was skipped")
     if upstream.setups and not upstream.setups_success:
         reason = "all_done_setup_success: no set-up succeeded"
-        return Verdict(runs=False, state=UPSTREAM_FAILED, reason=reason)
+        return ends(UPSTREAM_FAILED, reason)
     return RUN
 
 
@@ -167,7 +172,7 @@ def _one_success(upstream: Tally, _: int) -> Verdict:
     if upstream.skipped == upstream.total:
         return _skip("one_success: every upstream task was skipped")
     reason = "one_success: no upstream task succeeded"
-    return Verdict(runs=False, state=UPSTREAM_FAILED, reason=reason)
+    return ends(UPSTREAM_FAILED, reason)
 
 
 def _one_failed(upstream: Tally, _: int) -> Verdict:

@@ -141,6 +141,31 @@ def test_the_decision_of_a_branch_that_was_cleared_no_longer_holds() -> None:
     assert world.see(a=None, c=None).ready == ["a", "c"]
 
 
+def test_a_decision_holds_only_with_the_success_that_it_belongs_to() -> None:
+    world = World(make_dag("a>b>c", b={"retries": 1}, c={"trigger_rule": "all_done"}))
+    stale = {"state": "up_for_retry", "next_at_us": 9, "skip_decision": {"skipped": ["c"]}}
+    world.see(b=stale)
+    assert world.see(a="failed").states()["b"] == "upstream_failed"
+    assert world.ready == ["c"]
+
+
+def test_the_decision_of_a_mapped_instance_is_for_its_own_index() -> None:
+    world = World(make_dag("a>b", b={"trigger_rule": "none_failed"}))
+    world.run.instances = {
+        (name, index): Instance(number, name, index)
+        for number, (name, index) in enumerate([("a", 0), ("a", 1), ("b", 0), ("b", 1)])
+    }
+    for index, followed in enumerate(([], ["b"])):
+        event = replace(
+            world.run.instances["a", index],
+            state=TaskInstanceState.SUCCESS,
+            skip_decision={"followed": followed},
+        )
+        decision = advance(world.run, world.dag, [event], Facts(), 0)
+    assert [found.key for found in decision.ready] == [("b", 1)]
+    assert world.run.instances["b", 0].state == "skipped"
+
+
 def test_what_was_ready_is_withdrawn_when_upstream_is_cleared() -> None:
     world = World(make_dag("a>b>c"))
     assert world.see().see(a="success").ready == ["b"]
@@ -490,7 +515,9 @@ def test_timers_set_again_and_again_keep_nothing_of_the_old_ones() -> None:
     assert progress.next_timer_us() is None
 
 
-@pytest.mark.parametrize("module", ["advance", "progress", "trigger_rules", "create_runs", "admit"])
+@pytest.mark.parametrize(
+    "module", ["advance", "readiness", "progress", "trigger_rules", "create_runs", "admit"]
+)
 def test_what_decides_has_no_clock_no_chance_and_no_store(module) -> None:
     source = Path(advance_module.__file__).with_name(f"{module}.py").read_text()
     imported = {

@@ -121,7 +121,7 @@ def naive_step(dag, rows, past, now_us):
 def naive_outcome(dag, name, states, rows):
     task = dag.tasks[name]
     for other, row in rows.items():
-        decision = row.skip_decision if states[other] in FINISHED else None
+        decision = row.skip_decision if states[other] == S.SUCCESS else None
         if decision and name in decision.get("skipped", ()):
             return "skipped"
         if decision and other in task.upstream and name not in decision.get("followed", [name]):
