@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = "from airflow_lite import DAG, EmptyOperator\n"
-SOURCE += "with DAG('{id}'):\n    EmptyOperator(task_id='{task}')\n"
+SOURCE += "with DAG('{id}', schedule=None):\n    EmptyOperator(task_id='{task}')\n"
 
 
 class MovedClock(SystemClock):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GOOD = "from airflow_lite import DAG, EmptyOperator\n"
-GOOD += "with DAG('{id}') as dag:\n    EmptyOperator(task_id='only')\n"
+GOOD += "with DAG('{id}', schedule=None) as dag:\n    EmptyOperator(task_id='only')\n"
 
 #: name -> (source, how the error begins)
 HOSTILE = {
@@ -58,25 +58,25 @@ HOSTILE = {
     "interrupts": ("raise KeyboardInterrupt\n", "The file interrupts itself (line 1):"),
     "cycle": (
         "from airflow_lite import DAG, EmptyOperator\n"
-        "with DAG('round'):\n"
+        "with DAG('round', schedule=None):\n"
         "    a, b = EmptyOperator(task_id='a'), EmptyOperator(task_id='b')\n"
         "    a >> b >> a\n",
         "Cycle detected in DAG: round.",
     ),
     "duplicate_task": (
         "from airflow_lite import DAG, EmptyOperator\n"
-        "with DAG('twice'):\n"
+        "with DAG('twice', schedule=None):\n"
         "    EmptyOperator(task_id='a')\n"
         "    EmptyOperator(task_id='a')\n",
         "Task id 'a' has already been added to the DAG (line 4)",
     ),
     "duplicate_dag": (
-        "from airflow_lite import DAG\none = DAG('same')\ntwo = DAG('same')\n",
+        "from airflow_lite import DAG\none = DAG('same', schedule=None)\ntwo = DAG('same', schedule=None)\n",
         "Two DAGs in ",
     ),
     "too_many_tasks": (
         "from airflow_lite import DAG, EmptyOperator\n"
-        "with DAG('wide'):\n"
+        "with DAG('wide', schedule=None):\n"
         "    for number in range(101):\n"
         "        EmptyOperator(task_id=f't{number}')\n",
         "DAG 'wide' has 101 tasks; [core] max_dag_tasks is 100. Split the DAG, or raise the limit.",

@@ -19,6 +19,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from airflow_lite.dag import _parse_file
@@ -49,25 +50,26 @@ def main(arguments: list[str]) -> None:
     options = Options(**json.loads(arguments[1]))
     # Python takes bytecode for fresh if its module was edited within the second.
     sys.dont_write_bytecode = True
-    _import_authoring()
+    with suppress(Exception):  # a fault there is the error of each file that it concerns
+        import_authoring()
     with control, control.makefile("r", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             _serve(control, json.loads(line), options)
 
 
-def _import_authoring() -> None:
-    """Import what most DAG files take, once for all of them; a fault there is each file's error."""
-    with suppress(Exception):
-        import airflow_lite
-        from airflow_lite.dag.load import load_file
+def import_authoring() -> None:
+    """Import what most DAG files take, once for all of them."""
+    import airflow_lite
+    from airflow_lite.dag.load import load_file
 
-        load_file(os.devnull, dags_folder=os.devnull)
-        # What is imported only when it is needed, is needed to make and to write a DAG.
-        sample = airflow_lite.DAG("sample", schedule="@daily")
-        airflow_lite.EmptyOperator(task_id="sample", dag=sample)
-        sample.to_spec()
-        for name in ("task", "dag", "BashOperator", "PythonOperator", "PythonSensor", "TaskGroup"):
-            getattr(airflow_lite, name)
+    load_file(os.devnull, dags_folder=os.devnull)
+    # What is imported only when it is needed, is needed to make and to write a DAG.
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    sample = airflow_lite.DAG("sample", schedule="@daily", start_date=start)
+    airflow_lite.EmptyOperator(task_id="sample", dag=sample)
+    sample.to_spec()
+    for name in ("task", "dag", "BashOperator", "PythonOperator", "PythonSensor", "TaskGroup"):
+        getattr(airflow_lite, name)
 
 
 def _serve(control: socket.socket, path: str, options: Options) -> None:
@@ -144,7 +146,8 @@ class _Child:
         return os.waitid(os.P_PID, self.pid, options) is not None
 
     def _poll(self, control: socket.socket, watched: list[int], timeout_s: float) -> None:
-        ready, _, _ = select.select([control, *watched], [], [], max(timeout_s, 0))
+        readable: list[Any] = [control, *watched]
+        ready, _, _ = select.select(readable, [], [], max(timeout_s, 0))
         for descriptor in (self.result, self.output):
             if descriptor in ready and not self._read(descriptor):
                 watched.remove(descriptor)

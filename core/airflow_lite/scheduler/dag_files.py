@@ -161,6 +161,7 @@ class DagFiles:
         self._due = clock.monotonic()
         self._saved: deque[Saved] = deque()
         self._thread: threading.Thread | None = None
+        self._is_busy = False
         self._noticed: set[str] = set()
 
     def due_in_s(self) -> float:
@@ -172,7 +173,7 @@ class DagFiles:
     @property
     def is_busy(self) -> bool:
         """Whether a pass is under way."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._is_busy
 
     def look_soon(self) -> None:
         """Have the next `tick` start a pass: someone said that files have changed."""
@@ -184,6 +185,7 @@ class DagFiles:
             return False
         self._due = self._clock.monotonic() + self._interval_s
         self._thread = threading.Thread(target=self._pass, name="dag-files", daemon=True)
+        self._is_busy = True
         self._thread.start()
         return True
 
@@ -197,9 +199,10 @@ class DagFiles:
     def close(self, timeout_s: float = 5.0) -> bool:
         """Stop the pass that is under way, with its children; return whether it ended in time."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-        return not self.is_busy
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _pass(self) -> None:
         try:
@@ -215,6 +218,7 @@ class DagFiles:
             # The store may be locked or the disk full: the next pass tries again.
             logger.exception("The DAG files could not be processed; they are looked at again.")
         finally:
+            self._is_busy = False  # before the loop looks, so that it may start the next
             self._wake()
 
     def _notice(self, lines: Sequence[str]) -> None:
