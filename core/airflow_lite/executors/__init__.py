@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_lite.errors import AttemptRefused
     from airflow_lite.executors.base import BaseExecutor
-    from airflow_lite.executors.events import Refused
+    from airflow_lite.executors.events import CallbackRequest, Refused
     from airflow_lite.executors.task_instance import TaskInstance
     from airflow_lite.keys import RunCommand, TaskInstanceKey
     from airflow_lite.states import TaskInstanceState
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AttemptRefused",
     "BaseExecutor",
+    "CallbackRequest",
     "Refused",
     "RunCommand",
     "TaskInstance",
@@ -25,6 +26,7 @@ __all__ = [
 _HOMES = {
     "AttemptRefused": "airflow_lite.errors",
     "BaseExecutor": "airflow_lite.executors.base",
+    "CallbackRequest": "airflow_lite.executors.events",
     "Refused": "airflow_lite.executors.events",
     "RunCommand": "airflow_lite.keys",
     "TaskInstance": "airflow_lite.executors.task_instance",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_lite.errors import AttemptRefused
 from airflow_lite.executors.events import (
     Adopted,
+    CallbackAsked,
+    CallbackRequest,
     Event,
     Failure,
     Logged,
@@ -42,21 +44,44 @@ class QueueItem(NamedTuple):
     queue: str | None = None
 
 
+class ReportingSink:
+    """The callback sink of an executor that is driven: what is sent becomes a report."""
+
+    def __init__(self, reports: deque[Report], wake: Callable[[], None]) -> None:
+        self._reports = reports
+        self._wake = wake
+
+    def send(self, request: CallbackRequest) -> None:
+        """Pass a request on, from whatever thread; raise `TypeError` if it is none."""
+        if not isinstance(request, CallbackRequest):
+            raise TypeError(
+                f"{request!r:.200} is no callback request. Send an "
+                "airflow_lite.executors.CallbackRequest."
+            )
+        self._reports.append(CallbackAsked(request))
+        self._wake()
+
+
 class Driver:
     """Calls one executor, on whatever thread it is called on itself.
 
     `catches` is what of the executor's exceptions ends up in a report. Reports are taken with
-    `drain`, from any thread.
+    `drain`, from any thread; `wake` is called when one came from elsewhere than a call.
     """
 
     def __init__(
-        self, executor: BaseExecutor, catches: tuple[type[BaseException], ...] = (Exception,)
+        self,
+        executor: BaseExecutor,
+        wake: Callable[[], None],
+        catches: tuple[type[BaseException], ...] = (Exception,),
     ) -> None:
         self.executor = executor
         self.reports: deque[Report] = deque()
         self.started = False
         self._catches = catches
         self._failures: set[tuple[str, str]] = set()
+        if executor.callback_sink is None:
+            executor.callback_sink = ReportingSink(self.reports, wake)
 
     def call(self, what: str, function: Callable[[], object]) -> bool:
         """Call `function`; return whether it went well. If not, its failure is a report."""

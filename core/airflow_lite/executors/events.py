@@ -87,4 +87,24 @@ class Logged:
     extra: str
 
 
-Report = Event | Adopted | Revoked | Failure | Logged
+@dataclass(frozen=True)
+class CallbackRequest:
+    """What an executor may send by `send_callback`: a task's callback is to be called.
+
+    `callback` is "on_failure", "on_retry", "on_success", "on_execute" or "on_skipped"; `reason` is
+    told to it.
+    """
+
+    key: TaskInstanceKey
+    callback: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CallbackAsked:
+    """The executor sent a callback request."""
+
+    request: CallbackRequest
+
+
+Report = Event | Adopted | Revoked | Failure | Logged | CallbackAsked

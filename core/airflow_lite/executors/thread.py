@@ -14,6 +14,8 @@ from airflow_lite.errors import AirflowTaskTimeout
 from airflow_lite.executors._driver import Driver, QueueItem
 from airflow_lite.executors.events import (
     Adopted,
+    CallbackAsked,
+    CallbackRequest,
     Event,
     Failure,
     Logged,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adopted",
+    "CallbackAsked",
+    "CallbackRequest",
     "Event",
     "ExecutorThread",
     "Failure",
@@ -77,7 +81,7 @@ class ExecutorThread:
         self._budget_s = budget_s
         self._heartbeat_s = heartbeat_s
         self._clock = clock or SystemClock()
-        self._driver = Driver(executor, catches=(BaseException,))
+        self._driver = Driver(executor, wake, catches=(BaseException,))
         self._held: set[TaskInstanceKey] = set()
         self._lock = threading.Lock()
         self._bell = threading.Event()
@@ -234,7 +238,7 @@ class InlineExecutor:
     def __init__(self, executor: BaseExecutor, *, wake: Callable[[], None]) -> None:
         self.executor = executor
         self._wake = wake
-        self._driver = Driver(executor, catches=(Exception, AirflowTaskTimeout))
+        self._driver = Driver(executor, wake, catches=(Exception, AirflowTaskTimeout))
 
     def start(self) -> None:
         """Start the executor. If that fails: one `Failure("start", …)`."""

@@ -11,6 +11,8 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.executors.events import (
     Adopted,
+    CallbackAsked,
+    CallbackRequest,
     Event,
     Failure,
     Logged,
@@ -367,6 +369,16 @@ def test_what_ends_while_the_executor_ends_is_reported(steered, make_ti, driven)
     executor.success(ti.key)
     assert runner.thread.end(DEADLINE_S)
     assert runner.thread.drain() == [Event(ti.key, TaskInstanceState.SUCCESS, None)]
+
+
+def test_a_callback_that_the_executor_sends_is_reported_at_once(steered, make_ti, driven):
+    executor = steered()
+    runner = driven(executor, heartbeat_s=3600)
+    request = CallbackRequest(make_ti().key, "on_failure", "the pod was evicted")
+    executor.send_callback(request)
+    assert runner.until(1) == [CallbackAsked(request)]
+    with pytest.raises(TypeError, match="^'nonsense' is no callback request"):
+        executor.send_callback("nonsense")
 
 
 def test_an_inline_executor_runs_on_its_callers_thread(steered, make_ti):
