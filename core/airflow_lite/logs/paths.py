@@ -1,0 +1,64 @@
+"""Where the log of one try lies: built from checked ids, and checked again once resolved."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_lite.errors import InvalidIdError
+from airflow_lite.keys import check_id, check_run_id
+
+if TYPE_CHECKING:
+    from airflow_lite.keys import TaskInstanceKey
+
+#: A file name may have 255 bytes on usual file systems; a longer component ends in a hash.
+_LONGEST = 200
+
+
+def log_path(folder: Path, key: TaskInstanceKey) -> Path:
+    """Return the log file of a try; raise `InvalidIdError` if an id could lead elsewhere.
+
+    The form is Airflow's: `dag_id=…/run_id=…/task_id=…[/map_index=n]/attempt={try}.log`.
+    """
+    parts = [
+        _component("dag_id", check_id(key.dag_id, "DAG id")),
+        _component("run_id", check_run_id(key.run_id)),
+        _component("task_id", check_id(key.task_id, "task id")),
+    ]
+    if key.map_index >= 0:
+        parts.append(f"map_index={int(key.map_index)}")
+    return folder.joinpath(*parts, f"attempt={int(key.try_number)}.log")
+
+
+def _component(name: str, value: str) -> str:
+    text = f"{name}={value}"
+    data = text.encode()
+    if len(data) <= _LONGEST:
+        return text
+    digest = sha256(data).hexdigest()[:16]
+    return data[: _LONGEST - len(digest) - 1].decode("utf-8", "ignore") + "~" + digest
+
+
+def check_inside(folder: Path, path: Path) -> Path:
+    """Return `path` resolved; raise `InvalidIdError` if links lead it out of `folder`."""
+    resolved = path.parent.resolve() / path.name
+    if not resolved.is_relative_to(folder.resolve()):
+        raise InvalidIdError(f"The log {str(path)!r} lies outside of {str(folder)!r}.")
+    return resolved
+
+
+def open_for_writing(folder: Path, key: TaskInstanceKey) -> int:
+    """Make the log file of a try if need be; return a descriptor that appends. Raises OSError."""
+    path = log_path(folder, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checked = check_inside(folder, path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(checked, flags, 0o640)
+
+
+def open_for_reading(folder: Path, key: TaskInstanceKey) -> int:
+    """Return a descriptor of the log file of a try; raise OSError, FileNotFoundError if none."""
+    checked = check_inside(folder, log_path(folder, key))
+    return os.open(checked, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

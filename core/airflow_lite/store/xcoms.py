@@ -1,0 +1,113 @@
+"""XComs: JSON texts by DAG run, task, map index and key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from airflow_lite.store.attempts import upsert
+from airflow_lite.store.schema import dag_run, xcom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class XComValue(NamedTuple):
+    """One XCom to write; `value` is JSON text."""
+
+    dag_run_id: int
+    task_id: str
+    map_index: int
+    key: str
+    value: str
+
+
+class XComQuery(NamedTuple):
+    """Which XComs to read. None as `task_ids` or `map_indexes` is any."""
+
+    dag_id: str
+    run_id: str
+    logical_us: int
+    key: str | None
+    task_ids: list[str] | None = None
+    map_indexes: list[int] | None = None
+    include_prior_dates: bool = False
+
+
+class XComFound(NamedTuple):
+    """One XCom that was read; `value` is JSON text."""
+
+    task_id: str
+    map_index: int
+    key: str
+    value: str
+
+
+def put(connection: sa.Connection, values: Sequence[XComValue], now_us: int) -> None:
+    """Write XComs over what is there under the same keys."""
+    statement = upsert(
+        connection, xcom, ("dag_run_id", "task_id", "map_index", "key"), ("value", "at_us")
+    )
+    connection.execute(statement, [{**one._asdict(), "at_us": now_us} for one in values])
+
+
+_CLEAR = xcom.delete().where(
+    xcom.c.dag_run_id == sa.bindparam("run"),
+    xcom.c.task_id == sa.bindparam("task"),
+    xcom.c.map_index == sa.bindparam("index"),
+)
+
+
+def clear(connection: sa.Connection, owners: Sequence[tuple[int, str, int]]) -> None:
+    """Delete every XCom of these (dag run row, task id, map index)."""
+    connection.execute(
+        _CLEAR, [{"run": run, "task": task, "index": index} for run, task, index in owners]
+    )
+
+
+def get(connection: sa.Connection, wanted: XComQuery) -> list[XComFound]:
+    """Return the XComs asked for; of several runs, those of the newest for each task and index."""
+    query = (
+        sa.select(xcom.c.task_id, xcom.c.map_index, xcom.c.key, xcom.c.value, dag_run.c.logical_us)
+        .join(dag_run, dag_run.c.id == xcom.c.dag_run_id)
+        .where(dag_run.c.dag_id == wanted.dag_id, *_conditions(wanted))
+        .order_by(dag_run.c.logical_us.desc(), xcom.c.task_id, xcom.c.map_index)
+    )
+    newest: dict[tuple[str, int, str], XComFound] = {}
+    for task_id, map_index, key, value, _ in connection.execute(query):
+        newest.setdefault(
+            (task_id, map_index, key), XComFound(task_id, map_index, key, value)
+        )
+    return list(newest.values())
+
+
+def _conditions(wanted: XComQuery) -> list[Any]:
+    found: list[Any] = []
+    if wanted.include_prior_dates:
+        found.append(dag_run.c.logical_us <= wanted.logical_us)
+    else:
+        found.append(dag_run.c.run_id == wanted.run_id)
+    if wanted.key is not None:
+        found.append(xcom.c.key == wanted.key)
+    if wanted.task_ids is not None:
+        found.append(xcom.c.task_id.in_(wanted.task_ids))
+    if wanted.map_indexes is not None:
+        found.append(xcom.c.map_index.in_(wanted.map_indexes))
+    return found
+
+
+def list_keys(
+    connection: sa.Connection, dag_run_id: int, task_id: str, map_index: int
+) -> list[str]:
+    """Return the keys that one task instance pushed, sorted."""
+    query = (
+        sa.select(xcom.c.key)
+        .where(
+            xcom.c.dag_run_id == dag_run_id,
+            xcom.c.task_id == task_id,
+            xcom.c.map_index == map_index,
+        )
+        .order_by(xcom.c.key)
+    )
+    return list(connection.execute(query).scalars())

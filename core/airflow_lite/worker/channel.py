@@ -1,0 +1,144 @@
+"""Lines of JSON, with descriptors beside them, over a stream socket that never blocks."""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+#: Descriptors that may come with one message.
+_MOST_FDS = 16
+_CHUNK = 1 << 18
+
+
+def _encode(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+class Channel:
+    """One end: `send` and `flush` write what fits, `receive` reads what is there.
+
+    Both directions are buffered, so that neither end can block the other. Descriptors travel with
+    the message they were sent with and are taken, in order, from `fds`.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._socket = end
+        self._unread = b""
+        self._unsent: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self.fds: deque[int] = deque()
+        self.is_closed = False
+
+    def fileno(self) -> int:
+        """Return the descriptor to select on."""
+        return self._socket.fileno()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `flush` must be called once the socket is writable."""
+        return bool(self._unsent)
+
+    def send(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+        """Queue a message and send what fits; `fds` are closed here once they are sent."""
+        self._unsent.append((memoryview(_encode(message)), fds))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what fits of what is queued; a closed peer sets `is_closed`."""
+        try:
+            while self._unsent:
+                data, fds = self._unsent[0]
+                sent = self._send_once(data, fds)
+                _close_all(fds)
+                self._unsent[0] = (data[sent:], ())
+                if sent == len(data):
+                    self._unsent.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._hang_up()
+
+    def _send_once(self, data: memoryview, fds: tuple[int, ...]) -> int:
+        if fds:
+            return socket.send_fds(self._socket, [data], list(fds))
+        return self._socket.send(data)
+
+    def _hang_up(self) -> None:
+        self.is_closed = True
+        for _, fds in self._unsent:
+            _close_all(fds)
+        self._unsent.clear()
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Return the whole messages that have come; the peer's end sets `is_closed`."""
+        found: list[dict[str, Any]] = []
+        while True:
+            try:
+                data = self._receive_once()
+            except BlockingIOError:
+                return found
+            except OSError:
+                data = b""
+            if not data:
+                self.is_closed = True
+                return found
+            *lines, self._unread = (self._unread + data).split(b"\n")
+            found.extend(json.loads(line) for line in lines)
+
+    def _receive_once(self) -> bytes:
+        size = _MOST_FDS * array.array("i").itemsize
+        data, ancillary, _, _ = self._socket.recvmsg(
+            _CHUNK, socket.CMSG_LEN(size), getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        )
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds = array.array("i")
+                fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+                self.fds.extend(fds)
+        return data
+
+    def close(self) -> None:
+        """Close this end and every descriptor that nobody took."""
+        self._hang_up()
+        _close_all(tuple(self.fds))
+        self.fds.clear()
+        self._socket.close()
+
+
+def _close_all(fds: tuple[int, ...]) -> None:
+    for fd in fds:
+        with suppress(OSError):
+            os.close(fd)
+
+
+class Line:
+    """The child's end: blocking, one request and its answer at a time."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(True)
+        self._socket = end
+        self._unread = b""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message; raise OSError if the host is gone."""
+        self._socket.sendall(_encode(message))
+
+    def ask(self, message: dict[str, Any]) -> Any:
+        """Send one message and return the answer's `value`; raise EOFError without one."""
+        self.send(message)
+        while b"\n" not in self._unread:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise EOFError("The task host went away.")
+            self._unread += data
+        line, self._unread = self._unread.split(b"\n", 1)
+        return json.loads(line)["value"]
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()

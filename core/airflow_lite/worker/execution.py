@@ -1,0 +1,193 @@
+"""One attempt's code, from rendering to callbacks, in whichever process this is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.clock import to_us
+from airflow_lite.errors import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTerminated,
+    AirflowTaskTimeout,
+    XComTypeError,
+)
+from airflow_lite.worker.context import build_context
+from airflow_lite.worker.dag_run import DagRun
+from airflow_lite.worker.request import AttemptRequest, Outcome
+from airflow_lite.worker.task_instance import RuntimeTaskInstance
+from airflow_lite.worker.xcom import RETURN_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_lite.worker.api import TaskApi
+
+logger = logging.getLogger("airflow_lite.task")
+
+
+class Execution:
+    """Runs the code of one attempt; `outcome` is known before the callbacks are called.
+
+    `task` is copied first. `render` is `dag.render.render_fields`, or stands in for it.
+    """
+
+    def __init__(self, request: AttemptRequest, task: Any, api: TaskApi) -> None:  # noqa: ANN401
+        self.task = task.prepare_for_execution()
+        self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run), api)
+        self.context: dict[str, Any] = {}
+        self._api = api
+        self._test_mode = request.test_mode
+
+    def run(self) -> Outcome:
+        """Render and execute; return how that ended. Raises nothing but KeyboardInterrupt."""
+        try:
+            result = self._execute()
+            self._push_result(result)
+        except AirflowSkipException as error:
+            outcome = Outcome("skipped", str(error) or None)
+        except AirflowRescheduleException as error:
+            outcome = Outcome(
+                "up_for_reschedule", str(error), next_at_us=to_us(error.reschedule_date)
+            )
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code: whatever it raises ends its try
+            outcome = self._failed(error)
+        else:
+            outcome = Outcome("success")
+        self._tell(outcome)
+        decision = self.ti.skip_decision if outcome.state == "success" else None
+        return replace(outcome, skip_decision=decision)
+
+    def _execute(self) -> object:
+        from airflow_lite.dag.context import set_current_context
+
+        self.context = build_context(self.ti)
+        self._export()
+        self._render()
+        with set_current_context(self.context):
+            self._call(self.task.on_execute_callback, "on_execute_callback")
+            self.task.pre_execute(self.context)
+            result = _without_zero_exit(self.task.execute, self.context)
+            self.task.post_execute(self.context, result)
+        return result
+
+    def _render(self) -> None:
+        from airflow_lite.dag.render import render_fields
+
+        fields = render_fields(self.task, self.context)
+        if not self._test_mode:
+            self._api.rendered(json.dumps(fields, ensure_ascii=False))
+
+    def _export(self) -> None:
+        """Set the variables that Airflow sets for what a task starts."""
+        ti = self.ti
+        os.environ.update(
+            AIRFLOW_CTX_DAG_OWNER=str(self.task.owner),
+            AIRFLOW_CTX_DAG_ID=ti.dag_id,
+            AIRFLOW_CTX_TASK_ID=ti.task_id,
+            AIRFLOW_CTX_EXECUTION_DATE=ti.dag_run.logical_date.isoformat(),
+            AIRFLOW_CTX_TRY_NUMBER=str(ti.try_number),
+            AIRFLOW_CTX_DAG_RUN_ID=ti.run_id,
+            AIRFLOW_LITE_ATTEMPT=ti.attempt,
+        )
+
+    def _push_result(self, result: object) -> None:
+        if result is None or not self.task.do_xcom_push:
+            return
+        if self.task.multiple_outputs:
+            self._push_each(result)
+        self.ti.xcom_push(RETURN_KEY, result)
+
+    def _push_each(self, result: object) -> None:
+        from collections.abc import Mapping
+
+        if not isinstance(result, Mapping):
+            raise XComTypeError(
+                f"The task has multiple_outputs and returned a {type(result).__name__}."
+                " Return a dict, or set multiple_outputs=False."
+            )
+        for key in result:
+            if not isinstance(key, str):
+                raise XComTypeError(
+                    f"The task has multiple_outputs and returned the key {key!r}."
+                    " Make every key a string."
+                )
+        for key, value in result.items():
+            self.ti.xcom_push(key, value)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        self.context["exception"] = error
+        name = type(error).__name__
+        if isinstance(error, AirflowTaskTimeout | AirflowTaskTerminated):
+            logger.error("%s", error)
+        else:
+            logger.error("Task failed with exception", exc_info=error)
+        cause = _short(f"{name}: {error}" if str(error) else name)
+        force = isinstance(error, AirflowFailException | AirflowSensorTimeout)
+        return Outcome("failed", cause, force_fail=force)
+
+    def _tell(self, outcome: Outcome) -> None:
+        ti = self.ti
+        ti.state = outcome.state
+        if outcome.state == "failed" and self.will_retry(outcome):
+            ti.state = "up_for_retry"
+        cause = f" ({outcome.cause})" if outcome.cause else ""
+        logger.info(
+            "Marking task as %s%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
+            ti.state.upper(), cause, ti.dag_id, ti.task_id, ti.run_id, ti.try_number,
+        )
+
+    def will_retry(self, outcome: Outcome) -> bool:
+        """Whether a failed outcome leaves the task another try."""
+        return not outcome.force_fail and self.ti.is_eligible_to_retry()
+
+    def callbacks(self, outcome: Outcome) -> tuple[str, list[Callable[..., Any]]]:
+        """Return the name and the functions of the callbacks that this outcome calls for."""
+        name = {
+            "success": "on_success_callback",
+            "failed": "on_failure_callback",
+            "up_for_retry": "on_retry_callback",
+            "skipped": "on_skipped_callback",
+        }.get(self.ti.state or "", "")
+        return name, _functions(getattr(self.task, name, None)) if name else []
+
+    def call_back(self, outcome: Outcome) -> None:
+        """Call them, one after the other; what they raise is logged."""
+        name, functions = self.callbacks(outcome)
+        self._call(functions, name)
+
+    def _call(self, functions: Any, name: str) -> None:  # noqa: ANN401
+        for function in _functions(functions):
+            try:
+                function(self.context)
+            except Exception:
+                logger.exception("%s %r raised", name, getattr(function, "__name__", function))
+
+
+def _functions(value: Any) -> list[Callable[..., Any]]:  # noqa: ANN401
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any]) -> object:
+    """Call `execute`; `sys.exit()` without an error is an end like any other, as in Airflow."""
+    try:
+        return execute(context)
+    except SystemExit as error:
+        if error.code:
+            raise
+        return None
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 1000 else f"{line[:997]}..."

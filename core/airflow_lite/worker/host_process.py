@@ -1,0 +1,79 @@
+"""`python -m airflow_lite.worker.host_process SUPERVISOR JOB FD`: a task host for a scheduler."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+    from airflow_lite.store.attempts import Supervisor
+    from airflow_lite.worker.host import Host
+    from airflow_lite.worker.settings import HostSettings
+
+
+def fork_base(*not_for_it: socket.socket) -> socket.socket:
+    """Fork the base zygote; to be called before threads, SQLAlchemy and connections.
+
+    `not_for_it` are sockets that it must not keep open.
+    """
+    from airflow_lite.worker import zygote
+
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        for end in (ours, *not_for_it):
+            end.close()
+        zygote.main(theirs)
+    theirs.close()
+    return ours
+
+
+def supervisor(
+    settings: HostSettings, kind: str, supervisor_id: str, job_id: int | None
+) -> Supervisor:
+    """Return this process as the one that claims."""
+    from airflow_lite.store.attempts import Supervisor
+    from airflow_lite.worker.process import boot_id, process_start
+
+    pid = os.getpid()
+    return Supervisor(
+        supervisor_id, kind, settings.hostname, boot_id(), pid, process_start(pid), job_id
+    )
+
+
+def make_host(config: Config, base: socket.socket, kind: str, name: str, job_id: int | None) -> Host:
+    """Return a host on an open store, with the base zygote at the other end of `base`."""
+    from airflow_lite.clock import SystemClock
+    from airflow_lite.store.engine import open_store
+    from airflow_lite.worker.host import Host
+    from airflow_lite.worker.settings import HostSettings
+
+    settings = HostSettings.read(config)
+    who = supervisor(settings, kind, name, job_id)
+    return Host(settings, open_store(config), who, base, SystemClock())
+
+
+def main(arguments: list[str]) -> int:
+    """Be the host of the scheduler at the other end of the descriptor."""
+    from airflow_lite.config import Config
+
+    name, job, fd = arguments
+    scheduler = socket.socket(fileno=int(fd))
+    os.set_inheritable(scheduler.fileno(), False)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s task-host %(levelname)s %(message)s"
+    )
+    config = Config.load()
+    base = fork_base(scheduler)
+    host = make_host(config, base, "host", name, int(job) if job else None)
+    host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
+    host.serve(scheduler)
+    host.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

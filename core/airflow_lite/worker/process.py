@@ -1,0 +1,79 @@
+"""What the system knows of processes: identity, parents, sessions, how they ended."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+# Fields of /proc/PID/stat after the command's closing parenthesis.
+_SESSION, _START = 3, 19
+
+
+@cache
+def boot_id() -> str:
+    """Return the name of this boot of the machine; empty where the system has none."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ""
+
+
+def _stat(pid: int) -> list[bytes]:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return []
+
+
+def process_start(pid: int) -> int | None:
+    """Return when `pid` started, in clock ticks since boot; None if it is gone."""
+    fields = _stat(pid)
+    return int(fields[_START]) if fields else None
+
+
+def prctl(option: int, value: int) -> None:
+    """Call prctl(2) where there is one; a system without it goes on without."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when `parent`, who forked this process, ends; also if it has ended already."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def session_members(session: int) -> list[int]:
+    """Return the processes of a session: the child that leads it and what it started."""
+    found = []
+    for entry in os.listdir("/proc") if Path("/proc/self/stat").exists() else []:
+        if entry.isdigit():
+            fields = _stat(int(entry))
+            if fields and int(fields[_SESSION]) == session:
+                found.append(int(entry))
+    return found
+
+
+def kill_session(leader: int) -> None:
+    """SIGKILL the process group of `leader` and whatever else is in its session."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in session_members(leader):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def describe_end(code: int) -> str:
+    """Say how a process ended that reported no outcome; negative: the signal."""
+    if code >= 0:
+        return f"ended without reporting its outcome, exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "unknown signal"
+    hint = "; the system may have been out of memory" if code == -signal.SIGKILL else ""
+    return f"killed by signal {-code} ({name}){hint}"

@@ -1,0 +1,57 @@
+"""Carries what a child's subprocesses print to the log of the try, up to its size limit."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+from airflow_lite.worker.log import LogFile, stamp
+
+_CHUNK = 1 << 16
+#: Most chunks that one turn carries, so that a noisy task does not keep the host from others.
+_AT_ONCE = 32
+
+
+class Pump:
+    """The reading end of the pipe that is a child's descriptors 1 and 2."""
+
+    def __init__(self, fd: int, log_fd: int, limit_bytes: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._log = LogFile(log_fd, limit_bytes)
+        self.is_closed = False
+
+    def fileno(self) -> int:
+        """Return the descriptor to select on."""
+        return self._fd
+
+    def carry(self) -> None:
+        """Move what is there into the log; what is past the limit is dropped."""
+        for _ in range(_AT_ONCE):
+            try:
+                data = os.read(self._fd, _CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.is_closed = True
+                return
+            self._log.write(data)
+
+    @property
+    def log_fd(self) -> int:
+        """Return the descriptor of the log file."""
+        return self._log.fd
+
+    def note(self, text: str) -> None:
+        """Add a line of the host's own to the log."""
+        line = f"[{stamp(time.time())}] {{task_host}} ERROR - {text}\n"
+        self._log.write(line.encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Close both ends here."""
+        for fd in (self._fd, self._log.fd):
+            with suppress(OSError):
+                os.close(fd)

@@ -1,0 +1,47 @@
+"""What a task host goes by, read once from the configuration."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """Durations in seconds, sizes in bytes."""
+
+    home: Path
+    log_folder: Path
+    dags_folder: str
+    hostname: str
+    log_level: str
+    max_log_bytes: int
+    max_xcom_bytes: int
+    beat_interval_s: float
+    kill_grace_s: float
+    callback_timeout_s: float
+    import_timeout_s: float
+    max_retry_delay_s: float
+
+    @classmethod
+    def read(cls, config: Config) -> HostSettings:
+        """Read the options; raise `ConfigError` for one that is wrong."""
+        return cls(
+            home=config.home,
+            log_folder=Path(config.get("logging", "base_log_folder")).expanduser().absolute(),
+            dags_folder=config.get("core", "dags_folder"),
+            hostname=config.get("core", "hostname") or socket.gethostname(),
+            log_level=config.get("logging", "logging_level"),
+            max_log_bytes=config.getint("logging", "max_task_log_size_mb") << 20,
+            max_xcom_bytes=config.getint("core", "max_xcom_size"),
+            beat_interval_s=config.getfloat("scheduler", "beat_interval_s"),
+            kill_grace_s=config.getfloat("core", "killed_task_cleanup_time"),
+            callback_timeout_s=config.getfloat("scheduler", "callback_timeout_s"),
+            import_timeout_s=config.getfloat("core", "dagbag_import_timeout"),
+            max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
+        )

@@ -1,0 +1,241 @@
+"""TaskHost: a task host as the process that started it sees it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.worker.channel import Channel
+from airflow_lite.worker.environment import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.config import Config
+
+logger = logging.getLogger(__name__)
+
+#: Seconds before a host that died is started again; doubled up to the longest.
+_FIRST_RESTART_S, _LONGEST_RESTART_S = 0.1, 30.0
+#: A host that lived so long, in seconds, starts the doubling anew.
+_LIVED_WELL_S = 60.0
+
+
+class TaskHost:
+    """Starts a task host in a session of its own, hands it attempts, tells of their ends.
+
+    `on_ended(token, was_claimed)` and `on_running(token)` are called on a thread of this object's;
+    neither tells the outcome, which is in the row. A host that dies is started again; attempts that
+    it had not claimed run then under the same token, those that it had are lost, and its death is
+    recorded where schedulers look.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_ended: Callable[[str, bool], None],
+        on_running: Callable[[str], None] = lambda _: None,
+        job_id: int | None = None,
+    ) -> None:
+        self._config = config
+        self._on_ended = on_ended
+        self._on_running = on_running
+        self._job_id = job_id
+        self._commands: dict[str, list[str]] = {}
+        self._outbox: deque[dict[str, Any]] = deque()
+        self._wake_read, self._wake_write = os.pipe()
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+        self._is_ending = False
+        self._is_detached = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._supervisor = ""
+        self._thread = threading.Thread(target=self._serve, name="task-host", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The host's process id; None before `start`."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the process; raise OSError if that cannot be."""
+        channel = self._spawn()
+        self._channel = channel
+        self._thread.start()
+
+    def run(self, command: list[str]) -> None:
+        """Have the attempt of a run command claimed and run; returns at once."""
+        from airflow_lite.keys import RunCommand
+
+        token = RunCommand.parse(command).key.attempt
+        self._commands[token] = command
+        self._send({"run": [command]})
+
+    def cancel(self, token: str, grace_s: float | None = None) -> None:
+        """Stop one attempt, whether it runs or waits; SIGKILL after `grace_s`."""
+        self._send({"cancel": token, "grace_s": grace_s})
+
+    def drain(self) -> None:
+        """Claim nothing more; the host ends once what runs has ended."""
+        self._is_ending = True
+        self._send({"drain": True})
+
+    def terminate(self, grace_s: float = 0.0) -> None:
+        """Stop all that runs, and end the host."""
+        self._is_ending = True
+        self._send({"terminate": grace_s})
+
+    def detach(self) -> None:
+        """Leave the host to finish and record what runs by itself, without new work."""
+        self._is_ending = self._is_detached = True
+        self._wake()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the host has ended or is detached; False if that takes too long."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._outbox.append(message)
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"x")
+        except BlockingIOError:
+            return  # it is awake
+
+    # ---------------------------------------------------------------- on the thread
+
+    def _serve(self) -> None:
+        delay_s = _FIRST_RESTART_S
+        while True:
+            started = time.monotonic()
+            self._talk()
+            if self._is_detached:
+                self._channel.close()
+                return
+            code = self._bury()
+            if self._is_ending:
+                self._give_back()
+                return
+            if time.monotonic() - started > _LIVED_WELL_S:
+                delay_s = _FIRST_RESTART_S
+            logger.error("the task host %s; starting it again", code)
+            delay_s = self._restart(delay_s)
+
+    def _talk(self) -> None:
+        """Send and hear until the host is gone or let go of."""
+        while not self._channel.is_closed and not self._is_detached:
+            waiting = [self._channel] if self._channel.has_unsent else []
+            readable, writable, _ = select.select([self._channel, self._wake_read], waiting, [])
+            if self._wake_read in readable:
+                os.read(self._wake_read, 4096)
+                self._send_all()
+            if writable:
+                self._channel.flush()
+            if self._channel in readable:
+                for message in self._channel.receive():
+                    self._hear(message)
+
+    def _send_all(self) -> None:
+        runs: list[list[str]] = []
+        while self._outbox:
+            message = self._outbox.popleft()
+            if "run" in message:
+                runs += message["run"]
+                continue
+            if runs:
+                self._channel.send({"run": runs})
+                runs = []
+            self._channel.send(message)
+        if runs:
+            self._channel.send({"run": runs})
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        for token in message.get("ended", ()):
+            self._tell(token, was_claimed=True)
+        for token in message.get("dropped", ()):
+            self._tell(token, was_claimed=False)
+        for token in message.get("running", ()):
+            if token in self._commands:
+                self._on_running(token)
+
+    def _tell(self, token: str, *, was_claimed: bool) -> None:
+        if self._commands.pop(token, None) is not None:
+            self._on_ended(token, was_claimed)
+
+    def _bury(self) -> str:
+        """Wait for the dead host's process, record its death, and say how it ended."""
+        from airflow_lite.worker.process import describe_end
+
+        assert self._process is not None  # it was started
+        self._channel.close()
+        code = self._process.wait()
+        cause = describe_end(code) if code else "ended"
+        if code:
+            self._record_death(cause)
+        return cause
+
+    def _record_death(self, cause: str) -> None:
+        from airflow_lite.clock import SystemClock
+        from airflow_lite.errors import StoreError
+        from airflow_lite.store import attempts
+        from airflow_lite.store.engine import open_store
+
+        try:
+            store = open_store(self._config)
+            with store.begin() as connection:
+                now_us = SystemClock().now_us()
+                attempts.end_supervisor(connection, self._supervisor, now_us, cause)
+            store.close()
+        except StoreError as error:
+            logger.warning("the task host's death is not recorded, its beats tell: %s", error)
+
+    def _give_back(self) -> None:
+        for token in list(self._commands):
+            self._tell(token, was_claimed=True)
+
+    def _restart(self, delay_s: float) -> float:
+        """Start another host and hand it what this one left; return the next delay."""
+        while not self._is_ending:
+            time.sleep(delay_s)
+            delay_s = min(delay_s * 2, _LONGEST_RESTART_S)
+            try:
+                self._channel = self._spawn()
+            except OSError:
+                logger.exception("the task host cannot be started")
+                continue
+            self._outbox = deque(one for one in self._outbox if "run" not in one)
+            self._outbox.appendleft({"run": list(self._commands.values())})
+            self._send_all()
+            break
+        return delay_s
+
+    def _spawn(self) -> Channel:
+        ours, theirs = socket.socketpair()
+        self._supervisor = uuid.uuid4().hex
+        job = "" if self._job_id is None else str(self._job_id)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [
+                    sys.executable, "-P", "-m", "airflow_lite.worker.host_process",
+                    self._supervisor, job, str(theirs.fileno()),
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=environment(self._config),
+                start_new_session=True,
+            )
+        return Channel(ours)

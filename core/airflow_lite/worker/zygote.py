@@ -1,0 +1,267 @@
+"""The processes that fork. No SQLAlchemy here, and no user code in the base zygote.
+
+The base zygote forks a file zygote for each DAG file; that parses the file once and forks a child
+per attempt. Both end when the host's end of their channel closes, and take their children along.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_lite.worker.channel import Channel
+from airflow_lite.worker.process import die_with_parent, kill_session, process_start
+from airflow_lite.worker.request import AttemptRequest, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main(host: socket.socket) -> NoReturn:
+    """Be the base zygote, on the other end of `host`."""
+    try:
+        _silence()
+        _warm_up()
+        _BaseZygote(Channel(host)).serve()
+    finally:
+        os._exit(0)
+
+
+def _silence() -> None:
+    """Give up terminal and streams: what a DAG file prints while it is imported goes nowhere."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+
+
+def _warm_up() -> None:
+    """Import here, once, what every child needs; a child that imports is a slow child."""
+    import jinja2.sandbox  # noqa: F401, PLC0415
+
+    import airflow_lite.dag.load  # noqa: PLC0415
+    import airflow_lite.dag.render  # noqa: PLC0415
+    import airflow_lite.worker.child  # noqa: F401, PLC0415
+
+
+class _Reaper:
+    """A pipe that is readable when a child has ended, and the ends of known children."""
+
+    def __init__(self) -> None:
+        self.fd, write = os.pipe()
+        for end in (self.fd, write):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._write = write
+
+    def ended(self) -> list[tuple[int, int]]:
+        """Return (pid, exit code; negative: signal) of what ended; kills what such a one left."""
+        with suppress(BlockingIOError):
+            os.read(self.fd, 4096)
+        found = []
+        while True:
+            try:
+                seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return found
+            if seen is None:
+                return found
+            if seen.si_status != 0:
+                kill_session(seen.si_pid)  # before it is reaped: the number is still its own
+            pid, status = os.waitpid(seen.si_pid, 0)
+            found.append((pid, os.waitstatus_to_exitcode(status)))
+
+    def close(self) -> None:
+        """Give up the pipe, in a child."""
+        signal.set_wakeup_fd(-1)
+        os.close(self.fd)
+        os.close(self._write)
+
+
+def _loop(
+    channel: Channel, reaper: _Reaper, act: Callable[[dict[str, Any]], None],
+    ended: Callable[[int, int], None],
+) -> None:
+    """Serve until the host goes away."""
+    while not channel.is_closed:
+        waiting = [channel] if channel.has_unsent else []
+        readable, writable, _ = select.select([channel, reaper.fd], waiting, [])
+        if writable:
+            channel.flush()
+        if channel in readable:
+            for message in channel.receive():
+                act(message)
+        if reaper.fd in readable:
+            for pid, code in reaper.ended():
+                ended(pid, code)
+
+
+class _BaseZygote:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._reaper = _Reaper()
+        self._numbers: dict[int, int] = {}
+        self._alone: set[int] = set()
+
+    def serve(self) -> None:
+        gc.collect()
+        gc.freeze()
+        _loop(self._channel, self._reaper, self._fork, self._ended)
+        for pid in self._alone & self._numbers.keys():
+            kill_session(pid)
+
+    def _fork(self, message: dict[str, Any]) -> None:
+        fd = self._channel.fds.popleft()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _in_child(lambda: self._be_file_zygote(message, fd, parent))
+        os.close(fd)
+        self._numbers[pid] = message["zygote"]
+        if message["alone"]:
+            self._alone.add(pid)
+        self._channel.send({"zygote": message["zygote"], "pid": pid})
+
+    def _be_file_zygote(self, message: dict[str, Any], fd: int, parent: int) -> None:
+        self._channel.close()
+        self._reaper.close()
+        if message["alone"]:
+            die_with_parent(parent)
+        channel = Channel(socket.socket(fileno=fd))
+        _FileZygote(channel, message["path"], message["folder"], alone=message["alone"]).serve()
+
+    def _ended(self, pid: int, code: int) -> None:
+        self._alone.discard(pid)
+        number = self._numbers.pop(pid, None)
+        if number is not None:
+            self._channel.send({"gone": number, "code": code})
+
+
+def _in_child(act: Callable[[], None]) -> NoReturn:
+    try:
+        act()
+    except BaseException:  # noqa: BLE001 - a forked process must not return into its parent's code
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os._exit(0)
+
+
+class _FileZygote:
+    """Parses one file and forks a child for each attempt; `alone`: becomes the child itself."""
+
+    def __init__(self, channel: Channel, path: str, folder: str, *, alone: bool) -> None:
+        self._channel = channel
+        self._path = path
+        self._folder = folder
+        self._alone = alone
+        self._dags: dict[str, Any] = {}
+        self._tokens: dict[int, str] = {}
+        self._reaper = _Reaper()
+
+    def serve(self) -> None:
+        verdict = self._parse()
+        self._channel.send({"parsed": verdict})
+        if verdict["error"] is not None:
+            _flush(self._channel)
+            return
+        gc.collect()
+        gc.freeze()
+        _loop(self._channel, self._reaper, self._run, self._ended)
+        for pid in self._tokens:
+            kill_session(pid)
+
+    def _parse(self) -> dict[str, Any]:
+        from airflow_lite.dag._parse_error import explain  # noqa: PLC0415
+        from airflow_lite.dag._parse_file import _modules  # noqa: PLC0415
+        from airflow_lite.dag.folder import fingerprint, with_modules  # noqa: PLC0415
+        from airflow_lite.dag.load import load_file  # noqa: PLC0415
+
+        own, known = fingerprint(self._path), set(sys.modules)
+        error = None
+        try:
+            self._dags = {dag.dag_id: dag for dag in load_file(self._path)}
+        except BaseException as raised:  # noqa: BLE001 - user code
+            error = explain(raised, self._path, 0)
+        found = with_modules(own, _modules(known, self._path, self._folder))
+        threads = [
+            thread.name
+            for thread in threading.enumerate()
+            if thread is not threading.main_thread()
+        ]
+        return {"error": error, "fingerprint": found, "threads": threads}
+
+    def _run(self, message: dict[str, Any]) -> None:
+        request = AttemptRequest.from_message(message["run"])
+        fds = [self._channel.fds.popleft() for _ in range(3)]
+        task = self._find(request)
+        if task is None:
+            for fd in fds:
+                os.close(fd)
+            self._channel.send({"missing": request.token})
+            return
+        policy = RetryPolicy.of(task)
+        if self._alone:
+            self._told(request.token, os.getpid(), policy)
+            self._be_child(request, task, policy, fds)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _in_child(lambda: self._be_forked(request, task, policy, fds, parent))
+        for fd in fds:
+            os.close(fd)
+        self._tokens[pid] = request.token
+        self._told(request.token, pid, policy)
+
+    def _find(self, request: AttemptRequest) -> Any:  # noqa: ANN401 - an operator
+        dag = self._dags.get(request.key[0])
+        return None if dag is None else dag.task_dict.get(request.key[1])
+
+    def _told(self, token: str, pid: int, policy: RetryPolicy) -> None:
+        message = {"token": token, "pid": pid, "start": process_start(pid)}
+        self._channel.send({"forked": {**message, "policy": asdict(policy)}})
+
+    def _be_forked(
+        self, request: AttemptRequest, task: Any, policy: RetryPolicy, fds: list[int], parent: int  # noqa: ANN401
+    ) -> None:
+        die_with_parent(parent)
+        self._be_child(request, task, policy, fds)
+
+    def _be_child(
+        self, request: AttemptRequest, task: Any, policy: RetryPolicy, fds: list[int]  # noqa: ANN401
+    ) -> NoReturn:
+        from airflow_lite.worker.child import become_child, run_attempt  # noqa: PLC0415
+
+        self._reaper.close()
+        if self._alone:
+            _flush(self._channel)
+        self._channel.close()
+        host, output, log = fds
+        become_child(output)
+        run_attempt(
+            request, task, socket.socket(fileno=host), log, policy.execution_timeout_s
+        )
+
+    def _ended(self, pid: int, code: int) -> None:
+        token = self._tokens.pop(pid, None)
+        if token is not None:
+            self._channel.send({"ended": token, "code": code})
+
+
+def _flush(channel: Channel) -> None:
+    """Send all that is queued, waiting as long as the host lives."""
+    while channel.has_unsent and not channel.is_closed:
+        select.select([], [channel], [])
+        channel.flush()
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
