@@ -1,0 +1,35 @@
+"""What plugins may import is there, and costs nothing until it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+PUBLIC = ["airflow_lite.cli", "airflow_lite.executors", "airflow_lite.hooks"]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_can_be_imported(module):
+    found = import_module(module)
+    assert sorted(found.__all__) == found.__all__
+    for name in found.__all__:
+        assert getattr(found, name) is not None
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_an_unknown_name_is_an_attribute_error(module):
+    with pytest.raises(AttributeError, match=f"^module '{module}' has no attribute 'nothing'$"):
+        import_module(module).nothing
+
+
+@pytest.mark.parametrize("module", [*PUBLIC, "airflow_lite.executors.base"])
+def test_importing_a_public_module_imports_nothing_heavy(module):
+    program = (
+        f"import sys, {module}\n"
+        "heavy = 'sqlalchemy', 'pluggy', 'importlib_metadata', 'rich', 'jinja2', 'alembic'\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
