@@ -52,24 +52,24 @@ def main(arguments: list[str]) -> None:
     sys.dont_write_bytecode = True
     with suppress(Exception):  # a fault there is the error of each file that it concerns
         import_authoring()
-    with control, control.makefile("r", encoding="utf-8", errors="surrogateescape") as lines:
+    # Whoever asked may go at any time: then there is nobody to tell.
+    with suppress(BrokenPipeError, ConnectionResetError), control, control.makefile("r") as lines:
         for line in lines:
             _serve(control, json.loads(line), options)
 
 
 def import_authoring() -> None:
     """Import what most DAG files take, once for all of them."""
-    import airflow_lite
+    from airflow_lite.dag import bash, branch, python, sensor, task_decorator  # noqa: F401
+    from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.empty import EmptyOperator
     from airflow_lite.dag.load import load_file
 
     load_file(os.devnull, dags_folder=os.devnull)
     # What is imported only when it is needed, is needed to make and to write a DAG.
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-    sample = airflow_lite.DAG("sample", schedule="@daily", start_date=start)
-    airflow_lite.EmptyOperator(task_id="sample", dag=sample)
+    sample = DAG("sample", schedule="@daily", start_date=datetime(2024, 1, 1, tzinfo=UTC))
+    EmptyOperator(task_id="sample", dag=sample)
     sample.to_spec()
-    for name in ("task", "dag", "BashOperator", "PythonOperator", "PythonSensor", "TaskGroup"):
-        getattr(airflow_lite, name)
 
 
 def _serve(control: socket.socket, path: str, options: Options) -> None:
@@ -244,8 +244,11 @@ def _limit_memory(memory_mb: int) -> None:
 
     if memory_mb > 0:
         # The reserve above the soft limit is for the report, once the file has used up the rest.
-        soft = memory_mb << 20
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, soft + (256 << 20)))
+        soft, reserve = memory_mb << 20, 256 << 20
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or hard > soft + reserve:
+            hard = soft + reserve
+        resource.setrlimit(resource.RLIMIT_DATA, (min(soft, hard), hard))
 
 
 def _free_reserve() -> None:
