@@ -55,7 +55,20 @@ def dispatch(world: World) -> None:
     for candidate, row in zip(fresh, rows, strict=True):
         _remember(world, candidate, row)
     if fresh:
-        world.runner.queue([_item(candidate) for candidate in fresh])
+        items = [_item(candidate) for candidate in fresh]
+        world.runner.queue(items)
+        _announce(world, items)
+
+
+def _announce(world: World, items: list[QueueItem]) -> None:
+    if world.announce is None:
+        return
+    from airflow_lite.hooks import TaskQueued
+
+    now_us = world.clock.now_us()
+    for item in items:
+        seen = item.task_instance
+        world.announce("on_task_queued", TaskQueued(seen.key, seen.queue, item.priority, now_us))
 
 
 def open_slots(world: World) -> int:

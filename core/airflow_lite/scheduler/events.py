@@ -5,7 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.events import Adopted, Event, Failure, Logged, Refused, Revoked
+from airflow_lite.executors.events import (
+    Adopted,
+    CallbackAsked,
+    Event,
+    Failure,
+    Logged,
+    Refused,
+    Revoked,
+)
+from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
 from airflow_lite.scheduler.owned import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
@@ -13,9 +22,9 @@ from airflow_lite.states import ACTIVE, TaskInstanceState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.executors.events import Report
-    from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.scheduler.owned import Active
+    from airflow_lite.executors.events import CallbackRequest, Report
+    from airflow_lite.scheduler.model import Instance
+    from airflow_lite.scheduler.owned import Active, OwnedRun
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -48,25 +57,47 @@ def _sort(
 ) -> None:
     match report:
         case Event(key, state, info):
-            known = _known(world, key)
-            if known is None:
+            if _known(world, key) is None:
                 logger.debug("late event of %s: %s", key, state)
             elif state not in _NOT_ENDED:
                 ended[key.attempt] = report
-            elif info is not None:
-                external[key.attempt] = str(info)
+            else:
+                _announce_running(world, key, state)
+                if info is not None:
+                    external[key.attempt] = str(info)
         case Adopted(adopted, returned):
             _take_adoption(world, adopted, returned)
         case Revoked(key):
             _take_revocation(world, key)
         case Failure("start", error):
             raise ExecutorDidNotStart(f"{type(error).__name__}: {error}") from error
+        case CallbackAsked(request):
+            _ask_callback(world, request)
         case Logged(key, event, extra):
             logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
 
 
 def _known(world: World, key: TaskInstanceKey) -> Active | None:
     return world.owned.active.get(key.attempt)
+
+
+def _ask_callback(world: World, request: CallbackRequest) -> None:
+    from airflow_lite.store import scheduling
+
+    known = _known(world, request.key)
+    if known is None:
+        logger.warning("the executor asked for a callback of an unknown task %s", request.key)
+        return
+    row = {
+        "kind": "task",
+        "dag_run_id": known.run.id,
+        "task_instance_id": known.instance.id,
+        "payload": {"callback": request.callback, "reason": request.reason},
+        "created_us": world.clock.now_us(),
+    }
+    with world.store.begin() as connection:
+        asked = scheduling.insert_callbacks(connection, [row])
+    world.callbacks.add(asked)
 
 
 def _take_revocation(world: World, key: TaskInstanceKey) -> None:
@@ -115,9 +146,34 @@ def _take_row(world: World, row: Any) -> None:
     if instance.state in ACTIVE:
         world.owned.activate(one, instance, is_foreign=True)
     else:
+        _announce_finished(world, one, instance)
         world.tell(
             f"{one.run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}"
         )
+
+
+def _announce_running(world: World, key: TaskInstanceKey, state: str | None) -> None:
+    if world.announce is not None and state == TaskInstanceState.RUNNING:
+        from airflow_lite.hooks import TaskRunning
+
+        world.announce("on_task_running", TaskRunning(key, world.clock.now_us()))
+
+
+def _announce_finished(world: World, one: OwnedRun, instance: Instance) -> None:
+    if world.announce is None:
+        return
+    from airflow_lite.hooks import TaskFinished
+
+    key = TaskInstanceKey(
+        one.run.dag_id,
+        instance.task_id,
+        one.run.run_id,
+        instance.try_number,
+        instance.map_index,
+        instance.attempt or "",
+    )
+    state = str(instance.state) if instance.state is not None else "none"
+    world.announce("on_task_finished", TaskFinished(key, state, world.clock.now_us()))
 
 
 def _settle_ended(world: World, ended: dict[str, Event]) -> None:

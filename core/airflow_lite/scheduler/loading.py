@@ -98,7 +98,7 @@ def load_runs(world: World, ids: Iterable[int]) -> None:
         )
     }
     for run_id in wanted - {row.id for row in rows}:
-        world.owned.drop_run(run_id, keep_active=True)
+        world.owned.release_run(run_id)
         world.owned.aside.pop(run_id, None)
     for row in rows:
         _take_run(world, row, by_run.get(row.id, []))
@@ -111,7 +111,7 @@ def _take_run(world: World, row: Any, instances: list[Any]) -> None:
     if row.state == DagRunState.RUNNING:
         owned.put_run(read_run(row, instances))
         return
-    owned.drop_run(row.id, keep_active=True)
+    owned.release_run(row.id)
     if row.state == DagRunState.QUEUED:
         owned.waiting[row.id] = read_run(row, [])
 

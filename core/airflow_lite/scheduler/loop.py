@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from airflow_lite.doorbell import Doorbell
+    from airflow_lite.plugins.listeners import Listeners
     from airflow_lite.scheduler.dag_files import DagFiles
     from airflow_lite.scheduler.ownership import Ownership
     from airflow_lite.scheduler.world import World
@@ -46,6 +47,7 @@ class Loop:
         self.watch = Watch(world)
         self._bell: Doorbell | None = None
         self._files: DagFiles | None = None
+        self.listeners: Listeners | None = None
         self._failures = 0
 
     def hang_bell(self) -> None:
@@ -54,6 +56,14 @@ class Loop:
 
         self._bell = Doorbell(self.world.config.home)
         self.world.waker.watch(self._bell.fileno())
+
+    def let_plugins_listen(self) -> None:
+        """Tell the plugins that go with the executor what happens, if any of them listens."""
+        from airflow_lite.plugins.listeners import Listeners
+        from airflow_lite.plugins.loading import listening_plugins
+
+        self.listeners = Listeners(listening_plugins(self.world.config))
+        self.world.announce = self.listeners.tell
 
     def watch_files(self) -> None:
         """Look at the DAG files, and have what is new parsed and saved."""
@@ -87,11 +97,46 @@ class Loop:
         """Start the executor and take over what an earlier scheduler left."""
         world = self.world
         world.runner.start()
+        self._announce_start()
         take_over(world)
         self._take_open_callbacks()
         world.timers.after("refresh", world.settings.fallback_poll_s)
         world.timers.after("beat", self._beat_s)
         world.timers.after("retention", _RETENTION_S)
+
+    def _announce_start(self) -> None:
+        world = self.world
+        if world.announce is not None:
+            from airflow_lite.hooks import ExecutorStarted
+
+            parallelism = world.config.getint("core", "parallelism")
+            event = ExecutorStarted(world.executor_name, parallelism, world.clock.now_us())
+            world.announce("on_executor_started", event)
+
+    def _announce_look(self) -> None:
+        world = self.world
+        if world.announce is not None:
+            from airflow_lite.hooks import ExecutorHeartbeat
+
+            occupied = len(world.owned.active)
+            event = ExecutorHeartbeat(
+                world.executor_name,
+                world.runner.slots_available,
+                occupied,
+                world.clock.now_us(),
+            )
+            world.announce("on_executor_heartbeat", event)
+
+    def _announce_end(self) -> None:
+        world = self.world
+        if world.announce is not None:
+            from airflow_lite.hooks import ExecutorEnded
+
+            clean = not self.stopping.terminated
+            event = ExecutorEnded(world.executor_name, clean, world.clock.now_us())
+            world.announce("on_executor_ended", event)
+        if self.listeners is not None:
+            self.listeners.close()
 
     def _take_open_callbacks(self) -> None:
         from airflow_lite.store import scheduling
@@ -127,6 +172,7 @@ class Loop:
         take_reports(world)
         if world.timers.take("watch"):
             self.watch.look()
+            self._announce_look()
         reload(world)
         take_back(world)
         if not self.stopping.is_asked:
@@ -237,6 +283,7 @@ class Loop:
             self.world.callbacks.kill()
             if self._files is not None:
                 self._files.close()
+            self._announce_end()
         finally:
             self.ownership.end(state=state)
             if self._bell is not None:

@@ -118,6 +118,13 @@ class Owned:
         """Forget an attempt: nothing more will be heard of it, or it matters no more."""
         self.active.pop(token, None)
 
+    def release_run(self, run_id: int) -> None:
+        """Forget a run that others ended, reopened or deleted; its attempts may not go on."""
+        for token, one in self.active.items():
+            if one.run.id == run_id:
+                self.active[token].instance = replace(one.instance, state=None, attempt=None)
+        self.drop_run(run_id, keep_active=True)
+
     def drop_run(self, run_id: int, *, keep_active: bool = False) -> None:
         """Forget a run: it is over, gone, or about to be loaded again."""
         owned = self.runs.pop(run_id, None)

@@ -91,6 +91,8 @@ class World:
     only_dag: str | None = None
     owned: Owned = field(default_factory=Owned)
     on_event: Callable[[str], None] | None = None
+    #: Tells plugins: (hook, event). None: no plugin listens.
+    announce: Callable[[str, object], None] | None = None
 
     @property
     def actor(self) -> str:

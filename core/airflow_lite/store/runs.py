@@ -205,12 +205,14 @@ def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], versi
 
 def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
     """Return, per DAG, the newest scheduled or backfilled run's logical date and interval."""
+    other = dag_run.alias()
     newest = (
-        sa.select(dag_run.c.id)
-        .where(dag_run.c.dag_id == dag.c.dag_id)
-        .where(dag_run.c.run_type.in_(("scheduled", "backfill")))
-        .order_by(dag_run.c.logical_us.desc())
+        sa.select(other.c.id)
+        .where(other.c.dag_id == dag.c.dag_id)
+        .where(other.c.run_type.in_(("scheduled", "backfill")))
+        .order_by(other.c.logical_us.desc())
         .limit(1)
+        .correlate(dag)
         .scalar_subquery()
     )
     query = sa.select(
@@ -218,7 +220,7 @@ def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[st
         dag_run.c.logical_us,
         dag_run.c.interval_start_us,
         dag_run.c.interval_end_us,
-    ).join(dag, dag_run.c.id == newest)
+    ).select_from(dag.join(dag_run, dag_run.c.id == newest))
     return {
         row.dag_id: row
         for part in chunks(dag_ids)
