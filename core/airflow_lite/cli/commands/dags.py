@@ -51,8 +51,11 @@ def details(args: argparse.Namespace) -> int:
 
     known.the_spec(args)
     with context.store(args).read() as connection:
-        row = listing.the_dag(connection, args.dag_id)
-    print_rows([dag_row(row)], args.output)
+        row = dag_row(listing.the_dag(connection, args.dag_id))
+    rows = [row]
+    if args.output in {"table", "plain"}:
+        rows = [{"property_name": name, "property_value": row[name]} for name in row]
+    print_rows(rows, args.output)
     return 0
 
 
