@@ -226,7 +226,7 @@ class ExecutorThread:
             self._slots = slots
         self._busy_since = None
         if self._driver.reports:
-            self._wake()
+            self._driver.call("wake", self._wake)
 
 
 class InlineExecutor:

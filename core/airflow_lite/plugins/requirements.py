@@ -49,8 +49,8 @@ def _holds(version: str, sign: str, wanted: str) -> bool:
         "!=": have != want,
         "<=": have <= want,
         ">=": have >= want,
-        "<": have < want,
-        ">": have > want,
+        "<": have < want and not (have[0] == want[0] and want[1] == 0),
+        ">": have > want and not (have[0] == want[0] and want[1] == 0),
     }
     return comparisons[sign]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from airflow_lite.plugins.requirements import required_names, unmet_range
 
@@ -30,6 +31,24 @@ def test_a_version_meets_a_range_or_not(version, clauses, met):
     line = f"airflow-lite{clauses}"
     assert (unmet_range([line], "airflow-lite", version) is None) is met
     assert (unmet_range([f"airflow_lite ({clauses})"], "airflow-lite", version) is None) is met
+
+
+VERSIONS = ["0.1", "0.1.0.dev0", "0.1.0a1", "0.1.0rc2", "0.1.0", "0.1.1", "0.1.1.post1", "0.2rc1"]
+VERSIONS += ["0.2", "0.10.3", "1.0"]
+
+
+RANGES = [
+    f"{sign}{wanted}" for sign in ("==", "!=", "<", "<=", ">", ">=", "~=") for wanted in VERSIONS
+]
+RANGES += ["==0.1.*", "!=0.1.*", "==0.*", "!=0.*", ">=0.1.0.dev0,<0.2", "~=0.1,!=0.1.1"]
+
+
+@pytest.mark.parametrize("clauses", RANGES)
+def test_ranges_are_judged_as_packaging_judges_them(clauses):
+    specifiers = SpecifierSet(clauses)
+    for version in VERSIONS:
+        met = unmet_range([f"airflow-lite{clauses}"], "airflow-lite", version) is None
+        assert met == specifiers.contains(version, prereleases=True), version
 
 
 def test_other_requirements_say_nothing_of_the_core():
