@@ -135,6 +135,9 @@ _RUN_COLUMNS = (
     dag_run.c.clear_number,
     dag_run.c.row_version,
 )
+_VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version).where(
+    dag_run.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 _IS_UNFINISHED = sa.text("dag_run.state IN ('queued', 'running')")
 
 
@@ -163,11 +166,10 @@ def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[sa.Row[Any]]
 
 def row_versions(connection: sa.Connection, ids: Iterable[int]) -> dict[int, int]:
     """Return row id -> row version of these runs; a deleted run is missing."""
-    query = sa.select(dag_run.c.id, dag_run.c.row_version)
     return {
         row.id: row.row_version
         for part in chunks(ids)
-        for row in connection.execute(query.where(dag_run.c.id.in_(part)))
+        for row in connection.execute(_VERSIONS, {"ids": part})
     }
 
 

@@ -132,23 +132,27 @@ _END_ATTEMPT = (
 )
 
 
+_BY_RUN = (
+    sa.select(*_INSTANCE_COLUMNS)
+    .where(_ti.dag_run_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_ti.id)
+)
+_BY_ID = sa.select(*_INSTANCE_COLUMNS).where(_ti.id.in_(bindparam("ids", expanding=True)))
+
+
 def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list[sa.Row[Any]]:
     """Return the rows of every task instance of these runs."""
-    query = sa.select(*_INSTANCE_COLUMNS).order_by(_ti.id)
     return [
         row
         for part in chunks(run_row_ids)
-        for row in connection.execute(query.where(_ti.dag_run_id.in_(part)))
+        for row in connection.execute(_BY_RUN, {"ids": part})
     ]
 
 
 def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[sa.Row[Any]]:
     """Return the rows of these task instances; a deleted one is missing."""
-    query = sa.select(*_INSTANCE_COLUMNS)
     return [
-        row
-        for part in chunks(ids)
-        for row in connection.execute(query.where(_ti.id.in_(part)))
+        row for part in chunks(ids) for row in connection.execute(_BY_ID, {"ids": part})
     ]
 
 
@@ -263,6 +267,17 @@ def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[
     ]
 
 
+_TAKEN = (
+    sa.select(_ti.pool, sa.func.sum(_ti.pool_slots).label("slots"))
+    .where(_IS_ACTIVE)
+    .group_by(_ti.pool)
+    .subquery()
+)
+_POOLS = sa.select(pool.c.name, pool.c.slots, _TAKEN.c.slots).select_from(
+    pool.outerjoin(_TAKEN, _TAKEN.c.pool == pool.c.name)
+)
+
+
 class PoolRoom(NamedTuple):
     """A pool's slots: those that are not taken, and all; `largest` where there is no limit."""
 
@@ -272,12 +287,10 @@ class PoolRoom(NamedTuple):
 
 def pool_room(connection: sa.Connection, largest: int) -> dict[str, PoolRoom]:
     """Return pool -> its room, with what every queued and running instance takes counted."""
-    query = sa.select(_ti.pool, sa.func.sum(_ti.pool_slots)).where(_IS_ACTIVE)
-    taken = {name: total for name, total in connection.execute(query.group_by(_ti.pool))}
     room = {}
-    for row in connection.execute(sa.select(pool.c.name, pool.c.slots)):
-        size = largest if row.slots < 0 else row.slots
-        room[row.name] = PoolRoom(size - int(taken.get(row.name, 0)), size)
+    for name, slots, taken in connection.execute(_POOLS):
+        size = largest if slots < 0 else slots
+        room[name] = PoolRoom(size - int(taken or 0), size)
     return room
 
 

@@ -1,0 +1,85 @@
+"""Waiting: woken at once by whatever there is to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from airflow_lite.scheduler.waker import Timers, Waker
+from airflow_lite.testing.clock import FakeClock
+
+LONG_S = 30.0
+
+
+@pytest.fixture
+def waker():
+    made = Waker()
+    yield made
+    made.close()
+
+
+def waited_s(waker):
+    before = time.monotonic()
+    waker.wait(LONG_S)
+    return time.monotonic() - before
+
+
+def test_a_wake_up_before_the_wait_is_not_lost(waker):
+    waker.wake()
+    assert waited_s(waker) < LONG_S / 2
+
+
+def test_another_thread_wakes(waker):
+    thread = threading.Thread(target=waker.wake)
+    thread.start()
+    assert waited_s(waker) < LONG_S / 2
+    thread.join()
+
+
+def test_a_readable_descriptor_wakes(waker):
+    reader, writer = os.pipe()
+    waker.watch(reader)
+    os.write(writer, b"x")
+    assert waited_s(waker) < LONG_S / 2
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_signal_wakes_and_its_descriptor_is_given_back(waker):
+    before = signal.signal(signal.SIGUSR2, lambda *_: None)
+    try:
+        waker.wake_on_signals()
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert waited_s(waker) < LONG_S / 2
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_wakes_beyond_what_the_pipe_holds_never_block(waker):
+    for _ in range(100_000):
+        waker.wake()
+    assert waited_s(waker) < LONG_S / 2
+
+
+def test_a_timer_is_due_once():
+    clock = FakeClock()
+    timers = Timers(clock)
+    timers.after("look", 2.0)
+    assert not timers.take("look")
+    assert timers.wait_s(10.0) == 2.0
+    clock.advance(2)
+    assert timers.wait_s(10.0) == 0.0
+    assert timers.take("look")
+    assert not timers.take("look")
+    assert timers.wait_s(10.0) == 10.0
+
+
+def test_a_timer_that_is_set_stays_where_only_none_is_replaced():
+    timers = Timers(FakeClock())
+    timers.after("look", 2.0)
+    timers.set_if_none("look", 1.0)
+    assert timers.wait_s(10.0) == 2.0
