@@ -1,0 +1,120 @@
+"""The store's side of the kit's attempts: runs of one DAG whose tasks are queued one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from airflow_lite.executors.task_instance import TaskInstance
+
+DAG_ID = "conformance_kit"
+#: A letter outside ASCII, a dot and a dash, as ids may have.
+TASK_ID = "tâche-{}.a"
+TASKS_PER_RUN = 24
+
+
+class Rows:
+    """The store: the DAG, and runs of it whose tasks are queued one by one."""
+
+    def __init__(self, dag_file: Path, environ: Mapping[str, str]) -> None:
+        from airflow_lite.config import Config
+        from airflow_lite.store.engine import open_store
+
+        self._store = open_store(Config.load(environ))
+        self._spec = _spec(dag_file)
+        self._version = self._save(dag_file)
+        self._free: list[tuple[int, str, str]] = []
+        self._runs = 0
+
+    def _save(self, path: Path) -> int:
+        from airflow_lite.clock import SystemClock
+        from airflow_lite.dag.parse import FileResult
+        from airflow_lite.store.dags import latest_spec, save_result
+
+        result = FileResult(str(path), "kit", (self._spec,))
+        with self._store.begin() as connection:
+            save_result(connection, result, SystemClock().now_us())
+            found = latest_spec(connection, DAG_ID)
+        assert found is not None, "the kit's DAG was not saved"
+        return found[0]
+
+    def queue(self, token: str) -> tuple[str, str]:
+        """Queue the next free task instance under `token`; return its task id and run id."""
+        if not self._free:
+            self._new_run()
+        row, task_id, run_id = self._free.pop()
+        self._queue_row(row, None, None, token)
+        return task_id, run_id
+
+    def requeue(self, ti: TaskInstance, token: str) -> None:
+        """Queue the task instance of `ti` under a new token, whatever state it is in."""
+        row, state, old = self._row(ti)
+        self._queue_row(row, state, old, token)
+
+    def _queue_row(self, row: int, state: str | None, old: str | None, token: str) -> None:
+        from airflow_lite.clock import SystemClock
+        from airflow_lite.store.scheduling import queue_attempts
+
+        now_us = SystemClock().now_us()
+        values = {
+            "row": row, "was_state": state, "was_attempt": old, "token": token, "try_number": 1,
+            "try_started_us": None, "stuck": 0, "version": self._version, "executor_name": None,
+            "actor": "kit", "cause": "conformance", "now_us": now_us,
+        }  # fmt: skip
+        with self._store.begin() as connection:
+            assert queue_attempts(connection, [values]) == 1, f"row {row} was not {state}"
+
+    def _new_run(self) -> None:
+        from airflow_lite.clock import from_us
+        from airflow_lite.store.runs import create_run
+        from airflow_lite.store.scheduling import instance_rows
+
+        self._runs += 1
+        logical_us = (1_704_067_200 + 86_400 * self._runs) * 1_000_000
+        run_id = f"manual__{from_us(logical_us).isoformat()}"
+        with self._store.begin() as connection:
+            row_id = create_run(
+                connection, self._spec, self._version, run_id=run_id, run_type="manual",
+                logical_us=logical_us, interval=(logical_us, logical_us), now_us=logical_us,
+                external_trigger=True, state="running",
+            )  # fmt: skip
+            rows = instance_rows(connection, [row_id])
+        self._free = [(row.id, row.task_id, run_id) for row in reversed(rows)]
+
+    def state(self, ti: TaskInstance) -> str | None:
+        """Return the state of the task instance's row."""
+        return self._row(ti)[1]
+
+    def _row(self, ti: TaskInstance) -> tuple[int, str | None, str | None]:
+        from airflow_lite.store.scheduling import instance_rows, run_of
+
+        logical_us = _logical_us(ti.run_id)
+        with self._store.read() as connection:
+            run = run_of(connection, ti.dag_id, logical_us)
+            assert run is not None, f"no run {ti.run_id}"
+            rows = instance_rows(connection, [run.id])
+        found = next(row for row in rows if row.task_id == ti.task_id)
+        return found.id, found.state, found.attempt
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+
+def _logical_us(run_id: str) -> int:
+    from datetime import datetime
+
+    from airflow_lite.clock import to_us
+
+    return to_us(datetime.fromisoformat(run_id.partition("__")[2]))
+
+
+def _spec(path: Path) -> Any:
+    from airflow_lite.dag.spec import DagSpec, TaskSpec
+
+    ids = [TASK_ID.format(number) for number in range(TASKS_PER_RUN)]
+    tasks = {name: TaskSpec(name, "PythonOperator", priority_weight=1) for name in ids}
+    return DagSpec(DAG_ID, str(path), tasks, start_date_us=1_704_067_200_000_000, catchup=False)
