@@ -25,9 +25,13 @@ from airflow_lite.testing.case import CASE_PROPERTY
 from airflow_lite.testing.cases.cli import CliCases
 from airflow_lite.testing.cases.commands import CommandCases
 from airflow_lite.testing.cases.contract import ContractCases
+from airflow_lite.testing.cases.ending import EndingCases
 from airflow_lite.testing.cases.events import EventCases
 from airflow_lite.testing.cases.imports import ImportCases
+from airflow_lite.testing.cases.optional import OptionalCases
+from airflow_lite.testing.cases.secrets import SecretCases
 from airflow_lite.testing.cases.slots import SlotCases
+from airflow_lite.testing.cases.submit import SubmitCases
 from airflow_lite.testing.engine import Engine, installed_engine
 from airflow_lite.testing.rig import Rig
 from airflow_lite.testing.subject import subject_of
@@ -43,6 +47,10 @@ class ExecutorConformance(
     CommandCases,
     SlotCases,
     EventCases,
+    OptionalCases,
+    SubmitCases,
+    EndingCases,
+    SecretCases,
 ):
     """Subclass it under a name that begins with `Test`, and set `executor`.
 

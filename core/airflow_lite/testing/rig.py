@@ -175,9 +175,13 @@ class Rig:
                 step(DEADLINE_S)
             except Exception:
                 logging.getLogger(__name__).info("after the case: %s failed", step, exc_info=True)
+        self.stop()
+        self.kill_what_is_left()
+
+    def stop(self) -> None:
+        """End the thread, and let go of the executor."""
         if self._thread is not None:
             self._thread.stop()
-        self.kill_what_is_left()
 
     def kill_what_is_left(self) -> None:
         """Kill the attempts' processes and what hangs below them that is still there."""

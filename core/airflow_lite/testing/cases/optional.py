@@ -1,0 +1,180 @@
+"""Optional: revoking, cleaning up, adoption, logs, callbacks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.testing.case import NotApplicable, case
+from airflow_lite.testing.cases.base import Cases
+from airflow_lite.testing.needs import local, overrides, own_thread
+from airflow_lite.testing.processes import is_alive
+from airflow_lite.testing.rig import DEADLINE_S
+
+if TYPE_CHECKING:
+    from airflow_lite.testing.bench import Attempt
+    from airflow_lite.testing.rig import Rig
+
+
+class OptionalCases(Cases):
+    """The methods with a sound default: what an author writes must keep their rules."""
+
+    @case("optional.revoke.forgets", own_thread)
+    def test_revoke_forgets(self) -> None:
+        """A revoked attempt is held no more, frees its slot, and is told no event."""
+        rig, attempt = self._with_one_running()
+        free = rig.slots
+        self._revoke(rig, attempt)
+        assert not rig.has(attempt), "a revoked attempt is still held"
+        assert rig.slots == free + 1, "a revoked attempt still takes a slot"
+        rig.for_a_while()
+        assert not rig.ends(attempt), f"{rig.ends(attempt)} was told of a revoked attempt"
+
+    @case("optional.revoke.queued-never-starts", own_thread)
+    def test_revoked_while_queued_never_starts(self) -> None:
+        """An attempt that is revoked while it is queued is never started."""
+        rig = self.rig().start()
+        attempt, other = self.bench.attempt(), self.bench.attempt()
+        rig.queue(attempt, other)
+        self._revoke(rig, attempt)
+        rig.until_ended(other)
+        rig.for_a_while()
+        assert not self.bench.starts(attempt), "an attempt that was revoked was started"
+
+    @case("optional.revoke.stops-the-process", overrides("revoke_task"), local)
+    def test_revoke_stops_the_process(self) -> None:
+        """Where `revoke_task` is written, the attempt's process is stopped."""
+        rig, attempt = self._with_one_running()
+        pid = self.bench.starts(attempt)[0].pid
+        self._revoke(rig, attempt)
+        rig.until(lambda: not is_alive(pid), "the process of a revoked attempt to end")
+
+    @case("optional.revoke.unknown-or-ended-does-no-harm")
+    def test_revoke_of_what_is_not_there_does_no_harm(self) -> None:
+        """Revoking what ended, or was never queued, raises nothing and tells nothing."""
+        rig = self.rig().start()
+        ended, unknown = self.bench.attempt(), self.bench.attempt()
+        rig.run(ended)
+        told = len(rig.events)
+        for attempt in (ended, unknown, unknown):
+            self._revoke(rig, attempt)
+        rig.beat()
+        assert len(rig.events) == told, f"revoking told {rig.events[told:]}"
+
+    @case("optional.cleanup.takes-back-and-names")
+    def test_cleanup_takes_back_and_names(self) -> None:
+        """`cleanup_stuck_queued_tasks` lets go of the attempts and returns a text for each."""
+        rig = self.rig().start()
+        attempts = [self.bench.attempt() for _ in range(2)]
+        rig.queue(*attempts)
+        clean = partial(rig.executor.cleanup_stuck_queued_tasks, [one.ti for one in attempts])
+        found = rig.call("cleanup_stuck_queued_tasks", clean)
+        assert len(list(found)) == len(attempts), f"it returned {found!r} for two attempts"
+        assert all(isinstance(text, str) for text in found), f"{found!r} are not all texts"
+        for attempt in attempts:
+            assert not rig.has(attempt), "a stuck attempt is still held after it was taken back"
+
+    @case("optional.adoption.returns-what-it-cannot-take")
+    def test_adoption_returns_what_it_cannot_take(self) -> None:
+        """`try_adopt_task_instances` raises nothing; what has no known id comes back, unheld."""
+        rig = self.rig().start()
+        strangers = [self.bench.attempt(), self.bench.attempt(external_executor_id="no-such-id")]
+        returned = self._adopt(rig, strangers)
+        keys = [ti.key for ti in returned]
+        assert keys == [one.ti.key for one in strangers], (
+            f"{len(keys)} of {len(strangers)} unknown attempts came back"
+        )
+        for attempt in strangers:
+            assert not rig.has(attempt), "an attempt that was given back is held"
+
+    @case("optional.adoption.goes-on", overrides("try_adopt_task_instances"), own_thread)
+    def test_adopted_attempt_goes_on(self) -> None:
+        """An adopted attempt keeps running, takes a slot, and its end is told."""
+        from dataclasses import replace
+
+        from airflow_lite.testing.bench import Attempt as Adoptable
+
+        old, attempt = self._with_one_running()
+        ids = old.call("take_external_ids", old.executor.take_external_ids)
+        external_id = ids.get(attempt.ti.key)
+        if external_id is None:
+            raise NotApplicable("it tells no id of an attempt at its engine, by which to adopt")
+        new = self.rig().start()
+        free = new.slots
+        seen = Adoptable(replace(attempt.ti, external_executor_id=external_id), attempt.command)
+        assert not self._adopt(new, [seen]), "an attempt that its id names was given back"
+        assert new.has(attempt), "an adopted attempt is not held"
+        assert new.slots == free - 1, "an adopted attempt takes no slot"
+        new.for_a_while()
+        assert not new.ends(attempt), "an adopted attempt was told as ended while it ran"
+        assert len(self.bench.starts(attempt)) == 1, "an adopted attempt was started again"
+        self.bench.release(attempt)
+        new.until_ended(attempt)
+
+    @case("optional.logs.never-raise")
+    def test_task_logs_never_raise(self) -> None:
+        """`get_task_log` returns two lists of texts, also of an attempt that it does not know."""
+        rig = self.rig().start()
+        ran, unknown = self.bench.attempt(), self.bench.attempt()
+        rig.run(ran)
+        for attempt in (ran, unknown):
+            found = rig.call("get_task_log", partial(rig.executor.get_task_log, attempt.ti, 1))
+            assert isinstance(found, tuple), f"get_task_log returned {found!r}, not two lists"
+            assert len(found) == 2, f"get_task_log returned {len(found)} parts, not two lists"
+            texts: list[Any] = [text for part in found for text in part]
+            assert all(isinstance(text, str) for text in texts), f"{texts!r} are not all texts"
+
+    @case("optional.callbacks.to-the-sink-or-an-error")
+    def test_callbacks_go_to_the_sink(self) -> None:
+        """`send_callback` gives the request to the sink, and raises ValueError without one."""
+        executor = self.rig().executor
+        sink = _Sink()
+        executor.callback_sink = sink
+        executor.send_callback("request")
+        assert sink.sent == ["request"], f"the sink got {sink.sent}"
+        executor.callback_sink = None
+        try:
+            executor.send_callback("request")
+        except ValueError:
+            return
+        raise AssertionError("send_callback without a sink raised no ValueError")
+
+    @case("optional.queues.reach-execute-async")
+    def test_queue_reaches_execute_async(self) -> None:
+        """The queue and executor_config of an attempt reach `execute_async` as they are."""
+        rig = self.rig().start()
+        attempt = self.bench.attempt(queue="default", executor_config={})
+        seen: list[tuple[Any, Any]] = []
+        submit = rig.executor.execute_async
+
+        def look(key: Any, command: Any, queue: Any = None, executor_config: Any = None) -> None:
+            seen.append((queue, executor_config))
+            submit(key=key, command=command, queue=queue, executor_config=executor_config)
+
+        rig.executor.execute_async = look
+        rig.run(attempt)
+        if not seen:
+            raise NotApplicable("it hands attempts over in a batch, without execute_async")
+        assert seen == [("default", {})], f"execute_async got {seen}"
+
+    def _with_one_running(self) -> tuple[Rig, Attempt]:
+        rig = self.rig().start()
+        attempt = self.bench.attempt(waits=True)
+        rig.queue(attempt)
+        rig.until_started(attempt)
+        return rig, attempt
+
+    def _revoke(self, rig: Rig, attempt: Attempt) -> None:
+        rig.call("revoke_task", lambda: rig.executor.revoke_task(ti=attempt.ti), DEADLINE_S)
+
+    def _adopt(self, rig: Rig, attempts: list[Attempt]) -> list[Any]:
+        adopt = partial(rig.executor.try_adopt_task_instances, [one.ti for one in attempts])
+        return list(rig.call("try_adopt_task_instances", adopt))
+
+
+class _Sink:
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send(self, request: Any) -> None:
+        self.sent.append(request)
