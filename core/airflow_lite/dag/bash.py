@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A line is read in parts of this many bytes, so that output without line ends stays bounded.
 _MOST_BYTES = 1 << 20
+#: Seconds that a command gets to end after SIGTERM, before SIGKILL.
+_GRACE_S = 30.0
 
 
 class BashOperator(BaseOperator):
@@ -107,17 +109,25 @@ class BashOperator(BaseOperator):
                 last_line = self._read(process)
                 code = process.wait()
             except BaseException:
-                self.on_kill()
+                self._stop(process)
                 raise
         self.log.info("Command exited with return code %s", code)
         return code, last_line
 
+    def _stop(self, process: subprocess.Popen[bytes]) -> None:
+        self.on_kill()
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
     def _read(self, process: subprocess.Popen[bytes]) -> str:
-        line = ""
+        line, log = "", self.log
         assert process.stdout is not None  # it is a pipe
         while raw := process.stdout.readline(_MOST_BYTES):
             line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip()
-            self.log.info("%s", line)
+            log.info("%s", line)
         return line
 
     def get_env(self, context: Any) -> dict[str, str]:

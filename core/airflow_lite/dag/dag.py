@@ -14,7 +14,12 @@ from airflow_lite.dag._arguments import notices
 from airflow_lite.dag._dag_arguments import dag_values
 from airflow_lite.dag.param import NOTSET
 from airflow_lite.dag.task_group import TaskGroup
-from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound, TaskNotFound
+from airflow_lite.errors import (
+    AirflowDagException,
+    DuplicateTaskIdFound,
+    ParamValidationError,
+    TaskNotFound,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -129,12 +134,12 @@ class DAG:
             raise AirflowDagException(
                 f"DAG {self.dag_id}: with schedule '@continuous', max_active_runs must be 1 or 0."
             )
-        for name in self.params:
-            if not self.params.get_param(name).has_value:
-                raise AirflowDagException(
-                    f"DAG {self.dag_id}: param {name!r} has no default, so the DAG cannot run on a "
-                    "schedule. Give it one, or write schedule=None."
-                )
+        try:
+            self.params.validate()
+        except ParamValidationError as error:
+            raise AirflowDagException(
+                f"DAG {self.dag_id} has a schedule, so every param needs a valid default: {error}"
+            ) from None
 
     @property
     def folder(self) -> str:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.dag import _active
+from airflow_lite.dag import _active, _checks
 
 if TYPE_CHECKING:
     from airflow_lite.dag.dag import DAG
@@ -51,8 +51,10 @@ def _default_args(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = dict(dag.default_args) if dag is not None else {}
     if group is not None:
         found |= group.default_args
-    own = kwargs.get("default_args") or {}
-    return found | own
+    own = kwargs.get("default_args")
+    if own is not None:
+        found |= _checks.checked("Operator", "default_args", _checks.mapping, own)
+    return found
 
 
 def _missing(operator: BaseOperator, names: list[str], kwargs: Mapping[str, Any]) -> str:

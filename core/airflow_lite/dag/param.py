@@ -36,11 +36,6 @@ class Param:
         check(name, found, self.schema)
         return found
 
-    @property
-    def has_value(self) -> bool:
-        """Whether there is a default that is not None."""
-        return self.value is not NOTSET and self.value is not None
-
     def dump(self) -> dict[str, Any]:
         """Return the param as `DagSpec.params` holds it; without "value" where there is none."""
         found: dict[str, Any] = {"schema": self.schema}

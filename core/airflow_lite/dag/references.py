@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,18 +22,23 @@ class Reference:
         raise NotImplementedError
 
 
-def references(value: object) -> Iterator[Reference]:
-    """Yield what in `value`, however nested, is resolved at run time and names tasks."""
-    if isinstance(value, (str, int, float, type(None))):
+def references(value: object, _seen: frozenset[int] = frozenset()) -> Iterator[Reference]:
+    """Yield the references in `value`, however nested."""
+    if isinstance(value, (str, int, float, type(None))) or id(value) in _seen:
         return
     if isinstance(value, Reference):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from references(item)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            yield from references(item)
-    elif not isinstance(value, type) and not hasattr(value, "task_id"):
-        for name in getattr(value, "template_fields", ()):
-            yield from references(getattr(value, name, None))
+        return
+    seen = _seen | {id(value)}
+    for item in _parts(value):
+        yield from references(item, seen)
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, type) or hasattr(value, "task_id"):  # an operator has its own edges
+        return ()
+    return [getattr(value, name, None) for name in getattr(value, "template_fields", ())]

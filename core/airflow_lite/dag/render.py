@@ -74,10 +74,24 @@ class Renderer:
 
     def _text(self, value: str) -> Any:
         if self._extensions and value.endswith(self._extensions):
-            return self._run(self._jinja().get_template(value))
+            return self._run(self._file(value))
         if not self._always and "\r" not in value and "{" not in value:
             return value.removesuffix("\n")  # what Jinja makes of text with no template in it
         return self._run(self._jinja().from_string(value))
+
+    def _file(self, name: str) -> jinja2.Template:
+        import jinja2
+
+        try:
+            return self._jinja().get_template(name)
+        except jinja2.TemplateNotFound as error:
+            if error.name != name:  # an include of the template that was found
+                raise
+            raise jinja2.TemplateNotFound(
+                name,
+                f"There is no template file {name!r} in the DAG's folder or template_searchpath. "
+                "To run a script rather than a template, put a space after its name.",
+            ) from None
 
     def _run(self, template: jinja2.Template) -> Any:
         return template.render(self._context)

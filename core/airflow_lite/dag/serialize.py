@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def dag_spec(dag: DAG) -> DagSpec:
     """Return the DAG as data; raise `AirflowDagException` if it is not valid."""
     order = topological_order(dag)
+    _check_start(dag, order)
     for task in order:
         _check_rules(dag, task)
     weights = effective_weights(order)
@@ -78,6 +79,14 @@ def _cycle(dag: DAG, left: set[str]) -> str:
     cycle = path[path.index(path[-1]) :][::-1]
     shown = cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]]
     return f"Cycle detected in DAG: {dag.dag_id}. Take out one of the edges {' >> '.join(shown)}."
+
+
+def _check_start(dag: DAG, tasks: list[BaseOperator]) -> None:
+    if dag.schedule_spec.kind == "none" or _earliest(dag, tasks) is not None or not tasks:
+        return
+    raise AirflowDagException(
+        f"DAG {dag.dag_id} is missing the start_date parameter. Give it one, or schedule=None."
+    )
 
 
 def _check_rules(dag: DAG, task: BaseOperator) -> None:
@@ -171,8 +180,6 @@ def _params(dag: DAG) -> dict[str, Any]:
                 f"DAG {dag.dag_id}: param {name!r} cannot be written as JSON ({error}). "
                 "Use strings, numbers, booleans, lists and dicts."
             ) from None
-        if "value" in dumped and dumped["value"] is not None:
-            dag.params.get_param(name).resolve(name=name)
     return found
 
 

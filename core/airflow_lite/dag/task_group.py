@@ -52,7 +52,10 @@ class TaskGroup(Connectable):
                 f"TaskGroup {group_id!r} can only be used inside a DAG: make it in `with DAG(…)`."
             )
         self.dag = self.parent_group.dag
-        _checks.author_id(group_id, "group id")
+        if "." in _checks.author_id(group_id, "group id"):
+            raise AirflowDagException(
+                f"group id {group_id!r} is not allowed. Use letters, digits, '_' and '-'."
+            )
         self.group_id = self._free_id(
             self.parent_group.child_id(group_id), suffix=add_suffix_on_collision
         )
