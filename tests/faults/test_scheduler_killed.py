@@ -1,82 +1,81 @@
-"""kill -9 of the scheduler: what runs goes on, nothing is lost, nothing starts twice in a try."""
+"""kill -9 of the scheduler: what runs records itself, nothing is lost, nothing runs twice."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
-TASKS = 100
-DAG_FILE = f"""
-import os, time
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.store.engine import open_store
+from airflow_lite.testing.checker import check
+
+WIDE = """
+from airflow_lite import DAG, BashOperator
 from datetime import datetime
-from airflow_lite import DAG, PythonOperator
 
-def work(ti, **_):
-    line = f"{{ti.task_id}} {{ti.try_number}}\\n".encode()
-    file = os.open(os.environ["STARTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(file, line)
-    os.close(file)
-    time.sleep(0.2)
-
-with DAG("hundred", start_date=datetime(2024, 1, 1), schedule=None, max_active_tasks=1000):
-    for number in range({TASKS}):
-        PythonOperator(task_id=f"t{{number}}", python_callable=work)
+with DAG("wide", start_date=datetime(2024, 1, 1), schedule=None, max_active_tasks=100) as dag:
+    for number in range(40):
+        BashOperator(
+            task_id=f"t{number}",
+            bash_command="echo $AIRFLOW_CTX_TRY_NUMBER >> {starts}/" + f"t{number}; sleep 0.2",
+        )
 """
 
 
-def starts(home):
-    path = Path(home.environ["STARTS"])
-    return path.read_text().splitlines() if path.exists() else []
+def of_state(home, dag_id="wide"):
+    runs = home.json("dags", "list-runs", "-d", dag_id)
+    return runs[0]["state"] if runs else None
 
 
-def run_state(home):
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
-        rows = connection.execute("SELECT state FROM dag_run").fetchall()
-    return rows[0][0] if rows else None
+def findings(home):
+    store = open_store(Config.load({"AIRFLOW_LITE_HOME": str(home.folder)}))
+    try:
+        return [str(finding) for finding in check(store)]
+    finally:
+        store.close()
 
 
-def processes_of(home):
-    """Return the ids of living processes, zombies aside, that were started for this home."""
-    mark = f"AIRFLOW_LITE_HOME={home.folder}".encode()
+def processes_of(folder):
+    """Return the processes of this machine whose environment names a home."""
+    wanted = f"AIRFLOW_LITE_HOME={folder}".encode()
     found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
             continue
         try:
-            environ = (folder / "environ").read_bytes().split(b"\0")
+            environ = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
+            command = Path(f"/proc/{entry}/cmdline").read_bytes()
         except OSError:
             continue
-        if mark in environ:
-            found.append(int(folder.name))
+        if wanted in environ and command:
+            found.append(int(entry))
     return found
 
 
-def test_a_killed_schedulers_tasks_finish_and_the_next_one_does_the_rest(home, wait_until):
-    home.dag("hundred", DAG_FILE)
-    home.environ["STARTS"] = str(home.folder / "starts")
-    # Given a scheduler in the middle of a hundred parallel tasks
+@pytest.mark.parametrize("after", [3, 25])
+def test_a_new_scheduler_finishes_what_a_killed_one_began(home, wait_until, tmp_path, after):
+    starts = tmp_path / "starts"
+    starts.mkdir()
+    home.dag("wide", WIDE.replace("{starts}", str(starts)))
+    home.run("dags", "trigger", "wide")
     with home.scheduler() as first:
-        home.run("dags", "trigger", "hundred", "-r", "one")
-        wait_until(lambda: len(starts(home)) >= 30, "thirty tasks to start")
-        # When it is killed
+        wait_until(lambda: len(list(starts.iterdir())) >= after, f"{after} tasks to start")
         first.kill()
-        assert len(starts(home)) < TASKS
-    # Then the next one ends the run as a success
     with home.scheduler():
-        wait_until(lambda: run_state(home) in {"success", "failed"}, "the run to end")
-    assert run_state(home) == "success"
-    # And every task started once, on its first try
-    assert Counter(starts(home)) == Counter(f"t{number} 1" for number in range(TASKS))
-    # And nobody is left behind
-    wait_until(lambda: not processes_of(home), "every process to end")
+        wait_until(lambda: of_state(home) in {"success", "failed"}, "the run to end")
+    assert of_state(home) == "success"
+    assert findings(home) == []
+    lines = {path.name: path.read_text().split() for path in starts.iterdir()}
+    assert len(lines) == 40
+    assert all(len(tries) == len(set(tries)) for tries in lines.values()), lines
+    wait_until(lambda: not processes_of(home.folder), "every process to be gone")
 
 
-def test_a_clean_stop_leaves_no_process(home, wait_until):
-    home.dag("hundred", DAG_FILE)
-    home.environ["STARTS"] = str(home.folder / "starts")
-    with home.scheduler():
-        home.run("dags", "trigger", "hundred", "-r", "one", "--wait")
-    wait_until(lambda: not processes_of(home), "every process to end")
+def test_a_second_scheduler_is_refused_while_the_first_lives(home, wait_until):
+    with home.scheduler() as first:
+        wait_until(lambda: "scheduler started" in first.output(), "the scheduler to start")
+        refused = home.run("scheduler", exit_code=1)
+        assert refused.stderr.count("\n") == 1
+        assert f"Another scheduler uses this database: pid {first.pid} on" in refused.stderr
