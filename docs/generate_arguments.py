@@ -1,7 +1,7 @@
-"""Write reference/airflow-arguments.md: python docs/generate_arguments.py
+"""Write reference/airflow-arguments.md; call it by `python docs/generate_arguments.py`.
 
-Its rows are the signatures of Airflow 2.10 (tests/golden/arguments.json), what becomes of each is
-the table that the checks themselves use. `tests/unit/dag/test_arguments.py` fails where they differ.
+Its rows are the signatures of Airflow 2.10 (tests/golden/arguments.json); what becomes of each is
+in the table that the checks themselves use. `tests/unit/dag/test_arguments.py` compares.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ GOLDEN = ROOT / "tests" / "golden" / "arguments.json"
 #: EmptyOperator has BaseOperator's arguments, @dag has DAG's.
 SECTIONS = (
     ("DAG", "DAG", "`DAG(…)`, and `@dag(…)`, where `dag_id` is the function's name unless given"),
-    ("BaseOperator", "BaseOperator", "every operator, sensor and decorated task, and `default_args`"),
+    ("BaseOperator", "BaseOperator", "every operator and decorated task, and `default_args`"),
     ("BashOperator", "", ""),
     ("PythonOperator", "", "and `BranchPythonOperator`"),
     ("ShortCircuitOperator", "", "beside those of `PythonOperator`"),
     ("BaseSensorOperator", "", "every sensor"),
     ("PythonSensor", "", "beside those of `BaseSensorOperator`"),
-    ("TaskGroup", "", "`TaskGroup(…)`, and `@task_group(…)`, where `group_id` is the function's name"),
+    ("TaskGroup", "", "and `@task_group(…)`, where `group_id` is the function's name"),
 )
 
 
@@ -34,11 +34,13 @@ def page() -> str:
     lines = [
         "# Arguments of Airflow 2.10",
         "",
-        f"Every argument of the authoring interface of Airflow {golden['airflow']}, and what becomes of it here.",
+        f"Every argument of the authoring interface of Airflow {golden['airflow']},",
+        "and what becomes of it here.",
         "*Done*: it has Airflow's effect.",
         "*Accepted*: it has no effect, and a DAG that uses it gets one notice.",
         "*Refused*: it would change what runs, so the DAG does not load, with the reason.",
-        "An argument that is not in these tables is refused as unknown, and one of a wrong type with a line that names it.",
+        "An argument that is not in these tables is refused as unknown,",
+        "and one of a wrong type with a line that names it.",
     ]
     for name, declared, what in SECTIONS:
         lines += ["", f"## {name}", ""]
@@ -68,7 +70,7 @@ def _fate(name: str, declared: str) -> str:
 
 
 def _decorators(golden: dict[str, list[str]]) -> list[str]:
-    lines = ["", "## @task", "", "Each takes the arguments of its operator, and `multiple_outputs`.", ""]
+    lines = ["", "## @task", "", "Each takes its operator's arguments and `multiple_outputs`.", ""]
     lines += ["| decorator | here |", "|---|---|"]
     for name in golden["task_attributes"]:
         reason = REFUSED_DECORATORS.get(name)

@@ -111,13 +111,16 @@ class BaseSensorOperator(BaseOperator):
         if not self.reschedule:
             started = time.monotonic()
 
-            def since() -> float:
+            def since_start() -> float:
                 return time.monotonic() - started
 
-            return started, since
-        now = datetime.now(UTC)
-        began: datetime = getattr(context["ti"], "try_started", None) or now
-        return began, lambda: (datetime.now(UTC) - began).total_seconds()
+            return started, since_start
+        began: datetime = getattr(context["ti"], "try_started", None) or datetime.now(UTC)
+
+        def since_first_look() -> float:
+            return (datetime.now(UTC) - began).total_seconds()
+
+        return began, since_first_look
 
     def _look(self, context: Any) -> bool | PokeReturnValue:
         try:

@@ -1,0 +1,150 @@
+"""Params and the checker of their schemas."""
+
+from __future__ import annotations
+
+import pytest
+from airflow_lite import DAG, EmptyOperator, Param
+from airflow_lite.dag.param import ParamsDict, check, resolve_params, task_params
+from airflow_lite.errors import ParamValidationError
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"type": "integer"}, [1, 1.0, -3], ["1", 1.5, True, None]),
+        ({"type": "number"}, [1, 1.5], ["1", False]),
+        ({"type": "string"}, [""], [1, None]),
+        ({"type": "boolean"}, [True], [0, "true"]),
+        ({"type": ["null", "array"]}, [None, [], (1,)], [{}, "x"]),
+        ({"type": "object"}, [{}], [[]]),
+        ({"enum": ["a", 1, None]}, ["a", 1, None], ["b", True]),
+        ({"const": 1}, [1, 1.0], [True, 2]),
+        ({"minimum": 2, "maximum": 4}, [2, 4, "not a number"], [1, 5]),
+        ({"exclusiveMinimum": 2, "exclusiveMaximum": 4}, [3], [2, 4]),
+        ({"multipleOf": 0.5}, [1, 1.5], [1.2]),
+        ({"minLength": 2, "maxLength": 3}, ["ab", "abc", 1], ["a", "abcd"]),
+        ({"minItems": 1, "maxItems": 2}, [[1], "long text"], [[], [1, 2, 3]]),
+        ({"uniqueItems": True}, [[1, 2]], [[1, 1], [{"a": 1}, {"a": 1}]]),
+        ({"pattern": "^a.c$"}, ["abc", 5], ["xabc"]),
+        ({"format": "date"}, ["2024-02-29", 5], ["2023-02-29", "x"]),
+        ({"format": "date-time"}, ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00+01:00"], ["2024-02-29", "2024-02-29T12:00:00"]),
+        ({"format": "time"}, ["12:00:00"], ["25:00:00"]),
+        ({"format": "email"}, ["a@example.com"], ["a"]),
+        ({"format": "uri"}, ["https://example.com"], ["example"]),
+        ({"format": "regex"}, ["a+"], ["("]),
+        ({"format": "multiline"}, ["whatever"], []),
+        ({"items": {"type": "integer"}}, [[1, 2]], [[1, "x"]]),
+        ({"properties": {"a": {"type": "integer"}}, "required": ["a"]}, [{"a": 1, "b": 2}], [{}, {"a": "x"}]),
+        ({"properties": {"a": {}}, "additionalProperties": False}, [{"a": 1}], [{"b": 1}]),
+        ({"additionalProperties": {"type": "string"}}, [{"b": "x"}], [{"b": 1}]),
+        ({"anyOf": [{"type": "string"}, {"minimum": 3}]}, ["x", 3], [2]),
+        ({"oneOf": [{"type": "integer"}, {"minimum": 3}]}, [2, 3.5], [3, 1.5]),
+        ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, [3], [2, "x"]),
+        ({"not": {"type": "string"}}, [1], ["x"]),
+        ({"title": "shown", "section": "x", "values_display": {}}, [object()], []),
+    ],
+    ids=str,
+)
+def test_each_keyword_of_a_schema_is_checked(schema, good, bad):
+    for value in good:
+        check("p", value, schema)
+    for value in bad:
+        with pytest.raises(ParamValidationError, match="Invalid input for param 'p': "):
+            check("p", value, schema)
+
+
+def test_a_fault_deep_inside_says_where():
+    schema = {"properties": {"a": {"items": {"type": "integer"}}}}
+
+    with pytest.raises(ParamValidationError, match=r"param 'p': a: \[1\]: 'x' is not of type 'integer'$"):
+        check("p", {"a": [1, "x"]}, schema)
+
+
+def params_of_golden():
+    return ParamsDict(
+        {
+            "plain": 1,
+            "typed": Param(5, type="integer", minimum=3),
+            "text": Param("x", type="string", maxLength=3),
+            "none": None,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "conf"),
+    [
+        ("no conf", {}),
+        ("conf overrides", {"plain": "text", "typed": 7}),
+        ("conf adds an undeclared key", {"other": [1]}),
+        ("conf nested", {"none": {"a": 1}}),
+    ],
+)
+def test_the_params_of_a_run_are_airflows(golden, name, conf):
+    with DAG("d", schedule=None, params=params_of_golden()):
+        task = EmptyOperator(task_id="t", params={"plain": 2, "of_task": True})
+
+    assert task_params(task, conf) == golden("semantics")["params"][name]["params"]
+
+
+@pytest.mark.parametrize(
+    ("name", "conf"), [("wrong type", {"typed": "seven"}), ("below minimum", {"typed": 1}), ("too long", {"text": "xxxx"})]
+)
+def test_a_conf_that_airflow_refuses_is_refused(golden, name, conf):
+    spec = DAG("d", schedule=None, params=params_of_golden()).to_spec()
+    assert "ParamValidationError" in golden("semantics")["params"][name]["error"]
+
+    with pytest.raises(ParamValidationError, match=f"Invalid input for param '{next(iter(conf))}'"):
+        resolve_params(spec.params, conf)
+
+
+def test_the_params_of_a_run_follow_from_the_spec_alone():
+    spec = DAG("d", schedule=None, params=params_of_golden()).to_spec()
+
+    assert resolve_params(spec.params, {"typed": 4, "new": 1}) == {
+        "plain": 1,
+        "typed": 4,
+        "text": "x",
+        "none": None,
+        "new": 1,
+    }
+
+
+def test_a_param_without_a_value_must_be_given_one():
+    spec = DAG("d", schedule=None, params={"x": Param(type="integer")}).to_spec()
+
+    assert resolve_params(spec.params, {"x": 1}) == {"x": 1}
+    with pytest.raises(ParamValidationError, match="Param 'x' has no value and no default"):
+        resolve_params(spec.params, None)
+
+
+def test_a_param_keeps_its_schema_when_its_value_is_set():
+    params = params_of_golden()
+    params["typed"] = 1
+    params["typed"] = 9
+
+    assert params["typed"] == 9
+    params["typed"] = 1
+    with pytest.raises(ParamValidationError):
+        params["typed"]
+
+
+def test_params_of_one_dag_do_not_change_with_anothers():
+    shared = {"size": Param(1, type="integer")}
+    one, two = DAG("one", schedule=None, params=shared), DAG("two", schedule=None, params=shared)
+    one.params["size"] = 5
+
+    assert (one.params["size"], two.params["size"], shared["size"].value) == (5, 1, 1)
+
+
+def test_default_args_bring_params_too():
+    dag = DAG("d", schedule=None, default_args={"params": {"a": 1, "b": 2}}, params={"b": 3})
+
+    assert dag.params.dump() == {"a": 1, "b": 3}
+
+
+def test_a_param_that_json_cannot_hold_is_refused():
+    from airflow_lite import AirflowDagException
+
+    with pytest.raises(AirflowDagException, match="DAG d: param 'x' cannot be written as JSON"):
+        DAG("d", schedule=None, params={"x": object()}).to_spec()
