@@ -174,6 +174,9 @@ def _read_file(path: str) -> dict[str, dict[str, str]]:
         file = open(path, encoding="utf-8")
     except FileNotFoundError:
         return {}
+    except NotADirectoryError:
+        folder = os.path.dirname(path)
+        raise ConfigError(f"{folder} is not a folder. Set AIRFLOW_LITE_HOME to one.") from None
     except OSError as error:
         raise ConfigError(_unreadable(path, error)) from None
     with file:

@@ -181,10 +181,10 @@ def _listed(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def test(args: argparse.Namespace) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
-    from airflow_lite.scheduler.single_run import run_dag
-
     _, spec = known.the_spec(args)
     conf = checked_conf(args.conf, spec)
+    from airflow_lite.scheduler.single_run import run_dag
+
     config, store = context.config(args), context.store(args)
     logical_us = moments.to_us(config, args.execution_date)
     logical_us = SystemClock().now_us() if logical_us is None else logical_us

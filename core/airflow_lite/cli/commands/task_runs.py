@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Run one attempt: the queued one that `--attempt` names, or one of our own."""
-    from airflow_lite.worker import foreground
-
     if args.mark_success:
         return _mark_success(args)
     command = _queued_command(args) if args.attempt is not None else _own_command(args)
+    from airflow_lite.worker import foreground
+
     return int(foreground.run(command, context.config(args)))
 
 
@@ -97,12 +97,12 @@ def _mark_success(args: argparse.Namespace) -> int:
 
 def test(args: argparse.Namespace) -> int:
     """Run a task here and record nothing."""
-    from airflow_lite.worker import in_process
-
     for name, value in (args.env_vars or {}).items():
         os.environ[str(name)] = str(value)
     params = json_object(args.task_params, "--task-params") if args.task_params else {}
     where = _where(args)
+    from airflow_lite.worker import in_process
+
     if args.dry_run:
         return _show(in_process.render_task(context.config(args), **where, params=params))
     return int(
@@ -112,9 +112,10 @@ def test(args: argparse.Namespace) -> int:
 
 def render(args: argparse.Namespace) -> int:
     """Print a task's templated fields, rendered for a run that is or might be."""
+    where = _where(args)
     from airflow_lite.worker import in_process
 
-    return _show(in_process.render_task(context.config(args), **_where(args), params={}))
+    return _show(in_process.render_task(context.config(args), **where, params={}))
 
 
 def _show(fields: dict[str, Any]) -> int:

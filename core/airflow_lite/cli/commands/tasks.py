@@ -110,10 +110,10 @@ def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def logs(args: argparse.Namespace) -> int:
     """Print the log of one try, and what the executor adds to it."""
-    from airflow_lite.logs.read import task_log
-
     with context.store(args).read() as connection:
         run, instance = the_instance(args, connection)
+    from airflow_lite.logs.read import task_log
+
     lines = task_log(
         context.config(args),
         args.dag_id,

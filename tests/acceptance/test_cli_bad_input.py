@@ -1,0 +1,162 @@
+"""Bad input gets one line that says what and what to do, exit code 1 or 2, and harms nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+DAG = """
+from datetime import datetime
+from airflow_lite import DAG, EmptyOperator, Param
+
+with DAG("good", start_date=datetime(2024, 1, 1), schedule=None,
+         params={"count": Param(1, type="integer", minimum=1)}):
+    EmptyOperator(task_id="only")
+"""
+
+
+@pytest.fixture
+def good(home):
+    home.dag("good", DAG)
+    home.run("dags", "trigger", "good", "-r", "r")
+    return home
+
+
+CASES = [
+    ("dags trigger nope", 1, "There is no DAG 'nope'."),
+    ("dags trigger goud", 1, "There is no DAG 'goud'. Did you mean 'good'?"),
+    ("dags trigger ../x", 1, "DAG id '../x' is not allowed."),
+    ("dags trigger good -r r", 1, "DAG 'good' has a run 'r' with logical date"),
+    ("dags trigger good -r ../../x", 1, "run id '../../x' is not allowed."),
+    ("dags trigger good -c nope", 1, "--conf 'nope' is not JSON"),
+    ("dags trigger good -c [1]", 1, "--conf '[1]' is not a JSON object."),
+    ('dags trigger good -c {"count":0}', 1, "Invalid input for param 'count'"),
+    ("dags trigger good -e 2024-13-01", 2, "'2024-13-01' is not a date"),
+    ("dags trigger good --timeout 3", 1, "--timeout is how long to --wait. Add --wait."),
+    ("dags list -o nope", 2, "invalid choice: 'nope'"),
+    ("dags list -S /no/such/folder", 1, "there is no such file or folder."),
+    ("dags list-runs -d nope", 1, "There is no DAG 'nope'."),
+    ("dags details nope", 1, "There is no DAG 'nope'."),
+    ("dags show nope", 1, "There is no DAG 'nope'."),
+    ("dags show good -s graph.png", 1, "does not end in .dot"),
+    ("dags delete nope -y", 1, "There is no DAG 'nope'."),
+    ("dags pause ( --treat-dag-id-as-regex", 1, "'(' is not a regular expression"),
+    ("dags test nope", 1, "There is no DAG 'nope'."),
+    ("tasks list nope", 1, "There is no DAG 'nope'."),
+    ("tasks state good nope r", 1, "Run 'r' of DAG 'good' has no task 'nope'."),
+    ("tasks state good only nope", 1, "DAG 'good' has no run with id or logical date 'nope'."),
+    ("tasks state good only r --map-index 7", 1, "has no task 'only' with map index 7."),
+    ("tasks logs good only nope", 1, "DAG 'good' has no run with id or logical date 'nope'."),
+    ("tasks history good nope r", 1, "has no task 'nope'."),
+    ("tasks clear good -t ( -y", 1, "'(' is not a regular expression"),
+    ("tasks clear nope -y", 1, "There is no DAG 'nope'."),
+    ("tasks run good nope r", 1, "has no task 'nope'."),
+    ("tasks run good only nope", 1, "no run with id or logical date 'nope'."),
+    ("tasks run good only r --attempt x --try-number 1", 1, "attempt token 'x' is not 32 hex"),
+    ("tasks test good nope", 1, "DAG 'good' has no task 'nope'."),
+    ("pools get nope", 1, "There is no pool 'nope'."),
+    ("pools set ../x 1 d", 1, "pool name '../x' is not allowed."),
+    ("pools delete default_pool", 1, "default_pool cannot be deleted."),
+    ("config get-value core nope", 1, "There is no option 'nope' in [core]."),
+    ("config get-value nope executor", 1, "There is no section [nope]."),
+    ("config list --section nope", 1, "There is no section 'nope'."),
+    ("db migrate -r nope", 1, "There is no revision 'nope'."),
+    ("jobs check", 1, "No alive jobs found."),
+    ("jobs check --allow-multiple", 1, "--allow-multiple needs a --limit above 1"),
+    ("jobs check --local --hostname x", 1, "--hostname and --local exclude each other."),
+    ("dask worker", 2, "Install them with `pip install airflow-lite-dask-executor`."),
+    ("nope", 2, "There is no command 'nope'."),
+    ("--executor Nope scheduler", 1, "Nope"),
+]
+
+
+def test_each_mistake_is_one_line_with_its_exit_code(good):
+    told = []
+    for call, code, line in CASES:
+        done = good.run(*call.split(" "), exit_code=None)
+        lines = [text for text in done.stderr.splitlines() if text]
+        if (done.returncode, len(lines)) != (code, 1) or line not in done.stderr:
+            told.append((call, done.returncode, done.stdout, done.stderr))
+
+    assert told == []
+    assert good.run("tasks", "state", "good", "only", "r").stdout == "None\n"
+
+
+@pytest.mark.parametrize("bad", ["", "a" * 5000, "a\nb", "a\x1b[31mb", "-x", ".."])
+def test_ids_outside_the_allow_list_are_refused_in_one_printable_line(home, bad):
+    done = home.run("dags", "trigger", "--", bad, exit_code=1)
+
+    assert done.stderr.startswith("airflow-lite: error: DAG id ")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.strip().isprintable()
+    assert len(done.stderr) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b"executor = LocalExecutor\n", "is not valid INI"),
+        (b"[core]\nexecutor\n", "is not valid INI"),
+        (b"[core]\nexecutor = \xff\n", "is not UTF-8 (byte 18). Save it as UTF-8."),
+        (b"[scheduler]\nlease_timeout_s = soon\n", "Make it a number."),
+        (
+            b"[database]\nsql_alchemy_conn = nonsense\n",
+            "[database] sql_alchemy_conn cannot be used",
+        ),
+    ],
+)
+def test_a_bad_configuration_is_one_line(home, text, line):
+    home.dag("good", DAG)
+    home.folder.joinpath("airflow_lite.cfg").write_bytes(text)
+
+    done = home.run(
+        "dags", "trigger", "good", "-e", "2024-01-01", "--wait", exit_code=1, timeout=20
+    )
+
+    assert line in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert home.run("version").stdout.strip()
+    assert "Groups:" in home.run("--help").stdout
+
+
+def test_a_time_zone_that_is_none_is_told(home):
+    home.environ["AIRFLOW_LITE__CORE__DEFAULT_TIMEZONE"] = "Mars/Olympus"
+
+    done = home.run("dags", "list-runs", "-d", "good", "-s", "2024-01-01", exit_code=1)
+
+    assert "default_timezone is 'Mars/Olympus', which is no time zone." in done.stderr
+
+
+@pytest.mark.parametrize("place", ["/proc/airflow-lite", __file__])
+def test_a_home_that_cannot_be_made_is_told(home, place):
+    home.environ["AIRFLOW_LITE_HOME"] = place
+
+    done = home.run("dags", "list", exit_code=1)
+
+    assert done.stderr.count("\n") == 1
+    assert "Set AIRFLOW_LITE_HOME to" in done.stderr
+
+
+def test_v_shows_the_traceback_of_a_mistake(home):
+    done = home.run("pools", "get", "nope", "-v", exit_code=1)
+
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("airflow-lite: error: There is no pool 'nope'.")
+
+
+def test_a_reader_that_goes_away_is_no_error(home):
+    home.run("pools", "list")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airflow_lite", "config", "list", "-d"],
+        env=home.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    complaint = process.stderr.read()
+    process.stderr.close()
+
+    assert process.wait(60) == 141
+    assert complaint == b""

@@ -1,0 +1,160 @@
+"""Listings of the real command line have the keys that Airflow 2.10.5's have."""
+
+from __future__ import annotations
+
+import pytest
+
+DAGS = """
+from datetime import datetime
+from airflow_lite import DAG, BashOperator, EmptyOperator
+
+with DAG("little", start_date=datetime(2024, 1, 1), schedule="@daily", catchup=False,
+         tags=["a", "b"], description="A little DAG", params={"p": 1}, max_active_runs=3):
+    first = BashOperator(task_id="first", bash_command="echo {{ ds }}")
+    first >> EmptyOperator(task_id="second")
+
+with DAG("failing", start_date=datetime(2024, 1, 1), schedule=None):
+    EmptyOperator(task_id="fail")
+"""
+RUN = "manual__2024-02-02T00:00:00+00:00"
+#: In this order, as when Airflow was asked. Airflow's call -> ours, where the words differ.
+CALLS = (
+    "dags list",
+    "dags list --columns dag_id,is_paused",
+    "dags details little",
+    "dags trigger little -e 2024-02-02T00:00:00+00:00",
+    "dags trigger little -r my_run -e 2024-02-03 -c '{\"p\": 2}'",
+    "dags list-runs -d little",
+    "dags list-runs -d little --state running",
+    "dags pause little -y",
+    "dags unpause little -y",
+    f"tasks states-for-dag-run little '{RUN}'",
+    "tasks states-for-dag-run little 2024-02-02T00:00:00+00:00",
+    "pools list",
+)
+#: Fields that hold the moment, the machine or an internal address of the run that was recorded.
+VARYING = {
+    "last_parsed_time",
+    "fileloc",
+    "file_token",
+    "next_dagrun",
+    "next_dagrun_create_after",
+    "next_dagrun_data_interval_end",
+    "next_dagrun_data_interval_start",
+}
+
+
+@pytest.fixture
+def airflow(golden):
+    return golden("cli")["listings"]
+
+
+def test_listings_have_airflows_keys_and_values(home, airflow):
+    import shlex
+
+    home.dag("little", DAGS)
+    for call in CALLS:
+        row = airflow[f"{call} -o json"]
+        rows = home.json(*shlex.split(call))
+        if "keys" not in row:
+            assert rows == row["value"], call
+            continue
+        assert [list(found) for found in rows] == [row["keys"]] * row["rows"], call
+        expected = {k: v for k, v in row.get("example", {}).items() if k not in VARYING}
+        assert {k: v for k, v in rows[-1].items() if k in expected} == expected, call
+
+
+def test_pools_answer_in_airflows_words(home, airflow):
+    for call, words in (
+        ("pools set small 3 'a small pool' -o json", ["set", "small", "3", "a small pool"]),
+        ("pools delete small -o json", ["delete", "small"]),
+    ):
+        assert home.run("pools", *words).stdout.splitlines() == airflow[call]["stdout"]
+
+
+def test_a_paused_dag_is_told_when_it_is_triggered(home):
+    home.dag("little", DAGS)
+    home.run("dags", "pause", "little")
+
+    done = home.run("dags", "trigger", "little", "-o", "json")
+
+    assert done.stderr.splitlines()[-1] == (
+        "DAG 'little' is paused: the run waits for `airflow-lite dags unpause little`."
+    )
+
+
+def test_two_triggers_within_a_second_make_two_runs(home):
+    home.dag("little", DAGS)
+    home.run("dags", "trigger", "little")
+    home.run("dags", "trigger", "little")
+
+    assert len(home.json("dags", "list-runs", "-d", "little")) == 2
+
+
+def test_the_store_is_made_with_one_line_of_notice(home):
+    done = home.run("pools", "list", "-o", "json")
+
+    line = f"Made the metadata database sqlite:///{home.folder}/airflow_lite.db"
+    assert done.stderr.splitlines() == [line]
+    assert home.run("pools", "list").stderr == ""
+
+
+def test_next_execution_tells_the_coming_intervals(home):
+    home.dag("little", DAGS)
+
+    days = home.run("dags", "next-execution", "little", "-n", "3").stdout.split()
+    none = home.run("dags", "next-execution", "failing")
+
+    assert len(days) == 3
+    assert all(day.endswith("T00:00:00+00:00") for day in days)
+    assert sorted(set(days)) == days
+    assert none.stdout == "None\n"
+    assert "[WARN] No following schedule can be found." in none.stderr
+
+
+def test_a_graph_is_dot(home):
+    home.dag("little", DAGS)
+
+    assert '\t"first" -> "second"\n' in home.run("dags", "show", "little").stdout
+    file = home.folder / "graph.dot"
+    home.run("dags", "show", "little", "--save", str(file))
+    assert file.read_text().startswith('digraph "little" {')
+
+
+def test_tasks_are_listed_by_id_and_as_a_tree(home, golden):
+    home.dag("little", DAGS)
+    outputs = golden("cli")["outputs"]
+
+    for call in ("tasks list little", "tasks list little --tree"):
+        assert home.run(*call.split()).stdout.splitlines() == outputs[call]["stdout"]
+
+
+def test_clearing_asks_and_takes_no_for_an_answer(home):
+    home.dag("little", DAGS)
+    home.run("dags", "trigger", "little")
+
+    nobody = home.run("tasks", "clear", "little", exit_code=1)
+    assert "There is nobody to ask. Add --yes if you are sure." in nobody.stderr
+    done = home.run("tasks", "clear", "little", "-t", "^f", "-y")
+    assert done.stdout == "Cleared 1 task instance(s) in 1 run(s).\n"
+    nothing = home.run("tasks", "clear", "little", "-s", "2100-01-01", "-y")
+    assert nothing.stdout == "Nothing to clear.\n"
+
+
+def test_deleting_a_dag_takes_its_records_and_leaves_its_file(home):
+    home.dag("little", DAGS)
+    home.run("dags", "trigger", "little")
+
+    assert home.run("dags", "delete", "little", "-y").stdout.startswith("Removed ")
+    assert home.json("dags", "list-runs", "-d", "little") == []
+    assert home.dags.joinpath("little.py").exists()
+
+
+def test_subdir_says_where_to_look(home, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.joinpath("little.py").write_text(DAGS)
+
+    assert home.json("dags", "list") == []
+    found = home.json("dags", "list", "-S", str(elsewhere / "little.py"))
+    assert [row["dag_id"] for row in found] == ["failing", "little"]
