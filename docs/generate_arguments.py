@@ -26,6 +26,14 @@ SECTIONS = (
     ("PythonSensor", "", "beside those of `BaseSensorOperator`"),
     ("TaskGroup", "", "and `@task_group(…)`, where `group_id` is the function's name"),
 )
+#: What is no argument, and so in no table.
+ELSEWHERE = (
+    "",
+    "## What there is no argument for",
+    "",
+    "Dynamic task mapping (`expand`, `partial`, `map`), datasets as a `schedule`, deferrable",
+    "operators and timetables of one's own are not there: a DAG file that uses one does not load.",
+)
 
 
 def page() -> str:
@@ -75,7 +83,7 @@ def _decorators(golden: dict[str, list[str]]) -> list[str]:
     for name in golden["task_attributes"]:
         reason = REFUSED_DECORATORS.get(name)
         lines.append(f"| `@task.{name}` | {f'refused: {reason}' if reason else 'done'} |")
-    return lines
+    return lines + list(ELSEWHERE)
 
 
 if __name__ == "__main__":

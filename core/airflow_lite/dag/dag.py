@@ -102,7 +102,8 @@ class DAG:
         self.dag_id = _checks.author_id(dag_id, "DAG id")
         self.fileloc = _caller_file()
         self.defaults = _active.current_defaults()
-        self.node_ids: set[str] = set()
+        self.node_ids: set[str] = set()  # of tasks and groups, which share one space
+        self._suffixes: dict[str, int] = {}
         self.task_dict: dict[str, BaseOperator] = {}
         self.edge_info: dict[str, dict[str, dict[str, str]]] = {}
         self.notices = notices("DAG", f"DAG {dag_id}", values)
@@ -217,6 +218,18 @@ class DAG:
             )
         self.task_dict[task.task_id] = task
         self.node_ids.add(task.task_id)
+
+    def free_id(self, wanted: str) -> str:
+        """Return `wanted`, or the first of `wanted__1`, `wanted__2` … that is not taken.
+
+        Where the search ended last is kept: ids are never given back.
+        """
+        found, number = wanted, self._suffixes.get(wanted, 0)
+        while found in self.node_ids:
+            number += 1
+            found = f"{wanted}__{number}"
+            self._suffixes[wanted] = number
+        return found
 
     def add_tasks(self, tasks: Sequence[BaseOperator]) -> None:
         """Take several tasks in."""

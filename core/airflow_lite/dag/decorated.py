@@ -77,12 +77,13 @@ def _free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
     """Return `task_id`, or the first free of `task_id__1`, `task_id__2` … in the DAG."""
     dag = dag or _active.current_dag()
     group = group or _active.current_group(dag)
-    taken = dag.node_ids if dag is not None else set()
-    found, number = task_id, 0
-    while (group.child_id(found) if group is not None else found) in taken:
-        number += 1
-        found = f"{task_id}__{number}"
-    return found
+    dag = dag or (group.dag if group is not None else None)
+    if dag is None:
+        return task_id
+    if group is None:
+        return dag.free_id(task_id)
+    prefix = len(group.child_id(""))  # what the group will put before it
+    return dag.free_id(group.child_id(task_id))[prefix:]
 
 
 class PythonDecorated(Decorated, PythonOperator):

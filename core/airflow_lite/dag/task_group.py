@@ -64,15 +64,9 @@ class TaskGroup(Connectable):
 
     def _free_id(self, group_id: str, *, suffix: bool) -> str:
         assert self.dag is not None
-        taken = self.dag.node_ids
-        if group_id not in taken:
-            return group_id
-        if not suffix:
-            raise DuplicateTaskIdFound(f"group_id '{group_id}' has already been added to the DAG")
-        number = 1
-        while f"{group_id}__{number}" in taken:
-            number += 1
-        return f"{group_id}__{number}"
+        if suffix or group_id not in self.dag.node_ids:
+            return self.dag.free_id(group_id)
+        raise DuplicateTaskIdFound(f"group_id '{group_id}' has already been added to the DAG")
 
     def child_id(self, label: str) -> str:
         """Return the full id of a task or group that is called `label` in here."""
@@ -134,11 +128,12 @@ class TaskGroup(Connectable):
         """
         inside = {task.task_id: task for task in self}
         teardowns = {name for name, task in inside.items() if task.is_teardown}
+        work = inside.keys() - teardowns
         return [
             task
             for name, task in inside.items()
             if name not in teardowns
-            and task.downstream_task_ids.isdisjoint(inside.keys() - teardowns)
+            and task.downstream_task_ids.isdisjoint(work)
             and not (task.is_setup and self._only_torn_down(task, inside))
         ]
 

@@ -346,3 +346,15 @@ def test_start_dates_of_decorated_dags():
         pass
 
     assert scheduled().to_spec().start_date_us == 1_704_067_200_000_000
+
+
+def test_ten_thousand_calls_of_one_function_take_no_search_from_the_start(inside):
+    @task
+    def work():
+        pass
+
+    for _ in range(10_000):
+        last = work()
+
+    assert last.operator.task_id == "work__9999"
+    assert inside.free_id("work") == "work__10000"
