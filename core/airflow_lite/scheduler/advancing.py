@@ -61,7 +61,7 @@ def _advance(world: World, one: OwnedRun) -> Decided | None:
     try:
         facts = facts_of(world, one.run, known.spec)
         return Decided(one, advance(one.run, known.spec, events, facts, world.clock.now_us()))
-    except Exception as error:  # noqa: BLE001 - one bad run must not stop the others
+    except Exception as error:
         set_aside(world, one, error)
         return None
 
@@ -89,9 +89,7 @@ def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
     return versions.get(found.one.run.id) == found.one.run.row_version
 
 
-def _write_fresh(
-    world: World, connection: sa.Connection, fresh: Sequence[Decided]
-) -> list[int]:
+def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decided]) -> list[int]:
     from airflow_lite.store import runs, scheduling
 
     rows = [row for found in fresh for row in _change_rows(world, found.decision)]

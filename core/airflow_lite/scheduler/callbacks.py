@@ -77,7 +77,7 @@ class Callbacks:
     def _start(self, request_id: int) -> None:
         command = [sys.executable, "-m", "airflow_lite.worker.run_callback", str(request_id)]
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 env=environment(self._config),

@@ -11,7 +11,7 @@ from airflow_lite.scheduler.advance import start_runs
 from airflow_lite.scheduler.create_runs import create_runs
 from airflow_lite.scheduler.loading import load_runs
 from airflow_lite.scheduler.model import Schedule
-from airflow_lite.scheduler.surprise import Surprise
+from airflow_lite.scheduler.surprise import Surprise, expect
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -47,7 +47,9 @@ def _make(world: World, dags: list[OwnedDag]) -> None:
     plans: list[tuple[OwnedDag, Next]] = []
     for one in dags:
         try:
-            schedule = replace(one.last or Schedule(one.spec), active_runs=world.owned.unfinished_of(one.dag_id))
+            schedule = replace(
+                one.last or Schedule(one.spec), active_runs=world.owned.unfinished_of(one.dag_id)
+            )
             plans.append((one, create_runs(schedule, world.clock.now_us())))
         except Exception:  # one bad schedule must not stop the others
             logger.exception("the next runs of DAG %r cannot be planned", one.dag_id)
@@ -81,17 +83,13 @@ def _is_news(one: OwnedDag, following: Next) -> bool:
     return bool(following.runs) or following.next_create_after_us != one.told_create_after_us
 
 
-def _insert(
-    world: World, connection: sa.Connection, one: OwnedDag, following: Next
-) -> list[int]:
+def _insert(world: World, connection: sa.Connection, one: OwnedDag, following: Next) -> list[int]:
     return [
         run_id for run in following.runs if (run_id := _insert_run(world, connection, one, run))
     ]
 
 
-def _insert_run(
-    world: World, connection: sa.Connection, one: OwnedDag, run: NewRun
-) -> int | None:
+def _insert_run(world: World, connection: sa.Connection, one: OwnedDag, run: NewRun) -> int | None:
     from airflow_lite.store import runs
 
     try:
@@ -133,14 +131,11 @@ def _remember(world: World, one: OwnedDag, following: Next) -> None:
     one.told_create_after_us = one.next_create_after_us = following.next_create_after_us
     if following.runs:
         last = following.runs[-1]
-        one.last = Schedule(
-            one.spec, last.logical_us, last.interval_start_us, last.interval_end_us
-        )
+        one.last = Schedule(one.spec, last.logical_us, last.interval_start_us, last.interval_end_us)
         world.owned.due_dags.add(one.dag_id)  # there may be more to make
-    elif one.next_create_after_us is not None:
+    elif (one.next_create_after_us or 0) <= world.clock.now_us():
         # Due already but no room: a run that ends makes the DAG due again.
-        if one.next_create_after_us <= world.clock.now_us():
-            one.next_create_after_us = None
+        one.next_create_after_us = None
 
 
 def _start(world: World, dags: list[OwnedDag]) -> None:
@@ -153,15 +148,13 @@ def _start(world: World, dags: list[OwnedDag]) -> None:
         if not waiting:
             continue
         running = [other.run for other in owned.runs.values() if other.run.dag_id == one.dag_id]
-        started += [
-            run.id for run in start_runs(waiting + running, one.spec, world.clock.now_us())
-        ]
+        started += [run.id for run in start_runs(waiting + running, one.spec, world.clock.now_us())]
     if not started:
         return
     try:
         with world.store.begin() as connection:
-            if runs.start_runs(connection, started, world.clock.now_us()) != len(started):
-                raise Surprise(set(started))
+            changed = runs.start_runs(connection, started, world.clock.now_us())
+            expect(changed, len(started), set(started))
     except Surprise as surprise:
         logger.info("%s; loading them again", surprise)
     load_runs(world, started)

@@ -163,9 +163,7 @@ def _without_edited(
     return fresh
 
 
-def _queue(
-    connection: sa.Connection, rows: list[dict[str, Any]], fresh: list[Candidate]
-) -> None:
+def _queue(connection: sa.Connection, rows: list[dict[str, Any]], fresh: list[Candidate]) -> None:
     from airflow_lite.store import scheduling
 
     changed = scheduling.queue_attempts(connection, rows)

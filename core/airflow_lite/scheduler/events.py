@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _NOT_ENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 
 
-class ExecutorDidNotStart(Exception):  # noqa: N818 - what happened
+class ExecutorDidNotStart(Exception):
     """The executor's `start` failed, so that nothing could ever run."""
 
 
@@ -52,9 +52,7 @@ def take_reports(world: World) -> None:
         _settle_ended(world, ended)
 
 
-def _sort(
-    world: World, report: Report, ended: dict[str, Event], external: dict[str, str]
-) -> None:
+def _sort(world: World, report: Report, ended: dict[str, Event], external: dict[str, str]) -> None:
     match report:
         case Event(key, state, info):
             if _known(world, key) is None:

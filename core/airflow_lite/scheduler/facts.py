@@ -53,9 +53,7 @@ def _states_before(world: World, run: Run, task_ids: Iterable[str]) -> States | 
 def _past(states: States, task_id: str, downstream: Iterable[str]) -> Past | None:
     if task_id not in states:
         return None
-    done = all(
-        state in SUCCESS_STATES for name in downstream for state in states.get(name, ())
-    )
+    done = all(state in SUCCESS_STATES for name in downstream for state in states.get(name, ()))
     return Past(_worst(states[task_id]), done)
 
 

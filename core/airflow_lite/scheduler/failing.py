@@ -117,13 +117,14 @@ def end_tries(world: World, lost: Sequence[LostTry]) -> None:
         _done(world, one.active)
 
 
-def _verdict(world: World, lost: LostTry) -> Verdict:
+def _verdict(world: World, lost: LostTry) -> Verdict | None:
+    """Return what follows for the task; None where it was cleared and begins anew."""
     active = lost.active
     if lost.state is not None:
         return Verdict(TaskInstanceState(lost.state))
     instance, run = active.instance, active.run
     if instance.state == TaskInstanceState.RESTARTING:
-        return Verdict(None)  # type: ignore[arg-type] - cleared: it begins anew
+        return None
     known = world.owned.dags.get(active.run.dag_id)
     task = known.spec.tasks.get(instance.task_id) if known is not None else None
     if task is None:
@@ -146,23 +147,25 @@ def _verdict(world: World, lost: LostTry) -> Verdict:
     )
 
 
-def _row(world: World, lost: LostTry, verdict: Verdict) -> dict[str, Any]:
+def _row(world: World, lost: LostTry, verdict: Verdict | None) -> dict[str, Any]:
     now_us = world.clock.now_us()
-    retries = verdict.state == TaskInstanceState.UP_FOR_RETRY
+    next_at_us = None
+    if verdict is not None and verdict.state == TaskInstanceState.UP_FOR_RETRY:
+        next_at_us = now_us + seconds_us(verdict.delay_s)
     return {
         "row": lost.active.instance.id,
         "was_state": lost.active.instance.state,
         "was_attempt": lost.active.token,
-        "to_state": verdict.state,
-        "next_at_us": now_us + seconds_us(verdict.delay_s) if retries else None,
+        "to_state": verdict.state if verdict is not None else None,
+        "next_at_us": next_at_us,
         "actor": world.actor,
         "cause": lost.cause,
         "now_us": now_us,
     }
 
 
-def _callback(world: World, lost: LostTry, verdict: Verdict) -> list[dict[str, Any]]:
-    name = _CALLBACKS.get(verdict.state)
+def _callback(world: World, lost: LostTry, verdict: Verdict | None) -> list[dict[str, Any]]:
+    name = _CALLBACKS.get(verdict.state) if verdict is not None else None
     known = world.owned.dags.get(lost.active.run.dag_id)
     task = known.spec.tasks.get(lost.active.instance.task_id) if known is not None else None
     if name is None or task is None or not any(c.startswith(name) for c in task.callbacks):

@@ -151,12 +151,12 @@ class Loop:
             self.do_pass()
         except (ExecutorDidNotStart, LeaseLost):
             raise
-        except Exception as error:
+        except Exception:
             self._failures += 1
             if self._failures >= MOST_FAILURES:
                 raise
             delay_s = _RETRY_S[min(self._failures, len(_RETRY_S)) - 1]
-            logger.exception("a pass failed (%s); next try in %g s", error, delay_s)
+            logger.exception("a pass failed; next try in %g s", delay_s)
             self.world.owned.stale_runs.update(self.world.owned.runs)
             self.world.timers.after("again", delay_s)
         else:

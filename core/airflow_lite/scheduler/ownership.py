@@ -1,4 +1,4 @@
-"""Who schedules: the job row with its lease, and the lock that makes SQLite's scheduler the only one."""
+"""Who schedules: the job row with its lease, and on SQLite the lock that lets no other in."""
 
 from __future__ import annotations
 

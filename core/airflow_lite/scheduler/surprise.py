@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Surprise(Exception):  # noqa: N818 - no error: others may write, too
+class Surprise(Exception):
     """A row was not as expected: the transaction is undone, and the runs are loaded again."""
 
     def __init__(self, run_ids: set[int]) -> None:

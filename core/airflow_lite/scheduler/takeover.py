@@ -31,9 +31,7 @@ def take_over(world: World) -> None:
         _fail_dead_jobs(world)
     refresh(world)
     reload(world)
-    queued = [
-        one for one in world.owned.live() if one.instance.state == TaskInstanceState.QUEUED
-    ]
+    queued = [one for one in world.owned.live() if one.instance.state == TaskInstanceState.QUEUED]
     if queued:
         with world.store.read() as connection:
             rows = {row.attempt: row for row in scheduling.active_rows(connection)}
@@ -50,9 +48,7 @@ def _see_about(world: World, queued: list[tuple[Active, Any]]) -> None:
         world.runner.adopt([_seen(world, one, row.external_executor_id) for one, row in ours])
     if others:
         reasons = {token: f"was queued for {executor}" for token, executor in others.items()}
-        requeue(
-            world, [one for one, _ in queued if one.token in others], reasons, is_counted=False
-        )
+        requeue(world, [one for one, _ in queued if one.token in others], reasons, is_counted=False)
 
 
 def _seen(world: World, one: Active, external_id: str | None) -> Any:
@@ -69,9 +65,7 @@ def _fail_dead_jobs(world: World) -> None:
         earlier = [
             row for row in jobs.running_jobs(connection, "scheduler") if row.id != world.job_id
         ]
-        tests = [
-            row for row in jobs.running_jobs(connection, "dags_test") if _is_dead(world, row)
-        ]
+        tests = [row for row in jobs.running_jobs(connection, "dags_test") if _is_dead(world, row)]
         jobs.fail_jobs(connection, [row.id for row in earlier + tests], now_us)
         scheduling.abandon_runs(
             connection, jobs.runs_of_jobs(connection, [row.id for row in tests]), now_us

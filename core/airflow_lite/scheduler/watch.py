@@ -127,9 +127,7 @@ class Watch:
         world = self.world
         look(world, [one.active.instance.id for one in lost])
         still = [
-            one
-            for one in lost
-            if one.active.is_live and one.active.instance.state in _CLAIMED
+            one for one in lost if one.active.is_live and one.active.instance.state in _CLAIMED
         ]
         if not still:
             return
@@ -161,7 +159,7 @@ class Watch:
 
 
 def take_back(world: World) -> None:
-    """Have the executor stop attempts that may not go on: superseded, cleared, marked, timed out."""
+    """Have the executor stop what may not go on: superseded, cleared, marked, timed out."""
     for one in list(world.owned.active.values()):
         if one.is_live and one.instance.state != TaskInstanceState.RESTARTING:
             continue

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from airflow_lite.store.runs import Row, new_id
 from airflow_lite.store.schema import dag, dag_run, job, supervisor
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ def start_job(
         "start_us": now_us,
         "latest_beat_us": database_now_us(connection),
     }
-    found: int = connection.execute(job.insert().values(row)).inserted_primary_key[0]
-    return found
+    return new_id(connection.execute(job.insert().values(row)))
 
 
 def beat(connection: sa.Connection, job_id: int) -> bool:
@@ -60,7 +60,7 @@ def end_job(connection: sa.Connection, job_id: int, *, state: str, now_us: int) 
     connection.execute(query.values(state=state, end_us=now_us))
 
 
-def running_jobs(connection: sa.Connection, kind: str) -> list[sa.Row[Any]]:
+def running_jobs(connection: sa.Connection, kind: str) -> list[Row]:
     """Return the jobs of one kind that say they run, the oldest first."""
     query = sa.select(job).where(job.c.kind == kind, job.c.state == "running")
     return list(connection.execute(query.order_by(job.c.id)))
@@ -86,7 +86,7 @@ def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
     return [row.id for row in connection.execute(query)]
 
 
-def supervisor_rows(connection: sa.Connection, ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+def supervisor_rows(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Row]:
     """Return id -> row (beat_count, end_us, end_cause) of these supervisors."""
     query = sa.select(
         supervisor.c.id, supervisor.c.beat_count, supervisor.c.end_us, supervisor.c.end_cause

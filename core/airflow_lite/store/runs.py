@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_lite.dag.spec import DagSpec, TaskSpec
 
+#: A row of whatever columns a query asks for.
+Row = sa.Row[*tuple[Any, ...]]
 _UNFINISHED = ("queued", "running")
 #: Most parameters of one IN list; SQLite of old allows 999.
 CHUNK = 500
@@ -71,14 +73,19 @@ def create_run(
         inserted = connection.execute(dag_run.insert().values(row))
     except sa.exc.IntegrityError:
         raise DagRunAlreadyExists(_taken(spec.dag_id, run_id, logical_us)) from None
-    found: int = inserted.inserted_primary_key[0]
+    found = new_id(inserted)
     insert_instances(connection, found, spec.tasks.values())
     return found
 
 
-def _refuse_existing(
-    connection: sa.Connection, dag_id: str, run_id: str, logical_us: int
-) -> None:
+def new_id(inserted: sa.CursorResult[Any]) -> int:
+    """Return the row id that one INSERT gave."""
+    key = inserted.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _refuse_existing(connection: sa.Connection, dag_id: str, run_id: str, logical_us: int) -> None:
     same = sa.or_(dag_run.c.run_id == run_id, dag_run.c.logical_us == logical_us)
     query = sa.select(dag_run.c.run_id, dag_run.c.logical_us).where(
         dag_run.c.dag_id == dag_id, same
@@ -95,9 +102,7 @@ def _taken(dag_id: str, run_id: str, logical_us: int) -> str:
     )
 
 
-def insert_instances(
-    connection: sa.Connection, dag_run_id: int, tasks: Iterable[TaskSpec]
-) -> None:
+def insert_instances(connection: sa.Connection, dag_run_id: int, tasks: Iterable[TaskSpec]) -> None:
     """Insert one task instance, in no state, for each of `tasks`."""
     rows = [_instance_row(dag_run_id, task) for task in tasks]
     if rows:
@@ -141,7 +146,7 @@ _VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version).where(
 _IS_UNFINISHED = sa.text("dag_run.state IN ('queued', 'running')")
 
 
-def unfinished_runs(connection: sa.Connection, job_id: int | None) -> list[sa.Row[Any]]:
+def unfinished_runs(connection: sa.Connection, job_id: int | None) -> list[Row]:
     """Return the queued and running runs of one job; of the schedulers if `job_id` is None."""
     owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
     query = sa.select(*_RUN_COLUMNS).where(_IS_UNFINISHED, owner)
@@ -155,7 +160,7 @@ def unfinished_versions(connection: sa.Connection, job_id: int | None) -> dict[i
     return {row.id: row.row_version for row in connection.execute(query)}
 
 
-def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[sa.Row[Any]]:
+def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
     """Return the rows of the runs with these row ids."""
     return [
         row
@@ -205,7 +210,7 @@ def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], versi
         connection.execute(query.values(version_id=version_id), rows)
 
 
-def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, Row]:
     """Return, per DAG, the newest scheduled or backfilled run's logical date and interval."""
     other = dag_run.alias()
     newest = (
@@ -233,7 +238,7 @@ def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[st
 def previous_run(
     connection: sa.Connection, dag_id: str, logical_us: int
 ) -> tuple[int, int | None] | None:
-    """Return row id and version id of the DAG's run before a logical date; None if there is none."""
+    """Return row id and version id of the DAG's run before a logical date, or None."""
     query = (
         sa.select(dag_run.c.id, dag_run.c.version_id)
         .where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us)
@@ -244,9 +249,7 @@ def previous_run(
     return None if row is None else (row.id, row.version_id)
 
 
-def states_in_run(
-    connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]
-) -> list[sa.Row[Any]]:
+def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:
     """Return (task_id, map_index, state) of these tasks' instances in a run."""
     query = sa.select(
         task_instance.c.task_id, task_instance.c.map_index, task_instance.c.state

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from airflow_lite.store.runs import chunks
+from airflow_lite.store.runs import Row, chunks, new_id
 from airflow_lite.store.schema import (
     attempt,
     callback_request,
@@ -64,7 +64,7 @@ def _conditional() -> sa.Update:
     )
 
 
-_CHANGED = {
+_CHANGED: dict[str, Any] = {
     "changed_by": bindparam("actor"),
     "change_cause": bindparam("cause"),
     "changed_at_us": bindparam("now_us"),
@@ -140,23 +140,19 @@ _BY_RUN = (
 _BY_ID = sa.select(*_INSTANCE_COLUMNS).where(_ti.id.in_(bindparam("ids", expanding=True)))
 
 
-def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list[sa.Row[Any]]:
+def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list[Row]:
     """Return the rows of every task instance of these runs."""
     return [
-        row
-        for part in chunks(run_row_ids)
-        for row in connection.execute(_BY_RUN, {"ids": part})
+        row for part in chunks(run_row_ids) for row in connection.execute(_BY_RUN, {"ids": part})
     ]
 
 
-def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[sa.Row[Any]]:
+def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
     """Return the rows of these task instances; a deleted one is missing."""
-    return [
-        row for part in chunks(ids) for row in connection.execute(_BY_ID, {"ids": part})
-    ]
+    return [row for part in chunks(ids) for row in connection.execute(_BY_ID, {"ids": part})]
 
 
-def active_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
+def active_rows(connection: sa.Connection) -> list[Row]:
     """Return id, state, attempt and the supervisor's beats of all queued and running instances."""
     query = (
         sa.select(
@@ -250,7 +246,7 @@ def set_external_ids(connection: sa.Connection, ids: dict[str, str]) -> None:
     _many(connection, query.values(external_executor_id=bindparam("external")), rows)
 
 
-def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[sa.Row[Any]]:
+def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[Row]:
     """Return where the processes of these attempts are: host, boot, pid, its start, its group."""
     query = sa.select(
         attempt.c.token,
@@ -300,7 +296,7 @@ def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
     return {name or "": count for name, count in connection.execute(query.group_by(_ti.executor))}
 
 
-def dag_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
+def dag_rows(connection: sa.Connection) -> list[Row]:
     """Return what a scheduler must know of every DAG."""
     columns = ("dag_id", "version_id", "is_paused", "is_active", "row_version", "fileloc")
     due = ("next_logical_us", "next_create_after_us")
@@ -313,7 +309,7 @@ def set_next_runs(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> 
     A row has `of_dag, logical, interval_start, interval_end, create_after`.
     """
     query = dag.update().where(dag.c.dag_id == bindparam("of_dag"))
-    values = {
+    values: dict[str, Any] = {
         "next_logical_us": bindparam("logical"),
         "next_interval_start_us": bindparam("interval_start"),
         "next_interval_end_us": bindparam("interval_end"),
@@ -335,9 +331,11 @@ def refresh_instances(connection: sa.Connection, rows: Sequence[dict[str, Any]])
 def insert_callbacks(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
     """Ask for callbacks; a row has `kind, dag_run_id, task_instance_id, payload, created_us`."""
     return [
-        connection.execute(
-            callback_request.insert().values({**row, "payload": json.dumps(row["payload"])})
-        ).inserted_primary_key[0]
+        new_id(
+            connection.execute(
+                callback_request.insert().values({**row, "payload": json.dumps(row["payload"])})
+            )
+        )
         for row in rows
     ]
 
@@ -357,7 +355,7 @@ def end_callback(connection: sa.Connection, request_id: int, error: str, now_us:
     connection.execute(query.values(started_us=started, ended_us=now_us, error=error))
 
 
-def run_of(connection: sa.Connection, dag_id: str, logical_us: int) -> sa.Row[Any] | None:
+def run_of(connection: sa.Connection, dag_id: str, logical_us: int) -> Row | None:
     """Return (id, run_id, state) of a DAG's run with this logical date; None if there is none."""
     query = sa.select(dag_run.c.id, dag_run.c.run_id, dag_run.c.state, dag_run.c.job_id)
     return connection.execute(

@@ -109,8 +109,8 @@ def _check_moves(history: list[Any], name: str) -> Iterator[Finding]:
 def _check_attempts(
     attempts: list[Any], history: list[Any], row: Any, name: str
 ) -> Iterator[Finding]:
-    claims = defaultdict(int)
-    ends = defaultdict(int)
+    claims: dict[str, int] = defaultdict(int)
+    ends: dict[str, int] = defaultdict(int)
     for event in history:
         claims[event.attempt] += event.to_state == "running"
         ends[event.attempt] += event.from_state == "running" and event.actor != "user"

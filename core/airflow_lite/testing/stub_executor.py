@@ -79,9 +79,7 @@ class StubExecutor(BaseExecutor):
         pending, self._pending = self._pending, []
         if pending:
             self._claim(pending)
-        over = {
-            key: state for key in self._claimed if (state := self.outcome(key)) is not None
-        }
+        over = {key: state for key in self._claimed if (state := self.outcome(key)) is not None}
         if over:
             self.finish(over)
 
@@ -183,9 +181,7 @@ class StubExecutor(BaseExecutor):
         assert self.store is not None
         if self._supervisor is not None:
             with self.store.begin() as connection:
-                attempts.end_supervisor(
-                    connection, self._supervisor.id, self.clock.now_us(), cause
-                )
+                attempts.end_supervisor(connection, self._supervisor.id, self.clock.now_us(), cause)
         self._claimed.clear()
         self._supervisor = None
 

@@ -174,9 +174,7 @@ class Rig:
         ]
 
     def callbacks(self):
-        return [
-            (row.kind, json.loads(row.payload)) for row in self.rows(schema.callback_request)
-        ]
+        return [(row.kind, json.loads(row.payload)) for row in self.rows(schema.callback_request)]
 
     def findings(self, **options):
         return [str(finding) for finding in check(self.store, **options)]
