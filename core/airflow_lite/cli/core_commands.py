@@ -44,7 +44,8 @@ def load(entry: CoreCommand) -> CLICommand:
     """Import the spec of one row of the table."""
     from importlib import import_module
 
-    commands = import_module(f"airflow_lite.cli.specs.{entry.module}").COMMANDS
+    module = import_module(f"airflow_lite.cli.specs.{entry.module}")
+    commands: tuple[CLICommand, ...] = module.COMMANDS
     return next(command for command in commands if command.name == entry.name)
 
 

@@ -47,12 +47,22 @@ def run(argv: list[str]) -> int:
 
 def _run(argv: list[str]) -> int:
     flags, words = take_flags(argv)
+    if flags.verbose:
+        _log_more()
     if not flags.plugins:
         os.environ["AIRFLOW_LITE_NO_PLUGINS"] = "1"
     if not words or words[0].startswith("-"):
         return _without_command(flags, words)
     args = _parsed(flags, words)
     return int(args.func(args) or 0)
+
+
+def _log_more() -> None:
+    """Log all that airflow-lite has to say to stderr; of other libraries only their warnings."""
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("airflow_lite").setLevel(logging.DEBUG)
 
 
 def _parsed(flags: Flags, words: list[str]) -> Any:

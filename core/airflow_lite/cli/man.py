@@ -6,7 +6,6 @@ Needs argparse-manpage beside the standard library, and is not imported at run t
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
@@ -17,6 +16,7 @@ from airflow_lite.words import PROGRAM
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
+    from pathlib import Path
 
     from airflow_lite.cli.spec import CLICommand
 
@@ -27,7 +27,7 @@ class _PageParser(Parser):
     """A parser whose text is as wide on every machine, for pages that can be reproduced."""
 
     def _get_formatter(self) -> argparse.HelpFormatter:
-        return self.formatter_class(prog=self.prog, width=78)
+        return self._formatter(78)
 
     def all_filled(self) -> _PageParser:
         """Return this parser with its arguments, and those of its commands, in place."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.errors import ConfigError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from airflow_lite.config import Config
 
@@ -23,7 +23,7 @@ def to_us(config: Config, moment: datetime | None) -> int | None:
     return aware_to_us(moment)
 
 
-def default_zone(config: Config) -> object:
+def default_zone(config: Config) -> tzinfo:
     """Return `[core] default_timezone`; raise `ConfigError` if there is no such zone."""
     from zoneinfo import ZoneInfo
 

@@ -28,7 +28,6 @@ class Parser(argparse.ArgumentParser):
         self, *args: Any, fill: Callable[[Parser], None] | None = None, **kwargs: Any
     ) -> None:
         kwargs.setdefault("allow_abbrev", False)
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **kwargs)
         self._fill = fill
 
@@ -59,7 +58,10 @@ class Parser(argparse.ArgumentParser):
 
         Left to find the width itself it imports shutil, which is slow.
         """
-        return self.formatter_class(prog=self.prog, width=_columns() - 2)
+        return self._formatter(_columns() - 2)
+
+    def _formatter(self, width: int) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(self.prog, width=width)
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong with the arguments, and exit with 2."""
@@ -122,13 +124,12 @@ def _fill_group(parser: Parser, group: GroupCommand) -> None:
         dest="subcommand", metavar="COMMAND", required=True, title="Commands", prog=parser.prog
     )
     for command in sorted(group.subcommands, key=lambda command: command.name):
-        shown = {} if getattr(command, "hide", False) else {"help": command.help}
+        shown: dict[str, Any] = {} if getattr(command, "hide", False) else {"help": command.help}
         parsers.add_parser(
             command.name,
             **shown,
             description=command.description or command.help,
             epilog=command.epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
             fill=_filler(command),
         )
 

@@ -38,7 +38,8 @@ def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
     options = [argument for argument in arguments if not argument.is_positional]
     if len(positionals) != len(words) or not all(map(_is_plain, positionals)):
         return None
-    values = {argument.flags[0]: word for argument, word in zip(positionals, words, strict=True)}
+    names = [argument.flags[0] for argument in positionals]
+    values: dict[str, Any] = dict(zip(names, words, strict=True))
     values["verbose"] = False
     for option in options:
         if not _has_plain_default(option):

@@ -39,7 +39,10 @@ def the_run(args: argparse.Namespace, connection: sa.Connection) -> RowMapping:
 def the_instance(
     args: argparse.Namespace, connection: sa.Connection
 ) -> tuple[RowMapping, RowMapping]:
-    """Return the run and the task instance that `args` names; raise as `the_run`, `TaskNotFound`."""
+    """Return the run and the task instance that `args` names.
+
+    Raises as `the_run` does, and `TaskNotFound`.
+    """
     from airflow_lite.store import listing
 
     task_id = check_id(args.task_id, "task id")

@@ -120,7 +120,8 @@ def _update(
     """Write `values` where state is as it was read, and raise max_tries by Airflow's rule."""
     if not chosen:
         return
-    old, new = sa.bindparam("old_state"), task_instance.c.try_number + sa.bindparam("retries")
+    old: sa.BindParameter[str | None] = sa.bindparam("old_state")
+    new = task_instance.c.try_number + sa.bindparam("retries")
     update = (
         task_instance.update()
         .where(

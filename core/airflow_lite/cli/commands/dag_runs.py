@@ -14,7 +14,8 @@ from airflow_lite.keys import check_run_id
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+
+    from sqlalchemy import RowMapping
 
     from airflow_lite.dag.spec import DagSpec
 
@@ -36,7 +37,7 @@ def trigger(args: argparse.Namespace) -> int:
     return 0 if state in {None, "success"} else 1
 
 
-def _run_by_id(connection: Any, run_row_id: int) -> Mapping[str, Any]:
+def _run_by_id(connection: Any, run_row_id: int) -> RowMapping:
     from airflow_lite.store import listing
 
     return listing.run_by_id(connection, run_row_id)
@@ -122,7 +123,7 @@ def _wait(args: argparse.Namespace, run_row_id: int) -> str:
     return state
 
 
-def _triggered(run: Mapping[str, Any]) -> dict[str, Any]:
+def _triggered(run: RowMapping) -> dict[str, Any]:
     from json import loads
 
     return {
@@ -168,7 +169,7 @@ def list_runs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _listed(run: Mapping[str, Any]) -> dict[str, Any]:
+def _listed(run: RowMapping) -> dict[str, Any]:
     return {
         "dag_id": run["dag_id"],
         "run_id": run["run_id"],
@@ -220,7 +221,7 @@ def _summary(args: argparse.Namespace, spec: DagSpec, logical_us: int) -> None:
         write_dot(dot(spec, states), args.save_dagrun)
 
 
-def _outcome(instance: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(instance: RowMapping) -> dict[str, Any]:
     start, end = instance["start_us"], instance["end_us"]
     took = "" if start is None or end is None else f"{(end - start) / _US_PER_S:.3f}"
     name, index = instance["task_id"], instance["map_index"]

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def migrate(args: argparse.Namespace) -> int:
     """Make the store or bring it up to date."""
     from airflow_lite.store import migrate as steps
+    from airflow_lite.store.engine import HEAD
 
-    to = args.to_revision or steps.HEAD
+    to = args.to_revision or HEAD
     if args.show_sql_only:
         steps.sql_of_upgrade(context.config(args), to=to)
     else:

@@ -9,7 +9,8 @@ from airflow_lite.cli.output import print_rows
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+
+    from sqlalchemy import RowMapping
 
 
 def list_pools(args: argparse.Namespace) -> int:
@@ -68,7 +69,7 @@ def _ring(args: argparse.Namespace) -> None:
     doorbell.ring(context.config(args).home)
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(row: RowMapping) -> dict[str, Any]:
     return {
         "pool": row["name"],
         "slots": row["slots"],

@@ -13,7 +13,9 @@ from airflow_lite.errors import UserError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from sqlalchemy import RowMapping
 
     from airflow_lite.dag.spec import DagSpec
 
@@ -64,9 +66,7 @@ def states_for_dag_run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _state_row(
-    run: Mapping[str, Any], instance: Mapping[str, Any], *, mapped: bool
-) -> dict[str, Any]:
+def _state_row(run: RowMapping, instance: RowMapping, *, mapped: bool) -> dict[str, Any]:
     row = {
         "dag_id": run["dag_id"],
         "execution_date": iso(run["logical_us"]),
@@ -95,7 +95,7 @@ def history(args: argparse.Namespace) -> int:
     return 0
 
 
-def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
+def _event_row(event: RowMapping) -> dict[str, Any]:
     return {
         "time": iso(event["at_us"]),
         "map_index": event["map_index"],
@@ -130,7 +130,7 @@ def logs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _last_try(instance: Mapping[str, Any]) -> int:
+def _last_try(instance: RowMapping) -> int:
     if not instance["try_number"]:
         raise UserError(f"Task {instance['task_id']!r} was not started yet: it has no log.")
     return int(instance["try_number"])
