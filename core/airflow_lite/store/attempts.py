@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -44,6 +45,10 @@ class RunInfo:
     external_trigger: bool
     conf: dict[str, Any]
     clear_number: int
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as JSON-able data."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,10 +374,17 @@ def _note_claims(
 
 
 def upsert(
-    connection: sa.Connection, table: sa.Table, keys: Sequence[str], changed: Sequence[str]
+    connection: sa.Connection, table: sa.Table, keys: tuple[str, ...], changed: tuple[str, ...]
 ) -> sa.Insert:
     """Return an INSERT that writes `changed` where a row with the same `keys` is there already."""
-    if connection.dialect.name == "postgresql":
+    return _upsert(connection.dialect.name, table, keys, changed)
+
+
+@cache
+def _upsert(
+    dialect: str, table: sa.Table, keys: tuple[str, ...], changed: tuple[str, ...]
+) -> sa.Insert:
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]

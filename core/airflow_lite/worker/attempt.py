@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -91,7 +91,7 @@ class Attempt:
         row = self.queued
         return AttemptRequest(
             key=tuple(self.key._replace(try_number=row.try_number)),
-            run=asdict(row.run),
+            run=row.run.fields(),
             max_tries=row.max_tries,
             start_us=now_us,
             try_started_us=row.try_started_us or now_us,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import resource
 import signal
 import socket
@@ -18,7 +17,8 @@ from airflow_lite.errors import AirflowTaskTerminated, AirflowTaskTimeout
 from airflow_lite.worker.api import LineApi
 from airflow_lite.worker.channel import Line
 from airflow_lite.worker.execution import Execution
-from airflow_lite.worker.log import LogFile, TaskStream, log_to
+from airflow_lite.worker.log import LogFile, TaskStream, log_to, set_level
+from airflow_lite.worker.request import RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.worker.request import AttemptRequest, Outcome
@@ -27,26 +27,21 @@ logger = logging.getLogger("airflow_lite.task")
 
 
 def become_child(output: int) -> None:
-    """Leave the zygote's group, signals and streams behind; `output` is what 1 and 2 become."""
+    """Leave the zygote's group and streams behind; `output` is what 1 and 2 become.
+
+    Signals and mask are as the base zygote left them, unless the file changed them.
+    """
     os.setsid()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as in every Python process
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    if signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.close(null)
     os.close(output)
     _reseed()
 
 
 def _reseed() -> None:
-    """Let no two attempts draw the random numbers that their zygote would have drawn."""
-    random.seed()
+    """Let no two attempts draw the same random numbers; `random` itself sees to that on a fork."""
     if "numpy" in sys.modules:
         with suppress(Exception):
             sys.modules["numpy"].random.seed()
@@ -56,16 +51,19 @@ def _reseed() -> None:
 
 
 def run_attempt(
-    request: AttemptRequest, task: Any, host: socket.socket, log_fd: int, timeout_s: float | None  # noqa: ANN401
+    request: AttemptRequest,
+    task: Any,  # noqa: ANN401 - an operator
+    host: socket.socket,
+    log_fd: int,
+    output: TaskOutput,
 ) -> NoReturn:
     """Run the task's code in this process, report, call back, and end the process."""
     code = 1
     line = Line(host)
     try:
-        file = LogFile(log_fd, request.max_log_bytes)
-        _redirect(file, request)
+        output.begin(log_fd, request)
         execution = Execution(request, task, LineApi(line))
-        outcome = _guarded(execution, timeout_s)
+        outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s)
         _report(line, execution, outcome)
         code = 0
     except (OSError, EOFError):
@@ -80,13 +78,24 @@ def run_attempt(
         os._exit(code)
 
 
-def _redirect(file: LogFile, request: AttemptRequest) -> None:
-    sys.stdout = TaskStream(file, 1, "INFO")
-    sys.stderr = TaskStream(file, 2, "WARNING")
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc,assignment]
-    log_to(file, request.log_level)
-    for notice in request.notices:
-        logger.warning("%s", notice)
+class TaskOutput:
+    """Streams and log handler of a child, made in its zygote so that making them costs nothing."""
+
+    def __init__(self) -> None:
+        self.file = LogFile(-1, 0)
+        self.stdout = TaskStream(self.file, 1, "INFO")
+        self.stderr = TaskStream(self.file, 2, "WARNING")
+        log_to(self.file, "INFO")
+
+    def begin(self, log_fd: int, request: AttemptRequest) -> None:
+        """Send what the task prints and logs to `log_fd`."""
+        self.file.open(log_fd, request.max_log_bytes)
+        sys.stdout = sys.__stdout__ = self.stdout  # type: ignore[misc,assignment]
+        sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[misc,assignment]
+        if request.log_level != "INFO":
+            set_level(request.log_level)
+        for notice in request.notices:
+            logger.warning("%s", notice)
 
 
 def _guarded(execution: Execution, timeout_s: float | None) -> Outcome:

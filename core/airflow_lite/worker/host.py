@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,7 +26,7 @@ from airflow_lite.store import xcoms
 from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.ledger import Ledger
-from airflow_lite.worker.process import describe_end, kill_session
+from airflow_lite.worker.process import describe_end, kill_session, process_start
 from airflow_lite.worker.pump import Pump
 from airflow_lite.worker.request import Outcome, RetryPolicy
 from airflow_lite.worker.timers import Timers
@@ -424,7 +424,7 @@ class Host:
             if zygote.error is not None:
                 self._blame(zygote, zygote.error)
         elif "forked" in message:
-            self._forked(message["forked"])
+            self._forked(message)
         elif "missing" in message:
             self._missing(message["missing"], zygote)
         elif "ended" in message:
@@ -464,17 +464,14 @@ class Host:
                 attempt.error = error
 
     def _forked(self, told: dict[str, Any]) -> None:
-        attempt = self._attempts.get(told["token"])
+        attempt = self._attempts.get(told["forked"])
         if attempt is None:
             return
         attempt.pid = told["pid"]
-        attempt.policy = RetryPolicy(**told["policy"])
+        attempt.policy = RetryPolicy(*told["policy"])
         if attempt.phase is not Phase.CLAIMED:
             return
         attempt.phase = Phase.RUNNING
-        self._ledger.started.append(
-            rows.Started(attempt.token, attempt.queued.id, told["pid"], told["start"], told["pid"])
-        )
         self._write_later()
         self._limit_execution(attempt)
         if attempt.stop_reason is not None:
@@ -684,9 +681,17 @@ class Host:
         ]
         for attempt in running:
             attempt.is_told = True
+            self._note_process(attempt)
         self._commit()
         if running and self._scheduler is not None:
             self._scheduler.send({"running": [one.token for one in running]})
+
+    def _note_process(self, attempt: Attempt) -> None:
+        pid = attempt.pid
+        start = None if pid is None else process_start(pid)
+        if pid is not None and start is not None:
+            started = rows.Started(attempt.token, attempt.queued.id, pid, start, pid)
+            self._ledger.started.append(started)
 
     def _answer(self) -> None:
         if not self._questions:
@@ -702,4 +707,4 @@ class Host:
             return [list(row) for row in xcoms.get(connection, xcoms.XComQuery(**message["pull"]))]
         run = attempt.queued.run
         found = rows.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
-        return None if found is None else asdict(found)
+        return None if found is None else found.fields()

@@ -30,6 +30,10 @@ class LogFile:
         self._limit = limit_bytes
         self.is_full = False
 
+    def open(self, fd: int, limit_bytes: int) -> None:
+        """Write to `fd` from now on."""
+        self.fd, self._limit, self.is_full = fd, limit_bytes, False
+
     def write(self, data: bytes) -> None:
         """Append `data`, cut where the limit is; nothing once that is reached."""
         if self.is_full:
@@ -65,9 +69,8 @@ class LineFormatter(logging.Formatter):
 
 def stamp(moment_s: float) -> str:
     """Return seconds since 1970 as the log shows them."""
-    local = time.localtime(moment_s)
-    milliseconds = int(moment_s * 1000) % 1000
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', local)}.{milliseconds:03d}{time.strftime('%z', local)}"
+    date, zone = time.strftime("%Y-%m-%dT%H:%M:%S %z", time.localtime(moment_s)).split(" ")
+    return f"{date}.{int(moment_s * 1000) % 1000:03d}{zone}"
 
 
 class FileHandler(logging.Handler):
@@ -166,5 +169,10 @@ def log_to(file: LogFile, level: str) -> logging.Handler:
         root.removeHandler(handler)
     handler = FileHandler(file)
     root.addHandler(handler)
-    root.setLevel(getattr(logging, level.upper(), logging.INFO))
+    set_level(level)
     return handler
+
+
+def set_level(level: str) -> None:
+    """Log from `level` up; an unknown word is INFO."""
+    logging.getLogger().setLevel(getattr(logging, level.upper(), logging.INFO))

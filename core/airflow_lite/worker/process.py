@@ -34,10 +34,15 @@ def process_start(pid: int) -> int | None:
     return int(fields[_START]) if fields else None
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def prctl(option: int, value: int) -> None:
     """Call prctl(2) where there is one; a system without it goes on without."""
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        _libc().prctl(option, value, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:

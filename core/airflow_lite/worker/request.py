@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class Outcome:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """What of a task decides how long it may run and what follows a failure."""
 
     execution_timeout_s: float | None = None

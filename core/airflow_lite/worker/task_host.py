@@ -56,11 +56,13 @@ class TaskHost:
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
+        self._wake_lock = threading.Lock()
         self._is_ending = False
         self._is_detached = False
+        self._is_over = False
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor = ""
-        self._thread = threading.Thread(target=self._serve, name="task-host", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="task-host", daemon=True)
 
     @property
     def pid(self) -> int | None:
@@ -111,12 +113,24 @@ class TaskHost:
         self._wake()
 
     def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b"x")
-        except BlockingIOError:
-            return  # it is awake
+        with self._wake_lock:
+            if self._is_over:
+                return  # nobody reads any more, and the descriptor may be another's
+            try:
+                os.write(self._wake_write, b"x")
+            except BlockingIOError:
+                return  # it is awake
 
     # ---------------------------------------------------------------- on the thread
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            with self._wake_lock:
+                self._is_over = True
+                os.close(self._wake_read)
+                os.close(self._wake_write)
 
     def _serve(self) -> None:
         delay_s = _FIRST_RESTART_S

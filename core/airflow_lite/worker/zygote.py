@@ -14,15 +14,16 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.worker.channel import Channel
-from airflow_lite.worker.process import die_with_parent, kill_session, process_start
+from airflow_lite.worker.process import die_with_parent, kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow_lite.worker.child import TaskOutput
 
 
 def main(host: socket.socket) -> NoReturn:
@@ -36,7 +37,15 @@ def main(host: socket.socket) -> NoReturn:
 
 
 def _silence() -> None:
-    """Give up terminal and streams: what a DAG file prints while it is imported goes nowhere."""
+    """Give up streams and the host's signal handlers, so that no child has to.
+
+    What a DAG file prints while it is imported goes nowhere.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -47,9 +56,13 @@ def _warm_up() -> None:
     """Import here, once, what every child needs; a child that imports is a slow child."""
     import jinja2.sandbox  # noqa: F401, PLC0415
 
+    import airflow_lite.dag._parse_error  # noqa: PLC0415
+    import airflow_lite.dag._parse_file  # noqa: PLC0415
+    import airflow_lite.dag.context  # noqa: PLC0415
     import airflow_lite.dag.load  # noqa: PLC0415
     import airflow_lite.dag.render  # noqa: PLC0415
-    import airflow_lite.worker.child  # noqa: F401, PLC0415
+    import airflow_lite.worker.child  # noqa: PLC0415
+    import airflow_lite.worker.context  # noqa: F401, PLC0415
 
 
 class _Reaper:
@@ -83,6 +96,7 @@ class _Reaper:
     def close(self) -> None:
         """Give up the pipe, in a child."""
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self.fd)
         os.close(self._write)
 
@@ -165,6 +179,7 @@ class _FileZygote:
         self._alone = alone
         self._dags: dict[str, Any] = {}
         self._tokens: dict[int, str] = {}
+        self._output: TaskOutput | None = None
         self._reaper = _Reaper()
 
     def serve(self) -> None:
@@ -173,11 +188,17 @@ class _FileZygote:
         if verdict["error"] is not None:
             _flush(self._channel)
             return
-        gc.collect()
-        gc.freeze()
+        self._prepare()
         _loop(self._channel, self._reaper, self._run, self._ended)
         for pid in self._tokens:
             kill_session(pid)
+
+    def _prepare(self) -> None:
+        from airflow_lite.worker.child import TaskOutput  # noqa: PLC0415
+
+        self._output = TaskOutput()
+        gc.collect()
+        gc.freeze()
 
     def _parse(self) -> dict[str, Any]:
         from airflow_lite.dag._parse_error import explain  # noqa: PLC0415
@@ -200,44 +221,41 @@ class _FileZygote:
         return {"error": error, "fingerprint": found, "threads": threads}
 
     def _run(self, message: dict[str, Any]) -> None:
-        request = AttemptRequest.from_message(message["run"])
+        run = message["run"]
+        dag_id, task_id, *_, token = run["key"]
         fds = [self._channel.fds.popleft() for _ in range(3)]
-        task = self._find(request)
+        task = self._find(dag_id, task_id)
         if task is None:
             for fd in fds:
                 os.close(fd)
-            self._channel.send({"missing": request.token})
+            self._channel.send({"missing": token})
             return
-        policy = RetryPolicy.of(task)
         if self._alone:
-            self._told(request.token, os.getpid(), policy)
-            self._be_child(request, task, policy, fds)
+            self._told(token, os.getpid(), task)
+            self._be_child(run, task, fds)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _in_child(lambda: self._be_forked(request, task, policy, fds, parent))
+            _in_child(lambda: self._be_forked(run, task, fds, parent))
         for fd in fds:
             os.close(fd)
-        self._tokens[pid] = request.token
-        self._told(request.token, pid, policy)
+        self._tokens[pid] = token
+        self._told(token, pid, task)
 
-    def _find(self, request: AttemptRequest) -> Any:  # noqa: ANN401 - an operator
-        dag = self._dags.get(request.key[0])
-        return None if dag is None else dag.task_dict.get(request.key[1])
+    def _find(self, dag_id: str, task_id: str) -> Any:  # noqa: ANN401 - an operator
+        dag = self._dags.get(dag_id)
+        return None if dag is None else dag.task_dict.get(task_id)
 
-    def _told(self, token: str, pid: int, policy: RetryPolicy) -> None:
-        message = {"token": token, "pid": pid, "start": process_start(pid)}
-        self._channel.send({"forked": {**message, "policy": asdict(policy)}})
+    def _told(self, token: str, pid: int, task: Any) -> None:  # noqa: ANN401
+        self._channel.send({"forked": token, "pid": pid, "policy": RetryPolicy.of(task)})
 
     def _be_forked(
-        self, request: AttemptRequest, task: Any, policy: RetryPolicy, fds: list[int], parent: int  # noqa: ANN401
+        self, run: dict[str, Any], task: Any, fds: list[int], parent: int  # noqa: ANN401
     ) -> None:
         die_with_parent(parent)
-        self._be_child(request, task, policy, fds)
+        self._be_child(run, task, fds)
 
-    def _be_child(
-        self, request: AttemptRequest, task: Any, policy: RetryPolicy, fds: list[int]  # noqa: ANN401
-    ) -> NoReturn:
+    def _be_child(self, run: dict[str, Any], task: Any, fds: list[int]) -> NoReturn:  # noqa: ANN401
         from airflow_lite.worker.child import become_child, run_attempt  # noqa: PLC0415
 
         self._reaper.close()
@@ -246,9 +264,9 @@ class _FileZygote:
         self._channel.close()
         host, output, log = fds
         become_child(output)
-        run_attempt(
-            request, task, socket.socket(fileno=host), log, policy.execution_timeout_s
-        )
+        request = AttemptRequest.from_message(run)
+        assert self._output is not None  # made before the first fork
+        run_attempt(request, task, socket.socket(fileno=host), log, self._output)
 
     def _ended(self, pid: int, code: int) -> None:
         token = self._tokens.pop(pid, None)
