@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli.usage import UsageError
@@ -29,6 +30,7 @@ class Flags(NamedTuple):
 def run(argv: list[str]) -> int:
     """Run the command that `argv` (without the program's name) says; return its exit code."""
     verbose = "-v" in argv or "--verbose" in argv
+    _print_anything()
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -43,6 +45,13 @@ def run(argv: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last boundary: a person reads it
         return _failed(error, _unexpected(error), 1, verbose=verbose)
     return code
+
+
+def _print_anything() -> None:
+    """Have letters that the terminal's encoding lacks escaped, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(argv: list[str]) -> int:
@@ -147,7 +156,7 @@ def _unexpected(error: Exception) -> str:
 
 def _say(line: str) -> None:
     try:
-        print(line.encode(errors="backslashreplace").decode(), file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
     except OSError:  # stderr is gone as well: the exit code has to do
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 

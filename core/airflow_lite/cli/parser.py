@@ -21,6 +21,22 @@ AnyParser = TypeVar("AnyParser", bound="Parser")
 VERBOSE = Arg(("-v", "--verbose"), help="Show tracebacks and more of the log", action="store_true")
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as Airflow's: an option's value is named once, commands have no second heading."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - no public name
+            return super()._format_action(action)
+        rows = self._iter_indented_subactions(action)
+        return self._join_parts([self._format_action(row) for row in rows])
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose arguments `fill` adds when they are first needed."""
 
@@ -61,7 +77,7 @@ class Parser(argparse.ArgumentParser):
         return self._formatter(_columns() - 2)
 
     def _formatter(self, width: int) -> argparse.HelpFormatter:
-        return argparse.RawDescriptionHelpFormatter(self.prog, width=width)
+        return _HelpFormatter(self.prog, width=width, max_help_position=30)
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong with the arguments, and exit with 2."""

@@ -23,19 +23,22 @@ def parsed(command: CLICommand, words: list[str]) -> SimpleNamespace | None:
         return None
     found: dict[str, Any] = {}
     while isinstance(command, GroupCommand):
+        if not isinstance(command.subcommands, list | tuple):
+            return None  # it may be gone once it was looked through
         name, *words = words or [""]
         inner = [one for one in command.subcommands if one.name == name]
         if not inner:
             return None
         command, found["subcommand"] = inner[0], name
+    if not isinstance(command.args, list | tuple):
+        return None
     values = _values(command, words)
     return None if values is None else SimpleNamespace(**found, **values, func=command.func)
 
 
 def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
-    arguments = list(command.args)
-    positionals = [argument for argument in arguments if argument.is_positional]
-    options = [argument for argument in arguments if not argument.is_positional]
+    positionals = [argument for argument in command.args if argument.is_positional]
+    options = [argument for argument in command.args if not argument.is_positional]
     if len(positionals) != len(words) or not all(map(_is_plain, positionals)):
         return None
     names = [argument.flags[0] for argument in positionals]
