@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from airflow_lite.worker.task_host import TaskHost
 
 
+#: How long, in seconds, `end` waits for a host that runs nothing to be gone.
+HOST_END_S = 3.0
+
+
 class LocalExecutor(BaseExecutor):
     """Runs up to `parallelism` attempts at once in processes of this machine; 0 is no limit.
 
@@ -97,6 +101,8 @@ class LocalExecutor(BaseExecutor):
             return
         self._host.drain()
         super().end()
+        if not self.running:
+            self._host.wait(HOST_END_S)  # it has nothing to do, and ends
         self._host.detach()
         self._host.wait(1.0)
 
