@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("airflow_lite.task")
 
 
+def _reschedule(task: Any) -> None:
+    """Turn a sensor that pokes to mode `reschedule`; leave other tasks alone."""
+    if getattr(task, "mode", None) == "poke" and hasattr(task, "poke"):
+        task.mode = "reschedule"
+        logger.warning("The executor changes sensor mode to 'reschedule'.")
+
+
 class Execution:
     """Runs the code of one attempt; `outcome` is known before the callbacks are called.
 
@@ -40,6 +47,8 @@ class Execution:
 
     def __init__(self, request: AttemptRequest, task: Any, api: TaskApi) -> None:  # noqa: ANN401
         self.task = task.prepare_for_execution()
+        if request.reschedules_sensors:
+            _reschedule(self.task)
         self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run), api)
         self.context: dict[str, Any] = {}
         self._api = api
