@@ -1,0 +1,219 @@
+"""Runs by the real command line: triggered and waited for, cleared, tested, read."""
+
+from __future__ import annotations
+
+DAG = '''
+import time
+from datetime import datetime
+from pathlib import Path
+from airflow_lite import DAG, BashOperator, EmptyOperator, PythonOperator
+
+GATE = Path(__file__).parent.parent / "gate"
+
+def once():
+    """Wait for the gate in the first call; later calls end at once."""
+    marker = GATE.with_suffix(".called")
+    if marker.exists():
+        return
+    marker.touch()
+    while not GATE.exists():
+        time.sleep(0.05)
+
+def fail():
+    raise ValueError("no luck")
+
+with DAG("good", start_date=datetime(2024, 1, 1), schedule=None, params={"who": "you"}):
+    say = BashOperator(task_id="say", bash_command="echo hello {{ params.who }} on {{ ds }}")
+    say >> EmptyOperator(task_id="after")
+
+with DAG("bad", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="fail", python_callable=fail) >> EmptyOperator(task_id="after")
+
+with DAG("slow", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="once", python_callable=once)
+'''
+
+
+def states(home, dag_id, run):
+    rows = home.json("tasks", "states-for-dag-run", dag_id, run)
+    return {row["task_id"]: row["state"] for row in rows}
+
+
+def test_waiting_ends_with_the_run_and_tells_how_it_ended(home):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        good = home.run("dags", "trigger", "good", "-r", "g", "--wait", "-o", "json")
+        bad = home.run("dags", "trigger", "bad", "-r", "b", "--wait", exit_code=1)
+
+    assert '"state": "success"' in good.stdout
+    assert "failed" in bad.stdout
+    assert states(home, "good", "g") == {"say": "success", "after": "success"}
+    assert states(home, "bad", "b") == {"fail": "failed", "after": "upstream_failed"}
+
+
+def test_waiting_without_a_scheduler_says_so_and_ends_in_time(home):
+    home.dag("dags", DAG)
+
+    done = home.run("dags", "trigger", "good", "--wait", "--timeout", "0.2", exit_code=1)
+
+    notice, mistake = done.stderr.splitlines()[-2:]
+    assert notice == "No scheduler is running: start one with `airflow-lite scheduler`."
+    assert "The run has not ended within 0.2 s. It goes on" in mistake
+
+
+def test_a_cleared_task_runs_again_and_its_history_tells(home, wait_until):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        home.run("dags", "trigger", "good", "-r", "g", "--wait")
+        home.run("tasks", "clear", "good", "-t", "say", "-d", "-y")
+        wait_until(
+            lambda: (
+                len(home.json("tasks", "history", "good", "say", "g")) >= 7
+                and home.json("dags", "list-runs", "-d", "good")[0]["state"] == "success"
+            ),
+            "the cleared run to succeed again",
+        )
+
+    rows = home.json("tasks", "history", "good", "say", "g")
+    assert [row["to"] for row in rows] == [
+        "queued",
+        "running",
+        "success",
+        "none",
+        "queued",
+        "running",
+        "success",
+    ]
+    assert [row["try_number"] for row in rows] == ["1", "1", "1", "1", "2", "2", "2"]
+    assert [row["cause"] for row in rows][3] == "cleared"
+    assert rows[3]["actor"] == "user"
+
+
+def test_a_running_task_that_is_cleared_is_killed_and_runs_again(home, wait_until):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        home.run("dags", "trigger", "slow", "-r", "s")
+        wait_until((home.folder / "gate.called").exists, "the first try to start")
+        home.run("tasks", "clear", "slow", "-r", "-y")
+        wait_until(
+            lambda: home.json("dags", "list-runs", "-d", "slow")[0]["state"] == "success",
+            "the second try to end the run",
+        )
+
+    rows = home.json("tasks", "history", "slow", "once", "s")
+    assert [row["to"] for row in rows] == [
+        "queued",
+        "running",
+        "restarting",
+        "none",
+        "queued",
+        "running",
+        "success",
+    ]
+
+
+def test_jobs_check_tells_whether_a_scheduler_is_alive(home):
+    home.run("jobs", "check", exit_code=1)
+    with home.scheduler():
+        home.dag("dags", DAG)
+        home.run("dags", "trigger", "good", "--wait")
+        done = home.run("jobs", "check", "--job-type", "SchedulerJob", "--local")
+        busy = home.run("db", "reset", "-y", exit_code=1)
+
+    assert done.stdout == "Found one alive job.\n"
+    assert "A scheduler is running on this database. Stop it first." in busy.stderr
+    home.run("jobs", "check", exit_code=1)
+
+
+def test_a_dag_is_tested_without_a_scheduler(home):
+    home.dag("dags", DAG)
+
+    good = home.run("dags", "test", "good", "2024-03-01", "-c", '{"who": "me"}')
+    bad = home.run("dags", "test", "bad", "2024-03-01", exit_code=1)
+
+    assert "Run manual__2024-03-01T00:00:00+00:00 of DAG good: success" in good.stdout
+    assert "Run manual__2024-03-01T00:00:00+00:00 of DAG bad: failed" in bad.stdout
+    assert states(home, "good", "2024-03-01") == {"say": "success", "after": "success"}
+    log = home.run("tasks", "logs", "good", "say", "2024-03-01").stdout
+    assert "hello me on 2024-03-01" in log
+
+
+def test_a_dag_is_tested_on_the_configured_executor(home):
+    home.dag("dags", DAG)
+
+    done = home.run(
+        "--executor", "LocalExecutor", "dags", "test", "good", "2024-03-02", "--use-executor"
+    )
+
+    assert "of DAG good: success" in done.stdout
+
+
+def test_the_log_of_a_failed_task_has_its_traceback(home):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        home.run("dags", "trigger", "bad", "-r", "b", "--wait", exit_code=1)
+        log = home.run("tasks", "logs", "bad", "fail", "b").stdout
+
+    assert "ValueError: no luck" in log
+
+
+def test_testing_a_task_records_nothing(home):
+    home.dag("dags", DAG)
+
+    done = home.run("tasks", "test", "good", "say", "2024-03-02", "-t", '{"who": "her"}')
+    home.run("tasks", "test", "bad", "fail", "2024-03-02", exit_code=1)
+
+    assert "hello her on 2024-03-02" in done.stdout + done.stderr
+    assert home.json("dags", "list-runs", "-d", "good") == []
+
+
+def test_rendered_fields_are_printed_as_airflow_prints_them(home):
+    home.dag("dags", DAG)
+
+    lines = home.run("tasks", "render", "good", "say", "2024-03-05").stdout.splitlines()
+
+    assert lines[:4] == [
+        "# ----------------------------------------------------------",
+        "# property: bash_command",
+        "# ----------------------------------------------------------",
+        "echo hello you on 2024-03-05",
+    ]
+
+
+def test_a_task_run_by_hand_is_a_try_of_its_own(home):
+    home.dag("dags", DAG)
+    home.run("dags", "trigger", "good", "-r", "g")
+
+    home.run("tasks", "run", "good", "say", "g")
+    again = home.run("tasks", "run", "good", "say", "g", exit_code=1)
+    home.run("tasks", "run", "good", "say", "g", "--force")
+
+    assert "is in state success. Add --force to run it again." in again.stderr
+    rows = home.json("tasks", "history", "good", "say", "g")
+    assert [(row["to"], row["try_number"]) for row in rows] == [
+        ("queued", "1"),
+        ("running", "1"),
+        ("success", "1"),
+        ("queued", "2"),
+        ("running", "2"),
+        ("success", "2"),
+    ]
+
+
+def test_an_attempt_that_is_not_queued_is_not_ours(home):
+    home.dag("dags", DAG)
+    home.run("dags", "trigger", "good", "-r", "g")
+
+    words = ["good", "say", "g", "--try-number", "1", "--map-index", "-1", "--attempt", "0" * 32]
+    home.run("tasks", "run", *words, exit_code=3)
+
+    assert states(home, "good", "g") == {"say": None, "after": None}
+
+
+def test_a_task_can_be_marked_as_succeeded(home):
+    home.dag("dags", DAG)
+    home.run("dags", "trigger", "good", "-r", "g")
+
+    home.run("tasks", "run", "good", "say", "g", "--mark-success")
+
+    assert states(home, "good", "g") == {"say": "success", "after": None}
