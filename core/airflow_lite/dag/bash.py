@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _checks
+from airflow_lite.dag.command_output import log_output
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowException, AirflowSkipException
@@ -20,8 +22,6 @@ from airflow_lite.errors import AirflowException, AirflowSkipException
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A line is read in parts of this many bytes, so that output without line ends stays bounded.
-_MOST_BYTES = 1 << 20
 #: Seconds that a command gets to end after SIGTERM, before SIGKILL.
 _GRACE_S = 30.0
 
@@ -101,12 +101,14 @@ class BashOperator(BaseOperator):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            bufsize=0,
             process_group=0,  # so that on_kill reaches whatever bash started
         ) as process:
             self._process = process
             self.log.info("Output:")
             try:
-                last_line = self._read(process)
+                assert process.stdout is not None  # it is a pipe
+                last_line = log_output(process.stdout.fileno(), self.output_encoding, self.log)
                 code = process.wait()
             except BaseException:
                 self._stop(process)
@@ -121,14 +123,6 @@ class BashOperator(BaseOperator):
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-    def _read(self, process: subprocess.Popen[bytes]) -> str:
-        line, log = "", self.log
-        assert process.stdout is not None  # it is a pipe
-        while raw := process.stdout.readline(_MOST_BYTES):
-            line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip()
-            log.info("%s", line)
-        return line
 
     def get_env(self, context: Any) -> dict[str, str]:
         """Return the environment of the command: `env`, or this process's, with the run's ids."""
@@ -169,7 +163,7 @@ def _checked(owner: str, name: str, check: _checks.Check, value: Any) -> Any:
 
 def _encoding(value: object) -> str:
     try:
-        "".encode(_checks.text(value))
+        codecs.getincrementaldecoder(_checks.text(value))
     except LookupError:
         raise _checks.Wanted("the name of an encoding") from None
     return str(value)

@@ -100,8 +100,24 @@ def test_each_command_has_a_folder_of_its_own_that_goes_away(run):
     assert not os.path.exists(folder)
 
 
-def test_a_line_without_an_end_is_read_in_parts(run):
-    assert run("head -c 3000000 /dev/zero | tr '\\0' x") == "x" * (3_000_000 - 2 * (1 << 20))
+def test_killing_reaches_a_command_that_ignores_sigterm(make_context, monkeypatch):
+    monkeypatch.setattr("airflow_lite.dag.bash._GRACE_S", 0.2)
+    with DAG("d", schedule=None):
+        task = BashOperator(task_id="t", bash_command="trap '' TERM; echo 1; while true; do sleep 1000; done")
+
+    def interrupt(record):
+        if record.getMessage() == "1":
+            raise KeyboardInterrupt
+
+    task.log.setLevel(logging.INFO)
+    task.log.addFilter(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            task.execute(make_context(task))
+    finally:
+        task.log.removeFilter(interrupt)
+        task.log.setLevel(logging.NOTSET)
+    assert task._process.returncode == -signal.SIGKILL
 
 
 class FirstNumber(logging.Handler):
