@@ -1,0 +1,119 @@
+"""The scheduler as a process: signals, stopping, and what it says."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+SLEEPS = """
+from airflow_lite import DAG, BashOperator
+from datetime import datetime
+
+with DAG("sleeps", start_date=datetime(2024, 1, 1), schedule=None) as dag:
+    first = BashOperator(task_id="first", bash_command="touch {mark}; sleep {seconds}")
+    first >> BashOperator(task_id="second", bash_command="true")
+"""
+
+
+@pytest.fixture
+def sleeps(home, tmp_path):
+    """Write a DAG whose first task sleeps, trigger it, and return the file that it touches."""
+
+    def trigger(seconds):
+        mark = tmp_path / "mark"
+        home.dag("sleeps", SLEEPS.replace("{mark}", str(mark)).replace("{seconds}", str(seconds)))
+        home.run("dags", "trigger", "sleeps", "-r", "one")
+        return mark
+
+    return trigger
+
+
+def states(home):
+    return {
+        row["task_id"]: row["state"]
+        for row in home.json("tasks", "states-for-dag-run", "sleeps", "one")
+    }
+
+
+def test_a_stop_lets_running_tasks_end_and_begins_no_other(home, sleeps, wait_until):
+    mark = sleeps(2)
+    with home.scheduler() as scheduler:
+        wait_until(mark.exists, "the task to start")
+        assert scheduler.stop() == 0
+    assert states(home)["first"] == "success"
+    assert states(home)["second"] in {"", None}
+    assert "scheduler stopped" in scheduler.output()
+
+
+def test_a_task_that_outlives_the_grace_is_recorded_by_its_host(home, sleeps, wait_until):
+    home.environ["AIRFLOW_LITE__SCHEDULER__SHUTDOWN_GRACE_S"] = "0.5"
+    mark = sleeps(4)
+    with home.scheduler() as scheduler:
+        wait_until(mark.exists, "the task to start")
+        before = time.monotonic()
+        assert scheduler.stop() == 0
+        assert time.monotonic() - before < 3.5
+    assert states(home)["first"] == "running"
+    wait_until(lambda: states(home)["first"] == "success", "the host to record the task")
+
+
+def test_a_second_signal_kills_what_runs(home, sleeps, wait_until):
+    mark = sleeps(60)
+    with home.scheduler() as scheduler:
+        wait_until(mark.exists, "the task to start")
+        scheduler.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in scheduler.output(), "the stop to begin")
+        before = time.monotonic()
+        scheduler.process.send_signal(signal.SIGTERM)
+        assert scheduler.process.wait(30) == 0
+        assert time.monotonic() - before < 15
+    assert "terminating" in scheduler.output()
+    wait_until(lambda: states(home)["first"] != "running", "the task to be recorded")
+    assert states(home)["first"] == "failed"
+
+
+def test_a_dump_shows_what_is_active(home, sleeps, wait_until):
+    mark = sleeps(60)
+    with home.scheduler() as scheduler:
+        wait_until(mark.exists, "the task to start")
+        scheduler.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: "executor.running (1)" in scheduler.output(), "the executor's dump")
+        assert "sleeps.first of one: " in scheduler.output()
+        scheduler.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in scheduler.output(), "the stop to begin")
+        scheduler.process.send_signal(signal.SIGTERM)
+        assert scheduler.process.wait(30) == 0
+
+
+def test_num_runs_bounds_the_passes(home):
+    done = home.run("--executor", "LocalExecutor", "scheduler", "--num-runs", "2")
+    assert "scheduler stopped" in done.stderr
+
+
+def test_an_executor_that_is_not_for_production_is_told(home):
+    done = home.run("scheduler", "--num-runs", "1")
+    assert "Do not use the SequentialExecutor in production." in done.stderr
+
+
+def test_an_executor_that_is_gone_is_told_with_the_tasks_that_wait_for_it(home, sleeps):
+    import sqlite3
+
+    sleeps(0)
+    with sqlite3.connect(home.folder / "airflow_lite.db") as connection:
+        connection.execute(
+            "UPDATE task_instance SET state = 'queued', attempt = ?, executor = 'GoneExecutor'"
+            " WHERE task_id = 'first'",
+            ["0" * 32],
+        )
+    done = home.run("--executor", "GoneExecutor", "scheduler", exit_code=1)
+    assert done.stderr.count("\n") == 1
+    assert "1 task stays queued for it" in done.stderr
+
+
+def test_dags_test_runs_beside_a_scheduler(home, sleeps):
+    with home.scheduler():
+        sleeps(0)
+        done = home.run("--executor", "LocalExecutor", "dags", "test", "sleeps", "--use-executor")
+    assert "of sleeps: success" in done.stdout
