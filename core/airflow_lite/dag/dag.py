@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
@@ -262,6 +262,16 @@ class DAG:
 
     def __repr__(self) -> str:
         return f"<DAG: {self.dag_id}>"
+
+
+@overload
+def dag(dag_id: Callable[..., Any]) -> Callable[..., DAG]: ...
+
+
+@overload
+def dag(
+    dag_id: str = "", *args: Any, **kwargs: Any
+) -> Callable[[Callable[..., Any]], Callable[..., DAG]]: ...
 
 
 def dag(dag_id: Any = "", *args: Any, **kwargs: Any) -> Any:

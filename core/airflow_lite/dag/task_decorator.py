@@ -6,7 +6,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, overload
 
 from airflow_lite.dag.decorated import (
     BashDecorated,
@@ -98,6 +98,17 @@ class _Decorator:
     def __init__(self, operator_class: type[Decorated]) -> None:
         self._operator_class = operator_class
 
+    @overload
+    def __call__(self, python_callable: Callable[..., Any]) -> TaskFactory: ...
+
+    @overload
+    def __call__(
+        self,
+        python_callable: None = None,
+        multiple_outputs: bool | None = None,
+        **kwargs: Any,
+    ) -> Callable[[Callable[..., Any]], TaskFactory]: ...
+
     def __call__(
         self,
         python_callable: Callable[..., Any] | None = None,
@@ -122,7 +133,9 @@ class _TaskDecorator(_Decorator):
     bash = _Decorator(BashDecorated)
 
     @staticmethod
-    def run_if(condition: Condition, skip_message: str | None = None) -> Any:
+    def run_if(
+        condition: Condition, skip_message: str | None = None
+    ) -> Callable[[TaskFactory], TaskFactory]:
         """Let a decorated task run only if `condition(context)` is true, else be skipped.
 
         The condition may return a tuple of the verdict and the message.
@@ -130,7 +143,9 @@ class _TaskDecorator(_Decorator):
         return lambda factory: _conditional(factory, condition, skip_message, runs_when=True)
 
     @staticmethod
-    def skip_if(condition: Condition, skip_message: str | None = None) -> Any:
+    def skip_if(
+        condition: Condition, skip_message: str | None = None
+    ) -> Callable[[TaskFactory], TaskFactory]:
         """Let a decorated task be skipped if `condition(context)` is true."""
         return lambda factory: _conditional(factory, condition, skip_message, runs_when=False)
 
@@ -176,7 +191,7 @@ def _conditional(
     return factory.override(pre_execute=pre_execute)
 
 
-def setup(function: Any) -> Any:
+def setup(function: Callable[..., Any]) -> TaskFactory:
     """Make a function a setup task: `@setup` alone, or above `@task`."""
     return _mark(function, is_setup=True)
 
@@ -191,5 +206,4 @@ def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
 
 def _mark(function: Any, **marks: Any) -> TaskFactory:
     factory = function if isinstance(function, TaskFactory) else task(function)
-    marked: TaskFactory = factory.marked(**marks)
-    return marked
+    return factory.marked(**marks)

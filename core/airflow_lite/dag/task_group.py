@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag.edges import Connectable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.group_decorator import GroupFactory
     from airflow_lite.dag.operator import BaseOperator
 
 
@@ -162,6 +163,16 @@ class TaskGroup(Connectable):
 
     def __repr__(self) -> str:
         return f"<TaskGroup: {self.group_id}>"
+
+
+@overload
+def task_group(python_callable: Callable[..., Any]) -> GroupFactory: ...
+
+
+@overload
+def task_group(
+    python_callable: None = None, **tg_kwargs: Any
+) -> Callable[[Callable[..., Any]], GroupFactory]: ...
 
 
 def task_group(python_callable: Callable[..., Any] | None = None, **tg_kwargs: Any) -> Any:
