@@ -1,16 +1,14 @@
-"""`airflow-lite dags trigger | list-runs | test`."""
+"""`airflow-lite dags list-runs | test`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli import context, known, moments
-from airflow_lite.cli.commands.dags import ring, write_dot
+from airflow_lite.cli.commands.dags import write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
-from airflow_lite.clock import SystemClock, from_us, iso
-from airflow_lite.errors import DagRunAlreadyExists, UserError
-from airflow_lite.keys import check_run_id
+from airflow_lite.clock import SystemClock, iso
 
 if TYPE_CHECKING:
     import argparse
@@ -20,131 +18,6 @@ if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec
 
 _US_PER_S = 1_000_000
-
-
-def trigger(args: argparse.Namespace) -> int:
-    """Make a new run; with `--wait`, return when it has ended."""
-    if args.timeout is not None and not args.wait:
-        raise UserError("--timeout is how long to --wait. Add --wait.")
-    version_id, spec = known.the_spec(args)
-    conf = checked_conf(args.conf, spec)
-    run_row_id = _make_run(args, version_id, spec, conf)
-    ring(args, runs=[run_row_id])
-    _warn(args)
-    state = _wait(args, run_row_id) if args.wait else None
-    with context.store(args).read() as connection:
-        print_rows([_triggered(_run_by_id(connection, run_row_id))], args.output)
-    return 0 if state in {None, "success"} else 1
-
-
-def _run_by_id(connection: Any, run_row_id: int) -> RowMapping:
-    from airflow_lite.store import listing
-
-    return listing.run_by_id(connection, run_row_id)
-
-
-def _make_run(
-    args: argparse.Namespace, version_id: int, spec: DagSpec, conf: dict[str, Any]
-) -> int:
-    """Insert the run. One that was given no date and finds its second taken gets microseconds."""
-    exact_us = moments.to_us(context.config(args), args.exec_date) or SystemClock().now_us()
-    whole_us = exact_us - exact_us % _US_PER_S
-    logical_us = whole_us if args.replace_microseconds else exact_us
-    try:
-        return _insert(args, version_id, spec, conf, logical_us)
-    except DagRunAlreadyExists:
-        if args.exec_date is not None or args.run_id or logical_us == exact_us:
-            raise
-        return _insert(args, version_id, spec, conf, exact_us)
-
-
-def _insert(
-    args: argparse.Namespace,
-    version_id: int,
-    spec: DagSpec,
-    conf: dict[str, Any],
-    logical_us: int,
-) -> int:
-    from airflow_lite.dag.timetable import manual_interval
-    from airflow_lite.store.runs import create_run
-
-    with context.store(args).begin() as connection:
-        return create_run(
-            connection,
-            spec,
-            version_id,
-            run_id=_run_id(args.run_id, logical_us),
-            run_type="manual",
-            logical_us=logical_us,
-            interval=manual_interval(spec.schedule, spec.timezone, logical_us),
-            conf=conf,
-            external_trigger=True,
-            now_us=SystemClock().now_us(),
-        )
-
-
-def _run_id(given: str | None, logical_us: int) -> str:
-    return f"manual__{iso(logical_us)}" if given is None else check_run_id(given)
-
-
-def _warn(args: argparse.Namespace) -> None:
-    """Say in one line why the run may not start soon."""
-    from airflow_lite.store import listing
-
-    with context.store(args).read() as connection:
-        paused = listing.the_dag(connection, args.dag_id)["is_paused"]
-    if paused:
-        context.notice(
-            f"DAG {args.dag_id!r} is paused: the run waits for"
-            f" `airflow-lite dags unpause {args.dag_id}`."
-        )
-    if args.wait and not scheduler_runs(args):
-        context.notice("No scheduler is running: start one with `airflow-lite scheduler`.")
-
-
-def scheduler_runs(args: argparse.Namespace) -> bool:
-    """Return whether a scheduler is alive."""
-    from airflow_lite.store.listing import alive_jobs
-
-    within_s = context.config(args).getfloat("scheduler", "lease_timeout_s")
-    with context.store(args).read() as connection:
-        return bool(alive_jobs(connection, within_s=within_s, kind="scheduler", limit=1))
-
-
-def _wait(args: argparse.Namespace, run_row_id: int) -> str:
-    from airflow_lite.cli.waiting import wait_for_run
-
-    state = wait_for_run(context.store(args), run_row_id, timeout_s=args.timeout)
-    if state is None:
-        raise UserError(
-            f"The run has not ended within {args.timeout:g} s. It goes on: see"
-            f" `airflow-lite dags list-runs -d {args.dag_id}`."
-        )
-    return state
-
-
-def _triggered(run: RowMapping) -> dict[str, Any]:
-    from json import loads
-
-    return {
-        "conf": loads(run["conf"]),
-        "dag_id": run["dag_id"],
-        "dag_run_id": run["run_id"],
-        "data_interval_start": _moment(run["interval_start_us"]),
-        "data_interval_end": _moment(run["interval_end_us"]),
-        "end_date": _moment(run["end_us"]),
-        "external_trigger": bool(run["external_trigger"]),
-        "last_scheduling_decision": None,
-        "logical_date": _moment(run["logical_us"]),
-        "run_type": run["run_type"],
-        "start_date": _moment(run["start_us"]),
-        "state": run["state"],
-    }
-
-
-def _moment(moment_us: int | None) -> str | None:
-    """Return a moment as Airflow prints it here: with a blank between date and time."""
-    return None if moment_us is None else str(from_us(moment_us))
 
 
 def list_runs(args: argparse.Namespace) -> int:
@@ -180,45 +53,78 @@ def _listed(run: RowMapping) -> dict[str, Any]:
     }
 
 
+class Outcome(NamedTuple):
+    """A run that was made here, and how it ended."""
+
+    run_id: str
+    state: str
+
+
 def test(args: argparse.Namespace) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
     _, spec = known.the_spec(args)
     conf = checked_conf(args.conf, spec)
+    logical_us = moments.to_us(context.config(args), args.execution_date)
+    found = run_here(
+        args, args.dag_id, logical_us=logical_us, conf=conf, use_executor=args.use_executor
+    )
+    if args.show_dagrun or args.save_dagrun:
+        _draw(args, spec, found.run_id)
+    return 0 if found.state == "success" else 1
+
+
+def run_here(
+    args: argparse.Namespace,
+    dag_id: str,
+    *,
+    logical_us: int | None = None,
+    conf: dict[str, Any] | None = None,
+    use_executor: bool = False,
+    live: bool = False,
+) -> Outcome:
+    """Run a DAG once without a scheduler, show how it goes, and print a table of its tasks.
+
+    `logical_us` None is now. `live` shows a bar where there is a terminal. Raises `UserError`.
+    """
+    _, spec = known.the_spec(args, dag_id)
+    from airflow_lite.cli.progress import progress
     from airflow_lite.scheduler.single_run import run_dag
 
-    config, store = context.config(args), context.store(args)
-    logical_us = moments.to_us(config, args.execution_date)
     logical_us = SystemClock().now_us() if logical_us is None else logical_us
-    state = run_dag(
-        config,
-        store,
-        args.dag_id,
-        logical_us,
-        conf,
-        use_executor=args.use_executor,
-        on_event=_progress,
-    )
-    _summary(args, spec, logical_us)
-    return 0 if state == "success" else 1
+    with progress(len(spec.tasks), live=live) as show:
+        run_dag(
+            context.config(args),
+            context.store(args),
+            dag_id,
+            logical_us,
+            conf or {},
+            use_executor=use_executor,
+            on_event=show,
+        )
+    return _summary(args, dag_id, logical_us)
 
 
-def _progress(event: object) -> None:
-    print(event, flush=True)
+def _summary(args: argparse.Namespace, dag_id: str, logical_us: int) -> Outcome:
+    from airflow_lite.store import listing
+
+    with context.store(args).read() as connection:
+        run = listing.the_run(connection, dag_id, "", logical_us)
+        instances = listing.instances(connection, run["id"])
+    print()
+    print_rows([_outcome(instance) for instance in instances])
+    print(f"\nRun {run['run_id']} of DAG {dag_id}: {run['state']}")
+    return Outcome(run["run_id"], run["state"])
 
 
-def _summary(args: argparse.Namespace, spec: DagSpec, logical_us: int) -> None:
+def _draw(args: argparse.Namespace, spec: DagSpec, run_id: str) -> None:
     from airflow_lite.cli.dot import dot
     from airflow_lite.store import listing
 
     with context.store(args).read() as connection:
-        run = listing.the_run(connection, args.dag_id, "", logical_us)
+        run = listing.the_run(connection, args.dag_id, run_id)
         instances = listing.instances(connection, run["id"])
-    print()
-    print_rows([_outcome(instance) for instance in instances])
-    print(f"\nRun {run['run_id']} of DAG {args.dag_id}: {run['state']}")
-    if args.show_dagrun or args.save_dagrun:
-        states = {instance["task_id"]: instance["state"] for instance in instances}
-        write_dot(dot(spec, states), args.save_dagrun)
+    states = {instance["task_id"]: instance["state"] for instance in instances}
+    write_dot(dot(spec, states), args.save_dagrun)
 
 
 def _outcome(instance: RowMapping) -> dict[str, Any]:

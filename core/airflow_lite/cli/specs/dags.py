@@ -17,6 +17,7 @@ from airflow_lite.cli.types import moment, positive_int, words
 
 _LOOK = "airflow_lite.cli.commands.dags"
 _RUN = "airflow_lite.cli.commands.dag_runs"
+_TRIGGER = "airflow_lite.cli.commands.dag_trigger"
 _STATES = ("queued", "running", "success", "failed")
 
 _SHOW = (
@@ -100,7 +101,7 @@ _RUNS = (
     ActionCommand(
         "trigger",
         "Make a new run of a DAG; a scheduler runs it",
-        lazy_load_command(f"{_RUN}.trigger"),
+        lazy_load_command(f"{_TRIGGER}.trigger"),
         (
             DAG_ID,
             SUBDIR,

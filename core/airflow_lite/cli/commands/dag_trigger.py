@@ -1,0 +1,147 @@
+"""`airflow-lite dags trigger`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli import context, known, moments
+from airflow_lite.cli.commands.dags import ring
+from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.run_conf import checked_conf
+from airflow_lite.clock import SystemClock, from_us, iso
+from airflow_lite.errors import DagRunAlreadyExists, UserError
+from airflow_lite.keys import check_run_id
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sqlalchemy import RowMapping
+
+    from airflow_lite.dag.spec import DagSpec
+
+_US_PER_S = 1_000_000
+
+
+def trigger(args: argparse.Namespace) -> int:
+    """Make a new run; with `--wait`, return when it has ended."""
+    if args.timeout is not None and not args.wait:
+        raise UserError("--timeout is how long to --wait. Add --wait.")
+    version_id, spec = known.the_spec(args)
+    conf = checked_conf(args.conf, spec)
+    run_row_id = _make_run(args, version_id, spec, conf)
+    ring(args, runs=[run_row_id])
+    _warn(args)
+    state = _wait(args, run_row_id) if args.wait else None
+    with context.store(args).read() as connection:
+        print_rows([_triggered(_run_by_id(connection, run_row_id))], args.output)
+    return 0 if state in {None, "success"} else 1
+
+
+def _run_by_id(connection: Any, run_row_id: int) -> RowMapping:
+    from airflow_lite.store import listing
+
+    return listing.run_by_id(connection, run_row_id)
+
+
+def _make_run(
+    args: argparse.Namespace, version_id: int, spec: DagSpec, conf: dict[str, Any]
+) -> int:
+    """Insert the run. One that was given no date and finds its second taken gets microseconds."""
+    exact_us = moments.to_us(context.config(args), args.exec_date) or SystemClock().now_us()
+    whole_us = exact_us - exact_us % _US_PER_S
+    logical_us = whole_us if args.replace_microseconds else exact_us
+    try:
+        return _insert(args, version_id, spec, conf, logical_us)
+    except DagRunAlreadyExists:
+        if args.exec_date is not None or args.run_id or logical_us == exact_us:
+            raise
+        return _insert(args, version_id, spec, conf, exact_us)
+
+
+def _insert(
+    args: argparse.Namespace,
+    version_id: int,
+    spec: DagSpec,
+    conf: dict[str, Any],
+    logical_us: int,
+) -> int:
+    from airflow_lite.dag.timetable import manual_interval
+    from airflow_lite.store.runs import create_run
+
+    with context.store(args).begin() as connection:
+        return create_run(
+            connection,
+            spec,
+            version_id,
+            run_id=_run_id(args.run_id, logical_us),
+            run_type="manual",
+            logical_us=logical_us,
+            interval=manual_interval(spec.schedule, spec.timezone, logical_us),
+            conf=conf,
+            external_trigger=True,
+            now_us=SystemClock().now_us(),
+        )
+
+
+def _run_id(given: str | None, logical_us: int) -> str:
+    return f"manual__{iso(logical_us)}" if given is None else check_run_id(given)
+
+
+def _warn(args: argparse.Namespace) -> None:
+    """Say in one line why the run may not start soon."""
+    from airflow_lite.store import listing
+
+    with context.store(args).read() as connection:
+        paused = listing.the_dag(connection, args.dag_id)["is_paused"]
+    if paused:
+        context.notice(
+            f"DAG {args.dag_id!r} is paused: the run waits for"
+            f" `airflow-lite dags unpause {args.dag_id}`."
+        )
+    if args.wait and not scheduler_runs(args):
+        context.notice("No scheduler is running: start one with `airflow-lite scheduler`.")
+
+
+def scheduler_runs(args: argparse.Namespace) -> bool:
+    """Return whether a scheduler is alive."""
+    from airflow_lite.store.listing import alive_jobs
+
+    within_s = context.config(args).getfloat("scheduler", "lease_timeout_s")
+    with context.store(args).read() as connection:
+        return bool(alive_jobs(connection, within_s=within_s, kind="scheduler", limit=1))
+
+
+def _wait(args: argparse.Namespace, run_row_id: int) -> str:
+    from airflow_lite.cli.waiting import wait_for_run
+
+    state = wait_for_run(context.store(args), run_row_id, timeout_s=args.timeout)
+    if state is None:
+        raise UserError(
+            f"The run has not ended within {args.timeout:g} s. It goes on: see"
+            f" `airflow-lite dags list-runs -d {args.dag_id}`."
+        )
+    return state
+
+
+def _triggered(run: RowMapping) -> dict[str, Any]:
+    from json import loads
+
+    return {
+        "conf": loads(run["conf"]),
+        "dag_id": run["dag_id"],
+        "dag_run_id": run["run_id"],
+        "data_interval_start": _moment(run["interval_start_us"]),
+        "data_interval_end": _moment(run["interval_end_us"]),
+        "end_date": _moment(run["end_us"]),
+        "external_trigger": bool(run["external_trigger"]),
+        "last_scheduling_decision": None,
+        "logical_date": _moment(run["logical_us"]),
+        "run_type": run["run_type"],
+        "start_date": _moment(run["start_us"]),
+        "state": run["state"],
+    }
+
+
+def _moment(moment_us: int | None) -> str | None:
+    """Return a moment as Airflow prints it here: with a blank between date and time."""
+    return None if moment_us is None else str(from_us(moment_us))

@@ -1,0 +1,49 @@
+"""How a run that is under way is shown: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_lite.states import FINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextmanager
+def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
+    """Give a function that shows one line of what happens, such as `d.a try 1: success`.
+
+    `total` tasks are to end. With `live`, a terminal gets a bar in place of the lines.
+    """
+    if not live or not sys.stdout.isatty():
+        yield _print_line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[at]}", markup=False),
+    )
+    with Progress(*columns, transient=True) as bar:
+        shown = bar.add_task("", total=total, at="")
+
+        def show(line: str) -> None:
+            if not line.startswith("run "):  # its end is told below the table
+                bar.update(shown, advance=_ended(line), at=line)
+
+        yield show
+
+
+def _print_line(line: str) -> None:
+    print(line, flush=True)
+
+
+def _ended(line: str) -> int:
+    """Return 1 for a line that tells of a task that has ended, else 0."""
+    state = line.rpartition(": ")[2].partition(" ")[0]
+    return int(state in FINISHED)

@@ -1,0 +1,40 @@
+"""What is shown of a run that is under way."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from airflow_lite.cli.progress import progress
+
+LINES = ["d.a try 1: queued", "d.a try 1: success", "d.b try 1: failed", "run r of d: failed"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_without_a_terminal_every_line_is_printed(capsys, live):
+    with progress(2, live=live) as show:
+        for line in LINES:
+            show(line)
+
+    assert capsys.readouterr().out.splitlines() == LINES
+
+
+def test_a_terminal_gets_a_bar_that_counts_what_has_ended(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    with progress(3, live=True) as show:
+        for line in LINES:
+            show(line)
+
+    assert "2/3" in terminal.getvalue()
+    assert "d.b try 1: failed" in terminal.getvalue()
+    assert "run r of d" not in terminal.getvalue()
