@@ -47,8 +47,8 @@ class LocalExecutor(BaseExecutor):
         self,
         key: TaskInstanceKey,
         command: list[str],
-        queue: str | None = None,  # noqa: ARG002 - one machine has no queues
-        executor_config: Any | None = None,  # noqa: ARG002 - nor options
+        queue: str | None = None,
+        executor_config: Any | None = None,
     ) -> None:
         """Hand the command to the task host."""
         self._keys[key.attempt] = key
@@ -56,6 +56,9 @@ class LocalExecutor(BaseExecutor):
 
     def sync(self) -> None:
         """Look at nothing: the task host tells by itself what ended."""
+
+    def sync(self) -> None:
+        """Do nothing: the task host tells by itself when an attempt has ended."""
 
     @property
     def _running_host(self) -> TaskHost:

@@ -17,7 +17,7 @@ class SequentialExecutor(LocalExecutor):
     is_single_threaded = True
     is_production = False
 
-    def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:  # noqa: ARG002
+    def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:
         super().__init__(1, clock=clock)
 
     def configure(self, config: Config) -> None:

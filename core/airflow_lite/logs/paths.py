@@ -51,7 +51,15 @@ def check_inside(folder: Path, path: Path) -> Path:
 
 def open_for_writing(folder: Path, key: TaskInstanceKey) -> int:
     """Make the log file of a try if need be; return a descriptor that appends. Raises OSError."""
-    path = log_path(folder, key)
+    return _open_for_writing(folder, log_path(folder, key))
+
+
+def open_callback_log(folder: Path, key: TaskInstanceKey) -> int:
+    """Return a descriptor that appends to the log of a DAG run's own callbacks. Raises OSError."""
+    return _open_for_writing(folder, log_path(folder, key).parents[1] / "callbacks.log")
+
+
+def _open_for_writing(folder: Path, path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     checked = check_inside(folder, path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

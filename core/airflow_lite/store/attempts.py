@@ -168,9 +168,9 @@ class Watched(NamedTuple):
     attempt: str | None
 
 
-_WATCH = sa.select(
-    task_instance.c.id, task_instance.c.state, task_instance.c.attempt
-).where(task_instance.c.id.in_(sa.bindparam("ids", expanding=True)))
+_WATCH = sa.select(task_instance.c.id, task_instance.c.state, task_instance.c.attempt).where(
+    task_instance.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 
 
 def watch(connection: sa.Connection, instance_ids: Sequence[int]) -> list[Watched]:
@@ -272,6 +272,20 @@ def _run_info(row: Any) -> RunInfo:
     values = list(row)[:-1]
     values[11], values[12] = bool(row.external_trigger), json.loads(row.conf or "{}")
     return RunInfo(*values)
+
+
+def find_run(
+    connection: sa.Connection, dag_id: str, run_id: str | None, logical_us: int | None
+) -> RunInfo | None:
+    """Return the run of a DAG with this id or this logical date; None if there is none."""
+    same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
+    query = (
+        sa.select(*_FIND_RUNS.selected_columns)
+        .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
+        .where(dag_run.c.dag_id == dag_id, same)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _run_info(row)
 
 
 def previous_run(
@@ -509,11 +523,7 @@ def _accepted(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor
         task_instance.c.changed_by == _actor(who),
         task_instance.c.end_us == task_instance.c.changed_at_us,
     )
-    return {
-        token
-        for row_id, token in connection.execute(query)
-        if token == by_id[row_id].token
-    }
+    return {token for row_id, token in connection.execute(query) if token == by_id[row_id].token}
 
 
 def _end_row(one: Ended, accepted: set[str]) -> dict[str, Any]:
@@ -541,8 +551,6 @@ def save_rendered(connection: sa.Connection, fields: dict[int, str]) -> None:
 def rendered(connection: sa.Connection, instance_id: int) -> dict[str, Any] | None:
     """Return the rendered fields that an attempt saved; None if none did."""
     text = connection.execute(
-        sa.select(rendered_fields.c.fields).where(
-            rendered_fields.c.task_instance_id == instance_id
-        )
+        sa.select(rendered_fields.c.fields).where(rendered_fields.c.task_instance_id == instance_id)
     ).scalar()
     return None if text is None else json.loads(text)

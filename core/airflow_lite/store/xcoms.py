@@ -76,9 +76,7 @@ def get(connection: sa.Connection, wanted: XComQuery) -> list[XComFound]:
     )
     newest: dict[tuple[str, int, str], XComFound] = {}
     for task_id, map_index, key, value, _ in connection.execute(query):
-        newest.setdefault(
-            (task_id, map_index, key), XComFound(task_id, map_index, key, value)
-        )
+        newest.setdefault((task_id, map_index, key), XComFound(task_id, map_index, key, value))
     return list(newest.values())
 
 

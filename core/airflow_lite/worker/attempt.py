@@ -82,9 +82,7 @@ class Attempt:
         row, key = self.queued, self.key
         first_of_try = row.try_started_us is None and row.try_number > 1
         owner = (row.run.id, key.task_id, key.map_index) if first_of_try else None
-        return Claim(
-            row.id, self.token, row.try_number, row.queued_us or 0, first_of_try, owner
-        )
+        return Claim(row.id, self.token, row.try_number, row.queued_us or 0, first_of_try, owner)
 
     def request(self, settings: HostSettings, now_us: int) -> AttemptRequest:
         """Return what its child is told."""
@@ -106,6 +104,7 @@ class Attempt:
             max_log_bytes=settings.max_log_bytes,
             log_level=settings.log_level,
             notices=self.notices,
+            reschedules_sensors=settings.reschedules_sensors,
         )
 
     def ended(self, outcome: Outcome, now_us: int, max_retry_delay_s: float) -> Ended:

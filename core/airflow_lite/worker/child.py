@@ -52,7 +52,7 @@ def _reseed() -> None:
 
 def run_attempt(
     request: AttemptRequest,
-    task: Any,  # noqa: ANN401 - an operator
+    task: Any,
     host: socket.socket,
     log_fd: int,
     output: TaskOutput,
@@ -68,7 +68,7 @@ def run_attempt(
         code = 0
     except (OSError, EOFError):
         code = 1  # the host is gone: nobody to report to
-    except BaseException:  # noqa: BLE001 - the last boundary: the host must see that we failed
+    except BaseException:
         with suppress(Exception):
             logger.exception("The attempt could not be run")
     finally:

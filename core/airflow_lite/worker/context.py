@@ -24,10 +24,10 @@ class Lazy:
         self.__dict__["_look_up"] = look_up
 
     @cached_property
-    def _value(self) -> Any:  # noqa: ANN401
+    def _value(self) -> Any:
         return self.__dict__["_look_up"]()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._value, name)
 
     def __str__(self) -> str:
@@ -48,23 +48,23 @@ class Lazy:
     def __hash__(self) -> int:
         return hash(self._value)
 
-    def __lt__(self, other: Any) -> bool:  # noqa: ANN401
+    def __lt__(self, other: Any) -> bool:
         return bool(self._value < _plain(other))
 
-    def __gt__(self, other: Any) -> bool:  # noqa: ANN401
+    def __gt__(self, other: Any) -> bool:
         return bool(self._value > _plain(other))
 
-    def __sub__(self, other: Any) -> Any:  # noqa: ANN401
+    def __sub__(self, other: Any) -> Any:
         return self._value - _plain(other)
 
-    def __rsub__(self, other: Any) -> Any:  # noqa: ANN401
+    def __rsub__(self, other: Any) -> Any:
         return other - self._value
 
-    def __add__(self, other: Any) -> Any:  # noqa: ANN401
+    def __add__(self, other: Any) -> Any:
         return self._value + _plain(other)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     return value._value if isinstance(value, Lazy) else value  # noqa: SLF001
 
 
@@ -72,12 +72,12 @@ class Conf:
     """`conf` in templates: the configuration, read when first asked."""
 
     @cached_property
-    def _config(self) -> Any:  # noqa: ANN401
+    def _config(self) -> Any:
         from airflow_lite.config import Config
 
         return Config.load()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self._config, name)
@@ -117,7 +117,7 @@ def build_context(ti: RuntimeTaskInstance) -> dict[str, Any]:
     }
 
 
-def _ds(moment: Any, form: str = "%Y-%m-%d") -> str:  # noqa: ANN401
+def _ds(moment: Any, form: str = "%Y-%m-%d") -> str:
     return str(moment.strftime(form))
 
 
@@ -155,7 +155,7 @@ def _dates(ti: RuntimeTaskInstance) -> dict[str, Any]:
 def _previous_success(ti: RuntimeTaskInstance) -> dict[str, Any]:
     found: list[Any] = []
 
-    def of_run(name: str) -> Any:  # noqa: ANN401
+    def of_run(name: str) -> Any:
         if not found:
             found.append(ti.get_previous_dagrun("success"))
         return getattr(found[0], name, None)

@@ -45,8 +45,10 @@ class Execution:
     `task` is copied first. `render` is `dag.render.render_fields`, or stands in for it.
     """
 
-    def __init__(self, request: AttemptRequest, task: Any, api: TaskApi) -> None:  # noqa: ANN401
+    def __init__(self, request: AttemptRequest, task: Any, api: TaskApi) -> None:
         self.task = task.prepare_for_execution()
+        if request.reschedules_sensors:
+            _reschedule(self.task)
         if request.reschedules_sensors:
             _reschedule(self.task)
         self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run), api)
@@ -67,7 +69,7 @@ class Execution:
             )
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - user code: whatever it raises ends its try
+        except BaseException as error:
             outcome = self._failed(error)
         else:
             outcome = Outcome("success")
@@ -151,7 +153,12 @@ class Execution:
         cause = f" ({outcome.cause})" if outcome.cause else ""
         logger.info(
             "Marking task as %s%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
-            ti.state.upper(), cause, ti.dag_id, ti.task_id, ti.run_id, ti.try_number,
+            ti.state.upper(),
+            cause,
+            ti.dag_id,
+            ti.task_id,
+            ti.run_id,
+            ti.try_number,
         )
 
     def will_retry(self, outcome: Outcome) -> bool:
@@ -173,7 +180,7 @@ class Execution:
         name, functions = self.callbacks(outcome)
         self._call(functions, name)
 
-    def _call(self, functions: Any, name: str) -> None:  # noqa: ANN401
+    def _call(self, functions: Any, name: str) -> None:
         for function in _functions(functions):
             try:
                 function(self.context)
@@ -181,7 +188,14 @@ class Execution:
                 logger.exception("%s %r raised", name, getattr(function, "__name__", function))
 
 
-def _functions(value: Any) -> list[Callable[..., Any]]:  # noqa: ANN401
+def _reschedule(task: Any) -> None:
+    """Let a sensor give its place back between two looks: its executor could not go on."""
+    if getattr(task, "mode", None) == "poke" and hasattr(task, "poke"):
+        task.mode = "reschedule"
+        logger.warning("The executor changes the sensor's mode to 'reschedule'.")
+
+
+def _functions(value: Any) -> list[Callable[..., Any]]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

@@ -56,7 +56,12 @@ class Host:
     """The loop. `run` returns when it was told to end and nothing runs any more."""
 
     def __init__(
-        self, settings: HostSettings, store: Store, who: Supervisor, base: socket.socket, clock: Clock
+        self,
+        settings: HostSettings,
+        store: Store,
+        who: Supervisor,
+        base: socket.socket,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -127,7 +132,7 @@ class Host:
                 try:
                     self.accept(RunCommand.parse(words))
                 except ValueError as error:
-                    logger.error("not a run command: %s: %r", error, words)  # noqa: TRY400
+                    logger.error("not a run command: %s: %r", error, words)
             if "cancel" in message:
                 self.cancel(message["cancel"], message.get("grace_s"))
             if "drain" in message:
@@ -189,7 +194,7 @@ class Host:
                 self._commit()
             self._answer()
         except SQLAlchemyError as error:
-            logger.error("the task host cannot use the metadata database, trying on: %s", error)  # noqa: TRY400
+            logger.error("the task host cannot use the metadata database, trying on: %s", error)
             self._store_fails = True
             self._timers.at(time.monotonic() + STORE_RETRY_S, self._try_store_again)
         self._tell_dropped()
@@ -494,7 +499,9 @@ class Host:
         self._close_line(attempt)
         if attempt.is_second_parse:
             key = attempt.key
-            attempt.error = f"There is no task {key.task_id!r} of DAG {key.dag_id!r} in {attempt.path}."
+            attempt.error = (
+                f"There is no task {key.task_id!r} of DAG {key.dag_id!r} in {attempt.path}."
+            )
             self._fail_unstarted(attempt)
             return
         self.zygotes.retire(zygote)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,19 +18,29 @@ if TYPE_CHECKING:
 
 
 def fork_base(*not_for_it: socket.socket) -> socket.socket:
-    """Fork the base zygote; to be called before threads, SQLAlchemy and connections.
+    """Fork the base zygote; after threads or SQLAlchemy have come, execute it instead.
 
     `not_for_it` are sockets that it must not keep open.
     """
     from airflow_lite.worker import zygote
 
     ours, theirs = socket.socketpair()
+    if "sqlalchemy" in sys.modules or threading.active_count() > 1:
+        execute_base(theirs)
+        return ours
     if os.fork() == 0:
         for end in (ours, *not_for_it):
             end.close()
         zygote.main(theirs)
     theirs.close()
     return ours
+
+
+def execute_base(theirs: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a base zygote on this end of a channel in a fresh interpreter; close the end here."""
+    with theirs:
+        command = [sys.executable, "-P", "-m", "airflow_lite.worker.zygote", str(theirs.fileno())]
+        return subprocess.Popen(command, pass_fds=[theirs.fileno()])
 
 
 def supervisor(
@@ -44,7 +56,9 @@ def supervisor(
     )
 
 
-def make_host(config: Config, base: socket.socket, kind: str, name: str, job_id: int | None) -> Host:
+def make_host(
+    config: Config, base: socket.socket, kind: str, name: str, job_id: int | None
+) -> Host:
     """Return a host on an open store, with the base zygote at the other end of `base`."""
     from airflow_lite.clock import SystemClock
     from airflow_lite.store.engine import open_store

@@ -55,7 +55,11 @@ class Ledger:
                 attempts.beat(connection, who.id, now_us)
         written = Ledger(
             [one for one in self.claims if one.token in granted],
-            self.started, self.rendered, self.xcoms, self.ended, self.beats,
+            self.started,
+            self.rendered,
+            self.xcoms,
+            self.ended,
+            self.beats,
         )
         self.__init__()  # type: ignore[misc]
         return written

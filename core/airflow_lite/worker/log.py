@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -62,7 +62,7 @@ class LineFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("[%(asctime)s] {%(filename)s:%(lineno)d} %(levelname)s - %(message)s")
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Return the moment in local time with milliseconds and the zone's offset."""
         return stamp(record.created)
 
@@ -85,7 +85,7 @@ class FileHandler(logging.Handler):
         """Write one record; one that cannot be formatted is told as such."""
         try:
             text = self.format(record)
-        except Exception as error:  # noqa: BLE001 - a user's argument that cannot be formatted
+        except Exception as error:
             text = f"A log record could not be formatted: {error!r}: {record.msg!r}"
         self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
@@ -176,3 +176,28 @@ def log_to(file: LogFile, level: str) -> logging.Handler:
 def set_level(level: str) -> None:
     """Log from `level` up; an unknown word is INFO."""
     logging.getLogger().setLevel(getattr(logging, level.upper(), logging.INFO))
+
+
+class Tee(TaskStream):
+    """A stream that writes to another as ever, and whole lines to the log, too."""
+
+    def __init__(self, stream: Any, file: LogFile, level: str) -> None:
+        super().__init__(file, -1, level)
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write to the stream, and to the log what is whole."""
+        self._stream.write(text)
+        return super().write(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor."""
+        return int(self._stream.fileno())
+
+    def isatty(self) -> bool:
+        """Return what the stream says."""
+        return bool(self._stream.isatty())

@@ -19,7 +19,7 @@ class _Variables:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
-    def get(self, name: str, default_var: Any = _NOTHING) -> Any:  # noqa: ANN401
+    def get(self, name: str, default_var: Any = _NOTHING) -> Any:
         """Return a Variable; raise KeyError if there is none and no default."""
         text = os.environ.get(f"AIRFLOW_VAR_{name.upper()}")
         if text is None:
@@ -28,7 +28,7 @@ class _Variables:
             return default_var
         return json.loads(text) if self._as_json else text
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return self.get(name)
@@ -97,7 +97,7 @@ class Connection:
 class Connections:
     """`conn.NAME`."""
 
-    def get(self, conn_id: str, default_conn: Any = _NOTHING) -> Any:  # noqa: ANN401
+    def get(self, conn_id: str, default_conn: Any = _NOTHING) -> Any:
         """Return a connection; raise `AirflowException` if there is none and no default."""
         text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
         if text is None:
@@ -108,7 +108,7 @@ class Connections:
             return default_conn
         return Connection.from_text(conn_id, text)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return self.get(name)

@@ -26,6 +26,7 @@ class AttemptRequest:
     max_log_bytes: int = 256 << 20
     log_level: str = "INFO"
     test_mode: bool = False
+    reschedules_sensors: bool = False  # the executor's change_sensor_mode_to_reschedule
     reschedules_sensors: bool = False  # the executor cannot bear sensors that poke
     notices: list[str] = field(default_factory=list)  # lines for the log, before all else
 
@@ -72,7 +73,7 @@ class RetryPolicy(NamedTuple):
     max_retry_delay_s: float | None = None
 
     @classmethod
-    def of(cls, task: Any) -> RetryPolicy:  # noqa: ANN401 - an operator
+    def of(cls, task: Any) -> RetryPolicy:
         """Read it from an operator."""
         return cls(
             _seconds(task.execution_timeout),
@@ -83,7 +84,7 @@ class RetryPolicy(NamedTuple):
         )
 
 
-def _seconds(duration: Any) -> float | None:  # noqa: ANN401 - a timedelta, a number or None
+def _seconds(duration: Any) -> float | None:
     if duration is None:
         return None
     return float(getattr(duration, "total_seconds", lambda: duration)())

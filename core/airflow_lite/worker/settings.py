@@ -27,6 +27,7 @@ class HostSettings:
     callback_timeout_s: float
     import_timeout_s: float
     max_retry_delay_s: float
+    reschedules_sensors: bool
 
     @classmethod
     def read(cls, config: Config) -> HostSettings:
@@ -44,4 +45,19 @@ class HostSettings:
             callback_timeout_s=config.getfloat("scheduler", "callback_timeout_s"),
             import_timeout_s=config.getfloat("core", "dagbag_import_timeout"),
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
+            reschedules_sensors=_reschedules_sensors(config),
         )
+
+
+def _reschedules_sensors(config: Config) -> bool:
+    """Read the executor's flag; the core's own, which have it not, are not even imported."""
+    name = config.get("core", "executor").strip()
+    if name in {"LocalExecutor", "SequentialExecutor"}:
+        return False
+    from airflow_lite.errors import UserError
+    from airflow_lite.executors.loading import executor_class
+
+    try:
+        return executor_class(name, config).change_sensor_mode_to_reschedule
+    except UserError:
+        return False  # whoever started this process runs attempts by other means

@@ -242,10 +242,15 @@ class TaskHost:
         self._supervisor = uuid.uuid4().hex
         job = "" if self._job_id is None else str(self._job_id)
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            self._process = subprocess.Popen(
                 [
-                    sys.executable, "-P", "-m", "airflow_lite.worker.host_process",
-                    self._supervisor, job, str(theirs.fileno()),
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "airflow_lite.worker.host_process",
+                    self._supervisor,
+                    job,
+                    str(theirs.fileno()),
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

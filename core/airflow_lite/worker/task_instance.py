@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class RuntimeTaskInstance:
     """A task instance while its code runs, with Airflow's names."""
 
-    def __init__(self, request: AttemptRequest, task: Any, dag_run: DagRun, api: TaskApi) -> None:  # noqa: ANN401
+    def __init__(self, request: AttemptRequest, task: Any, dag_run: DagRun, api: TaskApi) -> None:
         self.key = TaskInstanceKey(*request.key)
         self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index, self.attempt = (
             self.key
@@ -79,11 +79,11 @@ class RuntimeTaskInstance:
         """Whether there is a try left after this one."""
         return bool(self.task.retries) and self.try_number <= self.max_tries
 
-    def get_dagrun(self, session: object = None) -> DagRun:  # noqa: ARG002 - Airflow's argument
+    def get_dagrun(self, session: object = None) -> DagRun:
         """Return the DAG run."""
         return self.dag_run
 
-    def get_template_context(self, session: object = None) -> Any:  # noqa: ANN401, ARG002
+    def get_template_context(self, session: object = None) -> Any:
         """Return the context that this task instance runs in."""
         from airflow_lite.worker.context import build_context
 
@@ -107,9 +107,9 @@ class RuntimeTaskInstance:
     def xcom_push(
         self,
         key: str,
-        value: Any,  # noqa: ANN401 - whatever JSON can hold
+        value: Any,
         execution_date: datetime | None = None,
-        session: object = None,  # noqa: ARG002 - Airflow's argument
+        session: object = None,
     ) -> None:
         """Push an XCom; raise `XComTypeError` or `XComSizeError`."""
         if not isinstance(key, str) or not key or len(key) > 512:  # the column's length
@@ -128,12 +128,12 @@ class RuntimeTaskInstance:
         dag_id: str | None = None,
         key: str | None = RETURN_KEY,
         include_prior_dates: bool = False,  # noqa: FBT001, FBT002 - Airflow's signature
-        session: object = None,  # noqa: ARG002 - Airflow's argument
+        session: object = None,
         *,
         map_indexes: int | Iterable[int] | None = None,
-        default: Any = None,  # noqa: ANN401
+        default: Any = None,
         run_id: str | None = None,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Return one XCom's value, or a list of values if several tasks or indexes are named."""
         tasks = _as_list(task_ids, str)
         indexes = _as_list(map_indexes, int)
@@ -158,13 +158,13 @@ def _moment(moment_us: int | None) -> datetime | None:
     return None if moment_us is None else from_us(moment_us)
 
 
-def _as_list(value: Any, single: type) -> list[Any] | None:  # noqa: ANN401
+def _as_list(value: Any, single: type) -> list[Any] | None:
     if value is None:
         return None
     return [value] if isinstance(value, single) else list(value)
 
 
-def _single(found: list[Found], default: Any, *, every_index: bool) -> Any:  # noqa: ANN401
+def _single(found: list[Found], default: Any, *, every_index: bool) -> Any:
     if not found:
         return default
     if every_index and found[0][1] >= 0:
@@ -173,7 +173,7 @@ def _single(found: list[Found], default: Any, *, every_index: bool) -> Any:  # n
     return from_json(found[0][3])
 
 
-def _place(tasks: list[str] | None, indexes: list[int] | None) -> Any:  # noqa: ANN401
+def _place(tasks: list[str] | None, indexes: list[int] | None) -> Any:
     task_place = {name: at for at, name in enumerate(tasks or [])}
     index_place = {index: at for at, index in enumerate(indexes or [])}
     return lambda row: (task_place.get(row[0], 0), index_place.get(row[1], row[1]))

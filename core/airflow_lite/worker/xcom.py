@@ -30,12 +30,12 @@ def to_json(key: str, value: object, max_bytes: int) -> str:
     return text
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - whatever json can write
+def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
-def from_json(text: str) -> Any:  # noqa: ANN401 - whatever was pushed
+def from_json(text: str) -> Any:
     """Read back what `to_json` wrote."""
     return json.loads(text)

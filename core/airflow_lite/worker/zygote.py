@@ -54,15 +54,15 @@ def _silence() -> None:
 
 def _warm_up() -> None:
     """Import here, once, what every child needs; a child that imports is a slow child."""
-    import jinja2.sandbox  # noqa: F401, PLC0415
+    import jinja2.sandbox  # noqa: F401
 
-    import airflow_lite.dag._parse_error  # noqa: PLC0415
-    import airflow_lite.dag._parse_file  # noqa: PLC0415
-    import airflow_lite.dag.context  # noqa: PLC0415
-    import airflow_lite.dag.load  # noqa: PLC0415
-    import airflow_lite.dag.render  # noqa: PLC0415
-    import airflow_lite.worker.child  # noqa: PLC0415
-    import airflow_lite.worker.context  # noqa: F401, PLC0415
+    import airflow_lite.dag._parse_error
+    import airflow_lite.dag._parse_file
+    import airflow_lite.dag.context
+    import airflow_lite.dag.load
+    import airflow_lite.dag.render
+    import airflow_lite.worker.child
+    import airflow_lite.worker.context  # noqa: F401
 
 
 class _Reaper:
@@ -102,7 +102,9 @@ class _Reaper:
 
 
 def _loop(
-    channel: Channel, reaper: _Reaper, act: Callable[[dict[str, Any]], None],
+    channel: Channel,
+    reaper: _Reaper,
+    act: Callable[[dict[str, Any]], None],
     ended: Callable[[int, int], None],
 ) -> None:
     """Serve until the host goes away."""
@@ -163,7 +165,7 @@ class _BaseZygote:
 def _in_child(act: Callable[[], None]) -> NoReturn:
     try:
         act()
-    except BaseException:  # noqa: BLE001 - a forked process must not return into its parent's code
+    except BaseException:
         sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)
@@ -194,29 +196,27 @@ class _FileZygote:
             kill_session(pid)
 
     def _prepare(self) -> None:
-        from airflow_lite.worker.child import TaskOutput  # noqa: PLC0415
+        from airflow_lite.worker.child import TaskOutput
 
         self._output = TaskOutput()
         gc.collect()
         gc.freeze()
 
     def _parse(self) -> dict[str, Any]:
-        from airflow_lite.dag._parse_error import explain  # noqa: PLC0415
-        from airflow_lite.dag._parse_file import _modules  # noqa: PLC0415
-        from airflow_lite.dag.folder import fingerprint, with_modules  # noqa: PLC0415
-        from airflow_lite.dag.load import load_file  # noqa: PLC0415
+        from airflow_lite.dag._parse_error import explain
+        from airflow_lite.dag._parse_file import _modules
+        from airflow_lite.dag.folder import fingerprint, with_modules
+        from airflow_lite.dag.load import load_file
 
         own, known = fingerprint(self._path), set(sys.modules)
         error = None
         try:
             self._dags = {dag.dag_id: dag for dag in load_file(self._path)}
-        except BaseException as raised:  # noqa: BLE001 - user code
+        except BaseException as raised:
             error = explain(raised, self._path, 0)
         found = with_modules(own, _modules(known, self._path, self._folder))
         threads = [
-            thread.name
-            for thread in threading.enumerate()
-            if thread is not threading.main_thread()
+            thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
         ]
         return {"error": error, "fingerprint": found, "threads": threads}
 
@@ -242,21 +242,19 @@ class _FileZygote:
         self._tokens[pid] = token
         self._told(token, pid, task)
 
-    def _find(self, dag_id: str, task_id: str) -> Any:  # noqa: ANN401 - an operator
+    def _find(self, dag_id: str, task_id: str) -> Any:
         dag = self._dags.get(dag_id)
         return None if dag is None else dag.task_dict.get(task_id)
 
-    def _told(self, token: str, pid: int, task: Any) -> None:  # noqa: ANN401
+    def _told(self, token: str, pid: int, task: Any) -> None:
         self._channel.send({"forked": token, "pid": pid, "policy": RetryPolicy.of(task)})
 
-    def _be_forked(
-        self, run: dict[str, Any], task: Any, fds: list[int], parent: int  # noqa: ANN401
-    ) -> None:
+    def _be_forked(self, run: dict[str, Any], task: Any, fds: list[int], parent: int) -> None:
         die_with_parent(parent)
         self._be_child(run, task, fds)
 
-    def _be_child(self, run: dict[str, Any], task: Any, fds: list[int]) -> NoReturn:  # noqa: ANN401
-        from airflow_lite.worker.child import become_child, run_attempt  # noqa: PLC0415
+    def _be_child(self, run: dict[str, Any], task: Any, fds: list[int]) -> NoReturn:
+        from airflow_lite.worker.child import become_child, run_attempt
 
         self._reaper.close()
         if self._alone:

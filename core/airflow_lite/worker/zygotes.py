@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.worker.channel import Channel
+from airflow_lite.worker.host_process import execute_base
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
@@ -96,13 +96,13 @@ class Zygotes:
         for zygote in orphans:
             self._gone(zygote.number, None)
         ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "airflow_lite.worker.zygote", str(theirs.fileno())]
-            process = subprocess.Popen(command, pass_fds=[theirs.fileno()])  # noqa: S603
+        process = execute_base(theirs)
         self._processes = [one for one in self._processes if one.poll() is None] + [process]
         self._base = self._listen(ours)
 
-    def get(self, path: str, fingerprint_changed: Callable[[str, str], bool], now: float) -> FileZygote:
+    def get(
+        self, path: str, fingerprint_changed: Callable[[str, str], bool], now: float
+    ) -> FileZygote:
         """Return the zygote to fork from, or the one that will be; stale ones are retired."""
         found = self._current.get(path)
         if found is not None and self._is_stale(found, fingerprint_changed, now):
@@ -128,7 +128,10 @@ class Zygotes:
         zygote = FileZygote(self._count, path, Channel(ours), now, is_alone=alone)
         self.all[zygote.number] = zygote
         order = {
-            "zygote": zygote.number, "path": path, "folder": self._dags_folder, "alone": alone,
+            "zygote": zygote.number,
+            "path": path,
+            "folder": self._dags_folder,
+            "alone": alone,
         }
         self._base.send(order, (theirs.detach(),))
         self._watch(zygote.channel, lambda: self._hear(zygote))

@@ -1,0 +1,86 @@
+"""Callback requests as the process that runs one reads and ends them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.store import attempts
+from airflow_lite.store.schema import callback_request, dag_run, task_instance
+
+if TYPE_CHECKING:
+    from airflow_lite.store.attempts import Queued
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A request that was begun: whose callback, of which task instance, and why.
+
+    `callback` is the attribute's name, such as "on_failure_callback". For one of a DAG run the
+    instance is that which ended it.
+    """
+
+    kind: str
+    callback: str
+    reason: str
+    key: TaskInstanceKey
+    instance: Queued
+
+
+def begin(connection: sa.Connection, request_id: int, now_us: int) -> Callback | None:
+    """Mark a request as begun and return it; None if it was begun before, or its run is gone."""
+    begun = connection.execute(
+        callback_request.update()
+        .where(callback_request.c.id == request_id, callback_request.c.started_us.is_(None))
+        .values(started_us=now_us)
+    ).rowcount
+    row = connection.execute(
+        sa.select(callback_request).where(callback_request.c.id == request_id)
+    ).first()
+    key = None if row is None else _key(connection, row)
+    if not begun or row is None or key is None:
+        return None
+    payload = json.loads(row.payload)
+    name = payload["callback"]
+    return Callback(
+        row.kind,
+        name if name.endswith("_callback") else f"{name}_callback",
+        payload.get("reason") or "",
+        key,
+        attempts.find(connection, [key])[key.primary],
+    )
+
+
+def _key(connection: sa.Connection, row: Any) -> TaskInstanceKey | None:
+    query = (
+        sa.select(
+            dag_run.c.dag_id,
+            task_instance.c.task_id,
+            dag_run.c.run_id,
+            task_instance.c.try_number,
+            task_instance.c.map_index,
+            sa.func.coalesce(task_instance.c.attempt, ""),
+        )
+        .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
+        .where(dag_run.c.id == row.dag_run_id)
+    )
+    if row.task_instance_id is not None:
+        query = query.where(task_instance.c.id == row.task_instance_id)
+    failed_first = sa.case((task_instance.c.state == "failed", 0), else_=1)
+    found = connection.execute(
+        query.order_by(failed_first, task_instance.c.end_us.desc(), task_instance.c.id).limit(1)
+    ).first()
+    return None if found is None else TaskInstanceKey(*found)
+
+
+def end(connection: sa.Connection, request_id: int, now_us: int, error: str | None) -> None:
+    """Record that a request was run, with the first error."""
+    connection.execute(
+        callback_request.update()
+        .where(callback_request.c.id == request_id)
+        .values(ended_us=now_us, error=error)
+    )
