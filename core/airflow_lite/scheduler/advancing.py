@@ -62,7 +62,7 @@ def _advance(world: World, one: OwnedRun) -> Decided | None:
         facts = facts_of(world, one.run, known.spec)
         return Decided(one, advance(one.run, known.spec, events, facts, world.clock.now_us()))
     except Exception as error:
-        set_aside(world, one, error)
+        set_aside(world, one.run, error)
         return None
 
 
@@ -144,8 +144,8 @@ def _follow_up(world: World, found: Decided) -> None:
     """Do in memory and at the executor what was written."""
     one, decision = found
     for instance in decision.withdrawn:
-        one.ready.pop(instance.key, None)
-    one.ready.update((instance.key, instance) for instance in decision.ready)
+        one.ready.discard(instance.key)
+    one.ready.add(decision.ready)
     for instance in decision.kill:
         active = world.owned.active.get(instance.attempt or "")
         if active is not None:

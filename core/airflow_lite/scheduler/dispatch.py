@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.executors.task_instance import TaskInstance
 from airflow_lite.executors.thread import QueueItem
@@ -14,12 +13,16 @@ from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.scheduler.admit import admit
 from airflow_lite.scheduler.model import Candidate, Limits
 from airflow_lite.scheduler.surprise import Surprise, expect
-from airflow_lite.states import SCHEDULABLE, TaskInstanceState
+from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import sqlalchemy as sa
 
+    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Admission, Instance, Run
+    from airflow_lite.scheduler.owned import OwnedRun
     from airflow_lite.scheduler.world import World
     from airflow_lite.store.scheduling import PoolRoom
 
@@ -35,16 +38,16 @@ _LEAST_WINDOW = 256
 def dispatch(world: World) -> None:
     """Queue what is ready, as far as pools, limits and the executor's slots go."""
     slots = open_slots(world)
-    candidates = _candidates(world) if slots > 0 else []
-    if not candidates:
+    offer = _offer(world, slots) if slots > 0 else None
+    if offer is None or not offer.reach:
         return
-    window = _first(candidates, slots)
     rows: list[dict[str, Any]] = []
     try:
         with world.store.begin() as connection:
-            admitted = _admit(world, connection, window, slots)
-            if len(admitted) < slots and len(window) < len(candidates):
-                admitted = _admit(world, connection, candidates, slots)
+            admitted = _admit(world, connection, offer.first, slots)
+            if len(admitted) < offer.reach and len(offer.first) < offer.total:
+                # A pool is full, so that others further behind may have their turn.
+                admitted = _admit(world, connection, _everyone(world), slots)
             fresh = _without_edited(world, connection, admitted)
             rows = [_row(world, candidate) for candidate in fresh]
             _queue(connection, rows, fresh)
@@ -81,28 +84,47 @@ def open_slots(world: World) -> int:
     return slots - sum(one.is_foreign for one in world.owned.live())
 
 
-def _candidates(world: World) -> list[Candidate]:
+class _Offer(NamedTuple):
+    """The first candidates, of how many, and how many could be queued if only pools allow."""
+
+    first: list[Candidate]
+    total: int
+    reach: int
+
+
+def _offer(world: World, slots: int) -> _Offer:
+    """Return what `admit` is to look at first: not all, where many more are ready than slots."""
+    active = Counter(one.run.dag_id for one in world.owned.live())
+    ready: Counter[str] = Counter()
+    first: list[Candidate] = []
+    count = min(max(slots * _WINDOW, _LEAST_WINDOW), sys.maxsize)
+    for one, spec in _offering(world):
+        if active[spec.dag_id] < spec.max_active_tasks:
+            ready[spec.dag_id] += len(one.ready)
+            first += [Candidate(instance, one.run, spec) for instance in one.ready.first(count)]
+    rooms = {dag_id: _room(world, dag_id) - active[dag_id] for dag_id in ready}
+    reach = sum(min(rooms[dag_id], found) for dag_id, found in ready.items())
+    return _Offer(first, sum(ready.values()), min(reach, slots, len(first)))
+
+
+def _room(world: World, dag_id: str) -> int:
+    return world.owned.dags[dag_id].spec.max_active_tasks
+
+
+def _offering(world: World) -> Iterator[tuple[OwnedRun, DagSpec]]:
+    """Return the runs that have something ready and may have it queued, with their DAGs."""
+    for one in world.owned.runs.values():
+        known = world.owned.dags.get(one.run.dag_id) if len(one.ready) else None
+        if known is not None and (known.may_schedule or world.scope is not None):
+            yield one, known.spec
+
+
+def _everyone(world: World) -> list[Candidate]:
     return [
-        Candidate(instance, one.run, known.spec)
-        for one in world.owned.runs.values()
-        if one.ready and (known := world.owned.dags.get(one.run.dag_id)) is not None
-        if known.may_schedule or world.scope is not None
-        for instance in one.ready.values()
-        if instance.state in SCHEDULABLE
+        Candidate(instance, one.run, spec)
+        for one, spec in _offering(world)
+        for instance in one.ready.first(len(one.ready))
     ]
-
-
-def _first(candidates: list[Candidate], slots: int) -> list[Candidate]:
-    """Return the candidates that come first, where there are many more than slots."""
-    count = max(slots * _WINDOW, _LEAST_WINDOW)
-    if len(candidates) <= count:
-        return candidates
-    return nsmallest(count, candidates, key=_order)
-
-
-def _order(candidate: Candidate) -> tuple[int, int, int]:
-    instance = candidate.instance
-    return -instance.priority_weight, candidate.run.logical_us, instance.map_index
 
 
 def _admit(
@@ -200,7 +222,7 @@ def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
     instance.supervisor = instance.next_at_us = instance.start_us = instance.end_us = None
     instance.skip_decision = None
     one = world.owned.runs[run.id]
-    one.ready.pop(instance.key, None)
+    one.ready.discard(instance.key)
     one.seen.append(instance)
     world.owned.activate(one, instance)
     world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")

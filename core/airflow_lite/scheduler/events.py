@@ -139,7 +139,7 @@ def _take_row(world: World, row: Any) -> None:
         instance.supervisor = row.supervisor
         return
     update_instance(instance, row)
-    one.ready.pop(instance.key, None)
+    one.ready.discard(instance.key)
     world.owned.see(one, instance)
     if instance.state in ACTIVE:
         world.owned.activate(one, instance, is_foreign=True)

@@ -8,14 +8,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.scheduler.advance import missing_tasks
-from airflow_lite.scheduler.owned import OwnedDag, OwnedRun, read_run
+from airflow_lite.scheduler.owned import Aside, OwnedDag, OwnedRun, read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.dag.spec import DagSpec, TaskSpec
-    from airflow_lite.scheduler.model import Instance
+    from airflow_lite.scheduler.model import Instance, Run
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def refresh(world: World) -> None:
     owned = world.owned
     known = {run_id: one.run.row_version for run_id, one in owned.runs.items()}
     known |= {run_id: one.row_version for run_id, one in owned.waiting.items()}
-    known |= {run_id: version for run_id, (version, _) in owned.aside.items()}
+    known |= {run_id: one.row_version for run_id, one in owned.aside.items()}
     changed = {run_id for run_id, version in versions.items() if known.get(run_id) != version}
     owned.stale_runs |= changed | (known.keys() - versions.keys())
 
@@ -66,6 +66,9 @@ def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None
             return
         known.is_paused, known.is_active, known.row_version = state
     elif newer is not None:
+        owned.stale_runs |= {
+            run_id for run_id, one in owned.aside.items() if one.dag_id == row.dag_id
+        }
         owned.dags[row.dag_id] = OwnedDag(
             row.dag_id, newer[0], newer[1], *state, told_create_after_us=row.next_create_after_us
         )
@@ -101,7 +104,10 @@ def load_runs(world: World, ids: Iterable[int]) -> None:
         world.owned.release_run(run_id)
         world.owned.aside.pop(run_id, None)
     for row in rows:
-        _take_run(world, row, by_run.get(row.id, []))
+        try:
+            _take_run(world, row, by_run.get(row.id, []))
+        except Exception as error:
+            set_aside(world, row, error)  # type: ignore[arg-type]  # has the same names
 
 
 def _take_run(world: World, row: Any, instances: list[Any]) -> None:
@@ -123,8 +129,12 @@ def follow_definitions(world: World) -> None:
         one = owned.runs.get(run_id)
         known = owned.dags.get(one.run.dag_id) if one is not None else None
         if one is not None and known is not None and one.run.version_id != known.version_id:
-            _follow(world, one, known)
-            owned.stale_runs.add(run_id)
+            try:
+                _follow(world, one, known)
+            except Exception as error:
+                set_aside(world, one.run, error)
+            else:
+                owned.stale_runs.add(run_id)
     reload(world)
 
 
@@ -155,15 +165,22 @@ def _fresh(instance: Instance, task: TaskSpec) -> dict[str, Any]:
     }
 
 
-def set_aside(world: World, one: OwnedRun, error: BaseException) -> None:
-    """Leave out a run that cannot be handled, until someone edits it or its DAG changes."""
+def set_aside(world: World, run: Run, error: Exception) -> None:
+    """Leave out a run that cannot be handled, until someone edits it or its DAG changes.
+
+    An error of the database is not the run's, and is raised again.
+    """
+    from airflow_lite.store.jobs import is_database_error
+
+    if is_database_error(error):
+        raise error
+    reason = f"{type(error).__name__}: {error}"
     logger.error(
-        "run %r of DAG %r cannot be scheduled and is set aside: %s: %s",
-        one.run.run_id,
-        one.run.dag_id,
-        type(error).__name__,
-        error,
+        "run %r of DAG %r cannot be scheduled and is set aside: %s",
+        run.run_id,
+        run.dag_id,
+        reason,
         exc_info=error,
     )
-    world.owned.drop_run(one.run.id, keep_active=True)
-    world.owned.aside[one.run.id] = (one.run.row_version, f"{type(error).__name__}: {error}")
+    world.owned.drop_run(run.id, keep_active=True)
+    world.owned.aside[run.id] = Aside(run.dag_id, run.row_version, reason)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.scheduler.model import Instance, InstanceKey, Run, Schedule
+from airflow_lite.scheduler.model import Instance, Run, Schedule
+from airflow_lite.scheduler.ready import Ready
 from airflow_lite.states import ACTIVE, DagRunState, TaskInstanceState
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class OwnedRun:
 
     run: Run
     by_id: dict[int, Instance]
-    ready: dict[InstanceKey, Instance] = field(default_factory=dict)
+    ready: Ready = field(default_factory=Ready)
     seen: list[Instance] = field(default_factory=list)  # events for `advance`
     moved: bool = False  # an instance changed: later runs may have waited for it
 
@@ -63,6 +64,14 @@ class Active:
         return self.instance.attempt == self.token and self.instance.state in ACTIVE
 
 
+class Aside(NamedTuple):
+    """A run that could not be handled: left out until it or its DAG changes."""
+
+    dag_id: str
+    row_version: int
+    reason: str
+
+
 @dataclass
 class Owned:
     """The memory of one scheduler. The store is the truth; this is loaded again when in doubt."""
@@ -75,8 +84,7 @@ class Owned:
     of_instance: dict[int, int] = field(default_factory=dict)  # instance row id -> run row id
     #: What is due in the future: run row id -> moment in microseconds.
     wake_at_us: dict[int, int] = field(default_factory=dict)
-    #: Runs and DAGs that could not be handled, with their row version then, and why.
-    aside: dict[int, tuple[int, str]] = field(default_factory=dict)
+    aside: dict[int, Aside] = field(default_factory=dict)  # by run row id
     due_runs: set[int] = field(default_factory=set)
     stale_runs: set[int] = field(default_factory=set)  # to be loaded again
     told_pools: set[str] = field(default_factory=set)  # do not exist, and it was said

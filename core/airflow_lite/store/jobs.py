@@ -92,3 +92,8 @@ def supervisor_rows(connection: sa.Connection, ids: Iterable[str]) -> dict[str, 
         supervisor.c.id, supervisor.c.beat_count, supervisor.c.end_us, supervisor.c.end_cause
     ).where(supervisor.c.id.in_(list(ids)))
     return {row.id: row for row in connection.execute(query)}
+
+
+def is_database_error(error: BaseException) -> bool:
+    """Tell whether an error came from the database or on the way to it."""
+    return isinstance(error, sa.exc.SQLAlchemyError)

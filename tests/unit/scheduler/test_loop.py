@@ -228,7 +228,7 @@ def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag
     rig.after(6)
     assert rig.run_state(good) == "success"
     (aside,) = rig.loop.world.owned.aside.values()
-    assert aside[1] == "ZeroDivisionError: a bug"
+    assert aside.reason == "ZeroDivisionError: a bug"
 
 
 def test_dagrun_timeout_stops_what_runs(rig, dag_of):
