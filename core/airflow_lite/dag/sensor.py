@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_lite.dag import _checks
+from airflow_lite.dag import _active, _checks
 from airflow_lite.dag.callable_arguments import keyword_arguments
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.python import checked_args, checked_kwargs
@@ -59,9 +59,9 @@ class BaseSensorOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         owner = f"Task {self.dag_id}.{self.task_id}"
-        defaults = self.dag.defaults if self.has_dag() else None
         if timeout is None:
-            timeout = defaults.sensor_timeout_s if defaults is not None else timedelta(days=7)
+            defaults = self.dag.defaults if self.has_dag() else _active.current_defaults()
+            timeout = defaults.sensor_timeout_s
         self.poke_interval = _checks.checked(owner, "poke_interval", _checks.seconds, poke_interval)
         self.timeout = _checks.checked(owner, "timeout", _checks.seconds, timeout)
         self.mode = _checks.checked(owner, "mode", _mode, mode)
