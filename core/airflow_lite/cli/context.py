@@ -55,6 +55,14 @@ def store(args: Any) -> Store:
     return found
 
 
+def close_store(args: Any) -> None:
+    """Close the store if it is open: no connection may be carried across a fork."""
+    found: Store | None = getattr(args, "_store", None)
+    if found is not None:
+        found.close()
+        args._store = None
+
+
 def notice(text: str) -> None:
     """Tell the user something beside the output: one line on stderr."""
     print(text, file=sys.stderr)

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     command = _queued_command(args) if args.attempt is not None else _own_command(args)
     from airflow_lite.worker import foreground
 
+    context.close_store(args)
     args.subdir = None  # it went into the command: it is the worker's, and may not be here
     return int(foreground.run(command, context.config(args)))
 
