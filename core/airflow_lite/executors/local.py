@@ -57,9 +57,6 @@ class LocalExecutor(BaseExecutor):
     def sync(self) -> None:
         """Look at nothing: the task host tells by itself what ended."""
 
-    def sync(self) -> None:
-        """Do nothing: the task host tells by itself when an attempt has ended."""
-
     @property
     def _running_host(self) -> TaskHost:
         if self._host is None:

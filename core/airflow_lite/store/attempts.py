@@ -161,7 +161,7 @@ def end_supervisor(connection: sa.Connection, supervisor_id: str, now_us: int, c
 
 
 class Watched(NamedTuple):
-    """What a host asks of the rows of its attempts: may they go on?"""
+    """What a host asks of the rows of its attempts: whether they may go on."""
 
     id: int
     state: str | None
@@ -251,7 +251,7 @@ def _find_some(
         run, fileloc = runs[run_row]
         primary = (run.dag_id, task_id, run.run_id, map_index)
         if primary in wanted:
-            found[primary] = Queued(*columns, fileloc, run)
+            found[primary] = Queued(*columns, fileloc, run)  # type: ignore[call-arg]
     return found
 
 

@@ -88,7 +88,7 @@ class Attempt:
         """Return what its child is told."""
         row = self.queued
         return AttemptRequest(
-            key=tuple(self.key._replace(try_number=row.try_number)),
+            key=self.key._replace(try_number=row.try_number),
             run=row.run.fields(),
             max_tries=row.max_tries,
             start_us=now_us,

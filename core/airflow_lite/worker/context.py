@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import macros
@@ -167,4 +167,4 @@ def _previous_success(ti: RuntimeTaskInstance) -> dict[str, Any]:
         "prev_execution_date_success": "logical_date",
         "prev_start_date_success": "start_date",
     }
-    return {name: Lazy(lambda part=part: of_run(part)) for name, part in names.items()}
+    return {name: Lazy(partial(of_run, part)) for name, part in names.items()}

@@ -42,13 +42,11 @@ def _reschedule(task: Any) -> None:
 class Execution:
     """Runs the code of one attempt; `outcome` is known before the callbacks are called.
 
-    `task` is copied first. `render` is `dag.render.render_fields`, or stands in for it.
+    The task is copied first.
     """
 
     def __init__(self, request: AttemptRequest, task: Any, api: TaskApi) -> None:
         self.task = task.prepare_for_execution()
-        if request.reschedules_sensors:
-            _reschedule(self.task)
         if request.reschedules_sensors:
             _reschedule(self.task)
         self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run), api)
@@ -186,13 +184,6 @@ class Execution:
                 function(self.context)
             except Exception:
                 logger.exception("%s %r raised", name, getattr(function, "__name__", function))
-
-
-def _reschedule(task: Any) -> None:
-    """Let a sensor give its place back between two looks: its executor could not go on."""
-    if getattr(task, "mode", None) == "poke" and hasattr(task, "poke"):
-        task.mode = "reschedule"
-        logger.warning("The executor changes the sensor's mode to 'reschedule'.")
 
 
 def _functions(value: Any) -> list[Callable[..., Any]]:

@@ -282,10 +282,12 @@ class Host:
 
     def _alone(self, attempt: Attempt, parsed: FileZygote) -> FileZygote:
         """Return a zygote of the attempt's own: a process with threads must not be forked."""
-        attempt.notices = [
-            f"{attempt.path} starts threads when it is imported ({', '.join(parsed.threads[:3])});"
+        names = ", ".join(parsed.threads[:3])
+        notice = (
+            f"{attempt.path} starts threads when it is imported ({names});"
             " each attempt imports it anew, which is slower. Start threads in tasks."
-        ]
+        )
+        attempt.notices = [notice]
         zygote = self.zygotes.start(attempt.path, time.monotonic(), alone=True)
         self._limit_import(zygote)
         return zygote
@@ -348,7 +350,8 @@ class Host:
     def _hand_over(self, attempt: Attempt, zygote: FileZygote) -> None:
         ours, theirs = socket.socketpair()
         output = self._open_log(attempt)
-        log_fd = os.dup(attempt.pump.log_fd)  # type: ignore[union-attr] - just opened
+        assert attempt.pump is not None  # just opened
+        log_fd = os.dup(attempt.pump.log_fd)
         attempt.line = Channel(ours)
         self._watch(attempt.line, lambda: self._hear_child(attempt))
         request = attempt.request(self._settings, self._clock.now_us())

@@ -143,7 +143,7 @@ def _run(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
         outcome = execution.run()
     error = execution.context.get("exception")
     if pdb and isinstance(error, BaseException):
-        import pdb as debugger
+        import pdb as debugger  # noqa: T100 - what the user asked for
 
         debugger.post_mortem(error.__traceback__)
     execution.call_back(outcome)
@@ -229,9 +229,9 @@ def test_task(
     task_id: str,
     logical_us: int | None,
     run_id: str | None,
-    map_index: int = -1,
-    params: dict[str, Any] | None = None,
-    pdb: bool = False,
+    map_index: int,
+    params: dict[str, Any] | None,
+    pdb: bool,
 ) -> int:
     """Run a task here without its dependencies; record nothing; return 0 if it went well.
 

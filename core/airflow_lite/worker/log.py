@@ -93,8 +93,8 @@ class FileHandler(logging.Handler):
 class TaskStream(io.TextIOBase):
     """What `print` writes to in a task: whole lines, each with the place that wrote it."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
-    errors = "backslashreplace"  # type: ignore[assignment]
+    encoding = "utf-8"
+    errors = "backslashreplace"
 
     def __init__(self, file: LogFile, fd: int, level: str) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class _RawLog(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:  # type: ignore[override]
+    def write(self, data: object) -> int:
         content = bytes(data)  # type: ignore[call-overload]
         self._file.write(content)
         return len(content)

@@ -84,11 +84,13 @@ class Connection:
         extra = data.get("extra")
         if isinstance(extra, dict):
             extra = json.dumps(extra)
-        names = ("host", "schema", "login", "password")
         return cls(
             conn_id,
             data.get("conn_type") or "",
-            *(data.get(name) for name in names),
+            data.get("host"),
+            data.get("schema"),
+            data.get("login"),
+            data.get("password"),
             int(data["port"]) if data.get("port") else None,
             extra,
         )
@@ -102,8 +104,9 @@ class Connections:
         text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
         if text is None:
             if default_conn is _NOTHING:
+                variable = f"AIRFLOW_CONN_{conn_id.upper()}"
                 raise AirflowException(
-                    f"The connection {conn_id!r} is not defined. Set AIRFLOW_CONN_{conn_id.upper()}."
+                    f"The connection {conn_id!r} is not defined. Set {variable}."
                 )
             return default_conn
         return Connection.from_text(conn_id, text)

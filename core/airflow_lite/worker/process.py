@@ -40,7 +40,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def prctl(option: int, value: int) -> None:
-    """Call prctl(2) where there is one; a system without it goes on without."""
+    """Set an attribute of this process, where the system has such attributes."""
     with suppress(OSError, AttributeError):
         _libc().prctl(option, value, 0, 0, 0)
 

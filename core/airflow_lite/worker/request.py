@@ -26,7 +26,6 @@ class AttemptRequest:
     max_log_bytes: int = 256 << 20
     log_level: str = "INFO"
     test_mode: bool = False
-    reschedules_sensors: bool = False  # the executor's change_sensor_mode_to_reschedule
     reschedules_sensors: bool = False  # the executor cannot bear sensors that poke
     notices: list[str] = field(default_factory=list)  # lines for the log, before all else
 

@@ -78,7 +78,7 @@ def _call(store: Store, config: Config, request: Callback) -> str | None:
 def _attempt_request(request: Callback, settings: HostSettings) -> AttemptRequest:
     row = request.instance
     return AttemptRequest(
-        key=tuple(request.key),
+        key=request.key,
         run=row.run.fields(),
         max_tries=row.max_tries,
         start_us=row.try_started_us,
@@ -114,8 +114,8 @@ def _log(settings: HostSettings, request: Callback) -> None:
     log_to(file, settings.log_level)
     os.dup2(fd, 1)
     os.dup2(fd, 2)
-    sys.stdout = TaskStream(file, 1, "INFO")  # type: ignore[assignment]
-    sys.stderr = TaskStream(file, 2, "WARNING")  # type: ignore[assignment]
+    sys.stdout = TaskStream(file, 1, "INFO")
+    sys.stderr = TaskStream(file, 2, "WARNING")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class StoreApi:
     def pull(self, query: dict[str, Any]) -> list[Found]:
         """Read XComs."""
         with self._store.read() as connection:
-            return [tuple(row) for row in xcoms.get(connection, xcoms.XComQuery(**query))]
+            return [(*row,) for row in xcoms.get(connection, xcoms.XComQuery(**query))]
 
     def previous_run(self, state: str | None) -> dict[str, Any] | None:
         """Read an earlier run."""

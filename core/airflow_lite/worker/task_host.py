@@ -153,7 +153,8 @@ class TaskHost:
         """Send and hear until the host is gone or let go of."""
         while not self._channel.is_closed and not self._is_detached:
             waiting = [self._channel] if self._channel.has_unsent else []
-            readable, writable, _ = select.select([self._channel, self._wake_read], waiting, [])
+            watched: list[Channel | int] = [self._channel, self._wake_read]
+            readable, writable, _ = select.select(watched, waiting, [])
             if self._wake_read in readable:
                 os.read(self._wake_read, 4096)
                 self._send_all()

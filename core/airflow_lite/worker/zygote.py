@@ -80,7 +80,7 @@ class _Reaper:
         """Return (pid, exit code; negative: signal) of what ended; kills what such a one left."""
         with suppress(BlockingIOError):
             os.read(self.fd, 4096)
-        found = []
+        found: list[tuple[int, int]] = []
         while True:
             try:
                 seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -110,7 +110,8 @@ def _loop(
     """Serve until the host goes away."""
     while not channel.is_closed:
         waiting = [channel] if channel.has_unsent else []
-        readable, writable, _ = select.select([channel, reaper.fd], waiting, [])
+        watched: list[Channel | int] = [channel, reaper.fd]
+        readable, writable, _ = select.select(watched, waiting, [])
         if writable:
             channel.flush()
         if channel in readable:
