@@ -62,10 +62,10 @@ class Stopping:
             self._terminate(world)
         elif self.deadline is None:
             self._begin(world)
-        elif world.runner.ended:
+        elif world.runner.ended and not world.callbacks:
             self.is_over = True
         elif world.clock.monotonic() >= self.deadline:
-            logger.warning("the executor did not end within the grace; it is terminated")
+            logger.warning("the executor or a callback did not end within the grace")
             self._terminate(world)
 
     def _begin(self, world: World) -> None:
@@ -73,7 +73,7 @@ class Stopping:
         logger.info("stopping: running tasks get %g s; a second signal terminates", grace_s)
         # Its own wait is as long: it is late only if it overruns.
         self.deadline = world.clock.monotonic() + grace_s + 1.0
-        self.is_over = world.runner.end(0.0)
+        self.is_over = world.runner.end(0.0) and not world.callbacks
 
     def _terminate(self, world: World) -> None:
         if not self.terminated:

@@ -289,6 +289,12 @@ callback_request = Table(
     Column("started_us", Moment),
     Column("ended_us", Moment),
     Column("error", Text),
+    Index(
+        "callback_request_open",
+        "id",
+        sqlite_where=text("started_us IS NULL"),
+        postgresql_where=text("started_us IS NULL"),
+    ),
 )
 
 pool = Table(

@@ -237,6 +237,13 @@ def _callback_request() -> None:
         sa.ForeignKeyConstraint(["dag_run_id"], ["dag_run.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "callback_request_open",
+        "callback_request",
+        ["id"],
+        sqlite_where=sa.text("started_us IS NULL"),
+        postgresql_where=sa.text("started_us IS NULL"),
+    )
 
 
 def _task_instance() -> None:

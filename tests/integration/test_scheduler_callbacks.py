@@ -1,0 +1,71 @@
+"""Callbacks of DAG runs and of lost attempts, called in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+CALLS = """
+from airflow_lite import DAG, BashOperator, PythonOperator
+from datetime import datetime
+
+def note(context):
+    with open("{calls}", "a") as file:
+        print(context["dag_run"].run_id, context.get("reason", "")[:5], file=file)
+
+def pid():
+    import os, time
+    with open("{pid}.new", "w") as file:
+        file.write(str(os.getppid()))
+    os.rename("{pid}.new", "{pid}")
+    time.sleep(60)
+
+with DAG("good", start_date=datetime(2024, 1, 1), schedule=None, on_success_callback=note):
+    BashOperator(task_id="a", bash_command="true")
+
+with DAG("bad", start_date=datetime(2024, 1, 1), schedule=None, on_failure_callback=note):
+    BashOperator(task_id="a", bash_command="false")
+
+with DAG("lost", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="a", python_callable=pid, on_failure_callback=note)
+"""
+
+
+def write(home, tmp_path):
+    calls, pid = tmp_path / "calls", tmp_path / "pid"
+    home.dag("calls", CALLS.replace("{calls}", str(calls)).replace("{pid}", str(pid)))
+    return calls, pid
+
+
+def test_the_end_of_a_run_calls_the_callback_of_its_dag(home, tmp_path, wait_until):
+    calls, _ = write(home, tmp_path)
+    with home.scheduler():
+        home.run("dags", "trigger", "good", "-r", "one", "--wait", "--timeout", "30")
+        wait_until(lambda: calls.exists() and calls.read_text(), "the callback of the success")
+        home.run("dags", "trigger", "bad", "-r", "two", "--wait", "--timeout", "30", exit_code=1)
+        wait_until(lambda: calls.read_text().count("\n") == 2, "the callback of the failure")
+    assert calls.read_text().split() == ["one", "succe", "two", "task_"]
+
+
+def test_dags_test_ends_after_its_callbacks(home, tmp_path):
+    calls, _ = write(home, tmp_path)
+    home.run("dags", "test", "good")
+    assert calls.read_text().count("\n") == 1
+
+
+def test_an_attempt_that_was_lost_has_its_callback_called(home, tmp_path, wait_until):
+    calls, pid = write(home, tmp_path)
+    with home.scheduler() as scheduler:
+        home.run("dags", "trigger", "lost", "-r", "three")
+        wait_until(pid.exists, "the task to start")
+        hosts = [
+            int(child)
+            for file in Path(f"/proc/{scheduler.pid}/task").glob("*/children")
+            for child in file.read_text().split()
+            if b"host_process" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+        assert len(hosts) == 1
+        os.kill(hosts[0], signal.SIGKILL)
+        wait_until(lambda: calls.exists() and calls.read_text(), "the callback of the lost try")
+    assert calls.read_text().split() == ["three", "lost:"]
