@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +162,74 @@ def test_a_reader_that_goes_away_is_no_error(home):
 
     assert process.wait(60) == 141
     assert complaint == b""
+
+
+HEAD = """
+from datetime import datetime
+from airflow_lite import DAG, EmptyOperator
+"""
+WITH_DAG = HEAD + "with DAG('x', start_date=datetime(2024, 1, 1), schedule=None):\n    "
+BAD_FILES = {
+    "syntax": HEAD + "def broken(:\n",
+    "missing": HEAD + "import no_such_module_here\n",
+    "raises": HEAD + "raise RuntimeError('not today')\n",
+    "exits": HEAD + "import sys; sys.exit(0)\n",
+    "dies": HEAD + "import os; os._exit(0)\n",
+    "crashes": HEAD + "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n",
+    "endless": HEAD + "while True: pass\n",
+    "cycle": WITH_DAG + "a = EmptyOperator(task_id='a'); a >> EmptyOperator(task_id='b') >> a\n",
+    "duplicate": WITH_DAG + "[EmptyOperator(task_id='a') for _ in range(2)]\n",
+    "large": WITH_DAG + "[EmptyOperator(task_id=f't{n}') for n in range(100_000)]\n",
+    "id": HEAD + "DAG('../x', start_date=datetime(2024, 1, 1))\n",
+    "type": WITH_DAG + "EmptyOperator(task_id='a', retries='many')\n",
+}
+
+
+def test_no_dag_file_however_bad_harms_another(home):
+    home.dag("good", DAG)
+    for name, text in BAD_FILES.items():
+        home.dag(name, text)
+    home.dags.joinpath("latin.py").write_bytes(HEAD.encode() + b"# caf\xe9\n")
+    home.environ["AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT"] = "10"
+
+    listed = home.run("dags", "list", "-o", "json")
+    errors = home.run("dags", "list-import-errors", "-o", "json", exit_code=1)
+    home.run("dags", "trigger", "good", "-r", "r")
+
+    assert [row["dag_id"] for row in json.loads(listed.stdout)] == ["good"]
+    assert listed.stderr.splitlines()[-1].startswith("Error: Failed to load all files.")
+    told = {Path(row["filepath"]).stem: row["error"] for row in json.loads(errors.stdout)}
+    assert set(told) == {*BAD_FILES, "latin"}
+    assert all(text.strip() and "airflow_lite/" not in text for text in told.values()), told
+
+
+def test_a_broken_file_is_named_when_its_dag_is_asked_for(home):
+    home.dag("gone", HEAD + "import no_such_module_here\nDAG('gone')\n")
+
+    done = home.run("dags", "test", "gone", exit_code=1)
+
+    assert done.stderr.splitlines()[-1] == (
+        "airflow-lite: error: There is no DAG 'gone'. List the DAGs with `airflow-lite dags list`."
+        " 1 DAG file(s) could not be imported: see `airflow-lite dags list-import-errors`."
+    )
+
+
+def test_a_dag_whose_file_broke_is_taken_as_it_was_with_a_notice(home):
+    path = home.dag("good", DAG)
+    home.run("dags", "list")
+    home.dag("good", DAG + "\nimport no_such_module_here\n")
+
+    done = home.run("tasks", "list", "good")
+
+    assert done.stdout == "only\n"
+    assert done.stderr.startswith(f"{path} cannot be imported as it is now; DAG 'good' is taken")
+
+
+def test_a_dag_that_left_its_file_is_not_run(home):
+    path = home.dag("good", DAG)
+    home.run("dags", "list")
+    path.write_text(DAG.replace('DAG("good"', 'DAG("other"'))
+
+    done = home.run("dags", "trigger", "good", exit_code=1)
+
+    assert f"DAG 'good' is not in {path} any more." in done.stderr

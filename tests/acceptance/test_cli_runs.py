@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from subprocess import PIPE
+
 DAG = '''
 import time
 from datetime import datetime
@@ -217,3 +219,19 @@ def test_a_task_can_be_marked_as_succeeded(home):
     home.run("tasks", "run", "good", "say", "g", "--mark-success")
 
     assert states(home, "good", "g") == {"say": "success", "after": None}
+
+
+def test_a_log_is_followed_until_the_try_ends(home, wait_until):
+    home.dag("dags", DAG.replace("    marker.touch()", "    marker.touch(); print('before')"))
+    with home.scheduler():
+        home.run("dags", "trigger", "slow", "-r", "s")
+        wait_until((home.folder / "gate.called").exists, "the task to start")
+        reader = home.start("tasks", "logs", "slow", "once", "s", "--follow", stdout=PIPE)
+        with reader.stdout as output:
+            first = next(line for line in output if "before" in line)
+            (home.folder / "gate").touch()
+            rest = output.read()
+
+    assert reader.wait(60) == 0
+    assert "before" in first
+    assert "Marking task as SUCCESS" in rest
