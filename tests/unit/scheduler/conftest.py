@@ -216,3 +216,9 @@ class Adopting(InlineStub):
 def adopting():
     """A stub that adopts whatever it is offered."""
     return Adopting
+
+
+@pytest.fixture(scope="session")
+def inline_stub():
+    """The stub executor on its caller's thread."""
+    return InlineStub
