@@ -60,6 +60,14 @@ def test_a_simple_command_does_without_argparse_and_the_store(home, words):
     assert len(ours) <= 20, ours
 
 
+def test_help_reads_the_index_of_plugins_and_no_more(home):
+    home.run("--help")
+
+    found = roots(imported(home, "--help"))
+
+    assert not found & {"argparse", "dataclasses", "inspect", "logging", "email"}
+
+
 def test_specs_and_pages_take_the_standard_library_and_argparse_manpage_alone(tmp_path):
     program = (
         "import sys; from pathlib import Path; from airflow_lite.cli.man import write_core_pages;"

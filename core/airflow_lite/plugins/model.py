@@ -1,9 +1,11 @@
-"""What is known of an installed distribution before anything of it is imported."""
+"""What is known of an installed distribution before anything of it is imported.
+
+Read for every `--help`, so there are no dataclasses: they take longer to import than all the rest.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -31,8 +33,7 @@ class Entry(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """One distribution with an entry point in one of our groups.
 
     `requires` holds the normalised names of the distributions that it requires. A state other
@@ -69,11 +70,11 @@ class Plugin:
         """Return the same distribution in another state, unless it is out of order already."""
         if not self.is_ready:
             return self
-        return replace(self, state=state, reason=reason, remedy=remedy)
+        return self._replace(state=state, reason=reason, remedy=remedy)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
-        return {**self.__dict__, "state": self.state.value}
+        return {**self._asdict(), "state": self.state.value}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Plugin:
