@@ -1,0 +1,89 @@
+"""What users install works: wheels built from the tree, in an environment of their own."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = sorted(path for path in (ROOT / "plugins").iterdir() if path.is_dir())
+ENVIRON = {
+    **os.environ,
+    "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "SOURCE_DATE_EPOCH": "1700000000",
+}
+
+
+def call(*words, **options):
+    done = subprocess.run(
+        list(map(str, words)), env=ENVIRON, capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    """Build the core and the DebugExecutor as users' tools do, each in isolation."""
+    folder = tmp_path_factory.mktemp("wheels")
+    sources = [ROOT, ROOT / "plugins" / "debug_executor"]
+    call(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, *sources)
+    return sorted(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def environment(wheels, tmp_path_factory):
+    """A fresh environment with the core's wheel alone; the path of its Python."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    core = next(wheel for wheel in wheels if wheel.name.startswith("airflow_lite-"))
+    call(python, "-m", "pip", "install", "-q", core)
+    return python
+
+
+def test_the_cores_wheel_alone_runs_the_quickstart(environment, home):
+    home.python = str(environment)
+    done = home.run("quickstart", timeout=120)
+    assert done.stdout.count("success") >= 20
+    [report] = (home.folder / "reports" / "installed_packages").glob("*/report.csv")
+    names = {line.split(",")[0].lower() for line in report.read_text().splitlines()[1:]}
+    assert {"airflow-lite", "sqlalchemy", "pluggy", "rich"} <= names
+    page = report.with_suffix(".html").read_text()
+    assert "airflow-lite" in page
+    assert "<svg" in page
+
+
+def test_a_missing_executor_names_the_package_and_installing_it_brings_its_commands(
+    environment, wheels, home
+):
+    home.python = str(environment)
+    refused = home.run("--executor", "DebugExecutor", "scheduler", exit_code=1)
+    assert "airflow-lite-debug-executor" in refused.stderr
+    plugin = next(wheel for wheel in wheels if wheel.name.startswith("airflow_lite_debug"))
+    call(environment, "-m", "pip", "install", "-q", "--no-index", plugin)
+    assert "run" in home.run("--executor", "DebugExecutor", "debug", "--help").stdout
+    home.dag(
+        "one",
+        "from datetime import datetime\nfrom airflow_lite import DAG, EmptyOperator\n"
+        "with DAG('one', start_date=datetime(2024, 1, 1), schedule=None):\n"
+        "    EmptyOperator(task_id='a')\n",
+    )
+    home.run("--executor", "DebugExecutor", "debug", "run", "one")
+
+
+def test_the_wheels_bring_man_pages(environment):
+    pages = {path.name for path in (environment.parent.parent / "share/man/man1").glob("*.1")}
+    assert {"airflow-lite.1", "airflow-lite-dags.1", "airflow-lite-tasks.1"} <= pages
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_a_plugins_build_hook_is_the_cores(plugin):
+    assert filecmp.cmp(plugin / "hatch_build.py", ROOT / "core" / "hatch_build.py", shallow=False)
