@@ -153,3 +153,198 @@ def golden():
 def golden_folder():
     """The folder of the goldens."""
     return Path(__file__).parent / "golden"
+
+
+class Hosted:
+    """Attempts queued in a store by hand, and a task host that runs them."""
+
+    def __init__(self, folder, dag_text, options=None):
+        from airflow_lite.config import Config
+        from airflow_lite.store.engine import open_store
+
+        self.home = Home(folder)
+        self.path = self.home.dag("hosted", dag_text)
+        self.home.environ.update(options or {})
+        self.config = Config.load(self.home.environ)
+        self.store = open_store(self.config)
+        self.host = None
+        self.ended = {}
+        self._run = None
+
+    def _make_run(self):
+        from airflow_lite.dag.spec import DagSpec, TaskSpec
+        from airflow_lite.store import runs, schema
+
+        # Not by importing the file: what it does must happen in the task host only.
+        spec = DagSpec("hosted", str(self.path), {"any": TaskSpec("any", retries=1)})
+        with self.store.begin() as connection:
+            inserted = connection.execute(
+                schema.dag_version.insert().values(
+                    dag_id="hosted", number=1, digest="x", spec=spec.to_json(), created_us=0
+                )
+            )
+            version = inserted.inserted_primary_key[0]
+            connection.execute(
+                schema.dag.insert().values(
+                    dag_id="hosted", fileloc=str(self.path), version_id=version
+                )
+            )
+            self._run = runs.create_run(
+                connection,
+                spec,
+                version,
+                run_id="run",
+                run_type="manual",
+                logical_us=1_700_000_000_000_000,
+                interval=(1_700_000_000_000_000, 1_700_000_000_000_000),
+                conf={"who": "you"},
+                now_us=1,
+                state="running",
+            )
+
+    def queue(self, task_id, try_number=1, new_try=True):
+        """Queue one task instance, as a scheduler does; return its token."""
+        from airflow_lite.keys import new_attempt_token
+        from airflow_lite.store import schema
+
+        if self._run is None:
+            self._make_run()
+        ti, token = schema.task_instance, new_attempt_token()
+        values = {"state": "queued", "attempt": token, "try_number": try_number, "queued_us": 1}
+        values |= {"try_started_us": None} if new_try else {}
+        with self.store.begin() as connection:
+            if self.row(task_id, connection) is None:
+                row = {"dag_run_id": self._run, "task_id": task_id, "max_tries": 1}
+                connection.execute(ti.insert().values(row))
+            connection.execute(ti.update().where(ti.c.task_id == task_id).values(values))
+            connection.execute(
+                schema.attempt.insert().values(
+                    token=token,
+                    task_instance_id=self.row(task_id, connection).id,
+                    try_number=try_number,
+                    queued_us=1,
+                )
+            )
+        return token
+
+    def command(self, task_id, token, try_number=1):
+        from airflow_lite.keys import RunCommand, TaskInstanceKey
+
+        return RunCommand(TaskInstanceKey("hosted", task_id, "run", try_number, -1, token))
+
+    def start(self):
+        from airflow_lite.worker import TaskHost
+
+        self.host = TaskHost(self.config, on_ended=self.ended.__setitem__)
+        self.host.start()
+
+    def give(self, task_id, try_number=1, **options):
+        """Queue a task instance and hand it to the host; return its token."""
+        token = self.queue(task_id, try_number, **options)
+        self.host.run(self.command(task_id, token, try_number).words())
+        return token
+
+    def wait(self, *tokens):
+        wait_until(lambda: all(token in self.ended for token in tokens), f"the end of {tokens}")
+
+    def finish(self, task_id, try_number=1, **options):
+        """Run one attempt to its end and return its row then."""
+        self.wait(self.give(task_id, try_number, **options))
+        return self.row(task_id)
+
+    def row(self, task_id, connection=None):
+        import sqlalchemy as sa
+
+        from airflow_lite.store import schema
+
+        ti = schema.task_instance
+        query = sa.select(ti).where(ti.c.task_id == task_id)
+        if connection is not None:
+            return connection.execute(query).first()
+        with self.store.read() as own:
+            return own.execute(query).first()
+
+    def mark(self, task_id, state):
+        from airflow_lite.store import schema
+
+        ti = schema.task_instance
+        with self.store.begin() as connection:
+            connection.execute(ti.update().where(ti.c.task_id == task_id).values(state=state))
+
+    def attempt(self, token):
+        import sqlalchemy as sa
+
+        from airflow_lite.store import schema
+
+        with self.store.read() as connection:
+            query = sa.select(schema.attempt).where(schema.attempt.c.token == token)
+            return connection.execute(query).first()
+
+    def xcoms(self, task_id):
+        import sqlalchemy as sa
+
+        from airflow_lite.store import schema
+
+        query = sa.select(schema.xcom.c.key, schema.xcom.c.value)
+        with self.store.read() as connection:
+            rows = connection.execute(query.where(schema.xcom.c.task_id == task_id))
+            return {key: json.loads(value) for key, value in rows}
+
+    def supervisors(self):
+        import sqlalchemy as sa
+
+        from airflow_lite.store import schema
+
+        with self.store.read() as connection:
+            return connection.execute(sa.select(schema.supervisor)).all()
+
+    def log(self, task_id, try_number=1):
+        from airflow_lite.logs.read import task_log
+
+        lines = task_log(self.config, "hosted", task_id, "run", try_number)
+        return "\n".join(lines)
+
+    def lines(self, name):
+        """Return the lines that tasks appended to a file in the home."""
+        path = self.home.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def processes(self):
+        """Return the processes, but for this one, that have this home in their environment."""
+        mark = f"AIRFLOW_LITE_HOME={self.home.folder}".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                environ = (entry / "environ").read_bytes().split(b"\0")
+                state = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0]
+                parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+            except OSError:
+                continue
+            if mark in environ and state != b"Z":
+                found[int(entry.name)] = parent
+        return found
+
+    def children_of(self, pid):
+        return [child for child, parent in self.processes().items() if parent == pid]
+
+    def close(self):
+        if self.host is not None:
+            self.host.terminate()
+            assert self.host.wait(DEADLINE_S)
+        self.store.close()
+
+
+@pytest.fixture
+def make_hosted(tmp_path):
+    """Make a `Hosted` of a DAG file's text, and options in the environment."""
+    made = []
+
+    def make(dag_text, **options):
+        made.append(Hosted(tmp_path / f"hosted{len(made)}", dag_text, options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

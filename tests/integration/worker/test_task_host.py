@@ -1,0 +1,439 @@
+"""A real task host with real zygotes and children: how attempts end, and what is recorded."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+HEAD = """
+import os, random, signal, subprocess, sys, threading, time
+from datetime import datetime, timedelta
+from airflow_lite import (
+    DAG, AirflowFailException, AirflowSkipException, BashOperator, PythonOperator, PythonSensor,
+)
+HOME = os.environ["AIRFLOW_LITE_HOME"]
+
+def note(name, text):
+    with open(os.path.join(HOME, name), "a") as file:
+        file.write(f"{text}\\n")
+
+dag = DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None)
+
+def task(**options):
+    def wrap(function):
+        return PythonOperator(
+            task_id=function.__name__, python_callable=function, dag=dag, **options
+        )
+    return wrap
+"""
+
+ENDS = (
+    HEAD
+    + """
+BashOperator(task_id="bash", bash_command="echo {{ ds }} {{ dag_run.conf.who }}", dag=dag)
+
+@task()
+def push(ti):
+    ti.xcom_push("own", {"n": 1})
+    assert ti.xcom_pull(task_ids="push", key="own") == {"n": 1}
+    print("printed")
+    return [1, "two"]
+
+@task(retries=1, retry_delay=timedelta(seconds=100))
+def fails(): raise ValueError("no luck")
+
+@task(retries=5)
+def fails_for_good(): raise AirflowFailException("never")
+
+@task()
+def skips(): raise AirflowSkipException("not today")
+
+@task()
+def exits_well(): sys.exit(0)
+
+@task()
+def exits(): sys.exit("bad")
+
+@task()
+def leaves(): os._exit(0)
+
+@task()
+def leaves_with_3(): os._exit(3)
+
+@task()
+def kills_itself(): os.kill(os.getpid(), signal.SIGKILL)
+
+@task(execution_timeout=timedelta(seconds=0.3))
+def too_slow(): time.sleep(60)
+
+@task()
+def too_large(): return "x" * 2000
+
+@task()
+def not_json(): return {1, 2}
+
+@task()
+def dirty_output():
+    os.write(1, b"raw \\xff\\xfe bytes\\n")
+    subprocess.run(["sh", "-c", "echo from a subprocess"], check=True)
+
+@task()
+def process():
+    return [os.getpid(), os.getpgrp(), os.getsid(0), os.readlink("/proc/self/fd/0")]
+
+@task(on_success_callback=lambda context: note("callbacks", f"success {context['ti'].state}"))
+def calls_back(): pass
+
+@task(on_failure_callback=lambda context: note("callbacks", f"failure {context['exception']}"))
+def calls_back_failed(): raise ValueError("told")
+
+@task(on_success_callback=lambda context: time.sleep(60))
+def calls_back_for_ever(): pass
+
+PythonSensor(
+    task_id="sensor", python_callable=lambda: False, mode="reschedule", poke_interval=5, dag=dag
+)
+"""
+)
+
+
+@pytest.fixture
+def ended(make_hosted):
+    """Run one task of ENDS to its end."""
+    hosted = make_hosted(
+        ENDS,
+        AIRFLOW_LITE__CORE__MAX_XCOM_SIZE="1000",
+        AIRFLOW_LITE__SCHEDULER__CALLBACK_TIMEOUT_S="0.3",
+    )
+    hosted.start()
+    return hosted
+
+
+def test_a_success_is_recorded_with_its_log_xcom_fields_and_process(ended):
+    tokens = {name: ended.give(name) for name in ("bash", "push", "process")}
+    ended.wait(*tokens.values())
+
+    assert [ended.row(name).state for name in tokens] == ["success"] * 3
+    assert ended.xcoms("bash") == {"return_value": "2023-11-14 you"}
+    assert ended.xcoms("push") == {"own": {"n": 1}, "return_value": [1, "two"]}
+    assert "INFO - printed" in ended.log("push")
+    attempt = ended.attempt(tokens["bash"])
+    assert (attempt.outcome, attempt.accepted, attempt.exit_code) == ("success", True, 0)
+    assert attempt.max_rss_kb > 0
+    pid, group, session, stdin = ended.xcoms("process")["return_value"]
+    assert (group, session, stdin) == (pid, pid, "/dev/null")
+    from airflow_lite.store import attempts
+
+    with ended.store.read() as connection:
+        fields = attempts.rendered(connection, ended.row("bash").id)
+    assert fields["bash_command"] == "echo 2023-11-14 you"
+
+
+@pytest.mark.parametrize(
+    ("task_id", "state", "cause"),
+    [
+        ("fails", "up_for_retry", "ValueError: no luck"),
+        ("fails_for_good", "failed", "AirflowFailException: never"),
+        ("skips", "skipped", "not today"),
+        ("exits_well", "success", None),
+        ("exits", "failed", "SystemExit: bad"),
+        ("leaves", "failed", "ended without reporting its outcome, exit code 0"),
+        ("leaves_with_3", "failed", "ended without reporting its outcome, exit code 3"),
+        (
+            "kills_itself",
+            "failed",
+            "killed by signal 9 (SIGKILL); the system may have been out of memory",
+        ),
+        (
+            "too_slow",
+            "failed",
+            "AirflowTaskTimeout: The task ran longer than its execution_timeout of 0.3 s.",
+        ),
+        (
+            "too_large",
+            "failed",
+            "XComSizeError: XCom 'return_value' has 2002 bytes as JSON; [core] max_xcom_size is"
+            " 1000. Store the data elsewhere and push its address.",
+        ),
+        (
+            "not_json",
+            "failed",
+            "XComTypeError: XCom 'return_value' of type set cannot be written as JSON: a set is"
+            " not JSON. Return strings, numbers, booleans, lists or dicts.",
+        ),
+        ("calls_back_for_ever", "success", None),
+        (
+            "nowhere",
+            "failed",
+            "There is no task 'nowhere' of DAG 'hosted' in {path}.",
+        ),
+    ],
+)
+def test_each_end_of_a_process_has_its_state_and_cause(ended, task_id, state, cause):
+    token = ended.give(task_id)
+    ended.wait(token)
+
+    row, attempt = ended.row(task_id), ended.attempt(token)
+    assert row.state == state
+    assert attempt.cause == (cause and cause.replace("{path}", str(ended.path)))
+    assert (row.next_at_us is not None) == (state == "up_for_retry")
+
+
+def test_a_rescheduled_sensor_keeps_the_start_of_its_try(ended):
+    row = ended.finish("sensor")
+    again = ended.finish("sensor", new_try=False)
+
+    assert row.state == again.state == "up_for_reschedule"
+    assert again.try_started_us == row.try_started_us < again.start_us
+    assert again.next_at_us > again.end_us
+
+
+def test_callbacks_run_in_the_child_after_the_outcome(ended):
+    ended.wait(ended.give("calls_back"))
+    ended.wait(ended.give("calls_back_failed"))
+
+    assert ended.lines("callbacks") == ["success success", "failure told"]
+
+
+def test_a_new_try_begins_without_the_xcoms_of_the_last(ended):
+    ended.finish("push")
+    ended.mark("push", None)
+    from airflow_lite.store import schema
+
+    with ended.store.begin() as connection:
+        connection.execute(schema.xcom.update().values(key="stale"))
+    ended.finish("push", 2)
+
+    assert sorted(ended.xcoms("push")) == ["own", "return_value"]
+
+
+def test_output_of_subprocesses_reaches_the_log_whatever_its_bytes(ended):
+    ended.finish("dirty_output")
+
+    log = ended.log("dirty_output")
+    assert "raw \ufffd\ufffd bytes" in log
+    assert "from a subprocess" in log
+
+
+def test_an_attempt_that_is_not_queued_under_its_token_is_never_run(ended):
+    token = ended.queue("push")
+    other = "0" * 32
+    ended.host.run(ended.command("push", other).words())
+    ended.wait(other)
+
+    assert ended.ended[other] is False
+    assert ended.row("push").state == "queued"
+    assert ended.row("push").attempt == token
+
+
+def test_a_command_that_comes_twice_is_run_once(ended):
+    token = ended.give("calls_back")
+    ended.host.run(ended.command("calls_back", token).words())
+    ended.wait(token)
+    ended.wait(ended.give("push"))
+
+    assert ended.lines("callbacks") == ["success success"]
+
+
+def test_a_file_that_cannot_be_imported_fails_the_attempt_with_the_error_in_its_log(make_hosted):
+    hosted = make_hosted("import no_such_module_anywhere")
+    hosted.start()
+    row = hosted.finish("any")
+
+    assert row.state == "up_for_retry"
+    assert "there is no module 'no_such_module_anywhere'" in hosted.log("any")
+
+
+def test_a_file_that_ends_its_process_fails_the_attempt_and_not_the_host(make_hosted):
+    hosted = make_hosted("import os; os._exit(7)  # airflow dag")
+    hosted.start()
+    row = hosted.finish("any")
+
+    assert row.state == "up_for_retry"
+    assert "its import ended without reporting its outcome, exit code 7" in hosted.log("any")
+
+
+def test_an_edited_file_is_parsed_again_before_the_next_attempt(make_hosted, wait_until):
+    text = HEAD + "@task()\ndef version(): return 1\n"
+    hosted = make_hosted(text)
+    hosted.start()
+    hosted.finish("version")
+    first = hosted.xcoms("version")
+    hosted.path.write_text(text.replace("return 1", "return 22"))
+    hosted.finish("version", 2)
+
+    assert (first, hosted.xcoms("version")) == ({"return_value": 1}, {"return_value": 22})
+
+
+def test_an_edited_module_of_the_dag_folder_counts_as_an_edit(make_hosted):
+    hosted = make_hosted(HEAD + "import helper\n@task()\ndef version(): return helper.N\n")
+    (hosted.home.dags / "helper.py").write_text("N = 1\n")
+    hosted.start()
+    hosted.finish("version")
+    (hosted.home.dags / "helper.py").write_text("N = 333\n")
+    hosted.finish("version", 2)
+
+    assert hosted.xcoms("version") == {"return_value": 333}
+
+
+def test_a_file_that_starts_threads_is_never_forked_from(make_hosted):
+    text = HEAD + (
+        "threading.Thread(target=time.sleep, args=(3600,), daemon=True, name='ticker').start()\n"
+        "@task()\ndef count(): return [t.name for t in threading.enumerate()]\n"
+    )
+    hosted = make_hosted(text)
+    hosted.start()
+    hosted.finish("count")
+
+    assert "ticker" in hosted.xcoms("count")["return_value"]  # alive: its process was not forked
+    assert hosted.log("count").count("starts threads when it is imported (ticker)") == 1
+
+
+def test_random_numbers_differ_between_attempts(make_hosted):
+    hosted = make_hosted(HEAD + "@task()\ndef draw(): return random.random()\n")
+    hosted.start()
+    hosted.finish("draw")
+    first = hosted.xcoms("draw")
+    hosted.finish("draw", 2)
+
+    assert hosted.xcoms("draw") != first
+
+
+def test_a_log_stops_at_its_limit_and_the_task_goes_on(make_hosted):
+    text = HEAD + (
+        "@task()\ndef loud():\n"
+        "    subprocess.run(['sh', '-c', 'head -c 5000000 /dev/zero'], check=True)\n"
+        "    for _ in range(50000): print('x' * 100)\n"
+        "    return 'done'\n"
+    )
+    hosted = make_hosted(text, AIRFLOW_LITE__LOGGING__MAX_TASK_LOG_SIZE_MB="1")
+    hosted.start()
+    row = hosted.finish("loud")
+
+    log = next((hosted.home.folder / "logs").rglob("*.log"))
+    assert row.state == "success"
+    assert 1 << 20 <= log.stat().st_size < (1 << 20) + 1000
+    assert b"max_task_log_size_mb (1 MB); the rest is dropped" in log.read_bytes()
+
+
+SLEEPS = HEAD + (
+    "BashOperator(task_id='sleeps', bash_command='sleep 1000 & sleep 1000', dag=dag)\n"
+    "@task()\ndef stubborn():\n"
+    "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "    note('started', 'x')\n"
+    "    time.sleep(1000)\n"
+    "@task()\ndef short(): time.sleep(0.7)\n"
+)
+
+
+@pytest.fixture
+def sleeping(make_hosted):
+    hosted = make_hosted(
+        SLEEPS,
+        AIRFLOW_LITE__CORE__KILLED_TASK_CLEANUP_TIME="0.5",
+        AIRFLOW_LITE__SCHEDULER__BEAT_INTERVAL_S="0.2",
+    )
+    hosted.start()
+    return hosted
+
+
+def _running(hosted, token, wait_until):
+    return wait_until(
+        lambda: hosted.attempt(token).pid and hosted.attempt(token), "the attempt's process"
+    )
+
+
+def _no_commands(hosted, wait_until):
+    def none():
+        commands = {pid: _command(pid) for pid in hosted.processes()}
+        return not [pid for pid, words in commands.items() if b"sleep" in words]
+
+    wait_until(none, "the end of every sleep")
+
+
+def _command(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def test_a_cancelled_attempt_ends_with_all_that_it_started(sleeping, wait_until):
+    token = sleeping.give("sleeps")
+    attempt = _running(sleeping, token, wait_until)
+    assert (attempt.process_group, attempt.process_start is not None) == (attempt.pid, True)
+    sleeping.host.cancel(token)
+    sleeping.wait(token)
+
+    assert sleeping.row("sleeps").state == "failed"
+    _no_commands(sleeping, wait_until)
+
+
+def test_a_task_that_ignores_sigterm_is_killed_after_the_grace(sleeping, wait_until):
+    token = sleeping.give("stubborn")
+    wait_until(lambda: sleeping.lines("started"), "the task to ignore SIGTERM")
+    wait_until(lambda: sleeping.attempt(token).pid, "the attempt's process")
+    sleeping.host.cancel(token)
+    sleeping.wait(token)
+
+    assert sleeping.attempt(token).cause.startswith("revoked; killed by signal 9 (SIGKILL)")
+
+
+@pytest.mark.parametrize(
+    ("edit", "left"), [("restarting", None), ("success", "success"), ("failed", "failed")]
+)
+def test_a_row_edited_while_it_runs_stops_the_attempt_by_the_next_beat(
+    sleeping, wait_until, edit, left
+):
+    token = sleeping.give("sleeps")
+    _running(sleeping, token, wait_until)
+    sleeping.mark("sleeps", edit)
+    sleeping.wait(token)
+
+    assert sleeping.row("sleeps").state == left
+    assert sleeping.attempt(token).ended_us is not None
+    assert sleeping.attempt(token).accepted == (left is None)
+
+
+def test_a_detached_host_finishes_what_runs_records_it_and_ends(sleeping, wait_until):
+    token = sleeping.give("short")
+    wait_until(lambda: sleeping.row("short").state == "running", "the task to run")
+    sleeping.host.detach()
+    assert sleeping.host.wait(30)
+
+    wait_until(lambda: sleeping.row("short").state == "success", "the outcome")
+    wait_until(lambda: not sleeping.processes(), "the host's end")
+    assert sleeping.attempt(token).accepted
+    assert [one.end_cause for one in sleeping.supervisors()] == ["ended"]
+
+
+def test_a_draining_host_gives_back_what_it_has_not_claimed(sleeping, wait_until):
+    running = sleeping.give("short")
+    wait_until(lambda: sleeping.row("short").state == "running", "the task to run")
+    sleeping.host.drain()
+    late = sleeping.give("sleeps")
+    sleeping.wait(running, late)
+
+    assert sleeping.row("sleeps").state == "queued"
+    assert sleeping.row("short").state == "success"
+
+
+def test_beats_are_written_while_something_runs(sleeping, wait_until):
+    token = sleeping.give("sleeps")
+    wait_until(lambda: sleeping.supervisors()[0].beat_count >= 3, "three beats")
+    sleeping.host.cancel(token, 0.0)
+    sleeping.wait(token)
+
+
+def test_tasks_run_in_the_foreground_exits_by_what_was_recorded(make_hosted):
+    hosted = make_hosted(HEAD + "@task()\ndef fine(): return os.getpid()\n")
+    token = hosted.queue("fine")
+    words = hosted.command("fine", token).words()[1:]
+
+    hosted.home.run(*words, exit_code=0)
+    hosted.home.run(*words, exit_code=3)
+    assert hosted.row("fine").state == "success"
+    assert not hosted.processes()
+    assert os.getpid() != hosted.xcoms("fine")["return_value"]
