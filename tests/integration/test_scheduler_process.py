@@ -117,3 +117,14 @@ def test_dags_test_runs_beside_a_scheduler(home, sleeps):
         sleeps(0)
         done = home.run("--executor", "LocalExecutor", "dags", "test", "sleeps", "--use-executor")
     assert "of sleeps: success" in done.stdout
+
+
+def test_an_interrupted_dags_test_fails_its_run_and_its_task(home, sleeps, wait_until):
+    home.environ["AIRFLOW_LITE__CORE__KILLED_TASK_CLEANUP_TIME"] = "1"
+    mark = sleeps(60)
+    done = home.start("dags", "test", "sleeps", "2024-01-02")
+    wait_until(mark.exists, "the task to start")
+    done.send_signal(signal.SIGINT)
+    assert done.wait(30) != 0
+    runs = {row["run_id"]: row["state"] for row in home.json("dags", "list-runs", "-d", "sleeps")}
+    assert runs["manual__2024-01-02T00:00:00+00:00"] == "failed"

@@ -47,6 +47,8 @@ def take_reports(world: World) -> None:
         _sort(world, report, ended, external)
     if external:
         _store_external_ids(world, external)
+    # What was taken back by a later report of the same batch is forgotten already.
+    ended = {token: event for token, event in ended.items() if token in world.owned.active}
     if ended:
         look(world, [world.owned.active[token].instance.id for token in ended])
         _settle_ended(world, ended)

@@ -72,9 +72,12 @@ class Loop:
         world = self.world
         self._files = DagFiles(world.config, world.store, world.clock, wake=world.waker.wake)
 
-    def listen(self) -> None:
-        """Take the signals of this process: SIGTERM, SIGINT, SIGUSR2. Main thread only."""
-        self.stopping.listen()
+    def listen(self, *, interrupts: bool = True) -> None:
+        """Take the signals of this process: SIGTERM, SIGUSR2, and with `interrupts` SIGINT.
+
+        Main thread only.
+        """
+        self.stopping.listen(interrupts=interrupts)
         self.world.waker.wake_on_signals()
 
     def run(self, *, until: Callable[[], bool] = lambda: False, most_passes: int = -1) -> None:

@@ -118,7 +118,8 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
     world = loop.world
     is_main = threading.current_thread() is threading.main_thread()
     if is_main:
-        loop.listen()
+        # In this process a task is interrupted by SIGINT as any Python code is.
+        loop.listen(interrupts=not world.is_inline)
     try:
         loop.run(until=lambda: run_row not in world.owned.runs and not world.owned.stale_runs)
         with world.store.begin() as connection:
@@ -129,6 +130,10 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
                 _abandon(connection, run_row, world.clock.now_us())
                 return DagRunState.FAILED
             return DagRunState(rows[0].state)
+    except BaseException:
+        with world.store.begin() as connection:
+            _abandon(connection, run_row, world.clock.now_us())
+        raise
     finally:
         if is_main:
             loop.stopping.unlisten()

@@ -37,9 +37,9 @@ class Stopping:
         """Ask to stop; a second time: without waiting for what runs."""
         self.requests += 1
 
-    def listen(self) -> None:
-        """Take SIGTERM, SIGINT and SIGUSR2 of this process. Main thread only."""
-        for number in _STOPS:
+    def listen(self, *, interrupts: bool = True) -> None:
+        """Take SIGTERM, SIGUSR2, and with `interrupts` SIGINT. Main thread only."""
+        for number in _STOPS if interrupts else _STOPS[:1]:
             self._before[number] = signal.signal(number, lambda *_: self.ask())
         self._before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: self._ask_dump())
         # Only so that the end of a child wakes the selector.

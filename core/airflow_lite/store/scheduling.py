@@ -53,6 +53,7 @@ _INSTANCE_COLUMNS = (
     _ti.external_executor_id,
 )
 #: Written so that the partial index over them serves the query.
+_IS_UNFINISHED_RUN = sa.text("dag_run.state IN ('queued', 'running')")
 _IS_ACTIVE = sa.text("task_instance.state IN ('queued', 'running', 'restarting')")
 
 
@@ -384,7 +385,9 @@ def abandon_runs(connection: sa.Connection, run_row_ids: Sequence[int], now_us: 
             )
         )
         connection.execute(
-            dag_run.update().where(dag_run.c.id.in_(ids)).values(state="failed", end_us=now_us)
+            dag_run.update()
+            .where(dag_run.c.id.in_(ids), _IS_UNFINISHED_RUN)
+            .values(state="failed", end_us=now_us)
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from airflow_lite.executors.events import Event, Revoked
+from airflow_lite.scheduler.model import Instance
+from airflow_lite.scheduler.owned import Active
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 
@@ -141,3 +144,19 @@ def test_an_end_that_no_event_told_of_is_found_by_looking(rig, dag_of):
     rig.executor.finish({rig.executor.executed[0]: State.SUCCESS})
     rig.after(3)
     assert rig.run_state(run) == "success"
+
+
+def test_an_end_and_its_revocation_in_one_batch_are_taken(rig, dag_of):
+    run = rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle(4)
+    key = rig.executor.executed[0]
+    mine = schema.task_instance.c.task_id == "a"
+    rig.edit(schema.task_instance, mine, run=run, state="success", changed_by="user")
+    rig.after(6)
+    rig.loop.world.owned.active[key.attempt] = Active(
+        rig.loop.world.owned.runs.get(run), Instance(1, "a"), key.attempt, 1
+    )
+    rig.loop.world.runner._driver.reports.extend([Event(key, "success"), Revoked(key)])
+    rig.settle()
+    assert rig.run_state(run) == "success"
+    assert rig.loop.world.owned.active == {}
