@@ -77,7 +77,8 @@ class Host:
         self._dropped: list[str] = []
         self._scheduler: Channel | None = None
         self._is_draining = False
-        self._is_lazy_due = False
+        self._is_lazy_due = False  # a timer will flush
+        self._must_flush = False
         self._store_fails = False
         self._is_beating = False
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
@@ -190,7 +191,7 @@ class Host:
         try:
             self._look_up()
             self._ask_zygotes()
-            if self._ledger.is_urgent:
+            if self._ledger.is_urgent or (self._must_flush and not self._ledger.is_empty):
                 self._commit()
             self._answer()
         except SQLAlchemyError as error:
@@ -315,7 +316,6 @@ class Host:
     def _commit(self) -> None:
         asked = [one.token for one in self._ledger.claims]
         written = self._ledger.commit(self._store, self._who, self._clock.now_us())
-        self._is_lazy_due = False
         granted = {one.token for one in written.claims}
         if granted:
             self._beat_soon()
@@ -684,15 +684,14 @@ class Host:
             self._timers.at(time.monotonic() + LAZY_S, self._write_now)
 
     def _write_now(self) -> None:
-        if not self._is_lazy_due or self._store_fails:
-            return
+        self._is_lazy_due = False
+        self._must_flush = True
         running = [
             one for one in self._attempts.values() if one.phase is Phase.RUNNING and not one.is_told
         ]
         for attempt in running:
             attempt.is_told = True
             self._note_process(attempt)
-        self._commit()
         if running and self._scheduler is not None:
             self._scheduler.send({"running": [one.token for one in running]})
 

@@ -57,6 +57,7 @@ class TaskHost:
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
         self._wake_lock = threading.Lock()
+        self._done = threading.Event()
         self._is_ending = False
         self._is_detached = False
         self._is_over = False
@@ -82,6 +83,8 @@ class TaskHost:
         token = RunCommand.parse(command).key.attempt
         self._commands[token] = command
         self._send({"run": [command]})
+        if self._is_over:
+            self._tell(token, was_claimed=False)  # nobody is there to do so
 
     def cancel(self, token: str, grace_s: float | None = None) -> None:
         """Stop one attempt, whether it runs or waits; SIGKILL after `grace_s`."""
@@ -104,9 +107,7 @@ class TaskHost:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until the host has ended or is detached; False if that takes too long."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._thread.ident is None or self._done.wait(timeout_s)
 
     def _send(self, message: dict[str, Any]) -> None:
         self._outbox.append(message)
@@ -131,6 +132,11 @@ class TaskHost:
                 self._is_over = True
                 os.close(self._wake_read)
                 os.close(self._wake_write)
+            if not self._is_detached:
+                self._give_back()
+            self._done.set()
+        if self._is_detached and self._process is not None:
+            self._process.wait()  # so that it leaves no zombie if this process lives on
 
     def _serve(self) -> None:
         delay_s = _FIRST_RESTART_S
@@ -142,7 +148,6 @@ class TaskHost:
                 return
             code = self._bury()
             if self._is_ending:
-                self._give_back()
                 return
             if time.monotonic() - started > _LIVED_WELL_S:
                 delay_s = _FIRST_RESTART_S
