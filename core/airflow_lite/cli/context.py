@@ -19,7 +19,7 @@ def config(args: Any) -> Config:
         from airflow_lite.config import Config
 
         found = Config.load(overrides=_overrides(args))
-        args._config = found
+        args._config = found  # noqa: SLF001 - ours, and no option's dest
     return found
 
 
@@ -51,7 +51,7 @@ def store(args: Any) -> Store:
         from airflow_lite.store.engine import open_store
 
         found = open_store(config(args), notice)
-        args._store = found
+        args._store = found  # noqa: SLF001
     return found
 
 
@@ -60,7 +60,7 @@ def close_store(args: Any) -> None:
     found: Store | None = getattr(args, "_store", None)
     if found is not None:
         found.close()
-        args._store = None
+        args._store = None  # noqa: SLF001
 
 
 def notice(text: str) -> None:

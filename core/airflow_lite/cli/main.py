@@ -42,7 +42,7 @@ def run(argv: list[str]) -> int:
         return _quiet()
     except SystemExit as error:
         return _exit_code(error)
-    except Exception as error:  # noqa: BLE001 - the last boundary: a person reads it
+    except Exception as error:  # the last boundary: a person reads it
         return _failed(error, _unexpected(error), 1, verbose=verbose)
     return code
 
@@ -84,7 +84,7 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
         from airflow_lite.cli.parser import command_parser
 
         args = command_parser(command, f"{PROGRAM} {words[0]}").parse_args(words[1:])
-    args._executor, args._config = flags.executor, config
+    args._executor, args._config = flags.executor, config  # noqa: SLF001 - see context
     return args
 
 

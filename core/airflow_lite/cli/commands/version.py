@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import argparse
 
 
-def version(args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes it
+def version(args: argparse.Namespace) -> int:
     """Print the version."""
     print(__version__)
     return 0

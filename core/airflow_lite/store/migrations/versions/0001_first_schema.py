@@ -26,17 +26,23 @@ EVENT_VALUES = (
 INSERT_EVENT = f"INSERT INTO task_event ({EVENT_COLUMNS}) VALUES ({EVENT_VALUES});"  # noqa: S608
 TRIGGERS = {
     "sqlite": (
-        "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
-        " WHEN OLD.state IS NOT NEW.state OR OLD.attempt IS NOT NEW.attempt"
-        f" BEGIN {INSERT_EVENT} END",
+        (
+            "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
+            " WHEN OLD.state IS NOT NEW.state OR OLD.attempt IS NOT NEW.attempt"
+            f" BEGIN {INSERT_EVENT} END"
+        ),
     ),
     "postgresql": (
-        "CREATE FUNCTION task_instance_event() RETURNS trigger AS $$"
-        f" BEGIN {INSERT_EVENT} RETURN NEW; END $$ LANGUAGE plpgsql",
-        "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
-        " FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state"
-        " OR OLD.attempt IS DISTINCT FROM NEW.attempt)"
-        " EXECUTE FUNCTION task_instance_event()",
+        (
+            "CREATE FUNCTION task_instance_event() RETURNS trigger AS $$"
+            f" BEGIN {INSERT_EVENT} RETURN NEW; END $$ LANGUAGE plpgsql"
+        ),
+        (
+            "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
+            " FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state"
+            " OR OLD.attempt IS DISTINCT FROM NEW.attempt)"
+            " EXECUTE FUNCTION task_instance_event()"
+        ),
     ),
 }
 
