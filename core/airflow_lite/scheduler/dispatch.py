@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_lite.executors.task_instance import TaskInstance
 from airflow_lite.executors.thread import QueueItem
 from airflow_lite.keys import RunCommand, new_attempt_token
+from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.admit import admit
 from airflow_lite.scheduler.model import Candidate, Limits
 from airflow_lite.scheduler.surprise import Surprise, expect
@@ -60,18 +61,7 @@ def dispatch(world: World) -> None:
     if fresh:
         items = [_item(candidate) for candidate in fresh]
         world.runner.queue(items)
-        _announce(world, items)
-
-
-def _announce(world: World, items: list[QueueItem]) -> None:
-    if world.announce is None:
-        return
-    from airflow_lite.hooks import TaskQueued
-
-    now_us = world.clock.now_us()
-    for item in items:
-        seen = item.task_instance
-        world.announce("on_task_queued", TaskQueued(seen.key, seen.queue, item.priority, now_us))
+        announcing.tasks_queued(world, items)
 
 
 def open_slots(world: World) -> int:

@@ -14,7 +14,7 @@ from airflow_lite.executors.events import (
     Refused,
     Revoked,
 )
-from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
 from airflow_lite.scheduler.owned import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.executors.events import CallbackRequest, Report
-    from airflow_lite.scheduler.model import Instance
-    from airflow_lite.scheduler.owned import Active, OwnedRun
+    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.scheduler.owned import Active
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ def _sort(world: World, report: Report, ended: dict[str, Event], external: dict[
             elif state not in _NOT_ENDED:
                 ended[key.attempt] = report
             else:
-                _announce_running(world, key, state)
+                if state == TaskInstanceState.RUNNING:
+                    announcing.task_running(world, key)
                 if info is not None:
                     external[key.attempt] = str(info)
         case Adopted(adopted, returned):
@@ -146,34 +147,10 @@ def _take_row(world: World, row: Any) -> None:
     if instance.state in ACTIVE:
         world.owned.activate(one, instance, is_foreign=True)
     else:
-        _announce_finished(world, one, instance)
+        announcing.task_finished(world, one.run, instance)
         world.tell(
             f"{one.run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}"
         )
-
-
-def _announce_running(world: World, key: TaskInstanceKey, state: str | None) -> None:
-    if world.announce is not None and state == TaskInstanceState.RUNNING:
-        from airflow_lite.hooks import TaskRunning
-
-        world.announce("on_task_running", TaskRunning(key, world.clock.now_us()))
-
-
-def _announce_finished(world: World, one: OwnedRun, instance: Instance) -> None:
-    if world.announce is None:
-        return
-    from airflow_lite.hooks import TaskFinished
-
-    key = TaskInstanceKey(
-        one.run.dag_id,
-        instance.task_id,
-        one.run.run_id,
-        instance.try_number,
-        instance.map_index,
-        instance.attempt or "",
-    )
-    state = str(instance.state) if instance.state is not None else "none"
-    world.announce("on_task_finished", TaskFinished(key, state, world.clock.now_us()))
 
 
 def _settle_ended(world: World, ended: dict[str, Event]) -> None:

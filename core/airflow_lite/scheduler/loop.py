@@ -6,9 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import US_PER_S, seconds_us
+from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.advancing import advance_due
 from airflow_lite.scheduler.creating import make_and_start
 from airflow_lite.scheduler.dispatch import dispatch
+from airflow_lite.scheduler.dumping import dump
 from airflow_lite.scheduler.events import ExecutorDidNotStart, look, take_reports
 from airflow_lite.scheduler.loading import follow_definitions, refresh, reload
 from airflow_lite.scheduler.ownership import LeaseLost
@@ -49,6 +51,7 @@ class Loop:
         self._files: DagFiles | None = None
         self.listeners: Listeners | None = None
         self._failures = 0
+        self._again_at = 0.0
 
     def hang_bell(self) -> None:
         """Be woken by whoever rings the doorbell of this home."""
@@ -100,46 +103,12 @@ class Loop:
         """Start the executor and take over what an earlier scheduler left."""
         world = self.world
         world.runner.start()
-        self._announce_start()
+        announcing.executor_started(world)
         take_over(world)
         self._take_open_callbacks()
         world.timers.after("refresh", world.settings.fallback_poll_s)
         world.timers.after("beat", self._beat_s)
         world.timers.after("retention", _RETENTION_S)
-
-    def _announce_start(self) -> None:
-        world = self.world
-        if world.announce is not None:
-            from airflow_lite.hooks import ExecutorStarted
-
-            parallelism = world.config.getint("core", "parallelism")
-            event = ExecutorStarted(world.executor_name, parallelism, world.clock.now_us())
-            world.announce("on_executor_started", event)
-
-    def _announce_look(self) -> None:
-        world = self.world
-        if world.announce is not None:
-            from airflow_lite.hooks import ExecutorHeartbeat
-
-            occupied = len(world.owned.active)
-            event = ExecutorHeartbeat(
-                world.executor_name,
-                world.runner.slots_available,
-                occupied,
-                world.clock.now_us(),
-            )
-            world.announce("on_executor_heartbeat", event)
-
-    def _announce_end(self) -> None:
-        world = self.world
-        if world.announce is not None:
-            from airflow_lite.hooks import ExecutorEnded
-
-            clean = not self.stopping.terminated
-            event = ExecutorEnded(world.executor_name, clean, world.clock.now_us())
-            world.announce("on_executor_ended", event)
-        if self.listeners is not None:
-            self.listeners.close()
 
     def _take_open_callbacks(self) -> None:
         from airflow_lite.store import scheduling
@@ -150,32 +119,53 @@ class Loop:
 
     def step(self) -> None:
         """Make one pass; where it fails, load everything again and try later."""
+        if self._pause_s() > 0 and not self.stopping.is_asked:
+            return
         try:
             self.do_pass()
         except (ExecutorDidNotStart, LeaseLost):
             raise
-        except Exception:
-            self._failures += 1
-            if self._failures >= MOST_FAILURES:
-                raise
-            delay_s = _RETRY_S[min(self._failures, len(_RETRY_S)) - 1]
-            logger.exception("a pass failed; next try in %g s", delay_s)
-            self.world.owned.stale_runs.update(self.world.owned.runs)
-            self.world.timers.after("again", delay_s)
+        except Exception as error:
+            self._recover(error)
         else:
             self._failures = 0
+
+    def _pause_s(self) -> float:
+        """Return how long to hold still after a pass that failed."""
+        if self._failures == 0:
+            return 0.0
+        return max(self._again_at - self.world.clock.monotonic(), 0.0)
+
+    def _recover(self, error: Exception) -> None:
+        """Doubt all that is in memory; raise `error` if nothing but failures came for long.
+
+        An outage of the database is waited for without end: what runs goes on meanwhile.
+        """
+        from airflow_lite.store.jobs import is_database_error
+
+        self._failures += 1
+        if self._failures >= MOST_FAILURES and not is_database_error(error):
+            raise error
+        delay_s = _RETRY_S[min(self._failures, len(_RETRY_S)) - 1]
+        logger.error("a pass failed; next try in %g s", delay_s, exc_info=error)
+        self._again_at = self.world.clock.monotonic() + delay_s
+        owned = self.world.owned
+        owned.stale_runs.update(owned.runs, owned.waiting)
+        owned.due_dags.update(owned.dags)
+        self.world.timers.after("refresh", 0.0)
+        if self.stopping.is_asked:
+            self.stopping.drive(self.world)
 
     def do_pass(self) -> None:
         """Look at what happened, decide, write, and hand on."""
         world = self.world
-        world.timers.take("again")
         self._hear()
         if world.is_inline:
             world.runner.poke()
         take_reports(world)
         if world.timers.take("watch"):
             self.watch.look()
-            self._announce_look()
+            announcing.executor_looked_at(world)
         reload(world)
         take_back(world)
         if not self.stopping.is_asked:
@@ -214,7 +204,7 @@ class Loop:
         world = self.world
         if self.stopping.wants_dump:
             self.stopping.wants_dump = False
-            self.dump()
+            dump(world)
         if world.timers.take("beat"):
             self.ownership.renew()
             world.timers.after("beat", self._beat_s)
@@ -243,6 +233,8 @@ class Loop:
         """Return how long nothing is due."""
         world = self.world
         owned = world.owned
+        if self._pause_s() > 0 and not self.stopping.is_asked:
+            return self._pause_s()
         if owned.stale_runs or owned.due_runs or owned.due_dags:
             return 0.0
         most_s = POLL_S if self.stopping.is_asked else world.settings.fallback_poll_s
@@ -254,39 +246,15 @@ class Loop:
             waits.append(max(next_us - world.clock.now_us(), 0) / US_PER_S)
         return min(wait for wait in waits if wait is not None)
 
-    def dump(self) -> None:
-        """Log what the loop has in memory, and the executor's part."""
-        owned = self.world.owned
-        logger.info(
-            "scheduler job %d: %d DAGs, %d running and %d queued runs, %d active attempts,"
-            " %d runs set aside, %d callbacks",
-            self.world.job_id,
-            len(owned.dags),
-            len(owned.runs),
-            len(owned.waiting),
-            len(owned.active),
-            len(owned.aside),
-            len(self.world.callbacks),
-        )
-        for active in owned.active.values():
-            logger.info(
-                "%s.%s of %s: %s, attempt %s%s",
-                active.run.dag_id,
-                active.instance.task_id,
-                active.run.run_id,
-                active.instance.state,
-                active.token,
-                ", not in our executor" if active.is_foreign else "",
-            )
-        self.world.runner.debug_dump()
-
     def close(self, *, state: str) -> None:
         """Let go of everything, and record how the job ended."""
         try:
             self.world.callbacks.kill()
             if self._files is not None:
                 self._files.close()
-            self._announce_end()
+            announcing.executor_ended(self.world, clean=not self.stopping.terminated)
+            if self.listeners is not None:
+                self.listeners.close()
         finally:
             self.ownership.end(state=state)
             if self._bell is not None:

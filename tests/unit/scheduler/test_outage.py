@@ -1,0 +1,56 @@
+"""An outage of the database is waited for; a loop that only fails gives up."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from airflow_lite.scheduler import loop as loop_module
+
+
+@pytest.fixture
+def locked(make_rig):
+    """A rig, and a connection that can hold the write lock of its database."""
+    rig = make_rig(database__sqlite_busy_timeout_s=0.01)
+    other = sqlite3.connect(rig.config.home / "airflow_lite.db", isolation_level=None)
+    yield rig, other
+    other.close()
+
+
+def test_a_locked_database_is_waited_for(locked, dag_of):
+    rig, other = locked
+    run = rig.begin(dag_of({"a": ["b"]}))
+    other.execute("BEGIN IMMEDIATE")
+    rig.loop.step()
+    assert rig.run_state(run) == "queued"
+    assert 0 < rig.loop.wait_s() <= 0.2
+    other.execute("ROLLBACK")
+    for _ in range(12):
+        rig.clock.advance(1)
+        rig.loop.step()
+    assert rig.run_state(run) == "success"
+    assert rig.findings() == []
+
+
+def test_a_run_is_not_set_aside_for_the_databases_fault(locked, dag_of):
+    rig, other = locked
+    rig.begin(dag_of({"a": ["b"]}, of_task={"a": {"depends_on_past": True}}))
+    rig.loop.step()
+    other.execute("BEGIN IMMEDIATE")
+    rig.loop.step()
+    other.execute("ROLLBACK")
+    assert rig.loop.world.owned.aside == {}
+
+
+def test_a_loop_that_only_fails_gives_up(rig, dag_of, monkeypatch):
+    def fail(_world):
+        raise ZeroDivisionError("a bug")
+
+    rig.begin(dag_of({"a": []}))
+    monkeypatch.setattr(loop_module, "take_reports", fail)
+    for _ in range(loop_module.MOST_FAILURES - 1):
+        rig.loop.step()
+        rig.clock.advance(10)
+    with pytest.raises(ZeroDivisionError):
+        rig.loop.step()
