@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 #: Longest run of the whole kit, in seconds.
 DEADLINE_S = 900.0
+WAIT_S = 20.0
 _TEST = """\
 from airflow_lite.testing import ExecutorConformance
 
 
 class TestCertified(ExecutorConformance):
     executor = {executor!r}
+    deadline_s = {wait_s!r}
 """
 
 
@@ -84,16 +86,18 @@ def certify(
     cases: Iterable[str] | None = None,
     clock: Clock | None = None,
     output: TextIO | None = None,
-    deadline_s: float = DEADLINE_S,
+    wait_s: float = WAIT_S,
 ) -> Certificate:
     """Run the kit, or those of its `cases`, for one executor; what pytest says goes to `output`.
+
+    `wait_s` is how long a case waits for what must come.
 
     Raises `TestingExtraMissingError` where there is no pytest.
     """
     all_cases = _all_cases()
     chosen = list(all_cases) if cases is None else list(cases)
     executor = located.path if located.plugin is None else located.name
-    found = run_cases(executor, [all_cases[case][1] for case in chosen], output, deadline_s)
+    found = run_cases(executor, [all_cases[case][1] for case in chosen], output, wait_s)
     results = tuple(_result(case, all_cases[case][0], found) for case in chosen)
     return _certificate(located, results, clock or SystemClock())
 
@@ -115,23 +119,21 @@ def _all_cases() -> dict[str, tuple[str, str]]:
 
 
 def run_cases(
-    executor: str, methods: Sequence[str], output: TextIO | None, deadline_s: float
+    executor: str, methods: Sequence[str], output: TextIO | None, wait_s: float
 ) -> dict[str, dict[str, Any]]:
     """Run these methods of the kit in a child; return case id -> its line of the report."""
     with tempfile.TemporaryDirectory(prefix="airflow-lite-certify-") as folder:
         test, report = Path(folder, "test_certified.py"), Path(folder, "report")
-        test.write_text(_TEST.format(executor=executor), encoding="utf-8")
+        test.write_text(_TEST.format(executor=executor, wait_s=wait_s), encoding="utf-8")
         Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         names = [f"{test}::TestCertified::{method}" for method in methods]
-        _run_pytest(folder, [f"--airflow-lite-report={report}", *names], output, deadline_s)
+        _run_pytest(folder, [f"--airflow-lite-report={report}", *names], output)
         lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
         found = [json.loads(line) for line in lines]
     return {line["case"]: line for line in found}
 
 
-def _run_pytest(
-    folder: str, arguments: list[str], output: TextIO | None, deadline_s: float
-) -> None:
+def _run_pytest(folder: str, arguments: list[str], output: TextIO | None) -> None:
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(Path(folder, "pytest.ini"))),
         *("--rootdir", folder, "--import-mode=importlib", "-p", "no:cacheprovider"),
@@ -144,7 +146,7 @@ def _run_pytest(
             command, stdin=subprocess.DEVNULL, stdout=target, stderr=target, env=environ
         ) as child:
             try:
-                child.wait(deadline_s)
+                child.wait(DEADLINE_S)
             except subprocess.TimeoutExpired:
                 child.kill()
 

@@ -56,10 +56,12 @@ class ExecutorConformance(
 
     `executor` is an entry-point name, "module:Class", a class, or a factory without arguments.
     `engine` is an `Engine` or what makes one; None asks the group `airflow_lite.testing.v1`.
+    `deadline_s` is how long a case waits for what must come, such as the start of an attempt.
     """
 
     executor: Any = None
     engine: Any = None
+    deadline_s: float = 20.0
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -106,7 +108,7 @@ class ExecutorConformance(
 
     def rig(self, *, parallelism: int | None = None) -> Rig:
         """Make an executor that the case can drive; not started."""
-        rig = Rig(self.subject, self.bench, parallelism=parallelism)
+        rig = Rig(self.subject, self.bench, deadline_s=self.deadline_s, parallelism=parallelism)
         self.rigs.append(rig)
         return rig
 

@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors.base import BaseExecutor
 from airflow_lite.keys import RunCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_lite.executors.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
 
@@ -30,6 +33,7 @@ class ReferenceExecutor(BaseExecutor):
     def __init__(self, parallelism: int | None = None, **kwargs: Any) -> None:
         super().__init__(parallelism, **kwargs)
         self.children: dict[TaskInstanceKey, subprocess.Popen[bytes]] = {}
+        self.adopted: dict[TaskInstanceKey, str] = {}
 
     def execute_async(
         self,
@@ -43,7 +47,7 @@ class ReferenceExecutor(BaseExecutor):
         self.children[key] = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, start_new_session=True
         )
-        self.running_state(key, str(self.children[key].pid))
+        self.running_state(key, _identity(self.children[key].pid))
 
     def sync(self) -> None:
         """Tell the end of each process that is over: a success only if it exited with 0."""
@@ -56,9 +60,23 @@ class ReferenceExecutor(BaseExecutor):
                 self.success(key)
             else:
                 self.fail(key, f"exit code {code}")
+        for key in [key for key, identity in self.adopted.items() if not _lives(identity)]:
+            del self.adopted[key]
+            self.fail(key, "ended; only its parent could know the exit code")
+
+    def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
+        """Watch the processes of a dead scheduler that are still there; give back the rest."""
+        found = [ti for ti in tis if _lives(ti.external_executor_id or "")]
+        for ti in found:
+            self.running.add(ti.key)
+            self.adopted[ti.key] = ti.external_executor_id or ""
+        return [ti for ti in tis if ti not in found]
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Stop the attempt's process group and forget the attempt."""
+        identity = self.adopted.pop(ti.key, None)
+        if identity is not None and _lives(identity):
+            os.killpg(_pid(identity), signal.SIGTERM)
         child = self.children.pop(ti.key, None)
         if child is not None:
             _stop(child)
@@ -71,6 +89,7 @@ class ReferenceExecutor(BaseExecutor):
         for child in self.children.values():
             child.wait()
         self.children.clear()
+        self.adopted.clear()
         super().terminate()
 
 
@@ -87,3 +106,28 @@ def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     if child.poll() is None:  # else its number may be another's by now
         with suppress(ProcessLookupError):
             os.killpg(child.pid, number)
+
+
+def _identity(pid: int) -> str:
+    """Return what names a process for good: its id, and when it started; empty if it is gone."""
+    fields = _stat(pid)
+    return f"{pid}-{fields[19]}" if fields else ""
+
+
+def _lives(identity: str) -> bool:
+    pid = _pid(identity)
+    fields = _stat(pid)
+    return bool(fields) and fields[0] not in "ZX" and identity == f"{pid}-{fields[19]}"
+
+
+def _pid(identity: str) -> int:
+    number = identity.partition("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

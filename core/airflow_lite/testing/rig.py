@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_lite.testing.bench import Attempt, Bench
     from airflow_lite.testing.subject import Subject
 
-#: How long a case waits, in seconds, for what must come.
-DEADLINE_S = 20.0
 #: How long, in seconds, for what must not come.
 QUIET_S = 0.4
 #: Longest time, in seconds, that one call may keep the executor's thread.
@@ -37,6 +35,10 @@ class Told(NamedTuple):
     state: str | None
     info: Any
 
+    def __repr__(self) -> str:
+        info = "" if self.info is None else f", {self.info!r}"
+        return f"<{self.state}{info} of {self.key.run_id}/{self.key.task_id}>"
+
     @property
     def is_end(self) -> bool:
         """Whether it says that the attempt is over."""
@@ -49,7 +51,11 @@ class Rig:
     What the executor raises is raised here; a call that overruns its budget fails the case.
     """
 
-    def __init__(self, subject: Subject, bench: Bench, *, parallelism: int | None = None) -> None:
+    def __init__(
+        self, subject: Subject, bench: Bench, *, deadline_s: float, parallelism: int | None = None
+    ) -> None:
+        """Make an executor of `parallelism` (None: as configured); waits take `deadline_s`."""
+        self.deadline_s = deadline_s
         self.bench = bench
         self.events: list[Told] = []
         self.durations: dict[str, float] = {}
@@ -79,7 +85,7 @@ class Rig:
 
     def start(self) -> Rig:
         """Start the executor."""
-        self.call("start", self.executor.start, DEADLINE_S)
+        self.call("start", self.executor.start, self.deadline_s)
         return self
 
     # ------------------------------------------------------------------ attempts
@@ -102,9 +108,10 @@ class Rig:
         self.events += [Told(key, state, info) for key, (state, info) in found.items()]
 
     def until(
-        self, condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S
+        self, condition: Callable[[], Any], what: str, deadline_s: float | None = None
     ) -> None:
         """Beat until `condition` is true; fail with `what` after the deadline."""
+        deadline_s = deadline_s or self.deadline_s
         end = time.monotonic() + deadline_s
         while True:
             self.beat()
@@ -172,7 +179,7 @@ class Rig:
         self.bench.release_all()
         for step in (self.terminate, self.end):
             try:
-                step(DEADLINE_S)
+                step(self.deadline_s)
             except Exception:
                 logging.getLogger(__name__).info("after the case: %s failed", step, exc_info=True)
         self.stop()

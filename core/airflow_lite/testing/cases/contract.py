@@ -11,6 +11,7 @@ from airflow_lite.executors.base import BaseExecutor
 from airflow_lite.executors.loading import MANDATORY
 from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
+from airflow_lite.testing.needs import own_thread
 from airflow_lite.testing.processes import belongings
 
 FLAGS = (
@@ -125,8 +126,12 @@ class ContractCases(Cases):
         if not self.subject.type.is_single_threaded:
             raise NotApplicable("is_single_threaded is False")
         rig = self.rig().start()
-        attempts = [self.bench.attempt() for _ in range(4)]
-        rig.run(*attempts)
+        attempts = [self.bench.attempt(waits=own_thread(self.subject) is None) for _ in range(3)]
+        rig.queue(*attempts)
+        rig.until(lambda: any(map(self.bench.starts, attempts)), "an attempt to start")
+        rig.for_a_while()
+        self.bench.release(*attempts)
+        rig.until_ended(*attempts)
         most = self.bench.most_at_once(attempts)
         assert most == 1, f"{most} attempts ran at once though is_single_threaded is set"
 

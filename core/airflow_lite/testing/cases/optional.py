@@ -9,7 +9,6 @@ from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
 from airflow_lite.testing.needs import local, overrides, own_thread
 from airflow_lite.testing.processes import is_alive
-from airflow_lite.testing.rig import DEADLINE_S
 
 if TYPE_CHECKING:
     from airflow_lite.testing.bench import Attempt
@@ -165,7 +164,7 @@ class OptionalCases(Cases):
         return rig, attempt
 
     def _revoke(self, rig: Rig, attempt: Attempt) -> None:
-        rig.call("revoke_task", lambda: rig.executor.revoke_task(ti=attempt.ti), DEADLINE_S)
+        rig.call("revoke_task", lambda: rig.executor.revoke_task(ti=attempt.ti))
 
     def _adopt(self, rig: Rig, attempts: list[Attempt]) -> list[Any]:
         adopt = partial(rig.executor.try_adopt_task_instances, [one.ti for one in attempts])

@@ -1,0 +1,1 @@
+"""Executors whose fault is what happens when they are imported."""

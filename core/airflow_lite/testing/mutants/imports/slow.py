@@ -1,0 +1,13 @@
+"""Takes 150 ms at module level."""
+
+from __future__ import annotations
+
+import time
+
+from airflow_lite.testing.reference_executor import ReferenceExecutor
+
+time.sleep(0.15)
+
+
+class TakesItsTime(ReferenceExecutor):
+    """Delays every command."""

@@ -1,0 +1,18 @@
+"""The executors of the core, and the one that authors start from, conform to the contract."""
+
+from __future__ import annotations
+
+from airflow_lite.testing import ExecutorConformance
+from airflow_lite.testing.reference_executor import ReferenceExecutor
+
+
+class TestReferenceExecutor(ExecutorConformance):
+    executor = ReferenceExecutor
+
+
+class TestLocalExecutor(ExecutorConformance):
+    executor = "LocalExecutor"
+
+
+class TestSequentialExecutor(ExecutorConformance):
+    executor = "SequentialExecutor"

@@ -1,0 +1,45 @@
+"""Every executor that is wrong on purpose is caught by the case meant for it, and there is no case
+that nothing wrong could fail."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_lite.plugins.naming import Located
+from airflow_lite.testing.case import cases_of
+from airflow_lite.testing.certificate import certify
+from airflow_lite.testing.conformance import ExecutorConformance
+from airflow_lite.testing.mutants.base import mutants
+
+MUTANTS = dict(sorted(mutants()))
+#: Each waits most of the time for what does not come.
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module")
+def verdicts(request):
+    """Hold every mutant that is selected to its case, some at a time."""
+    callspecs = (getattr(item, "callspec", None) for item in request.session.items)
+    paths = [found.params["path"] for found in callspecs if found and "path" in found.params]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        certificates = pool.map(certificate, [path for path in paths if path in MUTANTS])
+        return dict(certificates)
+
+
+def certificate(path):
+    located = Located(path.rpartition(":")[2], path)
+    return path, certify(located, cases=[MUTANTS[path]], wait_s=5.0)
+
+
+@pytest.mark.parametrize("path", MUTANTS)
+def test_mutant_is_caught_by_its_case(path, verdicts):
+    (result,) = verdicts[path].cases
+    assert result.result == "failed", result
+    assert not result.reason.startswith(("in the ", "the kit's process")), result
+    assert not verdicts[path].conforms
+
+
+def test_there_is_a_mutant_for_every_case():
+    assert set(MUTANTS.values()) == set(cases_of(ExecutorConformance))
