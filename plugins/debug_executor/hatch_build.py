@@ -32,7 +32,7 @@ class ManPages(BuildHookInterface):  # type: ignore[type-arg]
             return []
         return [name for name in self.metadata.core.dependencies if name.startswith("airflow-lite")]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Register the pages, in editable installs too."""
         for page in self._ready_pages() or self._rendered():
             if self.target_name == "sdist":
