@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,19 @@ with DAG("wide", start_date=datetime(2024, 1, 1), schedule=None, max_active_task
             task_id=f"t{number}",
             bash_command="echo $AIRFLOW_CTX_TRY_NUMBER >> {starts}/" + f"t{number}; sleep 0.2",
         )
+"""
+
+RETRIED = """
+from airflow_lite import DAG, BashOperator
+from datetime import datetime, timedelta
+
+with DAG("wide", start_date=datetime(2024, 1, 1), schedule=None) as dag:
+    BashOperator(
+        task_id="a",
+        bash_command="echo {{ ti.try_number }} >> {starts}/a; [ {{ ti.try_number }} = 2 ] || sleep 60",
+        retries=1,
+        retry_delay=timedelta(seconds=0.5),
+    )
 """
 
 
@@ -71,6 +86,35 @@ def test_a_new_scheduler_finishes_what_a_killed_one_began(home, wait_until, tmp_
     assert len(lines) == 40
     assert all(len(tries) == len(set(tries)) for tries in lines.values()), lines
     wait_until(lambda: not processes_of(home.folder), "every process to be gone")
+
+
+def test_what_died_with_its_host_is_retried_soon(home, wait_until, tmp_path):
+    starts = tmp_path / "starts"
+    starts.mkdir()
+    home.dag("wide", RETRIED.replace("{starts}", str(starts)))
+    home.run("dags", "trigger", "wide")
+    with home.scheduler() as first:
+        wait_until(lambda: list(starts.iterdir()), "the task to start")
+        (host,) = hosts_of(first.pid)
+        first.kill()
+        os.kill(host, signal.SIGKILL)
+    with home.scheduler():
+        before = time.monotonic()
+        wait_until(lambda: of_state(home) in {"success", "failed"}, "the run to end")
+        assert time.monotonic() - before < 9
+    assert of_state(home) == "success"
+    assert findings(home) == []
+    assert (starts / "a").read_text().split() == ["1", "2"]
+    wait_until(lambda: not processes_of(home.folder), "every process to be gone")
+
+
+def hosts_of(scheduler):
+    return [
+        int(child)
+        for file in Path(f"/proc/{scheduler}/task").glob("*/children")
+        for child in file.read_text().split()
+        if b"host_process" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 def test_a_second_scheduler_is_refused_while_the_first_lives(home, wait_until):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.clock import seconds_us
 from airflow_lite.scheduler.events import look
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
-from airflow_lite.scheduler.ownership import hostname
-from airflow_lite.scheduler.processes import sweep
+from airflow_lite.scheduler.ownership import boot_id, hostname
+from airflow_lite.scheduler.processes import start_of, sweep
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class Watch:
     world: World
     beats: dict[str, _Beats] = field(default_factory=dict)
     looked_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self._hostname = hostname(self.world.config)
+        self._boot_id = boot_id()
 
     @property
     def interval_s(self) -> float:
@@ -111,6 +115,8 @@ class Watch:
     def _death(self, name: str, row: Any, elapsed_s: float) -> str | None:
         if row.supervisor_end_us is not None:
             return row.supervisor_end_cause or "its supervisor ended"
+        if self._is_gone(row):
+            return "its supervisor's process is gone"
         count = row.beat_count if row.beat_count is not None else -1
         known = self.beats.get(name)
         if known is None or known.count != count:
@@ -119,6 +125,15 @@ class Watch:
         known.silent_s += elapsed_s
         timeout_s = self.world.settings.beat_timeout_s
         return f"no beat for {timeout_s:g} s" if known.silent_s >= timeout_s else None
+
+    def _is_gone(self, row: Any) -> bool:
+        """Tell whether a supervisor of this machine is surely dead: its process is not there."""
+        if row.supervisor_process_start is None or row.supervisor_hostname != self._hostname:
+            return False
+        if row.supervisor_boot_id != self._boot_id:
+            return True
+        started: int = row.supervisor_process_start
+        return start_of(row.supervisor_pid) != started
 
     def _bury(self, lost: list[LostTry]) -> None:
         """Read the rows once more, kill what is left on this machine, then end the tries."""
@@ -135,7 +150,7 @@ class Watch:
             processes = scheduling.attempt_processes(
                 connection, [one.active.token for one in still]
             )
-        sweep(processes, hostname(world.config))
+        sweep(processes, self._hostname)
         for one in still:
             world.revoke(one.active)
         end_tries(world, still)

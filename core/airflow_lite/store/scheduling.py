@@ -167,6 +167,10 @@ def active_rows(connection: sa.Connection) -> list[Row]:
             supervisor.c.beat_count,
             supervisor.c.end_us.label("supervisor_end_us"),
             supervisor.c.end_cause.label("supervisor_end_cause"),
+            supervisor.c.hostname.label("supervisor_hostname"),
+            supervisor.c.boot_id.label("supervisor_boot_id"),
+            supervisor.c.pid.label("supervisor_pid"),
+            supervisor.c.process_start.label("supervisor_process_start"),
         )
         .select_from(
             task_instance.outerjoin(supervisor, supervisor.c.id == task_instance.c.supervisor)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 from airflow_lite.executors.events import Event, Revoked
 from airflow_lite.scheduler.model import Instance
 from airflow_lite.scheduler.owned import Active
+from airflow_lite.scheduler.ownership import boot_id
+from airflow_lite.scheduler.processes import start_of
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 
@@ -160,3 +166,23 @@ def test_an_end_and_its_revocation_in_one_batch_are_taken(rig, dag_of):
     rig.settle()
     assert rig.run_state(run) == "success"
     assert rig.loop.world.owned.active == {}
+
+
+@pytest.mark.parametrize(
+    ("boot", "start", "lost"),
+    [
+        (boot_id(), start_of(os.getpid()), False),
+        (boot_id(), 1, True),
+        ("an earlier boot", start_of(os.getpid()), True),
+        (boot_id(), None, False),
+    ],
+)
+def test_a_host_of_this_machine_whose_process_is_gone_is_dead(rig, dag_of, boot, start, lost):
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle(4)
+    mine = schema.supervisor.c.id == rig.executor.supervisor_id
+    rig.edit(schema.supervisor, mine, boot_id=boot, process_start=start)
+    rig.after(3)
+    assert (rig.states()["a"] == "failed") == lost
+    if lost:
+        assert rig.instance("a").change_cause == "lost: its supervisor's process is gone"
