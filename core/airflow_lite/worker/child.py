@@ -56,6 +56,7 @@ def run_attempt(
     host: socket.socket,
     log_fd: int,
     output: TaskOutput,
+    forked_at: float,
 ) -> NoReturn:
     """Run the task's code in this process, report, call back, and end the process."""
     code = 1
@@ -63,7 +64,7 @@ def run_attempt(
     try:
         output.begin(log_fd, request)
         execution = Execution(request, task, LineApi(line))
-        outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s)
+        outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s, forked_at)
         _report(line, execution, outcome)
         code = 0
     except (OSError, EOFError):
@@ -98,9 +99,13 @@ class TaskOutput:
             logger.warning("%s", notice)
 
 
-def _guarded(execution: Execution, timeout_s: float | None) -> Outcome:
-    """Run with a SIGTERM handler that ends the task's code, until its outcome is known."""
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+def _guarded(execution: Execution, timeout_s: float | None, forked_at: float) -> Outcome:
+    """Run with a SIGTERM handler that ends the task's code, until its outcome is known.
+
+    The time limit counts from before the fork, the host's timer from its news of it: a SIGTERM
+    that the host sends for the limit comes after the deadline.
+    """
+    deadline = None if timeout_s is None else forked_at + timeout_s
 
     def stop(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

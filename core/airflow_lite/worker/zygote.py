@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -183,6 +184,7 @@ class _FileZygote:
         self._dags: dict[str, Any] = {}
         self._tokens: dict[int, str] = {}
         self._output: TaskOutput | None = None
+        self._forked_at = 0.0
         self._reaper = _Reaper()
 
     def serve(self) -> None:
@@ -224,6 +226,7 @@ class _FileZygote:
     def _run(self, message: dict[str, Any]) -> None:
         run = message["run"]
         dag_id, task_id, *_, token = run["key"]
+        self._forked_at = time.monotonic()
         fds = [self._channel.fds.popleft() for _ in range(3)]
         task = self._find(dag_id, task_id)
         if task is None:
@@ -265,7 +268,7 @@ class _FileZygote:
         become_child(output)
         request = AttemptRequest.from_message(run)
         assert self._output is not None  # made before the first fork
-        run_attempt(request, task, socket.socket(fileno=host), log, self._output)
+        run_attempt(request, task, socket.socket(fileno=host), log, self._output, self._forked_at)
 
     def _ended(self, pid: int, code: int) -> None:
         token = self._tokens.pop(pid, None)
