@@ -1,0 +1,99 @@
+"""What the end of an attempt makes of its row."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_lite.keys import RunCommand, TaskInstanceKey
+from airflow_lite.store.attempts import Queued, RunInfo
+from airflow_lite.worker.attempt import Attempt
+from airflow_lite.worker.process import describe_end
+from airflow_lite.worker.request import AttemptRequest, Outcome, RetryPolicy
+
+TOKEN = "a" * 32
+RUN = RunInfo(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {"k": 1}, 0)
+
+
+def _attempt(**changes):
+    values = {
+        "id": 3,
+        "state": "queued",
+        "attempt": TOKEN,
+        "try_number": 1,
+        "max_tries": 2,
+        "try_started_us": None,
+        "queued_us": 5,
+        "operator": "X",
+        "pool": "p",
+        "pool_slots": 1,
+        "queue": "q",
+        "priority_weight": 1,
+        "version_id": None,
+        "fileloc": "/f.py",
+        "run": RUN,
+    }
+    command = RunCommand(TaskInstanceKey("d", "t", "r", 1, -1, TOKEN))
+    return Attempt(command, row=Queued(**{**values, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("try_number", "try_started_us", "clears"), [(1, None, False), (2, None, True), (2, 9, False)]
+)
+def test_xcoms_go_at_the_first_claim_of_a_further_try_only(try_number, try_started_us, clears):
+    claim = _attempt(try_number=try_number, try_started_us=try_started_us).claim()
+
+    assert claim.clears_xcom is clears
+    assert claim.xcom_of == ((7, "t", -1) if clears else None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tries", "state", "next_at_us"),
+    [
+        (Outcome("success"), 1, "success", None),
+        (Outcome("skipped"), 1, "skipped", None),
+        (Outcome("up_for_reschedule", next_at_us=77), 1, "up_for_reschedule", 77),
+        (Outcome("failed"), 2, "up_for_retry", 1_000_000 + 30_000_000),
+        (Outcome("failed"), 3, "failed", None),
+        (Outcome("failed", force_fail=True), 1, "failed", None),
+    ],
+)
+def test_a_failure_becomes_a_retry_while_tries_are_left(outcome, tries, state, next_at_us):
+    attempt = _attempt(try_number=tries)
+    attempt.policy = RetryPolicy(retries=2, retry_delay_s=30.0)
+    ended = attempt.ended(outcome, 1_000_000, 86_400.0)
+
+    assert (ended.state, ended.next_at_us, ended.outcome) == (state, next_at_us, outcome.state)
+
+
+def test_a_skip_decision_goes_with_the_outcome_as_json():
+    outcome = Outcome("success", skip_decision={"followed": ["a"]})
+
+    assert _attempt().ended(outcome, 1, 1.0).skip_decision == '{"followed": ["a"]}'
+
+
+def test_a_request_survives_the_way_to_the_child():
+    import json
+
+    from airflow_lite.worker.settings import HostSettings
+
+    settings = HostSettings(
+        None, None, "/dags", "host", "INFO", 1, 2, 1.0, 1.0, 1.0, 1.0, 1.0, False
+    )
+    request = _attempt().request(settings, 11)
+    text = json.dumps(request.to_message())
+
+    assert AttemptRequest.from_message(json.loads(text)) == request
+    assert (request.start_us, request.try_started_us, request.token) == (11, 11, TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (0, "ended without reporting its outcome, exit code 0"),
+        (-11, "killed by signal 11 (SIGSEGV)"),
+        (-9, "killed by signal 9 (SIGKILL); the system may have been out of memory"),
+        (-99, "killed by signal 99 (unknown signal)"),
+    ],
+)
+def test_an_end_without_an_outcome_is_described(code, text):
+    assert describe_end(code) == text
