@@ -1,4 +1,6 @@
-"""Write the generated pages of the reference: python docs/generate.py
+"""Write the generated pages of the reference.
+
+    python docs/generate.py
 
 `tests/unit/docs` fails where a page differs from what this makes of the code.
 """
@@ -27,7 +29,13 @@ def configuration() -> str:
     for option in core_options():
         if option.section != section:
             section = option.section
-            lines += ["", f"## [{section}]", "", "| option | default | what it is |", "|---|---|---|"]
+            lines += [
+                "",
+                f"## [{section}]",
+                "",
+                "| option | default | what it is |",
+                "|---|---|---|",
+            ]
         default = f"`{option.default}`" if option.default else "(empty)"
         lines.append(f"| `{option.name}` | {default} | {option.help} |")
     return "\n".join(lines) + "\n"

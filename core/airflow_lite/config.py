@@ -1,8 +1,8 @@
 """Settings: defaults, airflow_lite.cfg over them, AIRFLOW_LITE__SECTION__KEY over that.
 
 Standard library only, read when asked, never at import. It is imported by every command, so it
-does without what is slow to import: dataclasses; pathlib, until the home is asked for; configparser,
-where there is no file.
+does without what is slow to import: dataclasses; pathlib, until the home is asked for;
+configparser, where there is no file.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Config:
 
 def _read_file(path: str) -> dict[str, dict[str, str]]:
     try:
-        file = open(path, encoding="utf-8")
+        file = open(path, encoding="utf-8")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         return {}
     except NotADirectoryError:

@@ -32,7 +32,7 @@ def _address(home: Path) -> Iterator[str]:
 def ring(home: Path, **message: Any) -> bool:
     """Wake the scheduler of this home; False if none listens. Never blocks, never raises OSError.
 
-    `message` says what to look at: `instances=[row id, …]`, `runs=[row id, …]`; nothing: everywhere.
+    `message` says what to look at: `instances=[row id, …]`, `runs=[row id, …]`; none: all over.
     """
     text = json.dumps(message).encode()
     bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -65,7 +65,7 @@ class Doorbell:
 
     def messages(self) -> list[dict[str, Any]]:
         """Return what was rung since the last call; an unreadable ring is `{}`."""
-        found = []
+        found: list[dict[str, Any]] = []
         while True:
             try:
                 text = self._socket.recv(_LARGEST + 1)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class AirflowException(Exception):  # noqa: N818 - Airflow's name
+class AirflowException(Exception):
     """A task or the tool failed. Look at the message or the log above it."""
 
     def __init__(self, message: object = None, *args: object) -> None:
@@ -37,23 +37,23 @@ class InvalidIdError(UserError):
     """An id has a character that is not allowed. Use letters, digits, `_`, `.` and `-`."""
 
 
-class DagNotFound(UserError):  # noqa: N818 - Airflow's name
+class DagNotFound(UserError):
     """There is no such DAG. List the known ones with `airflow-lite dags list`."""
 
 
-class TaskNotFound(UserError):  # noqa: N818 - Airflow's name
+class TaskNotFound(UserError):
     """There is no such task. List a DAG's tasks with `airflow-lite tasks list DAG`."""
 
 
-class DagRunNotFound(UserError):  # noqa: N818 - Airflow's name
+class DagRunNotFound(UserError):
     """There is no such DAG run. List a DAG's runs with `airflow-lite dags list-runs -d DAG`."""
 
 
-class DagRunAlreadyExists(UserError):  # noqa: N818 - Airflow's name
+class DagRunAlreadyExists(UserError):
     """A run of this DAG has this run id or logical date already. Choose another."""
 
 
-class PoolNotFound(UserError):  # noqa: N818 - Airflow's name
+class PoolNotFound(UserError):
     """There is no such pool. List the pools with `airflow-lite pools list`."""
 
 
@@ -116,10 +116,10 @@ class AirflowRescheduleException(AirflowException):
 
 
 class XComSizeError(AirflowException):
-    """The XCom is larger than `[core] max_xcom_size`. Store the data elsewhere; push its address."""
+    """The XCom is larger than `[core] max_xcom_size`. Keep the data elsewhere; push its address."""
 
 
-class XComNotFound(AirflowException):  # noqa: N818 - Airflow's name
+class XComNotFound(AirflowException):
     """The task has pushed no XCom of that key. Check the key."""
 
 
@@ -127,7 +127,7 @@ class XComTypeError(AirflowException):
     """The XCom cannot be written as JSON. Return strings, numbers, booleans, lists or dicts."""
 
 
-class AttemptRefused(AirflowException):  # noqa: N818 - a verdict, not an accident
+class AttemptRefused(AirflowException):
     """The executor cannot run this attempt as it was asked to.
 
     Raised by `BaseExecutor.execute_async` (bad `executor_config`, unknown queue): ends the try as

@@ -116,7 +116,7 @@ class RunCommand:
     def parse(cls, command: list[str]) -> RunCommand:
         """Read `command` back, every id checked; raise `ValueError` or `InvalidIdError`."""
         if tuple(command[:3]) != RUN_PREFIX or len(command) < 6:
-            raise ValueError(f'The command must start with {list(RUN_PREFIX)} and three ids.')
+            raise ValueError(f"The command must start with {list(RUN_PREFIX)} and three ids.")
         dag_id, task_id, run_id = command[3:6]
         options = _options(command[6:])
         key = TaskInstanceKey(

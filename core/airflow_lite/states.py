@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class _Word(str, Enum):
-    """A word that is equal to, hashes and prints as its string."""
-
-    __str__ = str.__str__
-    __hash__ = str.__hash__
-
-
-class TaskInstanceState(_Word):
+class TaskInstanceState(StrEnum):
     """State of a task instance. A task instance that nothing was decided of has None."""
 
     REMOVED = "removed"
@@ -29,7 +22,7 @@ class TaskInstanceState(_Word):
     DEFERRED = "deferred"
 
 
-class DagRunState(_Word):
+class DagRunState(StrEnum):
     """State of a DAG run."""
 
     QUEUED = "queued"
@@ -38,7 +31,7 @@ class DagRunState(_Word):
     FAILED = "failed"
 
 
-class DagRunType(_Word):
+class DagRunType(StrEnum):
     """What made a DAG run; also the prefix of the run ids made for it."""
 
     MANUAL = "manual"
@@ -46,7 +39,7 @@ class DagRunType(_Word):
     BACKFILL_JOB = "backfill"
 
 
-class TriggerRule(_Word):
+class TriggerRule(StrEnum):
     """When a task runs, given the states of its upstream tasks."""
 
     ALL_SUCCESS = "all_success"
@@ -65,7 +58,7 @@ class TriggerRule(_Word):
     ALL_SKIPPED = "all_skipped"
 
 
-class WeightRule(_Word):
+class WeightRule(StrEnum):
     """How a task's effective priority follows from the priority_weight of its relatives."""
 
     DOWNSTREAM = "downstream"

@@ -34,11 +34,11 @@ class Arg:
     def __init__(
         self,
         flags: str | Sequence[str],
-        help: str | None = None,  # noqa: A002 - argparse's name
+        help: str | None = None,
         action: Any = UNSET,
         default: Any = UNSET,
         nargs: Any = UNSET,
-        type: Any = UNSET,  # noqa: A002 - argparse's name
+        type: Any = UNSET,
         choices: Any = UNSET,
         required: Any = UNSET,
         metavar: Any = UNSET,

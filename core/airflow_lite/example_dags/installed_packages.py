@@ -1,4 +1,4 @@
-"""What is installed in this Python environment, and how big is it?
+"""Find out what is installed in this Python environment, and how big it is.
 
 An example on data that every machine has. One task lists the installed distributions in groups,
 one task per group measures them side by side, one joins the parts, and two write the reports:
@@ -10,7 +10,7 @@ Run it again with `airflow-lite dags test installed_packages`.
 from __future__ import annotations
 
 import csv
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from html import escape
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -124,7 +124,7 @@ with DAG(
     "installed_packages",
     description="Measures every distribution installed in this environment",
     schedule=None,
-    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=5)},
     params={"top": Param(15, type="integer", minimum=1, description="Bars in the chart")},

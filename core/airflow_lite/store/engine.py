@@ -56,9 +56,9 @@ def _reading(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
     @contextmanager
     def reading() -> Iterator[sa.Connection]:
         with engine.connect() as connection:
-            connection = connection.execution_options(airflow_lite_reads=True)
-            with connection.begin():
-                yield connection
+            reader = connection.execution_options(airflow_lite_reads=True)
+            with reader.begin():
+                yield reader
 
     return reading()
 

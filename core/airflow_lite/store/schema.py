@@ -319,17 +319,23 @@ _INSERT_EVENT = f"INSERT INTO task_event ({_EVENT_COLUMNS}) VALUES ({_EVENT_VALU
 #: Dialect -> statements that make the trigger; migrations run the same.
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "sqlite": (
-        "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
-        " WHEN OLD.state IS NOT NEW.state OR OLD.attempt IS NOT NEW.attempt"
-        f" BEGIN {_INSERT_EVENT} END",
+        (
+            "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
+            " WHEN OLD.state IS NOT NEW.state OR OLD.attempt IS NOT NEW.attempt"
+            f" BEGIN {_INSERT_EVENT} END"
+        ),
     ),
     "postgresql": (
-        "CREATE FUNCTION task_instance_event() RETURNS trigger AS $$"
-        f" BEGIN {_INSERT_EVENT} RETURN NEW; END $$ LANGUAGE plpgsql",
-        "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
-        " FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state"
-        " OR OLD.attempt IS DISTINCT FROM NEW.attempt)"
-        " EXECUTE FUNCTION task_instance_event()",
+        (
+            "CREATE FUNCTION task_instance_event() RETURNS trigger AS $$"
+            f" BEGIN {_INSERT_EVENT} RETURN NEW; END $$ LANGUAGE plpgsql"
+        ),
+        (
+            "CREATE TRIGGER task_instance_event AFTER UPDATE OF state, attempt ON task_instance"
+            " FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state"
+            " OR OLD.attempt IS DISTINCT FROM NEW.attempt)"
+            " EXECUTE FUNCTION task_instance_event()"
+        ),
     ),
 }
 

@@ -56,9 +56,13 @@ def test_the_command_knows_its_task(run):
     names = run("env | sort | grep -o '^AIRFLOW_CTX_[A-Z_]*' | tr '\\n' ' '").split()
 
     assert names == [
-        f"AIRFLOW_CTX_{name}" for name in ("DAG_ID", "DAG_OWNER", "DAG_RUN_ID", "EXECUTION_DATE", "TASK_ID", "TRY_NUMBER")
+        f"AIRFLOW_CTX_{name}"
+        for name in ("DAG_ID", "DAG_OWNER", "DAG_RUN_ID", "EXECUTION_DATE", "TASK_ID", "TRY_NUMBER")
     ]
-    assert run("echo $AIRFLOW_CTX_DAG_ID $AIRFLOW_CTX_EXECUTION_DATE", env={}) == "d 2024-02-29T12:00:00+00:00"
+    assert (
+        run("echo $AIRFLOW_CTX_DAG_ID $AIRFLOW_CTX_EXECUTION_DATE", env={})
+        == "d 2024-02-29T12:00:00+00:00"
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,8 +74,18 @@ def test_the_command_knows_its_task(run):
         ("exit 99", {"skip_on_exit_code": None}, AirflowException, "non-zero exit code 99"),
         ("exit 3", {"skip_on_exit_code": [3, 4]}, AirflowSkipException, "exit code 3"),
         ("exit 3", {"skip_exit_code": 3}, AirflowSkipException, "exit code 3"),
-        ("true", {"cwd": "/no/such/folder"}, AirflowException, "Can not find the cwd: /no/such/folder"),
-        ("true", {"cwd": "/etc/passwd"}, AirflowException, "The cwd /etc/passwd must be a directory"),
+        (
+            "true",
+            {"cwd": "/no/such/folder"},
+            AirflowException,
+            "Can not find the cwd: /no/such/folder",
+        ),
+        (
+            "true",
+            {"cwd": "/etc/passwd"},
+            AirflowException,
+            "The cwd /etc/passwd must be a directory",
+        ),
         ("missing.sh ", {}, AirflowException, "non-zero exit code 127"),
     ],
 )
@@ -103,7 +117,9 @@ def test_each_command_has_a_folder_of_its_own_that_goes_away(run):
 def test_killing_reaches_a_command_that_ignores_sigterm(make_context, monkeypatch):
     monkeypatch.setattr("airflow_lite.dag.bash._GRACE_S", 0.2)
     with DAG("d", schedule=None):
-        task = BashOperator(task_id="t", bash_command="trap '' TERM; echo 1; while true; do sleep 1000; done")
+        task = BashOperator(
+            task_id="t", bash_command="trap '' TERM; echo 1; while true; do sleep 1000; done"
+        )
 
     def interrupt(record):
         if record.getMessage() == "1":
@@ -151,5 +167,7 @@ def test_killing_the_task_ends_all_that_it_started(make_context, wait_until):
 
 
 def alive(pid):
-    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return found.stdout.strip() not in {"", "Z"}

@@ -31,7 +31,11 @@ class TaskInstance:
     def xcom_pull(self, task_ids, dag_id=None, key="return_value", default=None):
         if isinstance(task_ids, str):
             return self._stored.get(task_ids, {}).get("xcom", {}).get(key, default)
-        return [self._stored[name]["xcom"][key] for name in task_ids if key in self._stored[name]["xcom"]]
+        return [
+            self._stored[name]["xcom"][key]
+            for name in task_ids
+            if key in self._stored[name]["xcom"]
+        ]
 
 
 @pytest.fixture

@@ -70,7 +70,11 @@ def page():
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_our_signature_has_airflows_arguments_in_airflows_order(golden, name):
-    wanted = [row["name"] for row in golden("arguments")[name]["parameters"] if row["kind"] != "var_keyword"]
+    wanted = [
+        row["name"]
+        for row in golden("arguments")[name]["parameters"]
+        if row["kind"] != "var_keyword"
+    ]
 
     assert list(own_parameters(getattr(airflow_lite, name))) == wanted
 
@@ -78,7 +82,12 @@ def test_our_signature_has_airflows_arguments_in_airflows_order(golden, name):
 @pytest.mark.parametrize("name", CLASSES)
 def test_our_defaults_are_airflows(golden, name):
     ours = own_parameters(getattr(airflow_lite, name))
-    open_ended = FROM_SETTINGS | {"schedule", "schedule_interval", "template_undefined", "output_processor"}
+    open_ended = FROM_SETTINGS | {
+        "schedule",
+        "schedule_interval",
+        "template_undefined",
+        "output_processor",
+    }
     for row in golden("arguments")[name]["parameters"]:
         item = ours.get(row["name"])
         if item is None or row["name"] in open_ended:
@@ -114,7 +123,9 @@ def test_template_fields_and_file_endings_are_airflows(golden, name):
 @pytest.mark.parametrize(("name", "kind"), DECORATED.items())
 def test_each_task_decorator_takes_what_airflow_declares(golden, name, kind):
     row = golden("arguments")[name]
-    declared = {item["name"] for rows in row["declared"] for item in rows if item["kind"] == "keyword_only"}
+    declared = {
+        item["name"] for rows in row["declared"] for item in rows if item["kind"] == "keyword_only"
+    }
 
     assert declared <= all_parameters(kind)
     assert set(row.get("template_fields", ())) <= set(kind.template_fields)
@@ -186,11 +197,16 @@ def test_airflows_default_of_an_accepted_argument_gives_no_notice(argument):
 
 def test_refused_arguments_say_why():
     for argument in REFUSED["DAG"]:
-        with pytest.raises(AirflowDagException, match=f"DAG d: {argument.name} is refused: {argument.why}"):
+        with pytest.raises(
+            AirflowDagException, match=f"DAG d: {argument.name} is refused: {argument.why}"
+        ):
             DAG("d", **{argument.name: "x"})
     for argument in REFUSED["BaseOperator"]:
-        with DAG("d", schedule=None), pytest.raises(
-            AirflowDagException, match=f"Task d.t: {argument.name} is refused: {argument.why}"
+        with (
+            DAG("d", schedule=None),
+            pytest.raises(
+                AirflowDagException, match=f"Task d.t: {argument.name} is refused: {argument.why}"
+            ),
         ):
             EmptyOperator(task_id="t", **{argument.name: "x"})
 

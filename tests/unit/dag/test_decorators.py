@@ -69,7 +69,14 @@ def test_task_ids_are_numbered_as_airflow_does(inside, golden):
 
 @pytest.mark.parametrize(
     ("annotation", "wanted"),
-    [(dict, True), (dict[str, int], True), (Mapping[str, int], True), (list, False), (None, False), ("Missing", False)],
+    [
+        (dict, True),
+        (dict[str, int], True),
+        (Mapping[str, int], True),
+        (list, False),
+        (None, False),
+        ("Missing", False),
+    ],
 )
 def test_a_dict_as_return_type_means_several_outputs(annotation, wanted):
     def function():
@@ -144,7 +151,9 @@ def test_a_context_name_may_have_no_default_but_none():
     def work(ds="today"):
         pass
 
-    with pytest.raises(ValueError, match="Context key parameter 'ds' can't have a default other than None"):
+    with pytest.raises(
+        ValueError, match="Context key parameter 'ds' can't have a default other than None"
+    ):
         work()
 
 
@@ -230,7 +239,9 @@ def test_a_bash_function_must_return_a_command(call, answer):
 
 def test_a_bash_function_returns_a_template(call, monkeypatch):
     ran = []
-    monkeypatch.setattr(BashOperator, "execute", lambda self, context: ran.append((self.bash_command, self.env)))
+    monkeypatch.setattr(
+        BashOperator, "execute", lambda self, context: ran.append((self.bash_command, self.env))
+    )
 
     @task.bash(env={"DAY": "{{ ds }}"})
     def command(name, ds=None):
@@ -264,7 +275,9 @@ def test_a_task_runs_on_condition(make_context, decorator, verdict, skips):
     if skips:
         with pytest.raises(AirflowSkipException) as caught:
             operator.pre_execute(context)
-        assert str(caught.value) == ("not today" if isinstance(verdict, tuple) else "The condition says not to run.")
+        assert str(caught.value) == (
+            "not today" if isinstance(verdict, tuple) else "The condition says not to run."
+        )
     else:
         operator.pre_execute(context)
     assert seen == [context]
@@ -307,7 +320,9 @@ def test_a_decorated_function_makes_a_dag_with_its_arguments_as_params(make_cont
     assert operator.execute(context) == ("other", 7)
 
 
-@pytest.mark.parametrize("decorate", [dag(dag_id="named", schedule=None), dag("named", schedule=None)])
+@pytest.mark.parametrize(
+    "decorate", [dag(dag_id="named", schedule=None), dag("named", schedule=None)]
+)
 def test_the_id_of_a_decorated_dag_may_be_given(decorate):
     assert decorate(lambda: None)().dag_id == "named"
 
@@ -322,7 +337,9 @@ def test_the_decorator_may_stand_without_arguments():
 
 def test_a_param_is_handed_on_by_name(inside, make_context):
     inside.params["size"] = 3
-    made = PythonOperator(task_id="p", python_callable=print, op_args=[inside.param("size"), inside.param("gone")])
+    made = PythonOperator(
+        task_id="p", python_callable=print, op_args=[inside.param("size"), inside.param("gone")]
+    )
     context = make_context(made, params={"size": 3})
 
     assert made.op_args[0].resolve(context) == 3

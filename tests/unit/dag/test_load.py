@@ -49,13 +49,20 @@ def test_the_dags_of_a_file(load, text, ids):
 
 
 def test_two_dags_of_one_id_are_refused(load):
-    with pytest.raises(AirflowException, match="Two DAGs in .*/file.py have the id 'a'. Rename one of them"):
+    with pytest.raises(
+        AirflowException, match="Two DAGs in .*/file.py have the id 'a'. Rename one of them"
+    ):
         load(HEAD + "x = DAG('a', schedule=None)\ny = DAG('a', schedule=None)")
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("1 +", SyntaxError), ("import no_such_module", ImportError), ("raise KeyError('x')", KeyError), ("exit(3)", SystemExit)],
+    [
+        ("1 +", SyntaxError),
+        ("import no_such_module", ImportError),
+        ("raise KeyError('x')", KeyError),
+        ("exit(3)", SystemExit),
+    ],
 )
 def test_the_files_own_error_goes_through_and_nothing_is_left_open(load, text, error):
     with pytest.raises(error):
@@ -86,7 +93,10 @@ def test_a_module_beside_the_file_and_one_at_the_top_of_the_dag_folder_are_found
     )
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "beside_by_test_load.py").write_text("NAME = 'beside'")
-    other = load(HEAD + "import beside_by_test_load as s\nx = DAG(s.NAME, schedule=None)", "elsewhere/file.py")
+    other = load(
+        HEAD + "import beside_by_test_load as s\nx = DAG(s.NAME, schedule=None)",
+        "elsewhere/file.py",
+    )
 
     assert [item.dag_id for item in dags + other] == ["shared", "beside"]
 

@@ -68,7 +68,9 @@ def test_ids_and_defaults_in_groups_are_those_of_airflow(golden):
         }
         for item in dag.tasks
     }
-    wanted = {name: row for name, row in golden("semantics")["groups"].items() if isinstance(row, dict)}
+    wanted = {
+        name: row for name, row in golden("semantics")["groups"].items() if isinstance(row, dict)
+    }
     assert found == wanted
     assert again.group_id == "outer__1"
     assert [item.label for item in outer] == ["a", "b", "c", "d"]
@@ -99,8 +101,12 @@ def test_the_start_date_gives_the_time_zone():
     from zoneinfo import ZoneInfo
 
     berlin = DAG("a", start_date=datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")))
-    fixed = DAG("b", start_date=datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=-5, minutes=-30))))
-    args = DAG("c", default_args={"start_date": datetime(2024, 1, 1, tzinfo=ZoneInfo("Asia/Seoul"))})
+    fixed = DAG(
+        "b", start_date=datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=-5, minutes=-30)))
+    )
+    args = DAG(
+        "c", default_args={"start_date": datetime(2024, 1, 1, tzinfo=ZoneInfo("Asia/Seoul"))}
+    )
     naive = DAG("e", start_date=datetime(2024, 1, 1), end_date=datetime(2024, 2, 1))
 
     assert [item.to_spec().timezone for item in (berlin, fixed, args, naive)] == [
@@ -129,8 +135,14 @@ def test_the_default_time_zone_is_a_setting(monkeypatch):
         (lambda a, b, c, d: a.set_downstream([b, [c, d]]), {"a": "bcd", "b": "", "c": "", "d": ""}),
         (lambda a, b, c, d: chain(a, [b, c], d), {"a": "bc", "b": "d", "c": "d", "d": ""}),
         (lambda a, b, c, d: chain([a, b], [c, d]), {"a": "c", "b": "d", "c": "", "d": ""}),
-        (lambda a, b, c, d: chain_linear([a, b], [], [c, d]), {"a": "cd", "b": "cd", "c": "", "d": ""}),
-        (lambda a, b, c, d: cross_downstream([a, b], [c, d]), {"a": "cd", "b": "cd", "c": "", "d": ""}),
+        (
+            lambda a, b, c, d: chain_linear([a, b], [], [c, d]),
+            {"a": "cd", "b": "cd", "c": "", "d": ""},
+        ),
+        (
+            lambda a, b, c, d: cross_downstream([a, b], [c, d]),
+            {"a": "cd", "b": "cd", "c": "", "d": ""},
+        ),
         (lambda a, b, c, d: a >> Label("x") >> [b, c], {"a": "bc", "b": "", "c": "", "d": ""}),
         (lambda a, b, c, d: (a >> b, a >> b), {"a": "b", "b": "", "c": "", "d": ""}),
     ],
@@ -160,7 +172,9 @@ def test_a_label_is_kept_with_its_edge(dag):
 
 def test_a_task_joins_the_dag_of_the_task_that_it_is_joined_to():
     loose = BashOperator(task_id="loose", bash_command="true")
-    with pytest.raises(AirflowException, match="between tasks that have no DAG yet: 'loose' and 'x'"):
+    with pytest.raises(
+        AirflowException, match="between tasks that have no DAG yet: 'loose' and 'x'"
+    ):
         loose >> EmptyOperator(task_id="x")
     with DAG("d", schedule=None) as dag:
         (a,) = empties("a")
@@ -250,7 +264,10 @@ def test_an_operator_that_forgets_a_template_field_is_told():
     class Forgetful(BaseOperator):
         template_fields = ("never_set",)
 
-    with DAG("d", schedule=None), pytest.raises(AirflowException, match="Missing template field 'never_set'"):
+    with (
+        DAG("d", schedule=None),
+        pytest.raises(AirflowException, match="Missing template field 'never_set'"),
+    ):
         Forgetful(task_id="t")
 
 
@@ -368,5 +385,3 @@ def test_a_dag_cannot_be_changed_afterwards(dag):
     (a,) = empties("a")
     with pytest.raises(AirflowException, match="The DAG assigned to task 'a' can not be changed"):
         a.dag = DAG("other", schedule=None)
-
-

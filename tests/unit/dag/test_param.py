@@ -27,14 +27,22 @@ from airflow_lite.errors import ParamValidationError
         ({"uniqueItems": True}, [[1, 2]], [[1, 1], [{"a": 1}, {"a": 1}]]),
         ({"pattern": "^a.c$"}, ["abc", 5], ["xabc"]),
         ({"format": "date"}, ["2024-02-29", 5], ["2023-02-29", "x"]),
-        ({"format": "date-time"}, ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00+01:00"], ["2024-02-29", "2024-02-29T12:00:00"]),
+        (
+            {"format": "date-time"},
+            ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00+01:00"],
+            ["2024-02-29", "2024-02-29T12:00:00"],
+        ),
         ({"format": "time"}, ["12:00:00"], ["25:00:00"]),
         ({"format": "email"}, ["a@example.com"], ["a"]),
         ({"format": "uri"}, ["https://example.com"], ["example"]),
         ({"format": "regex"}, ["a+"], ["("]),
         ({"format": "multiline"}, ["whatever"], []),
         ({"items": {"type": "integer"}}, [[1, 2]], [[1, "x"]]),
-        ({"properties": {"a": {"type": "integer"}}, "required": ["a"]}, [{"a": 1, "b": 2}], [{}, {"a": "x"}]),
+        (
+            {"properties": {"a": {"type": "integer"}}, "required": ["a"]},
+            [{"a": 1, "b": 2}],
+            [{}, {"a": "x"}],
+        ),
         ({"properties": {"a": {}}, "additionalProperties": False}, [{"a": 1}], [{"b": 1}]),
         ({"additionalProperties": {"type": "string"}}, [{"b": "x"}], [{"b": 1}]),
         ({"anyOf": [{"type": "string"}, {"minimum": 3}]}, ["x", 3], [2]),
@@ -56,7 +64,9 @@ def test_each_keyword_of_a_schema_is_checked(schema, good, bad):
 def test_a_fault_deep_inside_says_where():
     schema = {"properties": {"a": {"items": {"type": "integer"}}}}
 
-    with pytest.raises(ParamValidationError, match=r"param 'p': a: \[1\]: 'x' is not of type 'integer'$"):
+    with pytest.raises(
+        ParamValidationError, match=r"param 'p': a: \[1\]: 'x' is not of type 'integer'$"
+    ):
         check("p", {"a": [1, "x"]}, schema)
 
 
@@ -88,7 +98,12 @@ def test_the_params_of_a_run_are_airflows(golden, name, conf):
 
 
 @pytest.mark.parametrize(
-    ("name", "conf"), [("wrong type", {"typed": "seven"}), ("below minimum", {"typed": 1}), ("too long", {"text": "xxxx"})]
+    ("name", "conf"),
+    [
+        ("wrong type", {"typed": "seven"}),
+        ("below minimum", {"typed": 1}),
+        ("too long", {"text": "xxxx"}),
+    ],
 )
 def test_a_conf_that_airflow_refuses_is_refused(golden, name, conf):
     spec = DAG("d", schedule=None, params=params_of_golden()).to_spec()

@@ -54,7 +54,9 @@ def no_names():
         (max, {"op_args": [1, 2]}, 2),
     ],
 )
-def test_a_function_gets_its_arguments_and_the_names_it_asks_for(dag, make_context, function, options, wanted):
+def test_a_function_gets_its_arguments_and_the_names_it_asks_for(
+    dag, make_context, function, options, wanted
+):
     task = PythonOperator(task_id="t", python_callable=function, **options)
 
     assert task.execute(make_context(task)) == wanted
@@ -70,7 +72,9 @@ def test_a_function_with_keyword_arguments_gets_all_of_the_context(dag, make_con
 def test_a_positional_argument_cannot_take_the_place_of_a_context_name(dag, make_context):
     task = PythonOperator(task_id="t", python_callable=named, op_args=[1])
 
-    with pytest.raises(ValueError, match="The key 'ds' in args is a part of kwargs and therefore reserved"):
+    with pytest.raises(
+        ValueError, match="The key 'ds' in args is a part of kwargs and therefore reserved"
+    ):
         task.execute(make_context(task))
 
 
@@ -163,7 +167,9 @@ def test_a_branch_into_nowhere_fails(branching, answer, message):
         (None, {"ignore_downstream_trigger_rules": False}, {"skipped": ["near"]}),
     ],
 )
-def test_a_short_circuit_skips_what_follows_but_no_teardown(dag, make_context, value, options, wanted):
+def test_a_short_circuit_skips_what_follows_but_no_teardown(
+    dag, make_context, value, options, wanted
+):
     gate = ShortCircuitOperator(task_id="gate", python_callable=lambda: value, **options)
     near, far, tidy = (EmptyOperator(task_id=name) for name in ("near", "far", "tidy"))
     gate >> near >> far >> tidy.as_teardown()

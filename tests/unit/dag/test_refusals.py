@@ -123,9 +123,16 @@ CASES = {
         lambda _: DAG("d3", start_date=MOMENT, schedule="@daily", schedule_interval="@hourly"),
         "DAG d3: schedule and schedule_interval mean the same",
     ),
-    "unknown DAG argument": (lambda _: make_dag("d4", no_such=1), "unexpected keyword argument 'no_such'"),
+    "unknown DAG argument": (
+        lambda _: make_dag("d4", no_such=1),
+        "unexpected keyword argument 'no_such'",
+    ),
     "schedule without start_date": (
-        lambda _: [dag := DAG("d5", schedule="@daily"), EmptyOperator(task_id="t", dag=dag), dag.to_spec()],
+        lambda _: [
+            dag := DAG("d5", schedule="@daily"),
+            EmptyOperator(task_id="t", dag=dag),
+            dag.to_spec(),
+        ],
         "DAG d5 is missing the start_date parameter",
     ),
     "fail_stop and trigger_rule": (
@@ -141,9 +148,15 @@ CASES = {
         r"Cycle detected in DAG: d\. Take out one of the edges a >> b >> c >> a\.",
     ),
     "self loop": (edges(("a", "a")), "Cycle detected in DAG: d. Take out one of the edges a >> a"),
-    "tasks of two DAGs": (two_dags, "Tried to set a relationship between tasks of more than one DAG"),
+    "tasks of two DAGs": (
+        two_dags,
+        "Tried to set a relationship between tasks of more than one DAG",
+    ),
     "@task on a number": (lambda _: task(5), "@task is for functions; got 5"),
-    "two groups of one id": (grouped("same", "same"), "group_id 'same' has already been added to the DAG"),
+    "two groups of one id": (
+        grouped("same", "same"),
+        "group_id 'same' has already been added to the DAG",
+    ),
     "group_id with a dot": (grouped("a.b"), "group id 'a.b' is not allowed"),
     "group_id with a space": (grouped("a b"), "group id 'a b' is not allowed"),
     "empty group_id": (grouped(""), "group id is empty"),
@@ -160,18 +173,30 @@ OTHERWISE = {
 }
 #: Not in Airflow's table.
 OWN_CASES = {
-    "start_date": (empty(start_date="soon"), "Task d.t: start_date='soon' is of type str; it must be a datetime"),
+    "start_date": (
+        empty(start_date="soon"),
+        "Task d.t: start_date='soon' is of type str; it must be a datetime",
+    ),
     "callback": (
         empty(on_failure_callback="x"),
         "Task d.t: on_failure_callback='x' is of type str; it must be a callable or a list of callables",
     ),
     "retries=True": (empty(retries=True), "Task d.t: retries=True is of type bool"),
-    "retries=-1": (empty(retries=-1), "retries=-1 is of type int; it must be a whole number of at least 0"),
+    "retries=-1": (
+        empty(retries=-1),
+        "retries=-1 is of type int; it must be a whole number of at least 0",
+    ),
     "retries=1.5": (empty(retries=1.5), "retries=1.5 is of type float; it must be a whole number"),
     "retry_delay=-1": (empty(retry_delay=-1), "retry_delay=-1 is of type int"),
     "pool": (empty(pool=3), "Task d.t: pool=3 is of type int; it must be a string"),
-    "depends_on_past": (empty(depends_on_past="no"), "depends_on_past='no' is of type str; it must be True or False"),
-    "params": (empty(params=[1]), r"params=\[1\] is of type list; it must be a dict of values or Params"),
+    "depends_on_past": (
+        empty(depends_on_past="no"),
+        "depends_on_past='no' is of type str; it must be True or False",
+    ),
+    "params": (
+        empty(params=[1]),
+        r"params=\[1\] is of type list; it must be a dict of values or Params",
+    ),
     "bash_command": (
         lambda dag: BashOperator(task_id="t", dag=dag, bash_command=["true"]),
         r"Task d.t: bash_command=\['true'\] is of type list; it must be a string",
@@ -197,21 +222,35 @@ OWN_CASES = {
         "poke_interval=-1 is of type int; it must be a timedelta or a number of seconds, not negative",
     ),
     "soft_fail and never_fail": (
-        lambda dag: PythonSensor(task_id="t", dag=dag, python_callable=bool, soft_fail=True, never_fail=True),
+        lambda dag: PythonSensor(
+            task_id="t", dag=dag, python_callable=bool, soft_fail=True, never_fail=True
+        ),
         "soft_fail, silent_fail and never_fail exclude each other",
     ),
     "executor_config": (
-        lambda dag: [EmptyOperator(task_id="t", dag=dag, executor_config={"pod": object()}), dag.to_spec()],
+        lambda dag: [
+            EmptyOperator(task_id="t", dag=dag, executor_config={"pod": object()}),
+            dag.to_spec(),
+        ],
         "Task d.t: executor_config cannot be written as JSON",
     ),
-    "no schedule": (lambda _: make_dag("d", schedule="@dayly"), "DAG d: schedule '@dayly' is not a preset"),
+    "no schedule": (
+        lambda _: make_dag("d", schedule="@dayly"),
+        "DAG d: schedule '@dayly' is not a preset",
+    ),
     "custom schedule": (lambda _: make_dag("d", schedule=object()), "DAG d: schedule"),
-    "tags": (lambda _: make_dag("d", tags="one"), "DAG d: tags='one' is of type str; it must be a list of strings"),
+    "tags": (
+        lambda _: make_dag("d", tags="one"),
+        "DAG d: tags='one' is of type str; it must be a list of strings",
+    ),
     "continuous": (
         lambda _: make_dag("d", schedule="@continuous"),
         "DAG d: with schedule '@continuous', max_active_runs must be 1 or 0",
     ),
-    "edge to text": (lambda dag: empty()(dag) >> "x", "can only be set between operators; received str"),
+    "edge to text": (
+        lambda dag: empty()(dag) >> "x",
+        "can only be set between operators; received str",
+    ),
     "teardown rule": (
         lambda dag: empty(trigger_rule="all_done")(dag).as_teardown(),
         "Teardown task 't' cannot have a trigger_rule of its own",

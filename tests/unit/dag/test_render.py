@@ -43,7 +43,10 @@ def show(make_context, tmp_path):
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ("{{ ds }} {{ run_id }} {{ task.task_id }} {{ dag_run.conf.get('a', 'none') }}", "2024-02-29 run t none"),
+        (
+            "{{ ds }} {{ run_id }} {{ task.task_id }} {{ dag_run.conf.get('a', 'none') }}",
+            "2024-02-29 run t none",
+        ),
         ("plain", "plain"),
         ("plain\n", "plain"),
         ("plain\n\n", "plain\n"),
@@ -51,15 +54,27 @@ def show(make_context, tmp_path):
         ("{{ ds }}\n", "2024-02-29"),
         ("{# note #}x", "x"),
         (["{{ ds }}", 3, ("{{ ds }}",)], ["2024-02-29", 3, ("2024-02-29",)]),
-        ({"{{ ds }}": "{{ ds }}", "n": {"m": "{{ ds }}"}}, {"{{ ds }}": "2024-02-29", "n": {"m": "2024-02-29"}}),
+        (
+            {"{{ ds }}": "{{ ds }}", "n": {"m": "{{ ds }}"}},
+            {"{{ ds }}": "2024-02-29", "n": {"m": "2024-02-29"}},
+        ),
         ({"{{ ds }}"}, {"2024-02-29"}),
         (Pair("{{ ds }}", 1), Pair("2024-02-29", 1)),
         (5, 5),
         (None, None),
-        ("{{ logical_date | ds_nodash }} {{ logical_date | ts_nodash }}", "20240229 20240229T120000"),
-        ("{{ logical_date | ts }} {{ logical_date | ts_nodash_with_tz }}", "2024-02-29T12:00:00+00:00 20240229T120000+0000"),
+        (
+            "{{ logical_date | ds_nodash }} {{ logical_date | ts_nodash }}",
+            "20240229 20240229T120000",
+        ),
+        (
+            "{{ logical_date | ts }} {{ logical_date | ts_nodash_with_tz }}",
+            "2024-02-29T12:00:00+00:00 20240229T120000+0000",
+        ),
         ("{{ None | ds }}", "None"),
-        ("{{ macros.ds_add(ds, 5) }} {{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%y') }}", "2024-03-05 29.02.24"),
+        (
+            "{{ macros.ds_add(ds, 5) }} {{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%y') }}",
+            "2024-03-05 29.02.24",
+        ),
         ("{{ macros.timedelta(days=1) }} {{ macros.json.dumps([1]) }}", "1 day, 0:00:00 [1]"),
         ("{{ macros.datetime(2024, 1, 1).year }} {{ macros.uuid.UUID(int=1).int }}", "2024 1"),
         ("{% do [1].append(2) %}x", "x"),
@@ -79,10 +94,16 @@ def test_plain_text_does_not_import_jinja(make_context, monkeypatch):
         task = BashOperator(task_id="t", bash_command="true")
     monkeypatch.setitem(sys.modules, "jinja2", None)
 
-    assert render_fields(task, make_context(task)) == {"bash_command": "true", "env": None, "cwd": None}
+    assert render_fields(task, make_context(task)) == {
+        "bash_command": "true",
+        "env": None,
+        "cwd": None,
+    }
 
 
-@pytest.mark.parametrize("text", ["{{ missing }}", "{{ params.missing }}", "{{ dag_run.conf.missing.more }}"])
+@pytest.mark.parametrize(
+    "text", ["{{ missing }}", "{{ params.missing }}", "{{ dag_run.conf.missing.more }}"]
+)
 def test_what_is_undefined_fails(show, text):
     with pytest.raises(jinja2.UndefinedError):
         show(text)
@@ -101,7 +122,10 @@ def test_the_dags_macros_filters_and_options_hold(show):
         "template_undefined": jinja2.Undefined,
     }
 
-    assert show("<< greet('you') | shout >>{{ ds }}<< missing >>", dag_options=options)[0] == "HI YOU{{ ds }}"
+    assert (
+        show("<< greet('you') | shout >>{{ ds }}<< missing >>", dag_options=options)[0]
+        == "HI YOU{{ ds }}"
+    )
 
 
 def test_native_rendering_keeps_types(show):
@@ -123,7 +147,10 @@ def test_a_template_file_is_found_beside_the_dag_file_or_in_the_search_path(show
 
 
 def test_a_missing_template_file_is_named_with_the_way_out(show):
-    with pytest.raises(jinja2.TemplateNotFound, match=r"no template file 'missing\.txt' .* put a space after its name"):
+    with pytest.raises(
+        jinja2.TemplateNotFound,
+        match=r"no template file 'missing\.txt' .* put a space after its name",
+    ):
         show("missing.txt")
 
 
@@ -145,7 +172,9 @@ def test_an_xcom_argument_is_pulled(make_context):
     with DAG("d", schedule=None):
         one = PythonOperator(task_id="one", python_callable=bool)
         two = PythonOperator(
-            task_id="two", python_callable=print, op_args=[one.output, {"k": one.output["k"]}, f"got {one.output}"]
+            task_id="two",
+            python_callable=print,
+            op_args=[one.output, {"k": one.output["k"]}, f"got {one.output}"],
         )
     context = make_context(two, {("one", "return_value"): [1], ("one", "k"): 0})
     render_fields(two, context | {"task_instance": context["ti"]})

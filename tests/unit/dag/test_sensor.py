@@ -32,7 +32,9 @@ def make(make_context):
             return answer
 
         with DAG("d", schedule=None):
-            made = PythonSensor(task_id="t", python_callable=look, **{"poke_interval": 0, **options})
+            made = PythonSensor(
+                task_id="t", python_callable=look, **{"poke_interval": 0, **options}
+            )
         return made, make_context(made)
 
     return sensor
@@ -79,13 +81,17 @@ def test_how_a_sensor_ends_without_an_answer(make, answer, options, error):
         sensor.execute(context)
 
 
-@pytest.mark.parametrize(("soft_fail", "error"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)])
+@pytest.mark.parametrize(
+    ("soft_fail", "error"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)]
+)
 def test_poke_mode_times_out_by_its_own_watch(make, monkeypatch, soft_fail, error):
     sensor, context = make(False, False, False, timeout=10, soft_fail=soft_fail)
     moments = iter([0.0, 5.0, 5.0, 11.0])
     monkeypatch.setattr("airflow_lite.dag.sensor.time.monotonic", lambda: next(moments))
 
-    with pytest.raises(error, match="run duration of 11.0 seconds exceeds the specified timeout of 10.0"):
+    with pytest.raises(
+        error, match="run duration of 11.0 seconds exceeds the specified timeout of 10.0"
+    ):
         sensor.execute(context)
 
 
@@ -168,5 +174,7 @@ def test_the_timeout_is_a_setting(monkeypatch):
 def test_an_operator_without_work_says_so(make_context):
     with DAG("d", schedule=None):
         sensor = BaseSensorOperator(task_id="t")
-    with pytest.raises(NotImplementedError, match="BaseSensorOperator does not say what to look at"):
+    with pytest.raises(
+        NotImplementedError, match="BaseSensorOperator does not say what to look at"
+    ):
         sensor.execute(make_context(sensor))

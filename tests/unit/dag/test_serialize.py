@@ -26,7 +26,12 @@ def test_tasks_come_after_all_before_them():
     count = 200
     names = list(range(count))
     random.Random(5).shuffle(names)
-    edges = [(names[i], names[j]) for i in range(count) for j in random.Random(i).sample(range(count), 3) if i < j]
+    edges = [
+        (names[i], names[j])
+        for i in range(count)
+        for j in random.Random(i).sample(range(count), 3)
+        if i < j
+    ]
     order = list(make(count, edges).to_spec().tasks)
 
     for before, after in edges:
@@ -34,7 +39,13 @@ def test_tasks_come_after_all_before_them():
 
 
 def test_a_spec_survives_json():
-    with DAG("d", schedule="@daily", start_date=MOMENT, params={"a": Param(1, type="integer")}, tags=["x"]) as dag:
+    with DAG(
+        "d",
+        schedule="@daily",
+        start_date=MOMENT,
+        params={"a": Param(1, type="integer")},
+        tags=["x"],
+    ) as dag:
         BashOperator(task_id="a", bash_command="true", retries=2, executor_config={"cpu": 1})
         PythonSensor(task_id="s", python_callable=bool, mode="reschedule")
     spec = dag.to_spec()
@@ -74,7 +85,11 @@ def test_priority_weights_count_each_relative_once_whatever_its_weight():
     for _ in range(20):
         with DAG("d", schedule=None) as dag:
             tasks = [
-                EmptyOperator(task_id=f"t{i:02}", priority_weight=rng.randint(-50, 50), weight_rule=rng.choice(["downstream", "upstream"]))
+                EmptyOperator(
+                    task_id=f"t{i:02}",
+                    priority_weight=rng.randint(-50, 50),
+                    weight_rule=rng.choice(["downstream", "upstream"]),
+                )
                 for i in range(12)
             ]
             for i in range(12):
@@ -91,7 +106,13 @@ def test_priority_weights_count_each_relative_once_whatever_its_weight():
 def test_ten_thousand_tasks_take_a_second_at_most(shape):
     edges = {
         "chain": [(i, i + 1) for i in range(9_999)],
-        "layers": [(layer * 100 + i, (layer + 1) * 100 + j) for layer in range(99) for i in range(100) for j in range(i, i + 2) if j < 100],
+        "layers": [
+            (layer * 100 + i, (layer + 1) * 100 + j)
+            for layer in range(99)
+            for i in range(100)
+            for j in range(i, i + 2)
+            if j < 100
+        ],
     }[shape]
     dag = make(10_000, edges)
     started = time.process_time()
@@ -125,5 +146,7 @@ def test_a_dag_with_a_schedule_needs_valid_defaults_for_its_params(params, accep
     if accepted:
         DAG("d", schedule="@daily", start_date=MOMENT, params=params).to_spec()
     else:
-        with pytest.raises(AirflowException, match="DAG d has a schedule, so every param needs a valid default"):
+        with pytest.raises(
+            AirflowException, match="DAG d has a schedule, so every param needs a valid default"
+        ):
             DAG("d", schedule="@daily", start_date=MOMENT, params=params)
