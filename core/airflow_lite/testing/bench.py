@@ -190,9 +190,11 @@ class Bench:
 
     def recorded(self, attempt: Attempt) -> bool:
         """Return whether the outcome is on record: the command ended with 0, or the row has it."""
-        if any(start.by == "task" for start in self.starts(attempt)):
-            return self.rows.state(attempt.ti) not in {"queued", "running", "restarting"}
-        return any(note["exit_code"] == 0 for note in self._read("ends", attempt))
+        if any(note["exit_code"] == 0 for note in self._read("ends", attempt)):
+            starts = self.starts(attempt)
+            if starts and all(start.by == "command" for start in starts):
+                return True
+        return self.rows.state(attempt.ti) not in {"queued", "running", "restarting"}
 
     def most_at_once(self, attempts: list[Attempt]) -> int:
         """Return how many of these attempts' codes ran at the same time, at most."""
