@@ -31,7 +31,6 @@ def scheduler(args: argparse.Namespace) -> int:
     store = context.store(args)
     executor = _executor(config, store)
     loop = make_loop(config, store, executor)
-    loop.let_plugins_listen()
     _greet(config, executor)
     return _run(loop, executor, most_passes=getattr(args, "num_runs", -1))
 
@@ -88,8 +87,9 @@ def _run(loop: Loop, executor: BaseExecutor, *, most_passes: int) -> int:
     from airflow_lite.scheduler.events import ExecutorDidNotStart
 
     state = "failed"
-    loop.listen()
     try:
+        loop.let_plugins_listen()
+        loop.listen()
         loop.run(most_passes=most_passes)
         state = "success"
     except ExecutorDidNotStart as error:
