@@ -82,6 +82,7 @@ class Bench:
         self.dag_file = self.home / "dags" / HOSTILE_FOLDER / "conformance_kit.py"
         self.cwd = folder / "cwd"
         self._rows: Rows | None = None
+        self._folders = 0
 
     def make(self) -> None:
         """Make the folders, the DAG file and the stand-in."""
@@ -113,6 +114,13 @@ class Bench:
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONUTF8": "1",
         }
+
+    def new_folder(self) -> Path:
+        """Make an empty folder that goes with the bench."""
+        self._folders += 1
+        folder = self.folder / f"more-{self._folders}"
+        folder.mkdir()
+        return folder
 
     @contextmanager
     def enter(self, extra: Mapping[str, str] | None = None) -> Iterator[None]:

@@ -98,7 +98,7 @@ def certify(
     chosen = list(all_cases) if cases is None else list(cases)
     executor = located.path if located.plugin is None else located.name
     found = run_cases(executor, [all_cases[case][1] for case in chosen], output, wait_s)
-    results = tuple(_result(case, all_cases[case][0], found) for case in chosen)
+    results = tuple(_result(case, *all_cases[case], found) for case in chosen)
     return _certificate(located, results, clock or SystemClock())
 
 
@@ -121,7 +121,7 @@ def _all_cases() -> dict[str, tuple[str, str]]:
 def run_cases(
     executor: str, methods: Sequence[str], output: TextIO | None, wait_s: float
 ) -> dict[str, dict[str, Any]]:
-    """Run these methods of the kit in a child; return case id -> its line of the report."""
+    """Run these methods of the kit in a child; return method -> its line of the report."""
     with tempfile.TemporaryDirectory(prefix="airflow-lite-certify-") as folder:
         test, report = Path(folder, "test_certified.py"), Path(folder, "report")
         test.write_text(_TEST.format(executor=executor, wait_s=wait_s), encoding="utf-8")
@@ -130,7 +130,7 @@ def run_cases(
         _run_pytest(folder, [f"--airflow-lite-report={report}", *names], output)
         lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
         found = [json.loads(line) for line in lines]
-    return {line["case"]: line for line in found}
+    return {line["method"]: line for line in found}
 
 
 def _run_pytest(folder: str, arguments: list[str], output: TextIO | None) -> None:
@@ -151,9 +151,9 @@ def _run_pytest(folder: str, arguments: list[str], output: TextIO | None) -> Non
                 child.kill()
 
 
-def _result(case: str, rule: str, found: dict[str, dict[str, Any]]) -> CaseResult:
+def _result(case: str, rule: str, method: str, found: dict[str, dict[str, Any]]) -> CaseResult:
     level = case.partition(".")[0]
-    line = found.get(case)
+    line = found.get(method)
     if line is None:
         reason = "the kit's process ended before this case did"
         return CaseResult(case, level, rule, "failed", reason, 0.0)

@@ -29,6 +29,7 @@ from airflow_lite.testing.cases.ending import EndingCases
 from airflow_lite.testing.cases.events import EventCases
 from airflow_lite.testing.cases.imports import ImportCases
 from airflow_lite.testing.cases.optional import OptionalCases
+from airflow_lite.testing.cases.scheduling import SchedulingCases
 from airflow_lite.testing.cases.secrets import SecretCases
 from airflow_lite.testing.cases.slots import SlotCases
 from airflow_lite.testing.cases.submit import SubmitCases
@@ -51,6 +52,7 @@ class ExecutorConformance(
     SubmitCases,
     EndingCases,
     SecretCases,
+    SchedulingCases,
 ):
     """Subclass it under a name that begins with `Test`, and set `executor`.
 

@@ -1,4 +1,4 @@
-"""A pytest plugin that writes what became of each case, one line of JSON per case, as they end."""
+"""A pytest plugin that writes what became of each case, one line of JSON per method, as they end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_lite.testing.case import CASE_PROPERTY, NOT_APPLICABLE_PROPERTY
+from airflow_lite.testing.case import NOT_APPLICABLE_PROPERTY
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 
@@ -35,7 +35,6 @@ class _Writer:
         result = self._results.setdefault(
             report.nodeid, {"result": PASSED, "reason": "", "seconds": 0.0}
         )
-        result["case"] = properties.get(CASE_PROPERTY, result.get("case"))
         result["seconds"] = round(result["seconds"] + report.duration, 3)
         reason = properties.get(NOT_APPLICABLE_PROPERTY)
         if reason is not None and result["result"] == PASSED:

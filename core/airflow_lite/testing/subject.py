@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """`name` is how it was named, `path` is `module:Class`, None if no module holds the class."""
+    """An executor as its author named it; `is_named` where that is an entry point's name.
+
+    `path` is `module:Class`, or None if no module holds the class.
+    """
 
     name: str
     type: type[BaseExecutor]
     make: Callable[[], BaseExecutor]
     path: str | None
     engine: Engine | None = None
+    is_named: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -45,7 +49,8 @@ def subject_of(given: Any, engine: Engine | None = None) -> Subject:
         executor_type, path = _class(type(found())), None
     else:
         raise TypeError(f"executor is {given!r}. Make it a name, a class or a factory.")
-    return Subject(name, executor_type, found, path, engine)
+    is_named = isinstance(given, str) and given.isidentifier()
+    return Subject(name, executor_type, found, path, engine, is_named)
 
 
 def _named(name: str) -> Any:

@@ -24,6 +24,7 @@ class Cases:
     note: Callable[[str, object], None]
     monkeypatch: pytest.MonkeyPatch
     rigs: list[Rig]
+    deadline_s: float
 
     def rig(self, *, parallelism: int | None = None) -> Rig:
         """Make an executor that the case can drive; not started."""

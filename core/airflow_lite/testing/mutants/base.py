@@ -17,7 +17,17 @@ class Mutant(ReferenceExecutor):
 
 
 #: The modules that hold mutants; those of `imports` are wrong already when they are imported.
-MODULES = ("cli", "commands", "contract", "ending", "events", "optional", "slots", "submit")
+MODULES = (
+    "cli",
+    "commands",
+    "contract",
+    "ending",
+    "events",
+    "optional",
+    "scheduling",
+    "slots",
+    "submit",
+)
 IMPORTS = {
     "basic.import.light": "imports.heavy:ImportsHeavyLibrary",
     "basic.import.quick": "imports.slow:TakesItsTime",
