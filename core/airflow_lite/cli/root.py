@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND …"
+#: So many executors are named to one who asks for a command that nobody is known to have.
+_MOST_EXECUTORS = 3
 OPTIONS = (
     ("-h, --help", "Show this message"),
     ("--version", "Show the version"),
@@ -43,7 +45,7 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
     from airflow_lite.plugins.groups import command_groups
 
     try:
-        groups = command_groups(_config(flags))
+        groups = command_groups(_config(flags), [entry.name for entry in CORE_COMMANDS])
     except UserError as error:
         return [("(none)", str(error))]
     return [(group.name, group.help) for group in groups]
@@ -79,6 +81,15 @@ def _unknown(name: str, flags: Flags) -> UserError:
     names = [entry.name for entry in CORE_COMMANDS]
     names += [known.group for known in KNOWN_PACKAGES]
     names += [group for group, _ in _plugin_groups(flags) if group not in names]
-    return UsageError(
-        f"There is no command {name[:60]!r}.{did_you_mean(name, names)} See `airflow-lite --help`."
-    )
+    hint = did_you_mean(name, names) + _may_come_with(flags)
+    return UsageError(f"There is no command {name[:60]!r}.{hint} See `airflow-lite --help`.")
+
+
+def _may_come_with(flags: Flags) -> str:
+    """Return a sentence on the executors whose commands show only when they are chosen."""
+    from airflow_lite.plugins.groups import class_only_executors
+
+    found = class_only_executors(_config(flags))[:_MOST_EXECUTORS]
+    if not found:
+        return ""
+    return f" It may come with an executor, chosen by --executor: {', '.join(found)}."

@@ -8,23 +8,37 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.importing import import_string
 from airflow_lite.plugins.naming import configured_name, locate
+from airflow_lite.plugins.quarantine import checked, insist
+from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.plugins.naming import Located
+    from airflow_lite.plugins.verdict import Verdict
 
 #: What an author must write.
 MANDATORY = ("sync", "execute_async")
 
 
 def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
-    """Import and return the class of an executor.
+    """Import and return the class of an executor; a plugin's only once a child process could.
 
-    Raises what `locate` raises, and `ConfigError` where the class cannot be imported, or is none
-    of an executor.
+    Raises what `locate` raises, `PluginError` for a plugin that is quarantined, and `ConfigError`
+    where the class cannot be imported, or is none of an executor.
     """
-    return imported(locate(name_or_path, config))
+    located = locate(name_or_path, config)
+    _checked(located, config)
+    return imported(located)
+
+
+def _checked(located: Located, config: Config) -> list[Verdict]:
+    """Return the verdicts on an executor of a plugin and the module that speaks for it."""
+    if located.plugin is None:
+        return []
+    modules = [Target(MODULE, *entry) for entry in located.plugin.groups]
+    executor = Target(EXECUTOR, located.entry_name, located.path)
+    return checked(located.plugin, [*modules, executor], config)
 
 
 def imported(located: Located) -> type[BaseExecutor]:
@@ -33,21 +47,22 @@ def imported(located: Located) -> type[BaseExecutor]:
         found = import_string(located.path)
     except UserError as error:
         raise ConfigError(f"Executor {located.title} cannot be loaded. {error}") from error
-    return _checked_class(found, located)
+    return check_class(found, f"Executor {located.title}")
 
 
-def _checked_class(found: Any, located: Located) -> type[BaseExecutor]:
+def check_class(found: Any, title: str) -> type[BaseExecutor]:
+    """Return what was found if it is an executor's class; raise `ConfigError`, naming `title`."""
     from airflow_lite.executors.base import BaseExecutor
 
     if not inspect.isclass(found) or not issubclass(found, BaseExecutor):
         raise ConfigError(
-            f"Executor {located.title} is not a subclass of airflow_lite.executors.BaseExecutor. "
+            f"{title} is not a subclass of airflow_lite.executors.BaseExecutor. "
             "Name an executor's class."
         )
     missing = [name for name in MANDATORY if getattr(found, name) is getattr(BaseExecutor, name)]
     if missing:
         raise ConfigError(
-            f"Executor {located.title} does not define {' and '.join(missing)}. "
+            f"{title} does not define {' and '.join(missing)}. "
             "Every executor must: tell its author."
         )
     return found
@@ -59,11 +74,13 @@ def load_executor(config: Config) -> BaseExecutor:
     Raises what `executor_class` raises, and `ConfigError` where it cannot be made or may not
     take as many attempts as it is told to.
     """
+    insist(config)
     located = locate(configured_name(config), config)
+    verdicts = _checked(located, config)
     if located.plugin is not None:
         from airflow_lite.plugins.options import add_options
 
-        add_options(located.plugin, config)
+        add_options(located.plugin, config, verdicts)
     executor = _made(imported(located), located)
     executor.name = located.name.rpartition(".")[2]
     executor.configure(config)
@@ -75,7 +92,7 @@ def _made(executor_type: type[BaseExecutor], located: Located) -> BaseExecutor:
         executor = executor_type()
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"Executor {located.title} cannot be made: {type(error).__name__}: {error}"
         ) from error

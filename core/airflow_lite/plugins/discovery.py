@@ -6,6 +6,7 @@ A broken file, a missing name or a FIFO harms no other distribution.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +18,16 @@ from airflow_lite.plugins.requirements import required_names, unmet_range
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from importlib_metadata import Distribution
+    from importlib_metadata import Distribution, EntryPoint
 
 ENTRY_POINTS = "entry_points.txt"
 #: No honest file of metadata that is read here is larger.
 _LARGEST_FILE = 4 * 1024 * 1024
 _MARK = b"airflow_lite."
-_INSTALL_AGAIN = "Install it again, or remove it with `pip uninstall {0}`."
+_GROUP = re.compile(r"airflow_lite\.(executors|plugins)\.v\d+")
+#: What users type to name an executor or a group of commands.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_LONGEST_TEXT = 200
 
 
 def discover(directories: Sequence[str], core_version: str) -> list[Plugin]:
@@ -45,19 +49,25 @@ def _marked(directory: str) -> Iterator[Path]:
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             location = Path(directory, name)
-            if _MARK in _bytes(location / ENTRY_POINTS):
+            content = _bytes(location / ENTRY_POINTS)
+            if content is None or b"\0" in content or _MARK in content:
                 yield location
 
 
-def _bytes(file: Path) -> bytes:
-    """Return what a regular file of sensible size holds, else nothing: a FIFO would block."""
+def _bytes(file: Path) -> bytes | None:
+    """Return what a file holds, nothing if it is not there; None if it cannot be read.
+
+    That is so for what is no regular file, as a FIFO would block, or of no sensible size.
+    """
     try:
         found = file.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_FILE:
-            return b""
+            return None
         return file.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return b""
+    except OSError:
+        return None
 
 
 def read_plugin(location: Path, core_version: str) -> Plugin | None:
@@ -66,15 +76,28 @@ def read_plugin(location: Path, core_version: str) -> Plugin | None:
 
     name, _, version = location.stem.partition("-")
     try:
-        if not _bytes(location / ENTRY_POINTS):
+        if not _has_entry_points(location / ENTRY_POINTS):
             return None
         return _read(Distribution.at(location), location, core_version)
     except Exception as error:
-        broken = Plugin(normalised(name), version, location=str(location))
-        reason = f"{location.name}: {type(error).__name__}: {error}"
-        return broken.in_state(
-            PluginState.BROKEN, " ".join(reason.split()), _INSTALL_AGAIN.format(name)
-        )
+        broken = Plugin(normalised(_printable(name)), _printable(version), location=str(location))
+        cause = f"{error}" if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        reason = " ".join(f"{location.name}: {cause}".split())
+        remedy = f"Install it again, or remove it with `pip uninstall {broken.distribution}`."
+        return broken.in_state(PluginState.BROKEN, _printable(reason), remedy)
+
+
+def _has_entry_points(file: Path) -> bool:
+    content = _bytes(file)
+    if content is None or b"\0" in content:
+        raise ValueError(f"its {ENTRY_POINTS} is not text that can be read")
+    return content != b""
+
+
+def _printable(text: str) -> str:
+    """Return text of a stranger's as it can be shown on one line of a terminal."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown[:_LONGEST_TEXT]
 
 
 def _read(distribution: Distribution, location: Path, core_version: str) -> Plugin | None:
@@ -84,23 +107,51 @@ def _read(distribution: Distribution, location: Path, core_version: str) -> Plug
     name, requires = metadata["Name"], list(distribution.requires or ())
     if not name:
         raise ValueError("its METADATA has no Name")
-    entries = distribution.entry_points
+    ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group)]
+    if not ours:
+        return None
+    spoken = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
     plugin = Plugin(
-        distribution=normalised(name),
-        version=metadata["Version"] or "",
-        summary=metadata["Summary"] or "",
-        executors=_entries(entries.select(group=EXECUTORS_GROUP)),
-        groups=_entries(entries.select(group=PLUGINS_GROUP)),
+        distribution=normalised(_printable(name)),
+        version=_printable(metadata["Version"] or ""),
+        summary=_printable(metadata["Summary"] or ""),
+        executors=_entries(spoken or ours, "executors"),
+        groups=_entries(spoken or ours, "plugins"),
         requires=required_names(requires),
         location=str(location),
     )
-    if not plugin.executors and not plugin.groups:
-        return None
+    plugin = _with_names(plugin, ours)
+    if not spoken:
+        return _of_another_interface(plugin, ours[0].group)
     return _judged(plugin, unmet_range(requires, CORE, core_version), core_version)
 
 
-def _entries(points: Iterable[object]) -> tuple[Entry, ...]:
-    return tuple(Entry(point.name, point.value) for point in points)  # type: ignore[attr-defined]
+def _entries(points: Iterable[EntryPoint], kind: str) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(point.name, point.value)
+        for point in points
+        if point.group.split(".")[1] == kind and _NAME.fullmatch(point.name)
+    )
+
+
+def _with_names(plugin: Plugin, points: Iterable[EntryPoint]) -> Plugin:
+    """Return the plugin as broken if a name is none that a user could write."""
+    wrong = next((point.name for point in points if not _NAME.fullmatch(point.name)), None)
+    if wrong is None:
+        return plugin
+    return plugin.in_state(
+        PluginState.BROKEN,
+        f"entry point {wrong[:60]!r} is no name: letters, digits, `_` and `-` make one",
+        f"Tell its author, or remove it with `pip uninstall {plugin.distribution}`.",
+    )
+
+
+def _of_another_interface(plugin: Plugin, group: str) -> Plugin:
+    return plugin.in_state(
+        PluginState.NEEDS_ANOTHER_CORE,
+        f"is made for {group}, this airflow-lite has {EXECUTORS_GROUP}",
+        f"Install another version of {plugin.distribution} or of airflow-lite.",
+    )
 
 
 def _judged(plugin: Plugin, unmet: str | None, core_version: str) -> Plugin:
@@ -115,7 +166,8 @@ def _judged(plugin: Plugin, unmet: str | None, core_version: str) -> Plugin:
         return plugin.in_state(
             PluginState.WRONG_TYPE,
             f"entry point {wrong.name!r} of {PLUGINS_GROUP} is {wrong.value!r}, not a module",
-            "Tell its author: the value is the path of a module.",
+            "Tell its author that the value is the path of a module, or remove it with "
+            f"`pip uninstall {plugin.distribution}`.",
         )
     return plugin
 
@@ -130,7 +182,7 @@ def mark_stale(plugins: Iterable[Plugin]) -> list[Plugin]:
             plugin = plugin.in_state(  # noqa: PLW2901
                 PluginState.STALE,
                 f"{owner.version} in {owner.location} comes before this {plugin.version}",
-                f"Remove {plugin.location}.",
+                f"Remove {plugin.location}, or install {plugin.distribution} again.",
             )
         marked.append(plugin)
     return marked

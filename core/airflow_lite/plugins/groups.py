@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
-from airflow_lite.plugins.model import CORE, Plugin
+from airflow_lite.plugins.lookup import in_conflict, is_meant
+from airflow_lite.plugins.model import CORE, Plugin, PluginError
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from airflow_lite.cli.spec import GroupCommand
     from airflow_lite.config import Config
@@ -30,18 +31,30 @@ class OfferedGroup(NamedTuple):
     distribution: str
 
 
-def command_groups(config: Config) -> list[OfferedGroup]:
+def command_groups(config: Config, core_names: Collection[str] = ()) -> list[OfferedGroup]:
     """Return the groups on offer, by name, from the index alone: nothing is imported.
 
-    Those of an executor that has no `plugins.v1` entry are not among them: only its class could
-    tell. `load_group` asks it.
+    Left out are names that two plugins claim, and `core_names`, which no plugin can take. Those
+    of an executor that has no `plugins.v1` entry are not among them: only its class could tell.
+    `load_group` asks it.
     """
     offered = [
         OfferedGroup(entry.name, plugin.summary, plugin.distribution)
         for plugin in companions(config)
         for entry in plugin.groups
+        if entry.name not in core_names
     ]
     return sorted(offered)
+
+
+def class_only_executors(config: Config) -> list[str]:
+    """Return the executors whose groups only their classes could tell: nothing is imported."""
+    return [
+        f"{entry.name} of {plugin.title}"
+        for plugin in installed_plugins(config)
+        if plugin.is_ready and not plugin.is_core and not plugin.groups
+        for entry in plugin.executors
+    ]
 
 
 def companions(config: Config) -> list[Plugin]:
@@ -49,21 +62,17 @@ def companions(config: Config) -> list[Plugin]:
 
     These are the configured executor's, those that it requires, and those without executors.
     """
-    plugins = [plugin for plugin in installed_plugins(config) if plugin.is_ready]
+    plugins = [plugin for plugin in in_conflict(installed_plugins(config)) if plugin.is_ready]
     name = config.get("core", "executor").strip()
     wanted: set[str] = set()
     for plugin in plugins:
-        if any(entry.name == name or _path(entry.value) == name for entry in plugin.executors):
+        if any(is_meant(entry, name) for entry in plugin.executors):
             wanted |= {plugin.distribution, *plugin.requires}
     return [
         plugin
         for plugin in plugins
         if plugin.groups and (plugin.distribution in wanted - {CORE} or not plugin.executors)
     ]
-
-
-def _path(value: str) -> str:
-    return value.replace(":", ".", 1)
 
 
 def load_group(name: str, config: Config) -> GroupCommand:
@@ -73,7 +82,9 @@ def load_group(name: str, config: Config) -> GroupCommand:
     it, or why it cannot be loaded; `UnknownGroupError` where nobody knows the name.
     """
     from airflow_lite.plugins.lookup import groups_named, the_one
+    from airflow_lite.plugins.quarantine import insist
 
+    insist(config)
     owners = groups_named(config, name)
     if owners:
         owned = the_one(owners, f"group of commands {name!r}")
@@ -113,11 +124,10 @@ def _nobody_has(name: str, config: Config) -> UserError:
 def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
     from airflow_lite.plugins.loading import register_plugin
     from airflow_lite.plugins.options import add_options
-    from airflow_lite.plugins.registry import PluginError, Registry
+    from airflow_lite.plugins.registry import Registry
 
     registry = Registry()
-    register_plugin(registry, plugin)
-    add_options(plugin, config)
+    add_options(plugin, config, register_plugin(registry, plugin, config))
     groups = [group for answer in registry.call("get_cli_commands") for group in answer.value]
     if registry.failures:
         raise PluginError(
@@ -137,6 +147,8 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     """Ask the configured executor's class, if it is one that no plugin module speaks for."""
     from airflow_lite.importing import import_string
     from airflow_lite.plugins.naming import locate
+    from airflow_lite.plugins.quarantine import checked
+    from airflow_lite.plugins.verdict import EXECUTOR, Target
 
     executor = config.get("core", "executor").strip()
     if executor in CORE_EXECUTORS or not executor:
@@ -148,6 +160,9 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     if located.plugin is not None and located.plugin.groups:
         return None
     try:
+        if located.plugin is not None:
+            target = Target(EXECUTOR, located.entry_name, located.path)
+            checked(located.plugin, [target], config)
         groups = import_string(located.path).get_cli_commands()
     except Exception as error:  # a class of an author's, asked for the first time
         raise UserError(

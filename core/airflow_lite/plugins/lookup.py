@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.plugins.index import installed_plugins, read_again
-from airflow_lite.plugins.model import Entry, Plugin, PluginState
-from airflow_lite.plugins.registry import PluginError
+from airflow_lite.plugins.model import Entry, Plugin, PluginError, PluginState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_lite.config import Config
+
+    #: Who claims a name: of a group of commands (True), or of an executor.
+    _Owners = dict[tuple[bool, str], list[Plugin]]
 
 
 class Owned(NamedTuple):
@@ -21,14 +23,19 @@ class Owned(NamedTuple):
     entry: Entry
 
 
-def executors_named(config: Config, name: str) -> list[Owned]:
-    """Return who has an executor of this name, whatever their state."""
+def executors_named(config: Config, name_or_path: str) -> list[Owned]:
+    """Return who has an executor of this name or module path, whatever their state."""
     return [
         Owned(plugin, entry)
         for plugin in installed_plugins(config)
         for entry in plugin.executors
-        if entry.name == name and plugin.state is not PluginState.STALE
+        if is_meant(entry, name_or_path) and plugin.state is not PluginState.STALE
     ]
+
+
+def is_meant(executor: Entry, name_or_path: str) -> bool:
+    """Return whether `[core] executor` names this entry, or the path of its class."""
+    return name_or_path in {executor.name, executor.value, executor.value.replace(":", ".", 1)}
 
 
 def groups_named(config: Config, name: str) -> list[Owned]:
@@ -82,30 +89,34 @@ def in_conflict(plugins: list[Plugin], core_names: Collection[str] = ()) -> list
     return [_judged(plugin, owners, core_names) for plugin in plugins]
 
 
-def _owners(plugins: list[Plugin]) -> dict[str, list[Plugin]]:
-    owners: dict[str, list[Plugin]] = {}
+def _owners(plugins: list[Plugin]) -> _Owners:
+    owners: _Owners = {}
     for plugin in plugins:
-        for entry in (*plugin.executors, *plugin.groups) if plugin.is_ready else ():
-            owners.setdefault(entry.name, []).append(plugin)
+        for claim in _claims(plugin) if plugin.is_ready else ():
+            owners.setdefault(claim, []).append(plugin)
     return owners
 
 
-def _judged(plugin: Plugin, owners: dict[str, list[Plugin]], core_names: Collection[str]) -> Plugin:
-    for entry in (*plugin.executors, *plugin.groups):
-        others = [other for other in owners.get(entry.name, ()) if other is not plugin]
-        core = next((other for other in others if other.is_core), None)
-        if plugin.is_core:
-            return plugin
-        if core is not None or (entry in plugin.groups and entry.name in core_names):
+def _claims(plugin: Plugin) -> list[tuple[bool, str]]:
+    """Return the names that a distribution takes; executors and groups share none."""
+    groups = [(True, entry.name) for entry in plugin.groups]
+    return [*((False, entry.name) for entry in plugin.executors), *groups]
+
+
+def _judged(plugin: Plugin, owners: _Owners, core_names: Collection[str]) -> Plugin:
+    for claim in () if plugin.is_core else _claims(plugin):
+        is_group, name = claim
+        others = [other for other in owners.get(claim, ()) if other is not plugin]
+        if any(other.is_core for other in others) or (is_group and name in core_names):
             return plugin.in_state(
                 PluginState.CONFLICT,
-                f"{entry.name!r} is a name of the core",
-                "Tell its author.",
+                f"{name!r} is a name of the core",
+                f"Tell its author, or remove it with `pip uninstall {plugin.distribution}`.",
             )
         if others:
             return plugin.in_state(
                 PluginState.CONFLICT,
-                f"{entry.name!r} comes from {others[0].title}, too",
+                f"{name!r} comes from {others[0].title}, too",
                 "Uninstall one, or name it in [plugins] disabled.",
             )
     return plugin

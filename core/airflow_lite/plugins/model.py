@@ -9,7 +9,13 @@ import re
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from airflow_lite.errors import UserError
+
 CORE = "airflow-lite"
+
+
+class PluginError(UserError):
+    """A plugin cannot be used. See `airflow-lite plugins list`."""
 
 
 class PluginState(StrEnum):
@@ -22,6 +28,7 @@ class PluginState(StrEnum):
     BROKEN = "broken"
     WRONG_TYPE = "wrong type"
     NEEDS_ANOTHER_CORE = "needs another core"
+    QUARANTINED = "quarantined"
 
     __str__ = str.__str__
 

@@ -21,6 +21,7 @@ class Located(NamedTuple):
     name: str
     path: str
     plugin: Plugin | None = None
+    entry_name: str = ""
 
     @property
     def title(self) -> str:
@@ -61,13 +62,13 @@ def locate(name_or_path: str, config: Config) -> Located:
     name = checked_name(name_or_path)
     if name in CORE_EXECUTORS:
         return Located(name, CORE_EXECUTORS[name])
-    if "." in name:
+    owners = [owned for owned in executors_named(config, name) if not owned.plugin.is_core]
+    if not owners and "." in name:
         return Located(name, name)
-    owners = executors_named(config, name)
     if not owners:
         raise UnknownExecutorError(_unknown(name, config))
     plugin, entry = the_one(owners, f"executor {name!r}")
-    return Located(name, entry.value, plugin)
+    return Located(name, entry.value, plugin, entry.name)
 
 
 def _unknown(name: str, config: Config) -> str:

@@ -5,41 +5,64 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_lite.plugins.loading import register_plugin
-from airflow_lite.plugins.registry import Registry
+from airflow_lite.config import ConfigOption
+from airflow_lite.plugins.quarantine import checked
+from airflow_lite.plugins.verdict import MODULE, Target, may_declare
 
 if TYPE_CHECKING:
-    from airflow_lite.config import Config, ConfigOption
+    from collections.abc import Iterable
+
+    from airflow_lite.config import Config
     from airflow_lite.plugins.model import Plugin
+    from airflow_lite.plugins.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 
 
-def add_options(plugin: Plugin, config: Config) -> None:
-    """Let `config` know the options that a plugin declares; raise `PluginError`."""
-    if not plugin.groups:
-        return
-    registry = Registry()
-    register_plugin(registry, plugin)
-    known = {(option.section, option.name) for option in config.options()}
-    found = [
-        option
-        for answer in registry.call("get_config_options")
-        for option in answer.value or ()
-        if (option.section, option.name) not in known and _may_declare(plugin, option)
+def add_known_options(config: Config) -> list[str]:
+    """Let `config` know the options of the plugins in use; return a line for each that fails.
+
+    A plugin that was never used is probed, in a child process.
+    """
+    from airflow_lite.plugins.groups import companions
+    from airflow_lite.plugins.model import PluginError
+
+    failed = []
+    for plugin in companions(config):
+        try:
+            add_options(plugin, config)
+        except PluginError as error:
+            failed.append(str(error))
+    return failed
+
+
+def options_of(plugin: Plugin, verdicts: Iterable[Verdict]) -> list[ConfigOption]:
+    """Return the options that a plugin may declare; those elsewhere are left out."""
+    return [
+        ConfigOption(*option)
+        for verdict in verdicts
+        for option in verdict.options
+        if may_declare(plugin, option[0])
     ]
-    config.plugin_options = (*config.plugin_options, *found)
 
 
-def _may_declare(plugin: Plugin, option: ConfigOption) -> bool:
-    sections = [entry.name for entry in plugin.groups]
-    if option.section in sections:
-        return True
-    logger.warning(
-        "Plugin %s declares [%s] %s, but may do so in [%s] alone; left out.",
-        plugin.title,
-        option.section,
-        option.name,
-        "], [".join(sections),
-    )
-    return False
+def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | None = None) -> None:
+    """Let `config` know the options that a plugin declares, from the verdicts on it.
+
+    They are looked up, or the plugin probed, where they are not given. Raises `PluginError`.
+    """
+    if verdicts is None:
+        verdicts = checked(plugin, [Target(MODULE, *entry) for entry in plugin.groups], config)
+    verdicts = list(verdicts)
+    found = options_of(plugin, verdicts)
+    for section, name, *_ in (row for verdict in verdicts for row in verdict.options):
+        if not may_declare(plugin, section):
+            logger.warning(
+                "Plugin %s declares [%s] %s, but not in a section of its own; left out.",
+                plugin.title,
+                section,
+                name,
+            )
+    known = {(option.section, option.name) for option in config.options()}
+    new = [option for option in found if (option.section, option.name) not in known]
+    config.plugin_options = (*config.plugin_options, *new)

@@ -8,16 +8,12 @@ from collections import Counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.errors import UserError
+from airflow_lite.plugins.model import PluginError
 
 if TYPE_CHECKING:
     import pluggy
 
 logger = logging.getLogger(__name__)
-
-
-class PluginError(UserError):
-    """A plugin cannot be used. See `airflow-lite plugins list`."""
 
 
 class Answer(NamedTuple):

@@ -52,13 +52,38 @@ def test_a_broken_distribution_is_listed_and_harms_no_other(site):
     fifo = site.install("fifo", **good) / "entry_points.txt"
     fifo.unlink()
     os.mkfifo(fifo)
+    (site.install("wide", **good) / "entry_points.txt").write_text(
+        "[airflow_lite.executors.v1]\nA = a:A\n", encoding="utf-16"
+    )
+    (site.install("control", **good) / "METADATA").write_text(
+        "Name: control\nVersion: 1\nSummary: \x1b[31mred\n"
+    )
+    site.install("misnamed", executors="a b = a:A\n\x1b[31m = a:A")
     plugins = by_name(discover([str(site.directory), "/nowhere"], "0.1.0"))
     assert plugins["good"].is_ready
-    assert "fifo" not in plugins
-    broken = ("nameless", "no-metadata", "latin")
-    assert [plugins[name].state for name in broken] == [PluginState.BROKEN] * 3
+    broken = ("nameless", "no-metadata", "latin", "fifo", "wide", "misnamed")
+    assert [plugins[name].state for name in broken] == [PluginState.BROKEN] * 6
     assert plugins["no-metadata"].reason == (
-        "no_metadata-1.0.dist-info: ValueError: its METADATA cannot be read"
+        "no_metadata-1.0.dist-info: its METADATA cannot be read"
+    )
+    assert plugins["fifo"].reason == (
+        "fifo-1.0.dist-info: its entry_points.txt is not text that can be read"
+    )
+    assert plugins["control"].summary == "?[31mred"
+    assert plugins["misnamed"].executors == ()
+
+
+def test_a_distribution_for_another_interface_alone_needs_another_core(site):
+    found = site.install("later", executors="Later = later:Later")
+    entries = found / "entry_points.txt"
+    entries.write_text(entries.read_text().replace(".v1", ".v2"))
+    (plugin,) = discover([str(site.directory)], "0.1.0")
+    assert (plugin.state, plugin.executors) == (
+        PluginState.NEEDS_ANOTHER_CORE,
+        (Entry("Later", "later:Later"),),
+    )
+    assert plugin.reason == (
+        "is made for airflow_lite.executors.v2, this airflow-lite has airflow_lite.executors.v1"
     )
 
 

@@ -116,7 +116,8 @@ def test_the_group_of_an_executor_that_is_not_configured_says_what_enables_it(si
     )
 
 
-def test_the_group_of_a_known_package_names_it(configured):
+def test_the_group_of_a_known_package_names_it(configured, monkeypatch):
+    monkeypatch.setattr("sys.path", [])
     assert message(load_group, "dask", configured()) == (
         "The commands of 'dask' are not installed. Install them with "
         "`pip install airflow-lite-dask-executor`."
@@ -174,16 +175,29 @@ def test_an_executor_that_cannot_be_asked_for_its_commands_is_told_with_the_reas
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("import absent_thing", "Module 'bad_plugin' needs 'absent_thing', which is not"),
-        ("raise SystemExit(4)", "Importing 'bad_plugin' failed with SystemExit: 4."),
-        ("x = 1", "declares the group 'bad', but gives []. Tell its author."),
+        (
+            "import absent_thing",
+            "{file}:1: ModuleNotFoundError: No module named 'absent_thing' ('absent_thing' is "
+            "missing). Install 'absent_thing', or remove",
+        ),
+        (
+            "raise SystemExit(4)",
+            "{file}:1: SystemExit: 4 (a bug in the plugin). Tell its author, or remove",
+        ),
+        (
+            "x = 1",
+            "{file}: it declares the group 'bad', but gives [] (a bug in the plugin). Tell its "
+            "author, or remove",
+        ),
     ],
 )
 def test_a_broken_plugin_is_told_in_one_line(site, configured, source, said):
     site.install("lite-bad", plugins="bad = bad_plugin", modules={"bad_plugin": source})
-    text = message(load_group, "bad", configured())
-    assert text.startswith("Plugin lite-bad (1.0)")
-    assert said in text
+    said = said.format(file=site.directory / "bad_plugin.py")
+    assert message(load_group, "bad", configured()) == (
+        f"Plugin lite-bad (1.0) is quarantined: {said} the plugin with `pip uninstall lite-bad`."
+    )
+    assert "bad_plugin" not in sys.modules
 
 
 def test_a_group_whose_metadata_changed_is_not_imported_on_the_indexs_word(site, configured):

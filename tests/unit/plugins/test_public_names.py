@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-PUBLIC = ["airflow_lite.cli", "airflow_lite.executors", "airflow_lite.hooks"]
+PUBLIC = ["airflow_lite.cli", "airflow_lite.executors", "airflow_lite.hooks", "airflow_lite.worker"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)

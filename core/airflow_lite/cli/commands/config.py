@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
-from airflow_lite.config import ENV_PREFIX
+from airflow_lite.config import ENV_PREFIX, core_options
 from airflow_lite.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 def get_value(args: argparse.Namespace) -> int:
     """Print the value of one option."""
-    print(context.config(args).get(args.section, args.option))
+    config = context.config(args)
+    if args.section.lower() not in {option.section for option in core_options()}:
+        _know_plugins(config)
+    print(config.get(args.section, args.option))
     return 0
 
 
 def list_options(args: argparse.Namespace) -> int:
     """Print the options as a configuration file."""
     config = context.config(args)
+    if not args.exclude_providers:
+        _know_plugins(config)
     options = config.options()[: -len(config.plugin_options) or None]
     options = options if args.exclude_providers else config.options()
     sections = list(dict.fromkeys(option.section for option in options))
@@ -35,6 +40,14 @@ def list_options(args: argparse.Namespace) -> int:
                 _print_option(args, config, option)
         print()
     return 0
+
+
+def _know_plugins(config: Config) -> None:
+    """Let the configuration know the options of the plugins in use; no plugin runs for it here."""
+    from airflow_lite.plugins.options import add_known_options
+
+    for line in add_known_options(config):
+        context.notice(f"[WARN] {line}")
 
 
 def _known_section(section: str, sections: list[str]) -> str:

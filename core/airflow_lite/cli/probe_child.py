@@ -1,0 +1,240 @@
+"""The process in which a plugin is imported for the first time; see `plugins.probe`.
+
+Says by lines of JSON what it begins and what it found. May be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli.parser import command_parser
+from airflow_lite.cli.spec import GroupCommand
+from airflow_lite.config import Config, ConfigOption
+from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.executors.loading import check_class
+from airflow_lite.plugins.blame import Blame, blame, origin
+from airflow_lite.plugins.hookspecs import HealthContext, HealthReport
+from airflow_lite.plugins.model import PluginError
+from airflow_lite.plugins.registry import Registry
+from airflow_lite.plugins.verdict import EXECUTOR, Target, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+#: A plugin that floods its output meets the end of the file, not of the disk.
+_LARGEST_FILE = 64 << 20
+_MOST_OUTPUT = 500
+#: What an executor says of itself by truth values: the class attributes of `BaseExecutor`.
+FLAGS = tuple(name for name, value in vars(BaseExecutor).items() if isinstance(value, bool))
+
+
+class _Warnings(logging.Handler):
+    """Keeps what the core warns of while it looks at a plugin, and the errors of hooks."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message, or the exception that came with it."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            self.errors.append(error)
+        else:
+            self.texts.append(record.getMessage())
+
+    def let_out(self) -> None:
+        """Raise the first error of a hook, if one raised."""
+        if self.errors:
+            raise self.errors[0]
+
+
+def main(request: dict[str, Any]) -> None:
+    """Do what was asked, say what came of it, and end whatever still runs."""
+    descriptor = request["fd"]
+    os.set_inheritable(descriptor, False)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
+
+    def say(message: dict[str, Any]) -> None:
+        line = json.dumps(message, default=str).encode() + b"\n"
+        while line:
+            line = line[os.write(descriptor, line) :]
+
+    targets = [Target(*words) for words in request["targets"]]
+    if "health" in request:
+        say({"file": ""})
+        say({"health": _health(targets, request["health"])})
+    else:
+        for target in targets:
+            file = origin(target.value)
+            say({"file": file})
+            say({"verdict": _verdict(target, file)._asdict()})
+    say({"done": True})
+    os._exit(0)
+
+
+def _verdict(target: Target, file: str) -> Verdict:
+    """Import one entry point and look at what it is."""
+    logger = logging.getLogger("airflow_lite")
+    logger.propagate, warnings = False, _Warnings()
+    logger.handlers = [warnings]
+    modules, threads = set(sys.modules), {id(thread) for thread in threading.enumerate()}
+    printed = _printed()
+    began = time.perf_counter()
+    try:
+        fields = _look(target, lambda: time.perf_counter() - began, warnings)
+    except BaseException as error:
+        fields = _blamed(blame(error, target.value, file))
+    pulled = set(sys.modules) - modules
+    return Verdict(*target)._replace(
+        modules=len(pulled),
+        packages=tuple(_packages(pulled, target.value)),
+        output=_output_since(printed),
+        threads=tuple(t.name for t in threading.enumerate() if id(t) not in threads),
+        warnings=tuple(warnings.texts),
+        **fields,
+    )
+
+
+def _blamed(found: Blame) -> dict[str, Any]:
+    return {"error": found.error, "file": found.file, "needs": found.needs}
+
+
+def _packages(modules: Iterable[str], value: str) -> list[str]:
+    """Return the packages, of others than Python and us, that an import pulled in."""
+    names = {name.partition(".")[0] for name in modules}
+    own = {value.partition(":")[0].partition(".")[0], "airflow_lite"}
+    return sorted(
+        name
+        for name in names - own - set(sys.stdlib_module_names)
+        if not name.startswith("_") and getattr(sys.modules.get(name), "__spec__", None)
+    )
+
+
+def _printed() -> int:
+    return os.fstat(1).st_size
+
+
+def _output_since(size: int) -> str:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    try:
+        return os.pread(1, _MOST_OUTPUT, size).decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _look(target: Target, took_s: Callable[[], float], warnings: _Warnings) -> dict[str, Any]:
+    found = _imported(target.value)
+    fields: dict[str, Any] = {"import_ms": round(took_s() * 1000, 1)}
+    if target.kind == EXECUTOR:
+        check_class(found, f"Executor {target.name!r}")
+        groups: Sequence[GroupCommand] = found.get_cli_commands() or ()
+        flags = {name: bool(getattr(found, name)) for name in FLAGS}
+        return {**fields, "flags": flags, "commands": _commands(groups)}
+    return {**fields, **_hooks(target, found, warnings)}
+
+
+def _imported(value: str) -> Any:
+    """Import what an entry point names, letting every error out as it is."""
+    from importlib import import_module
+
+    module_path, _, name = value.partition(":")
+    import_module(module_path)
+    found: Any = sys.modules[module_path]
+    for part in name.split(".") if name else ():
+        found = getattr(found, part)
+    return found
+
+
+def _hooks(target: Target, module: Any, warnings: _Warnings) -> dict[str, Any]:
+    registry = Registry()
+    registry.register(module, "it")
+    groups = _called(registry, "get_cli_commands", warnings)
+    commands = _commands(groups)
+    if target.name not in commands:
+        raise PluginError(f"it declares the group {target.name!r}, but gives {[*commands]}")
+    warnings.texts += [
+        f"gives the group {name!r}, too, but {target.name!r} alone is its own"
+        for name in commands
+        if name != target.name
+    ]
+    options = [_option(option) for option in _called(registry, "get_config_options", warnings)]
+    return {"commands": commands, "options": options}
+
+
+def _called(registry: Registry, hook: str, warnings: _Warnings) -> list[Any]:
+    answers = registry.call(hook)
+    warnings.let_out()
+    return [item for answer in answers for item in answer.value or ()]
+
+
+def _commands(groups: Iterable[GroupCommand]) -> dict[str, tuple[str, list[str]]]:
+    """Return each group's help and commands; raise where a parser cannot be made of it."""
+    found = {}
+    for group in groups:
+        if not isinstance(group, GroupCommand):
+            raise PluginError(f"a {type(group).__name__} is given as a group of commands")
+        commands = list(group.subcommands)
+        _fill(command_parser(group._replace(subcommands=commands), group.name))
+        found[group.name] = (group.help, [command.name for command in commands])
+    return found
+
+
+def _fill(parser: Any) -> None:
+    for action in parser.filled()._actions:  # noqa: SLF001 - argparse has no public name
+        if isinstance(action.choices, dict):
+            for inner in action.choices.values():
+                _fill(inner)
+
+
+def _option(option: Any) -> tuple[str, str, str, str]:
+    if not isinstance(option, ConfigOption):
+        raise PluginError(f"a {type(option).__name__} is given as a ConfigOption")
+    wrong = [name for name, value in option._asdict().items() if not isinstance(value, str)]
+    if wrong:
+        raise PluginError(f"option {option.name!r}: its {wrong[0]} is not text")
+    return (option.section, option.name, option.default, option.help)
+
+
+def _health(targets: Sequence[Target], asked: dict[str, Any]) -> list[tuple[bool, str]]:
+    """Return what the `check_health` of the targets say."""
+    overrides = {(section, name): value for section, name, value in asked["overrides"]}
+    config = Config.load(overrides=overrides)
+    registry, warnings = Registry(), _Warnings()
+    logging.getLogger("airflow_lite").handlers = [warnings]
+    try:
+        _register(registry, targets, config)
+        context = HealthContext(config, float(asked["timeout_s"]))
+        answers = registry.call("check_health", context=context)
+        warnings.let_out()
+    except BaseException as error:
+        found = blame(error, targets[0].value, origin(targets[0].value))
+        return [(False, f"its check_health failed: {found.file}: {found.error}")]
+    return [_report(answer.value) for answer in answers if answer.value is not None]
+
+
+def _register(registry: Registry, targets: Sequence[Target], config: Config) -> None:
+    for number, target in enumerate(targets):
+        registry.register(_imported(target.value), str(number))
+    options = [
+        option for answer in registry.call("get_config_options") for option in answer.value or ()
+    ]
+    config.plugin_options = (*config.plugin_options, *options)
+
+
+def _report(value: Any) -> tuple[bool, str]:
+    if not isinstance(value, HealthReport):
+        return False, f"its check_health returns a {type(value).__name__}, not a HealthReport"
+    return bool(value.healthy), str(value.message)

@@ -1,0 +1,192 @@
+"""A plugin is imported here only after a child process imported it well.
+
+What a child found is kept in the home's cache, under a fingerprint of what it depends on: the
+plugin's own files and metadata, the Python that runs, and what is installed beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_lite import __version__
+from airflow_lite.plugins.model import Plugin, PluginError, PluginState
+from airflow_lite.plugins.search import search_key
+from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_lite.config import Config
+
+#: Raised when what is kept changes its form.
+FORMAT = 1
+FOLDER = "cache/probes"
+#: No plugin has more files that matter; what lies beyond is not looked at.
+_MOST_FILES = 500
+
+
+class _Kept(NamedTuple):
+    """What the cache holds of a distribution; `path` counts only for what failed."""
+
+    own: list[Any]
+    path: list[Any]
+    verdicts: list[Verdict]
+
+
+def checked(plugin: Plugin, targets: Sequence[Target], config: Config) -> list[Verdict]:
+    """Return the verdicts on these entry points; raise `PluginError` unless all are sound.
+
+    With `[plugins] strict` a complaint is an error as well.
+    """
+    found = verdicts(plugin, targets, config)
+    for verdict in found:
+        if not verdict.is_sound:
+            raise PluginError(
+                f"Plugin {plugin.title} is quarantined: {reason(verdict)}. "
+                f"{remedy(verdict, plugin)}"
+            )
+        worries = complaints(verdict, plugin)
+        if worries and config.getboolean("plugins", "strict"):
+            raise PluginError(
+                f"Plugin {plugin.title}: {worries[0]}. Tell its author, or unset [plugins] strict."
+            )
+    return found
+
+
+def verdicts(
+    plugin: Plugin, targets: Sequence[Target], config: Config, *, fresh: bool = False
+) -> list[Verdict]:
+    """Return the verdicts on these entry points, probing those that are not known.
+
+    `fresh` probes them all.
+    """
+    own, path = _fingerprint(plugin), search_key()
+    known = {} if fresh else {v.target: v for v in _valid(_read(plugin, config), own, path)}
+    unknown = [target for target in targets if target not in known]
+    if unknown:
+        from airflow_lite.plugins.probe import probe
+
+        known |= {verdict.target: verdict for verdict in probe(unknown)}
+        _keep(plugin, config, _Kept(own, path, [*known.values()]))
+    return [known[target] for target in targets]
+
+
+def known_verdicts(plugin: Plugin, config: Config) -> list[Verdict]:
+    """Return the verdicts that are kept and still hold, probing nothing."""
+    kept = _read(plugin, config)
+    return _valid(kept, _fingerprint(plugin), search_key()) if kept else []
+
+
+def in_quarantine(plugins: Iterable[Plugin], config: Config) -> list[Plugin]:
+    """Return the plugins with those in state QUARANTINED that are known to fail."""
+    return [_judged(plugin, known_verdicts(plugin, config)) for plugin in plugins]
+
+
+def judged(plugin: Plugin, config: Config) -> tuple[Plugin, list[Verdict]]:
+    """Return a plugin with its state, and the verdicts on all that it has, probed if need be."""
+    if not plugin.is_ready or plugin.is_core:
+        return plugin, []
+    found = verdicts(plugin, targets_of(plugin), config)
+    return _judged(plugin, found), found
+
+
+def _judged(plugin: Plugin, found: Iterable[Verdict]) -> Plugin:
+    bad = next((verdict for verdict in found if not verdict.is_sound), None)
+    if bad is None or plugin.is_core:
+        return plugin
+    return plugin.in_state(PluginState.QUARANTINED, reason(bad), remedy(bad, plugin))
+
+
+def insist(config: Config) -> None:
+    """Raise `PluginError` if `[plugins] strict` and any installed plugin is out of order."""
+    if not config.getboolean("plugins", "strict"):
+        return
+    from airflow_lite.plugins.index import installed_plugins
+    from airflow_lite.plugins.lookup import in_conflict
+
+    for plugin in in_quarantine(in_conflict(installed_plugins(config)), config):
+        if plugin.state not in {PluginState.READY, PluginState.DISABLED}:
+            raise PluginError(
+                f"Plugin {plugin.title} is {plugin.state}: {plugin.reason}. {plugin.remedy}"
+                " Or unset [plugins] strict."
+            )
+
+
+def _valid(kept: _Kept | None, own: list[Any], path: list[Any]) -> list[Verdict]:
+    """Return the verdicts that hold; one that failed holds while nothing at all was installed."""
+    if kept is None or kept.own != own:
+        return []
+    return [verdict for verdict in kept.verdicts if verdict.is_sound or kept.path == path]
+
+
+def _fingerprint(plugin: Plugin) -> list[Any]:
+    location = Path(plugin.location)
+    beside = [
+        [directory, changed]
+        for directory, changed in search_key()
+        if directory.endswith("-packages") or directory == str(location.parent)
+    ]
+    tops = {target.value.partition(":")[0].partition(".")[0] for target in targets_of(plugin)}
+    files = [location / name for name in ("METADATA", "PKG-INFO", "entry_points.txt", "RECORD")]
+    files += [file for top in sorted(tops) for file in _sources(top)]
+    stats = [[str(file), *_stat(file)] for file in files]
+    return [__version__, sys.version, sys.executable, beside, stats]
+
+
+def _sources(top: str) -> Iterator[Path]:
+    """Yield the files of a top-level module or package, which is not imported for it."""
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return
+    if spec is None:
+        return
+    if not spec.submodule_search_locations:
+        yield Path(spec.origin or top)
+    for place in spec.submodule_search_locations or ():
+        yield from sorted(islice(Path(place).rglob("*.py"), _MOST_FILES))
+
+
+def _stat(file: Path) -> tuple[int, int]:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _file(plugin: Plugin, config: Config) -> Path:
+    return config.home / FOLDER / f"{plugin.distribution.replace(os.sep, '-')}.json"
+
+
+def _read(plugin: Plugin, config: Config) -> _Kept | None:
+    """Return what the cache holds of a plugin; None if that is nothing, or makes no sense."""
+    try:
+        kept = json.loads(_file(plugin, config).read_bytes())
+        if kept["format"] != FORMAT:
+            return None
+        found = [Verdict.from_json(fields) for fields in kept["verdicts"]]
+        return _Kept(kept["own"], kept["path"], found)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(plugin: Plugin, config: Config, kept: _Kept) -> None:
+    """Write the cache, if there is a home to keep it in; a read-only one does without."""
+    if not config.home.is_dir():
+        return
+    fields = {**kept._asdict(), "verdicts": [verdict._asdict() for verdict in kept.verdicts]}
+    file = _file(plugin, config)
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished.write_text(json.dumps({"format": FORMAT, **fields}))
+        unfinished.replace(file)

@@ -1,0 +1,121 @@
+"""What a probe found out about one entry point of a plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from airflow_lite.plugins.model import Plugin
+
+EXECUTOR = "executor"
+MODULE = "module"
+
+#: Importing may take this long, in ms, before it counts as a problem.
+SLOW_MS = 1000
+
+
+class Target(NamedTuple):
+    """An entry point to probe: `kind` is EXECUTOR or MODULE."""
+
+    kind: str
+    name: str
+    value: str
+
+
+class Verdict(NamedTuple):
+    """What importing one entry point did, and what is in it.
+
+    `error` is the first cause of why it cannot be used, empty for a sound one; `file` is where
+    that arose; `needs` names the dependency that is missing. `commands` maps each group's name to
+    its help and its commands; `options` has (section, name, default, help) in each row.
+    """
+
+    kind: str
+    name: str
+    value: str
+    error: str = ""
+    file: str = ""
+    needs: str = ""
+    is_timeout: bool = False
+    import_ms: float = 0.0
+    modules: int = 0
+    packages: tuple[str, ...] = ()
+    output: str = ""
+    threads: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    commands: dict[str, tuple[str, tuple[str, ...]]] = {}  # noqa: RUF012 - never changed
+    options: tuple[tuple[str, str, str, str], ...] = ()
+    flags: dict[str, bool] = {}  # noqa: RUF012 - never changed
+
+    @property
+    def target(self) -> Target:
+        """The entry point that this is about."""
+        return Target(self.kind, self.name, self.value)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it may be imported."""
+        return not self.error
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Verdict:
+        """Build from what `_asdict` gave, as JSON holds it; raise `TypeError`."""
+        tuples = {name: tuple(fields.get(name, ())) for name in ("packages", "threads", "warnings")}
+        options = tuple(
+            (str(a), str(b), str(c), str(d)) for a, b, c, d in fields.get("options", ())
+        )
+        return cls(**{**fields, **tuples, "options": options})
+
+
+def targets_of(plugin: Plugin) -> list[Target]:
+    """Return every entry point of a distribution, modules first."""
+    return [
+        *(Target(MODULE, *entry) for entry in plugin.groups),
+        *(Target(EXECUTOR, *entry) for entry in plugin.executors),
+    ]
+
+
+def reason(verdict: Verdict) -> str:
+    """Say why an entry point cannot be used: where, the first cause, and whose matter it is."""
+    place = f"{verdict.file}: " if verdict.file else ""
+    if verdict.is_timeout:
+        return f"{place}{verdict.error}"
+    whose = f"{verdict.needs!r} is missing" if verdict.needs else "a bug in the plugin"
+    return f"{place}{verdict.error} ({whose})"
+
+
+def remedy(verdict: Verdict, plugin: Plugin) -> str:
+    """Say what to do about an entry point that cannot be used."""
+    away = f"remove the plugin with `pip uninstall {plugin.distribution}`."
+    if verdict.needs:
+        return f"Install {verdict.needs!r}, or {away}"
+    if verdict.is_timeout:
+        again = f"airflow-lite plugins doctor {plugin.distribution}"
+        return f"Try again with `{again}`, or {away}"
+    return f"Tell its author, or {away}"
+
+
+def complaints(verdict: Verdict, plugin: Plugin) -> list[str]:
+    """Return what is wrong with an entry point that can be used all the same."""
+    found = [*verdict.warnings]
+    if verdict.output:
+        found.append(f"importing {verdict.value!r} prints {verdict.output[:60]!r}")
+    if verdict.threads:
+        found.append(f"importing {verdict.value!r} starts threads: {', '.join(verdict.threads)}")
+    if verdict.import_ms > SLOW_MS:
+        found.append(f"importing {verdict.value!r} takes {verdict.import_ms:.0f} ms")
+    found += [
+        f"declares [{section}] {name}, but may do so in {_sections(plugin)} alone"
+        for section, name, *_ in verdict.options
+        if not may_declare(plugin, section)
+    ]
+    return found
+
+
+def may_declare(plugin: Plugin, section: str) -> bool:
+    """Return whether a plugin's options may be in this section: it is named like its group."""
+    return section in {entry.name for entry in plugin.groups}
+
+
+def _sections(plugin: Plugin) -> str:
+    return ", ".join(f"[{entry.name}]" for entry in plugin.groups)
