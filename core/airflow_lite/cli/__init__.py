@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from airflow_lite.cli.output import print_rows
     from airflow_lite.cli.run_once import run_dag_once
     from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+    from airflow_lite.errors import UserError
 
 __all__ = [
     "ActionCommand",
     "Arg",
     "GroupCommand",
+    "UserError",
     "config",
     "lazy_load_command",
     "print_rows",
@@ -24,6 +26,7 @@ _HOMES = {
     "ActionCommand": "airflow_lite.cli.spec",
     "Arg": "airflow_lite.cli.spec",
     "GroupCommand": "airflow_lite.cli.spec",
+    "UserError": "airflow_lite.errors",
     "config": "airflow_lite.cli.context",
     "lazy_load_command": "airflow_lite.cli.spec",
     "print_rows": "airflow_lite.cli.output",

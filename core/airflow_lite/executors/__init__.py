@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_lite.errors import AttemptRefused
+    from airflow_lite.errors import AttemptRefused, ConfigError
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.executors.events import CallbackRequest, Refused
     from airflow_lite.executors.task_instance import TaskInstance
@@ -16,6 +16,7 @@ __all__ = [
     "AttemptRefused",
     "BaseExecutor",
     "CallbackRequest",
+    "ConfigError",
     "Refused",
     "RunCommand",
     "TaskInstance",
@@ -27,6 +28,7 @@ _HOMES = {
     "AttemptRefused": "airflow_lite.errors",
     "BaseExecutor": "airflow_lite.executors.base",
     "CallbackRequest": "airflow_lite.executors.events",
+    "ConfigError": "airflow_lite.errors",
     "Refused": "airflow_lite.executors.events",
     "RunCommand": "airflow_lite.keys",
     "TaskInstance": "airflow_lite.executors.task_instance",

@@ -1,14 +1,15 @@
-"""Running attempts: the task host, and running one in this process."""
+"""Running attempts: the task host, running one in this process, the environment of both."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow_lite.worker.environment import environment as child_environment
     from airflow_lite.worker.in_process import run_attempt as run_in_process
     from airflow_lite.worker.task_host import TaskHost
 
-__all__ = ["TaskHost", "run_in_process"]
+__all__ = ["TaskHost", "child_environment", "run_in_process"]
 
 
 def __getattr__(name: str) -> object:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> object:
         from airflow_lite.worker.task_host import TaskHost
 
         return TaskHost
+    if name == "child_environment":
+        from airflow_lite.worker.environment import environment
+
+        return environment
     if name == "run_in_process":
         from airflow_lite.worker.in_process import run_attempt
 

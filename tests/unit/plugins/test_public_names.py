@@ -33,3 +33,14 @@ def test_importing_a_public_module_imports_nothing_heavy(module):
         "print([name for name in heavy if name in sys.modules])\n"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
+
+
+def test_the_environment_of_a_child_brings_home_settings_and_overrides(tmp_path):
+    from airflow_lite.config import Config
+    from airflow_lite.worker import child_environment
+
+    given = Config(tmp_path, {"OTHER": "kept"}, overrides={("core", "executor"): "LocalExecutor"})
+    environ = child_environment(given)
+    assert environ["OTHER"] == "kept"
+    found = Config.load(environ)
+    assert (found.home, found.get("core", "executor")) == (tmp_path, "LocalExecutor")
