@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 #: What users type.
 PROGRAM = "airflow-lite"
+#: What shells call at each Tab; see `cli.tab`.
+COMPLETE = "__complete"
 #: No id or name that we know is longer; a longer word is not searched for in full.
 LONGEST = 60
 

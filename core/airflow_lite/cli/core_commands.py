@@ -18,12 +18,16 @@ class CoreCommand(NamedTuple):
 
 
 CORE_COMMANDS = (
+    CoreCommand(
+        "completion", "Print what makes your shell's Tab key complete commands", False, "single"
+    ),
     CoreCommand("config", "View the configuration", True, "config"),
     CoreCommand("dags", "Manage DAGs and their runs", True, "dags"),
     CoreCommand("db", "Manage the metadata database", True, "db"),
     CoreCommand("executors", "Try executors against their contract", True, "executors"),
     CoreCommand("info", "Show what runs here: versions, paths, settings", False, "single"),
     CoreCommand("jobs", "Look at running schedulers", True, "jobs"),
+    CoreCommand("man", "Read the manual", False, "single"),
     CoreCommand("plugins", "Look at the installed plugins", True, "plugins"),
     CoreCommand("pools", "Manage pools", True, "pools"),
     CoreCommand("quickstart", "Make a home and run an example DAG in it", False, "single"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli.usage import UsageError
 from airflow_lite.errors import UserError
-from airflow_lite.words import PROGRAM
+from airflow_lite.words import COMPLETE, PROGRAM
 
 if TYPE_CHECKING:
     from airflow_lite.cli.spec import CLICommand
@@ -55,6 +55,10 @@ def _print_anything() -> None:
 
 
 def _run(argv: list[str]) -> int:
+    if argv[:1] == [COMPLETE]:
+        from airflow_lite.cli.tab import answer
+
+        return answer(argv[1:])
     flags, words = take_flags(argv)
     if flags.verbose:
         _log_more()

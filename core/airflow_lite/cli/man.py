@@ -6,6 +6,7 @@ Needs argparse-manpage beside the standard library, and is not imported at run t
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_lite.cli.spec import CLICommand
 
 MANUAL = "airflow-lite manual"
+#: argparse-manpage writes the hyphens of the title's date as minus signs, which is no date.
+_ESCAPED_DATE = re.compile(r"(\d{4})\\-(\d\d)\\-(\d\d)")
 
 
 class _PageParser(Parser):
@@ -89,7 +92,7 @@ def _write(parser: Parser, folder: Path, version: str) -> Path:
     page.prog = parser.prog.replace(" ", "-")  # a page's name has no blank
     path = folder / f"{page.prog}.1"
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(str(page), encoding="utf-8")
+    path.write_text(_ESCAPED_DATE.sub(r"\1-\2-\3", str(page), count=1), encoding="utf-8")
     if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
         os.utime(path, (int(epoch), int(epoch)))
     return path

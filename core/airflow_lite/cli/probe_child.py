@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.cli.outline import outline
 from airflow_lite.cli.parser import command_parser
 from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.config import Config, ConfigOption
@@ -142,7 +143,8 @@ def _look(target: Target, took_s: Callable[[], float], warnings: _Warnings) -> d
         check_class(found, f"Executor {target.name!r}")
         groups: Sequence[GroupCommand] = found.get_cli_commands() or ()
         flags = {name: bool(getattr(found, name)) for name in FLAGS}
-        return {**fields, "flags": flags, "commands": _commands(groups)}
+        described = {"commands": _commands(groups), "outlines": _outlines(groups)}
+        return {**fields, "flags": flags, **described}
     return {**fields, **_hooks(target, found, warnings)}
 
 
@@ -171,7 +173,7 @@ def _hooks(target: Target, module: Any, warnings: _Warnings) -> dict[str, Any]:
         if name != target.name
     ]
     options = [_option(option) for option in _called(registry, "get_config_options", warnings)]
-    return {"commands": commands, "options": options}
+    return {"commands": commands, "options": options, "outlines": _outlines(groups)}
 
 
 def _called(registry: Registry, hook: str, warnings: _Warnings) -> list[Any]:
@@ -190,6 +192,10 @@ def _commands(groups: Iterable[GroupCommand]) -> dict[str, tuple[str, list[str]]
         _fill(command_parser(group._replace(subcommands=commands), group.name))
         found[group.name] = (group.help, [command.name for command in commands])
     return found
+
+
+def _outlines(groups: Iterable[GroupCommand]) -> tuple[Any, ...]:
+    return tuple(outline(group) for group in groups)
 
 
 def _fill(parser: Any) -> None:

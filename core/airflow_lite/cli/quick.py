@@ -47,7 +47,7 @@ def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
     for option in options:
         if not _has_plain_default(option):
             return None
-        values[_dest(option)] = _default(option)
+        values[option.dest] = _default(option)
     return values
 
 
@@ -65,11 +65,3 @@ def _has_plain_default(option: Arg) -> bool:
 
 def _default(option: Arg) -> Any:
     return option.kwargs.get("default", _SWITCHES.get(option.kwargs.get("action", "store")))
-
-
-def _dest(option: Arg) -> str:
-    """Return the attribute that argparse would set: of the first long flag, else of the first."""
-    if "dest" in option.kwargs:
-        return str(option.kwargs["dest"])
-    long = [flag for flag in option.flags if flag.startswith("--")]
-    return (long or list(option.flags))[0].lstrip("-").replace("-", "_")

@@ -27,8 +27,9 @@ UNSET: Any = _Unset()
 class Arg:
     """One argument of a command; the parameters are those of `ArgumentParser.add_argument`.
 
-    A positional has one flag without a dash. `completer` says what completes it: "dag_id",
-    "task_id", "executor", "file".
+    A positional has one flag without a dash. `completer` says what the shell completes it with:
+    "dag_id", "task_id" and "run_id" (of the DAG that the argument `dag_id` names), "pool",
+    "executor", "plugin", "section", "option" (of the argument `section`), "page" or "file".
     """
 
     def __init__(
@@ -67,6 +68,16 @@ class Arg:
     def is_positional(self) -> bool:
         """Whether the argument is named by its place."""
         return not self.flags[0].startswith("-")
+
+    @property
+    def dest(self) -> str:
+        """The attribute that argparse sets: of the first long flag, else of the first."""
+        if "dest" in self.kwargs:
+            return str(self.kwargs["dest"])
+        if self.is_positional:
+            return self.flags[0]
+        long = [flag for flag in self.flags if flag.startswith("--")]
+        return (long or list(self.flags))[0].lstrip("-").replace("-", "_")
 
     def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
         """Add this argument to an argparse parser."""

@@ -83,6 +83,15 @@ def known_verdicts(plugin: Plugin, config: Config) -> list[Verdict]:
     return _valid(kept, _fingerprint(plugin), search_key()) if kept else []
 
 
+def kept_outlines(plugin: Plugin, config: Config) -> list[Any]:
+    """Return the outlines of a plugin's groups as last seen, as JSON holds them.
+
+    They may be old, which completion may be: nothing is imported on their word.
+    """
+    kept = _read(plugin, config)
+    return [one for verdict in kept.verdicts for one in verdict.outlines] if kept else []
+
+
 def in_quarantine(plugins: Iterable[Plugin], config: Config) -> list[Plugin]:
     """Return the plugins with those in state QUARANTINED that are known to fail."""
     return [_judged(plugin, known_verdicts(plugin, config)) for plugin in plugins]

@@ -27,7 +27,8 @@ class Verdict(NamedTuple):
 
     `error` is the first cause of why it cannot be used, empty for a sound one; `file` is where
     that arose; `needs` names the dependency that is missing. `commands` maps each group's name to
-    its help and its commands; `options` has (section, name, default, help) in each row.
+    its help and its commands; `options` has (section, name, default, help) in each row;
+    `outlines` are those of the groups (see `cli.outline`), for completion.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Verdict(NamedTuple):
     commands: dict[str, tuple[str, tuple[str, ...]]] = {}  # noqa: RUF012 - never changed
     options: tuple[tuple[str, str, str, str], ...] = ()
     flags: dict[str, bool] = {}  # noqa: RUF012 - never changed
+    outlines: tuple[Any, ...] = ()
 
     @property
     def target(self) -> Target:

@@ -38,7 +38,7 @@ def test_a_page_has_title_date_version_options_and_examples(tmp_path):
     write_core_pages(tmp_path, "1.2.3")
 
     text = (tmp_path / "airflow-lite-dags.1").read_text()
-    title = '.TH AIRFLOW\\-LITE\\-DAGS "1" "2023\\-11\\-14" "airflow\\-lite 1.2.3"'
+    title = '.TH AIRFLOW\\-LITE\\-DAGS "1" "2023-11-14" "airflow\\-lite 1.2.3"'
     assert text.startswith(title)
     assert "airflow\\-lite\\-dags \\- Manage DAGs and their runs" in text
     assert "\\-\\-no\\-replace\\-microseconds" in text

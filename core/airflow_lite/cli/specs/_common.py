@@ -7,7 +7,12 @@ from airflow_lite.cli.types import moment
 
 DAG_ID = Arg("dag_id", help="The id of the DAG", completer="dag_id")
 TASK_ID = Arg("task_id", help="The id of the task", completer="task_id")
-RUN = Arg("execution_date_or_run_id", help="The run's id or logical date", metavar="RUN_ID_OR_DATE")
+RUN = Arg(
+    "execution_date_or_run_id",
+    help="The run's id or logical date",
+    metavar="RUN_ID_OR_DATE",
+    completer="run_id",
+)
 OUTPUT = Arg(
     ("-o", "--output"),
     help="Format of the listing (default: table)",

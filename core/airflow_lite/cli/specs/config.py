@@ -16,8 +16,8 @@ COMMANDS = (
                 "Print the value of one option",
                 lazy_load_command(f"{_COMMANDS}.get_value"),
                 (
-                    Arg("section", help="The section name"),
-                    Arg("option", help="The option name"),
+                    Arg("section", help="The section name", completer="section"),
+                    Arg("option", help="The option name", completer="option"),
                 ),
                 epilog="example: airflow-lite config get-value core executor",
             ),
@@ -26,7 +26,7 @@ COMMANDS = (
                 "List the options, as a configuration file",
                 lazy_load_command(f"{_COMMANDS}.list_options"),
                 (
-                    Arg("--section", help="Only this section"),
+                    Arg("--section", help="Only this section", completer="section"),
                     Arg(
                         ("-d", "--include-descriptions"),
                         help="Show what each option is for",

@@ -6,7 +6,7 @@ from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_co
 from airflow_lite.cli.specs._common import OUTPUT
 
 _COMMANDS = "airflow_lite.cli.commands.pools"
-_POOL = Arg("pool", help="The pool's name", metavar="NAME")
+_POOL = Arg("pool", help="The pool's name", metavar="NAME", completer="pool")
 
 COMMANDS = (
     GroupCommand(

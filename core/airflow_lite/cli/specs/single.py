@@ -1,4 +1,4 @@
-"""The commands that stand alone: version, info, scheduler, quickstart."""
+"""The commands that stand alone: completion, info, man, quickstart, scheduler, version."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ _COMMANDS = "airflow_lite.cli.commands"
 
 COMMANDS = (
     ActionCommand(
+        "completion",
+        "Print what makes your shell's Tab key complete commands",
+        lazy_load_command(f"{_COMMANDS}.completion.completion"),
+        (Arg("shell", help="Your shell: bash, zsh or fish", choices=("bash", "zsh", "fish")),),
+        epilog="bash:  echo 'source <(airflow-lite completion bash)' >> ~/.bashrc\n"
+        "zsh:   echo 'source <(airflow-lite completion zsh)' >> ~/.zshrc\n"
+        "fish:  airflow-lite completion fish > ~/.config/fish/completions/airflow-lite.fish",
+    ),
+    ActionCommand(
         "info",
         "Show what runs here: versions, paths, settings",
         lazy_load_command(f"{_COMMANDS}.info.info"),
@@ -16,6 +25,21 @@ COMMANDS = (
             Arg("--anonymize", help="Leave out names of users and machines", action="store_true"),
             OUTPUT,
         ),
+    ),
+    ActionCommand(
+        "man",
+        "Read the manual",
+        lazy_load_command(f"{_COMMANDS}.man.man"),
+        (
+            Arg(
+                "name",
+                help="A group of commands, such as dags (default: airflow-lite itself)",
+                nargs="?",
+                metavar="NAME",
+                completer="page",
+            ),
+        ),
+        epilog="example: airflow-lite man dags",
     ),
     ActionCommand(
         "quickstart",

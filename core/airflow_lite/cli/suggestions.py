@@ -1,0 +1,141 @@
+"""What there is to choose from on this machine: commands, ids, executors, settings.
+
+Imports no plugin and no SQLAlchemy; what cannot be read is left out, since a Tab complains to
+nobody.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli.core_commands import CORE_COMMANDS, find
+from airflow_lite.cli.outline import Outline, from_json, one_line, outline
+from airflow_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_lite.config import Config
+    from airflow_lite.plugins.model import Plugin
+
+
+class Suggestions:
+    """Words to choose from, under one configuration; see `complete.Sources`."""
+
+    def __init__(self, load_config: Callable[[], Config]) -> None:
+        self._load_config = load_config
+
+    @cached_property
+    def _config(self) -> Config | None:
+        try:
+            return self._load_config()
+        except UserError:
+            return None
+
+    @cached_property
+    def _plugins(self) -> list[Plugin]:
+        from airflow_lite.plugins.index import installed_plugins
+
+        try:
+            return [] if self._config is None else installed_plugins(self._config)
+        except UserError:
+            return []
+
+    def commands(self) -> Iterable[tuple[str, str]]:
+        """Return name and help of the core's commands and of the groups that plugins offer."""
+        from airflow_lite.plugins.groups import command_groups
+
+        core = [(entry.name, entry.help) for entry in CORE_COMMANDS]
+        try:
+            groups = [] if self._config is None else command_groups(self._config)
+        except UserError:
+            groups = []
+        return sorted(core + [(group.name, one_line(group.help)) for group in groups])
+
+    def outline(self, name: str) -> Outline | None:
+        """Return the outline of a core command, or of a plugin's group as its probe saw it."""
+        command = find(name)
+        return outline(command) if command is not None else self._outline_of_plugin(name)
+
+    def _outline_of_plugin(self, name: str) -> Outline | None:
+        from airflow_lite.plugins.groups import companions
+        from airflow_lite.plugins.quarantine import kept_outlines
+
+        config = self._config
+        if config is None:
+            return None
+        kept = [data for plugin in companions(config) for data in kept_outlines(plugin, config)]
+        try:
+            return next((one for one in map(from_json, kept) if one.name == name), None)
+        except (TypeError, ValueError):  # kept by another version
+            return None
+
+    def values(
+        self, completer: str, given: Mapping[str, str], prefix: str
+    ) -> Iterable[tuple[str, str]]:
+        """Return what a completer stands for; nothing for one that is not known."""
+        choose = getattr(self, f"_{completer}_values", None)
+        rows = [] if choose is None else choose(given, prefix)
+        return [(value, one_line(text)) for value, text in rows]
+
+    def _dag_id_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.store import completion
+
+        return completion.dag_ids(self._database, prefix) if self._database else []
+
+    def _task_id_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.store import completion
+
+        if not self._database or "dag_id" not in given:
+            return []
+        return completion.task_ids(self._database, given["dag_id"], prefix)
+
+    def _run_id_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.store import completion
+
+        if not self._database or "dag_id" not in given:
+            return []
+        return completion.run_ids(self._database, given["dag_id"], prefix)
+
+    def _pool_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.store import completion
+
+        return completion.pools(self._database, prefix) if self._database else []
+
+    @property
+    def _database(self) -> str | None:
+        from airflow_lite.store.completion import sqlite_path
+
+        if self._config is None:
+            return None
+        return sqlite_path(self._config.get("database", "sql_alchemy_conn"))
+
+    def _executor_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.plugins.packages import CORE_EXECUTORS
+
+        found = dict.fromkeys(CORE_EXECUTORS, "")
+        for plugin in self._plugins:
+            for entry in plugin.executors if plugin.is_ready else ():
+                found.setdefault(entry.name, plugin.summary)
+        return sorted(found.items())
+
+    def _plugin_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        return sorted({plugin.distribution: plugin.summary for plugin in self._plugins}.items())
+
+    def _section_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.config import core_options
+
+        return [(section, "") for section in dict.fromkeys(row.section for row in core_options())]
+
+    def _option_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from airflow_lite.config import core_options
+
+        wanted = given.get("section", "").lower()
+        return [(row.name, row.help) for row in core_options() if row.section == wanted]
+
+    def _page_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        groups = [(entry.name, entry.help) for entry in CORE_COMMANDS if entry.is_group]
+        for plugin in self._plugins:
+            groups += [(entry.name, plugin.summary) for entry in plugin.groups]
+        return sorted(groups)

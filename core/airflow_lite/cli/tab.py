@@ -1,0 +1,98 @@
+"""`airflow-lite __complete SHELL …`: what the scripts of `airflow-lite completion` call at a Tab.
+
+Prints `words` or `file`, then a candidate a line, in the form that the shell takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli.complete import complete
+from airflow_lite.cli.suggestions import Suggestions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_lite.cli.complete import Answer, Candidate
+    from airflow_lite.config import Config
+
+_QUOTES = "'\""
+
+
+def answer(argv: Sequence[str]) -> int:
+    """Print what the last word may be; return the exit code.
+
+    `argv` is `bash LINE WORD_BREAKS` (the line up to the cursor), or `zsh WORD…`, `fish WORD…`
+    (without the program's name, the last word being the one to complete).
+    """
+    shell, *words = argv
+    cut = 0
+    if shell == "bash":
+        line, word_breaks = words
+        words, is_quoted = split_line(line)
+        cut = 0 if is_quoted else _last_break(words[-1], word_breaks)
+        words = words[1:]
+    if "--no-plugins" in words[:-1]:
+        os.environ["AIRFLOW_LITE_NO_PLUGINS"] = "1"
+    found = complete(words, Suggestions(lambda: _config(words[:-1])))
+    sys.stdout.write("\n".join(_lines(found, shell, cut)) + "\n")
+    return 0
+
+
+def _config(words: Sequence[str]) -> Config:
+    from airflow_lite.cli import context
+    from airflow_lite.cli.main import take_flags
+
+    complete_words = words[:-1] if words and words[-1] == "--executor" else words
+    flags, _ = take_flags([*complete_words])
+    return context.config(SimpleNamespace(_executor=flags.executor))
+
+
+def _lines(found: Answer, shell: str, cut: int) -> list[str]:
+    if found.is_file:
+        return ["file"]
+    return ["words", *(_FORMS[shell](candidate, cut) for candidate in found.candidates)]
+
+
+def _for_bash(candidate: Candidate, cut: int) -> str:
+    return candidate.value[cut:]
+
+
+def _for_zsh(candidate: Candidate, cut: int) -> str:
+    value = candidate.value.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{value}:{candidate.help}" if candidate.help else value
+
+
+def _for_fish(candidate: Candidate, cut: int) -> str:
+    return f"{candidate.value}\t{candidate.help}"
+
+
+_FORMS = {"bash": _for_bash, "zsh": _for_zsh, "fish": _for_fish}
+
+
+def split_line(line: str) -> tuple[list[str], bool]:
+    """Return the words of a command line as bash would split it, and if the last has a quote open.
+
+    The last word is the one under the cursor: empty after a blank.
+    """
+    words, quote, letters = [""], "", iter(line)
+    for letter in letters:
+        if letter == "\\" and quote != "'":
+            words[-1] += next(letters, "")
+        elif letter == quote:
+            quote = ""
+        elif letter in _QUOTES and not quote:
+            quote = letter
+        elif letter.isspace() and not quote:
+            words += [""] if words[-1] else []
+        else:
+            words[-1] += letter
+    return words, bool(quote)
+
+
+def _last_break(word: str, word_breaks: str) -> int:
+    """Return how much of the word bash leaves as it is: it completes what follows `:` or `=`."""
+    return max((word.rfind(letter) + 1 for letter in ":=" if letter in word_breaks), default=0)
