@@ -1,0 +1,1 @@
+"""DaskExecutor: tasks on a Dask cluster."""

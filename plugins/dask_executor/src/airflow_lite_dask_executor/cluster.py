@@ -1,0 +1,81 @@
+"""What the cluster looked like when it was last asked: plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: A worker in one of these takes tasks.
+_TAKES_TASKS = frozenset({"running", "paused"})
+
+
+@dataclass(frozen=True)
+class WorkerSeen:
+    """One Dask worker; `queues` are the names of its resources; `memory` is in bytes."""
+
+    address: str
+    name: str
+    threads: int
+    resources: Mapping[str, float] = field(default_factory=dict)
+    memory: int = 0
+
+    @property
+    def host(self) -> str:
+        """The machine's name or number, as in the address."""
+        return urlsplit(self.address).hostname or ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name under which `executor_config` may ask for it."""
+        return frozenset({self.address, self.name, self.host, self.address.partition("://")[2]})
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers that take tasks."""
+
+    workers: tuple[WorkerSeen, ...] = ()
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> Cluster:
+        """Read what the Dask scheduler says of itself and its workers."""
+        found = (
+            _worker(address, worker)
+            for address, worker in info["workers"].items()
+            if worker.get("status", "running") in _TAKES_TASKS
+        )
+        return cls(tuple(sorted(found, key=lambda one: one.address)))
+
+    @property
+    def threads(self) -> int:
+        """How many attempts can run at once."""
+        return sum(worker.threads for worker in self.workers)
+
+    @property
+    def queues(self) -> list[str]:
+        """The names of all resources, in order."""
+        return sorted({name for worker in self.workers for name in worker.resources})
+
+    def could_give(self, resources: Mapping[str, float], names: Iterable[str]) -> bool:
+        """Return whether one of the named workers, or any if none is, has all of these."""
+        wanted = frozenset(names)
+        return any(
+            all(worker.resources.get(name, 0) >= much for name, much in resources.items())
+            for worker in self.workers
+            if not wanted or wanted & worker.names
+        )
+
+
+def _worker(address: str, info: Mapping[str, Any]) -> WorkerSeen:
+    metrics = info.get("metrics") or {}
+    return WorkerSeen(
+        address,
+        str(info.get("name", address)),
+        int(info.get("nthreads", 0)),
+        dict(info.get("resources") or {}),
+        int(metrics.get("memory") or 0),
+    )

@@ -1,0 +1,111 @@
+"""What the commands of `airflow-lite dask` do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.cli import UserError, config, print_rows
+from airflow_lite_dask_executor import serving
+from airflow_lite_dask_executor.settings import DaskSettings, Tls, with_scheme
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def scheduler(args: argparse.Namespace) -> int:
+    """Run a Dask scheduler until SIGTERM or SIGINT."""
+    tls = Tls.read(config(args))
+    asyncio.run(serving.serve_scheduler(args.host, args.port, tls, with_dashboard=args.dashboard))
+    return 0
+
+
+def worker(args: argparse.Namespace) -> int:
+    """Run Dask workers until SIGTERM or SIGINT."""
+    settings = DaskSettings.read(config(args))
+    address = settings.address
+    if args.address:
+        address = with_scheme(args.address, is_secure=settings.tls is not None)
+    if not address:
+        raise UserError(
+            "There is no Dask scheduler to work for. Give its ADDRESS, or set [dask] "
+            "cluster_address."
+        )
+    count = _positive(args.nworkers, "--nworkers")
+    crew = serving.Crew(
+        address=address,
+        workers=count,
+        threads=_threads(args.nthreads, count),
+        queues=_queues(args.queues),
+        host=args.host,
+        tls=settings.tls,
+    )
+    asyncio.run(serving.serve_workers(crew))
+    return 0
+
+
+def cluster(args: argparse.Namespace) -> int:
+    """Run a scheduler and workers on this machine until SIGTERM or SIGINT."""
+    tls = Tls.read(config(args))
+    count = _positive(args.workers, "--workers")
+    threads = _threads(args.nthreads, count)
+    serving.serve_cluster(count, threads, tls, port=args.port, queues=_queues(args.queues))
+    return 0
+
+
+def status(args: argparse.Namespace) -> int:
+    """List the workers."""
+    settings = DaskSettings.read(config(args))
+    if not settings.address:
+        raise UserError(
+            "[dask] cluster_address is empty, so there is no cluster but while a scheduler runs. "
+            "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS."
+        )
+    try:
+        rows = _rows(settings)
+    except OSError as error:
+        raise UserError(
+            f"No Dask scheduler answers at {settings.address} ({error}). Start it with "
+            "`airflow-lite dask scheduler`, or mend [dask] cluster_address."
+        ) from error
+    print_rows(rows, args.output)
+    return 0
+
+
+def _rows(settings: DaskSettings) -> list[dict[str, Any]]:
+    from airflow_lite_dask_executor.connection import picture
+    from airflow_lite_dask_executor.looking import connected
+    from airflow_lite_dask_executor.worker import running_attempts
+
+    with connected(settings) as client:
+        workers = picture(client).workers
+        running = client.run(running_attempts, on_error="ignore")
+    return [
+        {
+            "worker": one.address,
+            "name": one.name,
+            "threads": one.threads,
+            "queues": sorted(one.resources),
+            "memory_mb": one.memory >> 20,
+            "running": len(running.get(one.address, ())),
+            "attempts": running.get(one.address, []),
+        }
+        for one in workers
+    ]
+
+
+def _threads(asked: int, workers: int) -> int:
+    if asked < 0:
+        raise UserError(f"--nthreads is {asked}. Make it 1 or more, or leave it out.")
+    return asked or max(1, len(os.sched_getaffinity(0)) // workers)
+
+
+def _positive(number: int, flag: str) -> int:
+    if number < 1:
+        raise UserError(f"{flag} is {number}. Make it 1 or more.")
+    return number
+
+
+def _queues(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

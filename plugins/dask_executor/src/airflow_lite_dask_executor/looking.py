@@ -1,0 +1,74 @@
+"""Looking at the cluster from outside of a running executor: each look has its own connection."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite_dask_executor.connection import new_client, picture
+from airflow_lite_dask_executor.settings import DaskSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_lite.config import Config
+    from airflow_lite.executors import TaskInstance
+
+#: Seconds that a look may take.
+LOOK_S = 5.0
+
+
+@contextmanager
+def connected(settings: DaskSettings, timeout_s: float = LOOK_S) -> Iterator[Any]:
+    """Give a client for the length of the block; raise OSError if nobody answers in time."""
+    timeout_s = min(timeout_s, settings.connect_timeout_s)
+    client = new_client(settings._replace(connect_timeout_s=timeout_s), settings.address)
+    try:
+        yield client
+    finally:
+        client.close(timeout=timeout_s)
+
+
+def task_lines(config: Config, ti: TaskInstance) -> list[str]:
+    """Return the lines that workers keep of an attempt; empty where they cannot be asked."""
+    from airflow_lite_dask_executor.worker import lines_of_attempt
+
+    settings = DaskSettings.read(config)
+    if not settings.address or not ti.attempt:
+        return []
+    try:
+        with connected(settings) as client:
+            found = client.run(lines_of_attempt, ti.attempt, on_error="ignore")
+    except OSError as error:
+        return [f"The Dask cluster at {settings.address} cannot be asked: {error}"]
+    return [f"{address}: {line}" for address, lines in sorted(found.items()) for line in lines]
+
+
+def workers_elsewhere(config: Config) -> list[str]:
+    """Return the addresses of workers that are not on this machine.
+
+    Empty where there can be none, or where the cluster does not answer: `start` tells that.
+    """
+    settings = DaskSettings.read(config)
+    if settings.is_loopback:
+        return []
+    try:
+        with connected(settings) as client:
+            cluster = picture(client)
+    except OSError:
+        return []
+    return [worker.address for worker in cluster.workers if not is_here(worker.host)]
+
+
+def is_here(host: str) -> bool:
+    """Return whether this is an address of this machine: one can be bound only there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+        )[0]
+        with socket.socket(family, kind, protocol) as one:
+            one.bind(address)
+    except OSError:
+        return False
+    return True

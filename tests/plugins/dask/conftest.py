@@ -1,0 +1,167 @@
+"""A real cluster of processes, started by our own commands, and what is in the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.store.engine import open_store
+from airflow_lite.testing.checker import check
+
+END_S = 20.0
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Cluster:
+    """A Dask scheduler and two workers, each started by the command line in a home."""
+
+    def __init__(self, home, wait_until):
+        self.home = home
+        self.port = free_port()
+        self._wait_until = wait_until
+        self._processes = []
+        home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"
+        home.environ["AIRFLOW_LITE__DASK__CLUSTER_ADDRESS"] = f"127.0.0.1:{self.port}"
+
+    def start(self, name, *words):
+        """Start a command of `dask` in the background; its output is in NAME.out."""
+        with (self.home.folder / f"{name}.out").open("ab") as file:
+            process = self.home.start("dask", *words, stdout=file, stderr=subprocess.STDOUT)
+        process.label = name
+        self._processes.append(process)
+        return process
+
+    def start_scheduler(self):
+        self.scheduler = self.start("dask-scheduler", "scheduler", "--port", str(self.port))
+        return self.scheduler
+
+    def start_worker(self, name, *words):
+        return self.start(name, "worker", *words)
+
+    def up(self, threads=4):
+        """Start a scheduler and two workers, and wait until both are known."""
+        self.start_scheduler()
+        self.workers = [
+            self.start_worker(f"worker-{number}", "--nthreads", str(threads)) for number in (1, 2)
+        ]
+        self.wait_for_workers(2)
+        return self
+
+    def status(self):
+        done = self.home.run("dask", "status", "-o", "json", exit_code=None)
+        if done.returncode:
+            return []
+        return json.loads(done.stdout)
+
+    def wait_for_workers(self, count):
+        self._wait_until(lambda: len(self.status()) == count, f"{count} Dask workers", 40)
+
+    def worker_pids(self):
+        """Return the process ids of the Dask workers themselves, children of the commands."""
+        found = {}
+        for process in self._processes:
+            if process.label.startswith("worker") and process.poll() is None:
+                for pid in children_of(process.pid):
+                    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                    if b"multiprocessing.spawn" in command:
+                        found[pid] = process.label
+        return found
+
+    def output(self):
+        files = sorted(self.home.folder.glob("*.out"))
+        return "\n".join(
+            f"--- {one.name}\n{one.read_text(errors='replace')[-6000:]}" for one in files
+        )
+
+    def down(self):
+        for process in reversed(self._processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in reversed(self._processes):
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(END_S)
+
+
+def children_of(pid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(entry))
+    return found
+
+
+def processes_of(folder):
+    """Return the processes of this machine whose environment names a home."""
+    wanted = f"AIRFLOW_LITE_HOME={folder}".encode()
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            environ = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
+            command = Path(f"/proc/{entry}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if wanted in environ and command:
+            found.append((int(entry), command.replace(b"\0", b" ").decode(errors="replace")))
+    return found
+
+
+@pytest.fixture
+def make_cluster(home, wait_until):
+    """Make a cluster of the home; nothing of the home is left when the test ends."""
+    made = []
+
+    def make():
+        made.append(Cluster(home, wait_until))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.down()
+        print(one.output())
+    wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
+
+
+@pytest.fixture
+def findings(home):
+    """Return what the checker of histories finds in the home's store."""
+
+    def look(*, all_ended=True):
+        store = open_store(Config.load({"AIRFLOW_LITE_HOME": str(home.folder)}))
+        try:
+            return [str(one) for one in check(store, all_ended=all_ended)]
+        finally:
+            store.close()
+
+    return look
+
+
+@pytest.fixture
+def dask_config(tmp_path):
+    """A configuration that knows the options in [dask], of this environment's none."""
+    from airflow_lite.plugins.groups import load_group
+
+    config = Config(tmp_path, overrides={("core", "executor"): "DaskExecutor"})
+    load_group("dask", config)
+    return config

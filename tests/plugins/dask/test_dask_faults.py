@@ -1,0 +1,84 @@
+"""kill -9 of whatever takes part: every run ends right, no try starts twice, none is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+TASKS = 200
+SETTLED_S = 30.0
+WIDE = """
+from datetime import datetime
+from airflow_lite import DAG, BashOperator
+
+with DAG("wide", start_date=datetime(2024, 1, 1), schedule=None, max_active_tasks=400) as dag:
+    for number in range({tasks}):
+        BashOperator(
+            task_id=f"t{number}",
+            bash_command="echo $AIRFLOW_CTX_TRY_NUMBER >> {starts}/" + f"t{number}; sleep 0.2",
+        )
+"""
+
+
+@pytest.fixture
+def starts(home, tmp_path):
+    """A folder where each task of the DAG `wide` writes its try number when it starts."""
+    folder = tmp_path / "starts"
+    folder.mkdir()
+    text = WIDE.replace("{tasks}", str(TASKS)).replace("{starts}", str(folder))
+    home.dag("wide", text)
+    return folder
+
+
+def run_state(home):
+    return home.json("dags", "list-runs", "-d", "wide")[0]["state"]
+
+
+def started(folder):
+    return {path.name: path.read_text().split() for path in folder.iterdir()}
+
+
+def settle(home, wait_until, starts, findings):
+    """Wait for the run's end, and check what must hold of it; return the seconds it took."""
+    began = time.monotonic()
+    wait_until(lambda: run_state(home) in {"success", "failed"}, "the run to end", 90)
+    took_s = time.monotonic() - began
+    assert run_state(home) == "success"
+    assert findings() == []
+    lines = started(starts)
+    assert len(lines) == TASKS
+    assert {tuple(tries) for tries in lines.values()} == {("1",)}, lines
+    return took_s
+
+
+def test_a_killed_worker_loses_nothing(home, make_cluster, wait_until, starts, findings):
+    cluster = make_cluster().up()
+    with home.scheduler("DaskExecutor"):
+        home.run("dags", "trigger", "wide")
+        wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
+        os.kill(next(iter(cluster.worker_pids())), signal.SIGKILL)
+        assert settle(home, wait_until, starts, findings) < SETTLED_S
+
+
+def test_a_killed_dask_scheduler_loses_nothing(home, make_cluster, wait_until, starts, findings):
+    cluster = make_cluster().up()
+    with home.scheduler("DaskExecutor"):
+        home.run("dags", "trigger", "wide")
+        wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
+        cluster.scheduler.kill()
+        cluster.scheduler.wait(10)
+        cluster.start_scheduler()
+        assert settle(home, wait_until, starts, findings) < SETTLED_S
+
+
+def test_our_killed_scheduler_loses_nothing(home, make_cluster, wait_until, starts, findings):
+    make_cluster().up()
+    home.run("dags", "trigger", "wide")
+    with home.scheduler("DaskExecutor") as first:
+        wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
+        first.kill()
+    with home.scheduler("DaskExecutor"):
+        assert settle(home, wait_until, starts, findings) < SETTLED_S
