@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from airflow_lite.testing import ExecutorConformance
 from airflow_lite.testing.reference_executor import ReferenceExecutor
+from airflow_lite.testing.remote_engine import RemoteEngine, RemoteExecutor
 
 
 class TestReferenceExecutor(ExecutorConformance):
     executor = ReferenceExecutor
+
+
+class TestRemoteExecutor(ExecutorConformance):
+    executor = RemoteExecutor
+    engine = RemoteEngine
 
 
 class TestLocalExecutor(ExecutorConformance):

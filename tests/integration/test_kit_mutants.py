@@ -13,7 +13,7 @@ from airflow_lite.testing.certificate import certify
 from airflow_lite.testing.conformance import ExecutorConformance
 from airflow_lite.testing.mutants.base import mutants
 
-MUTANTS = dict(sorted(mutants()))
+MUTANTS = {mutant.path: mutant for mutant in sorted(mutants())}
 #: Each waits most of the time for what does not come.
 AT_ONCE = 4
 
@@ -30,7 +30,9 @@ def verdicts(request):
 
 def certificate(path):
     located = Located(path.rpartition(":")[2], path)
-    return path, certify(located, cases=[MUTANTS[path]], wait_s=5.0)
+    return path, certify(
+        located, cases=[MUTANTS[path].case], engine=MUTANTS[path].engine, wait_s=5.0
+    )
 
 
 @pytest.mark.parametrize("path", MUTANTS)
@@ -42,4 +44,4 @@ def test_mutant_is_caught_by_its_case(path, verdicts):
 
 
 def test_there_is_a_mutant_for_every_case():
-    assert set(MUTANTS.values()) == set(cases_of(ExecutorConformance))
+    assert {mutant.case for mutant in MUTANTS.values()} == set(cases_of(ExecutorConformance))

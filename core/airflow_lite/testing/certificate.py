@@ -28,6 +28,7 @@ from airflow_lite.testing import ExecutorConformance
 
 class TestCertified(ExecutorConformance):
     executor = {executor!r}
+    engine = {engine!r}
     deadline_s = {wait_s!r}
 """
 
@@ -87,17 +88,20 @@ def certify(
     clock: Clock | None = None,
     output: TextIO | None = None,
     wait_s: float = WAIT_S,
+    engine: str | None = None,
 ) -> Certificate:
     """Run the kit, or those of its `cases`, for one executor; what pytest says goes to `output`.
 
-    `wait_s` is how long a case waits for what must come.
+    `wait_s` is how long a case waits for what must come; `engine` is the path of an
+    `Engine`, where none is installed.
 
     Raises `TestingExtraMissingError` where there is no pytest.
     """
     all_cases = _all_cases()
     chosen = list(all_cases) if cases is None else list(cases)
     executor = located.path if located.plugin is None else located.name
-    found = run_cases(executor, [all_cases[case][1] for case in chosen], output, wait_s)
+    given = {"executor": executor, "wait_s": wait_s, "engine": engine}
+    found = run_cases(_TEST.format(**given), [all_cases[case][1] for case in chosen], output)
     results = tuple(_result(case, *all_cases[case], found) for case in chosen)
     return _certificate(located, results, clock or SystemClock())
 
@@ -119,12 +123,12 @@ def _all_cases() -> dict[str, tuple[str, str]]:
 
 
 def run_cases(
-    executor: str, methods: Sequence[str], output: TextIO | None, wait_s: float
+    text: str, methods: Sequence[str], output: TextIO | None
 ) -> dict[str, dict[str, Any]]:
-    """Run these methods of the kit in a child; return method -> its line of the report."""
+    """Run these methods of the class in `text` in a child; return method -> line of the report."""
     with tempfile.TemporaryDirectory(prefix="airflow-lite-certify-") as folder:
         test, report = Path(folder, "test_certified.py"), Path(folder, "report")
-        test.write_text(_TEST.format(executor=executor, wait_s=wait_s), encoding="utf-8")
+        test.write_text(text, encoding="utf-8")
         Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         names = [f"{test}::TestCertified::{method}" for method in methods]
         _run_pytest(folder, [f"--airflow-lite-report={report}", *names], output)

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_lite.importing import import_string
 from airflow_lite.testing.bench import Bench
 from airflow_lite.testing.case import CASE_PROPERTY
 from airflow_lite.testing.cases.cli import CliCases
 from airflow_lite.testing.cases.commands import CommandCases
 from airflow_lite.testing.cases.contract import ContractCases
 from airflow_lite.testing.cases.ending import EndingCases
+from airflow_lite.testing.cases.engines import EngineCases
 from airflow_lite.testing.cases.events import EventCases
 from airflow_lite.testing.cases.imports import ImportCases
 from airflow_lite.testing.cases.optional import OptionalCases
@@ -51,13 +53,15 @@ class ExecutorConformance(
     OptionalCases,
     SubmitCases,
     EndingCases,
+    EngineCases,
     SecretCases,
     SchedulingCases,
 ):
     """Subclass it under a name that begins with `Test`, and set `executor`.
 
     `executor` is an entry-point name, "module:Class", a class, or a factory without arguments.
-    `engine` is an `Engine` or what makes one; None asks the group `airflow_lite.testing.v1`.
+    `engine` is an `Engine`, what makes one, or the path of that; None asks the group
+    `airflow_lite.testing.v1`.
     `deadline_s` is how long a case waits for what must come, such as the start of an attempt.
     """
 
@@ -94,14 +98,14 @@ class ExecutorConformance(
         monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[None]:
         """Give the case its subject and bench, and close the rigs that it made."""
-        self.subject, self.bench, extra = kit
+        self.subject, self.bench, self.extra = kit
         self.note = record_property
         self.monkeypatch = monkeypatch
         self.rigs: list[Rig] = []
         marked = getattr(request.function, "case", None)
         if marked is not None:
             record_property(CASE_PROPERTY, marked.id)
-        with self.bench.enter(extra):
+        with self.bench.enter(self.extra):
             try:
                 yield
             finally:
@@ -121,6 +125,8 @@ def _engine(given: Any, executor: Any) -> Engine | None:
     if given is None:
         name = executor if isinstance(executor, str) else getattr(executor, "__name__", "")
         return installed_engine(name.rpartition(":")[2].rpartition(".")[2])
+    if isinstance(given, str):
+        given = import_string(given)
     if inspect.isclass(given) or (callable(given) and not isinstance(given, Engine)):
         given = given()
     found: Engine = given

@@ -1,4 +1,4 @@
-"""A pytest plugin that writes what became of each case, one line of JSON per method, as they end."""
+"""A pytest plugin that writes what became of each case, a line of JSON for each as it ends."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ class Cases:
     note: Callable[[str, object], None]
     monkeypatch: pytest.MonkeyPatch
     rigs: list[Rig]
+    #: What the engine said of how it is found; a new start of it changes this for later cases.
+    extra: dict[str, str]
     deadline_s: float
 
     def rig(self, *, parallelism: int | None = None) -> Rig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_lite.testing.case import case
+from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
 from airflow_lite.testing.end_to_end import EXPECTED, EndToEnd
 from airflow_lite.testing.needs import module_of_its_own, own_thread
@@ -71,13 +71,25 @@ class SchedulingCases(Cases):
             engine.stop()
             home.environ.update(engine.start(home.variables()))
         try:
+            self._require_store(home)
             yield home
         finally:
             if engine is not None:
                 engine.stop()
             home.kill_what_is_left()
             if engine is not None:
-                engine.start(self.bench.environ())
+                self.extra.update(engine.start(self.bench.environ()))
+
+    def _require_store(self, home: EndToEnd) -> None:
+        """Let the case apply only where the executor can serve the store of the home."""
+        if "AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN" in home.environ:
+            return  # the engine brought one
+        reason = self.rig().executor.check_store(f"sqlite:///{home.folder}/airflow_lite.db")
+        if reason is not None:
+            raise NotApplicable(
+                "it cannot serve SQLite, and its Engine brings no database "
+                f"(AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN): {reason}"
+            )
 
     def _name(self) -> str:
         """Return what `[core] executor` must be."""

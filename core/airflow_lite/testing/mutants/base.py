@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from airflow_lite.testing.reference_executor import ReferenceExecutor
 
@@ -22,6 +22,7 @@ MODULES = (
     "commands",
     "contract",
     "ending",
+    "engines",
     "events",
     "optional",
     "scheduling",
@@ -36,8 +37,16 @@ IMPORTS = {
 }
 
 
-def mutants() -> Iterator[tuple[str, str]]:
-    """Yield the module path of each mutant and the id of the case that must catch it."""
+class Wrong(NamedTuple):
+    """The module path of a mutant, the id of the case that must catch it, its engine if any."""
+
+    path: str
+    case: str
+    engine: str | None = None
+
+
+def mutants() -> Iterator[Wrong]:
+    """Yield every mutant."""
     from importlib import import_module
 
     package = __name__.rpartition(".")[0]
@@ -45,6 +54,7 @@ def mutants() -> Iterator[tuple[str, str]]:
         module = import_module(f"{package}.{name}")
         for found in vars(module).values():
             if getattr(found, "__module__", "") == module.__name__ and hasattr(found, "caught_by"):
-                yield f"{module.__name__}:{found.__name__}", found.caught_by
+                engine = getattr(found, "mutants_engine", None)
+                yield Wrong(f"{module.__name__}:{found.__name__}", found.caught_by, engine)
     for case, path in IMPORTS.items():
-        yield f"{package}.{path}", case
+        yield Wrong(f"{package}.{path}", case)

@@ -1,0 +1,216 @@
+"""A small engine on a Unix socket, with the executor and the `Engine` for it.
+
+The twin of what a remote executor talks to: `python -m airflow_lite.testing.remote_engine SOCKET`
+runs commands as its children and answers one request per connection, a line of JSON each way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.keys import RunCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.keys import TaskInstanceKey
+
+SOCKET_VARIABLE = "AIRFLOW_LITE_REMOTE_ENGINE"
+#: Longest wait, in seconds, for an answer of the engine.
+ANSWER_S = 1.0
+_START_S = 20.0
+_POLL_S = 0.02
+
+
+class RemoteExecutor(BaseExecutor):
+    """Has attempts run by the engine; one that cannot be reached is asked again later."""
+
+    def check_store(self, url: str) -> str | None:
+        """Serve any: the engine is on this machine."""
+        return None
+
+    def execute_async(
+        self,
+        key: TaskInstanceKey,
+        command: list[str],
+        queue: str | None = None,
+        executor_config: Any | None = None,
+    ) -> None:
+        """Hand the command to the engine; raise OSError if it cannot be reached."""
+        RunCommand.parse(command)
+        self.ask({"run": command, "token": key.attempt})
+        self.queued(key, key.attempt)
+
+    def sync(self) -> None:
+        """Ask for the ends of all that runs; nothing is told while the engine is out of reach."""
+        if not self.running:
+            return
+        try:
+            codes = self.ask({"poll": [key.attempt for key in self.running]})
+        except OSError:
+            return
+        for key in list(self.running):
+            self.tell(key, codes.get(key.attempt, "lost"))
+
+    def tell(self, key: TaskInstanceKey, code: int | str | None) -> None:
+        """Tell what the engine said of one attempt: an exit code, "lost", or None: it runs."""
+        if code == 0:
+            self.success(key)
+        elif code is not None:
+            self.fail(key, f"exit code {code}")
+
+    def revoke_task(self, *, ti: TaskInstance) -> None:
+        """Have the engine stop an attempt, if it can be reached, and forget it."""
+        if ti.key in self.running:
+            with suppress(OSError):
+                self.ask({"kill": [ti.attempt]})
+        self._forget(ti.key)
+
+    def terminate(self) -> None:
+        """Have the engine stop what runs, if it can be reached."""
+        if self.running:
+            with suppress(OSError):
+                self.ask({"kill": [key.attempt for key in self.running]})
+        super().terminate()
+
+    def ask(self, request: dict[str, Any]) -> Any:
+        """Send a request and return the answer; raise OSError if there is none in time."""
+        return ask(Path(self.config.environ[SOCKET_VARIABLE]), request)
+
+
+def ask(path: Path, request: dict[str, Any]) -> Any:
+    """Send a request to the engine at `path` and return the answer; raise OSError."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(ANSWER_S)
+        line.connect(str(path))
+        line.sendall(json.dumps(request).encode() + b"\n")
+        with line.makefile("rb") as answer:
+            text = answer.readline()
+    if not text:
+        raise ConnectionResetError("the engine hung up")
+    return json.loads(text)
+
+
+class RemoteEngine:
+    """Starts, kills and cuts off the engine, as `airflow_lite.testing.Engine` says."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="airflow-lite-engine-"))
+        self._socket = self._folder / "socket"
+        self._hidden = self._folder / "hidden"
+        self._environ: dict[str, str] = {}
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Start the server."""
+        self._folder.mkdir(exist_ok=True)
+        self._environ = {**os.environ, **environ}
+        self._serve()
+        return {SOCKET_VARIABLE: str(self._socket)}
+
+    def _serve(self) -> None:
+        self._socket.unlink(missing_ok=True)
+        words = [sys.executable, "-m", "airflow_lite.testing.remote_engine", str(self._socket)]
+        self._server = subprocess.Popen(
+            words, env=self._environ, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        end = time.monotonic() + _START_S
+        while not self._answers():
+            assert time.monotonic() < end, f"the engine did not start in {_START_S:g} s"
+            time.sleep(_POLL_S)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(ask(self._socket, {"poll": []}) == {})
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """Stop the server and what it runs."""
+        self._kill()
+        for path in (self._socket, self._hidden):
+            path.unlink(missing_ok=True)
+        self._folder.rmdir()
+
+    def _kill(self) -> None:
+        """Kill the server's session group: its commands are in it."""
+        if self._server is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._server.pid, signal.SIGKILL)
+            self._server.wait()
+            self._server = None
+
+    def kill_worker(self) -> None:
+        """Kill the server with all it runs, and start another that knows nothing."""
+        self._kill()
+        self._serve()
+
+    def cut(self) -> None:
+        """Hide the socket."""
+        self._socket.rename(self._hidden)
+
+    def restore(self) -> None:
+        """Put the socket back, if it is hidden."""
+        if self._hidden.exists():
+            self._hidden.rename(self._socket)
+
+
+class Server:
+    """Runs commands, one child each, and knows the exit code of each that has ended."""
+
+    def __init__(self) -> None:
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what a request asks for; "lost" stands for a token that is not known."""
+        if "run" in request:
+            self._run(request["token"], request["run"])
+        for token in request.get("kill", ()):
+            self._kill(token)
+        return {token: self._code(token) for token in request.get("poll", ())}
+
+    def _run(self, token: str, command: list[str]) -> None:
+        if token not in self._children:
+            self._children[token] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def _kill(self, token: str) -> None:
+        child = self._children.get(token)
+        if child is not None and child.poll() is None:
+            child.kill()
+
+    def _code(self, token: str) -> int | str | None:
+        child = self._children.get(token)
+        return "lost" if child is None else child.poll()
+
+    def serve(self, path: str) -> None:
+        """Answer one connection after the other, until killed."""
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(64)
+            while True:
+                line, _ = listener.accept()
+                with line, suppress(OSError, ValueError), line.makefile("rwb") as file:
+                    request = json.loads(file.readline())
+                    file.write(json.dumps(self._safely(request)).encode() + b"\n")
+
+    def _safely(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.answer(request)
+        except OSError as error:  # a command that cannot be started is lost
+            return {"error": str(error)}
+
+
+if __name__ == "__main__":
+    Server().serve(sys.argv[1])
