@@ -147,12 +147,6 @@ dag_run = Table(
     Column("note", Text),
     UniqueConstraint("dag_id", "run_id"),
     UniqueConstraint("dag_id", "logical_us"),
-    Index(
-        "dag_run_unfinished",
-        "dag_id",
-        sqlite_where=text("state IN ('queued', 'running')"),
-        postgresql_where=text("state IN ('queued', 'running')"),
-    ),
 )
 
 task_instance = Table(
@@ -191,12 +185,6 @@ task_instance = Table(
     Column("change_cause", Text),
     Column("changed_at_us", Moment),
     UniqueConstraint("dag_run_id", "task_id", "map_index"),
-    Index(
-        "task_instance_active",
-        "state",
-        sqlite_where=text("state IN ('queued', 'running', 'restarting')"),
-        postgresql_where=text("state IN ('queued', 'running', 'restarting')"),
-    ),
 )
 
 attempt = Table(
@@ -289,12 +277,6 @@ callback_request = Table(
     Column("started_us", Moment),
     Column("ended_us", Moment),
     Column("error", Text),
-    Index(
-        "callback_request_open",
-        "id",
-        sqlite_where=text("started_us IS NULL"),
-        postgresql_where=text("started_us IS NULL"),
-    ),
 )
 
 pool = Table(
@@ -304,6 +286,17 @@ pool = Table(
     Column("slots", Integer, nullable=False),  # -1: no limit
     Column("description", Text),
     _flag("include_deferred", default=False),
+)
+
+#: Indexes over the rows that are not over yet. As text: `Index(…, postgresql_where=…)` would load
+#: that database's dialect into every process.
+PARTIAL_INDEXES = (
+    "CREATE INDEX dag_run_unfinished ON dag_run (dag_id) WHERE state IN ('queued', 'running')",
+    (
+        "CREATE INDEX task_instance_active ON task_instance (state)"
+        " WHERE state IN ('queued', 'running', 'restarting')"
+    ),
+    "CREATE INDEX callback_request_open ON callback_request (id) WHERE started_us IS NULL",
 )
 
 _EVENT_COLUMNS = (
@@ -339,6 +332,8 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+for _statement in PARTIAL_INDEXES:
+    event.listen(metadata, "after_create", DDL(_statement))
 for _dialect, _statements in TRIGGERS.items():
     for _statement in _statements:
         event.listen(
