@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ from airflow_lite.testing.processes import is_alive
 if TYPE_CHECKING:
     from airflow_lite.testing.bench import Attempt
     from airflow_lite.testing.rig import Rig
+
+#: So many attempts are revoked as they end.
+RACES = 5
+_POLL_S = 0.005
 
 
 class OptionalCases(Cases):
@@ -59,6 +64,40 @@ class OptionalCases(Cases):
             self._revoke(rig, attempt)
         rig.beat()
         assert len(rig.events) == told, f"revoking told {rig.events[told:]}"
+
+    @case("faults.cancel.races-with-success", own_thread)
+    def test_cancel_may_race_with_success(self) -> None:
+        """Revoking what is just ending raises nothing, frees its slot, and leaves others be."""
+        rig = self.rig().start()
+        free = rig.slots
+        bystander = self.bench.attempt(waits=True)
+        rig.queue(bystander)
+        for _ in range(RACES):
+            attempt = self.bench.attempt(waits=True)
+            rig.queue(attempt)
+            rig.until(partial(self._is_started_or_behind, attempt, bystander), "it to start")
+            self.bench.release(attempt)
+            self._wait_for_the_end_of(attempt)
+            self._revoke(rig, attempt)
+            rig.beat()
+            assert not rig.has(attempt), "what was revoked as it ended is still held"
+        assert not rig.ends(bystander), "an attempt beside the revoked ones was ended"
+        self.bench.release(bystander)
+        rig.until_ended(bystander)
+        assert rig.slots == free, f"{rig.slots} slots are free, {free} were at first"
+
+    def _is_started_or_behind(self, attempt: Attempt, bystander: Attempt) -> bool:
+        """Whether the attempt runs; where one runs at a time it waits behind the bystander."""
+        if self.subject.type.is_single_threaded:
+            return bool(self.bench.starts(bystander))
+        return bool(self.bench.starts(attempt) and self.bench.starts(bystander))
+
+    def _wait_for_the_end_of(self, attempt: Attempt) -> None:
+        """Wait, without a heartbeat, until the code of the attempt is over, if it began."""
+        end = time.monotonic() + self.deadline_s
+        while self.bench.starts(attempt) and not self.bench.end_times(attempt):
+            assert time.monotonic() < end, f"{attempt} did not end"
+            time.sleep(_POLL_S)
 
     @case("optional.cleanup.takes-back-and-names")
     def test_cleanup_takes_back_and_names(self) -> None:

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.testing.mutants.base import Mutant
+from airflow_lite.testing.reference_executor import KILL_GRACE_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +59,19 @@ class RevokeRaises(Mutant):
         if not self.has_task(ti):
             raise KeyError(ti.key)
         super().revoke_task(ti=ti)
+
+
+class RevokeNeedsAProcess(Mutant):
+    """Signals the process of what is revoked, though it may be over."""
+
+    caught_by = "faults.cancel.races-with-success"
+
+    def revoke_task(self, *, ti: TaskInstance) -> None:
+        """Kill the process and forget the attempt."""
+        child = self.children.pop(ti.key, None)
+        if child is not None and child.wait(KILL_GRACE_S) is not None:
+            os.kill(child.pid, signal.SIGKILL)
+        self._forget(ti.key)
 
 
 class CleanupOnlyNames(Mutant):
