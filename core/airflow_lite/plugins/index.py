@@ -1,14 +1,16 @@
 """The index of plugins, kept in the home so that most commands need not look for them.
 
 Reading it imports the standard library alone. It is keyed by the modification time of every
-directory of `sys.path`, which installing and uninstalling change. Nothing is imported on its
-word: whoever imports a plugin reads that distribution's metadata again.
+directory of `sys.path`, which installing and uninstalling change; each `sys.path` has a file of
+its own, since that of `airflow-lite` and that of `python -m airflow_lite` differ. Nothing is
+imported on its word: whoever imports a plugin reads that distribution's metadata again.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from binascii import crc32
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 #: Raised when what the index holds changes its form.
 FORMAT = 1
-FILE = "cache/plugins.json"
+FILES = "cache/plugins-*.json"
+#: Files that are kept, the newest: `python -m` makes one for each folder that it is called in.
+_MOST_FILES = 16
 NO_PLUGINS = "AIRFLOW_LITE_NO_PLUGINS"
 DISABLE_PLUGINS = "AIRFLOW_LITE_DISABLE_PLUGINS"
 
@@ -71,7 +75,7 @@ def _all(config: Config) -> list[Plugin]:
     from airflow_lite.plugins.search import search_key
 
     key = search_key()
-    file = config.home / FILE
+    file = _file(key, config.home)
     found = _cached(file, key)
     if found is None:
         from airflow_lite.plugins.discovery import discover
@@ -79,6 +83,12 @@ def _all(config: Config) -> list[Plugin]:
         found = discover([directory for directory, _ in key], __version__)
         _keep(file, key, found, config.home)
     return found
+
+
+def _file(key: list[list[Any]], home: Path) -> Path:
+    """Return the file for these directories, whatever their times."""
+    directories = "\0".join(directory for directory, _ in key)
+    return home / FILES.replace("*", f"{crc32(os.fsencode(directories)):08x}")
 
 
 def _cached(file: Path, key: list[list[Any]]) -> list[Plugin] | None:
@@ -109,3 +119,6 @@ def _keep(file: Path, key: list[list[Any]], plugins: list[Plugin], home: Path) -
         file.parent.mkdir(mode=0o700, exist_ok=True)
         unfinished.write_text(text)
         unfinished.replace(file)
+        files = sorted(home.glob(FILES), key=lambda one: one.stat().st_mtime_ns)
+        for old in files[:-_MOST_FILES]:
+            old.unlink(missing_ok=True)
