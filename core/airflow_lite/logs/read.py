@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from airflow_lite.executors.task_instance import TaskInstance
 
 _CHUNK = 1 << 16
+#: Longest line, in bytes, that is kept together; a longer one comes in pieces.
+_LONGEST = 1 << 20
 #: Seconds between two looks at a log that is followed.
 _FOLLOW_S = 0.2
 
@@ -82,6 +84,8 @@ class _Reader:
                 self._position += len(data)
                 *lines, self._begun = (self._begun + data).split(b"\n")
                 yield from (line.decode("utf-8", "replace") for line in lines)
+                if len(self._begun) >= _LONGEST:
+                    yield from self.rest()
 
     def rest(self) -> Iterator[str]:
         """Yield what comes after the last line end."""

@@ -42,10 +42,18 @@ def _reschedule(task: Any) -> None:
 class Execution:
     """Runs the code of one attempt; `outcome` is known before the callbacks are called.
 
-    The task is copied first.
+    The task is copied first. `passes_interrupts`: a KeyboardInterrupt is the user's Ctrl-C, and
+    goes to the caller; else it is a failure like any other.
     """
 
-    def __init__(self, request: AttemptRequest, task: Any, api: TaskApi) -> None:
+    def __init__(
+        self,
+        request: AttemptRequest,
+        task: Any,
+        api: TaskApi,
+        *,
+        passes_interrupts: bool = False,
+    ) -> None:
         self.task = task.prepare_for_execution()
         if request.reschedules_sensors:
             _reschedule(self.task)
@@ -53,9 +61,13 @@ class Execution:
         self.context: dict[str, Any] = {}
         self._api = api
         self._test_mode = request.test_mode
+        self._passes_interrupts = passes_interrupts
 
     def run(self) -> Outcome:
-        """Render and execute; return how that ended. Raises nothing but KeyboardInterrupt."""
+        """Render and execute; return how that ended.
+
+        Raises nothing but KeyboardInterrupt, and that only where `passes_interrupts`.
+        """
         try:
             result = self._execute()
             self._push_result(result)
@@ -65,9 +77,9 @@ class Execution:
             outcome = Outcome(
                 "up_for_reschedule", str(error), next_at_us=to_us(error.reschedule_date)
             )
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
+            if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
+                raise
             outcome = self._failed(error)
         else:
             outcome = Outcome("success")
@@ -139,7 +151,8 @@ class Execution:
             logger.error("%s", error)
         else:
             logger.error("Task failed with exception", exc_info=error)
-        cause = _short(f"{name}: {error}" if str(error) else name)
+        said = _said(error)
+        cause = _short(f"{name}: {said}" if said else name)
         force = isinstance(error, AirflowFailException | AirflowSensorTimeout)
         return Outcome("failed", cause, force_fail=force)
 
@@ -200,6 +213,14 @@ def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any
         if error.code:
             raise
         return None
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception's message, also that of a class that cannot tell its own."""
+    try:
+        return str(error)
+    except Exception as raised:
+        return f"its message cannot be read: {type(raised).__name__}"
 
 
 def _short(text: str) -> str:

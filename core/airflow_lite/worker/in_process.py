@@ -102,7 +102,8 @@ class _Claimed:
             self._store, self._clock, row.run, (row.id, attempt.key.task_id, attempt.key.map_index)
         )
         request = attempt.request(self._settings, self._clock.now_us())
-        return _run(Execution(request, task, api), attempt.policy, pdb=self._pdb)
+        execution = Execution(request, task, api, passes_interrupts=True)
+        return _run(execution, attempt.policy, pdb=self._pdb)
 
     def _record(self, attempt: Attempt, outcome: Outcome) -> str | None:
         from airflow_lite.store import attempts
@@ -305,9 +306,8 @@ def _test_execution(
             test_mode=True,
         )
         with _environment():
-            execution = Execution(
-                request, task, TestApi(store, clock, run, (0, task_id, map_index))
-            )
+            api = TestApi(store, clock, run, (0, task_id, map_index))
+            execution = Execution(request, task, api, passes_interrupts=True)
             if params:
                 execution.task.params = ParamsDict(task.params)
                 execution.task.params.update(params)

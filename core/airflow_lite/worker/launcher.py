@@ -147,6 +147,8 @@ class Launcher:
             logger.warning("no log for %s: %s", key, error)
             log_fd = os.open(os.devnull, os.O_WRONLY)
         reading, writing = os.pipe()
+        if attempt.pump is not None:  # of a fork that came to nothing
+            attempt.pump.release()
         pump = attempt.pump = Pump(reading, log_fd, self._desk.settings.max_log_bytes)
         self._desk.selector.register(pump, selectors.EVENT_READ, lambda: self._carry(pump))
         return writing

@@ -72,13 +72,17 @@ def kill_session(leader: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def describe_end(code: int) -> str:
-    """Say how a process ended that reported no outcome; negative: the signal."""
+def describe_end(code: int, *, is_stopped: bool = False) -> str:
+    """Say how a process ended that reported no outcome; negative: the signal.
+
+    With `is_stopped` the signal was ours, and no cause is guessed.
+    """
     if code >= 0:
         return f"ended without reporting its outcome, exit code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = "unknown signal"
-    hint = "; the system may have been out of memory" if code == -signal.SIGKILL else ""
+    is_puzzling = code == -signal.SIGKILL and not is_stopped
+    hint = "; the system may have been out of memory" if is_puzzling else ""
     return f"killed by signal {-code} ({name}){hint}"

@@ -21,6 +21,8 @@ class Pump:
         self._fd = fd
         self._log = LogFile(log_fd, limit_bytes)
         self.is_closed = False
+        self._is_drained = False
+        self._is_released = False
 
     def fileno(self) -> int:
         """Return the descriptor to select on."""
@@ -51,7 +53,20 @@ class Pump:
         self._log.write(line.encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
-        """Close both ends here."""
-        for fd in (self._fd, self._log.fd):
+        """Close the pipe, which has ended; the log stays open for notes until `release`."""
+        self._is_drained = True
+        with suppress(OSError):
+            os.close(self._fd)
+        self._close_log()
+
+    def release(self) -> None:
+        """Note nothing any more; the log is closed once the pipe has ended, too."""
+        self._is_released = True
+        self._close_log()
+
+    def _close_log(self) -> None:
+        # Closed once and by whoever comes last: the number may be another file's right after.
+        if self._is_drained and self._is_released and self._log.fd >= 0:
+            fd, self._log.fd = self._log.fd, -1
             with suppress(OSError):
                 os.close(fd)

@@ -108,8 +108,9 @@ class Wards:
         if attempt.outcome is not None:
             self.finish(attempt, attempt.outcome)
             return
-        how = cause or describe_end(code or 0)
-        if attempt.stop_reason is not None:
+        is_stopped = attempt.stop_reason is not None
+        how = cause or describe_end(code or 0, is_stopped=is_stopped)
+        if is_stopped:
             how = f"{attempt.stop_reason}; {how}"
         if attempt.pump is not None:
             attempt.pump.carry()
@@ -131,8 +132,10 @@ class Wards:
         """Let go of what was held for an attempt while it ran."""
         self._desk.cancel_timers(attempt)
         self.close_line(attempt)
-        if attempt.pump is not None and not attempt.pump.is_closed:
-            attempt.pump.carry()
+        if attempt.pump is not None:
+            if not attempt.pump.is_closed:
+                attempt.pump.carry()
+            attempt.pump.release()
         zygote = attempt.zygote
         if zygote is not None and not attempt.is_claimed:
             zygote.tokens.discard(attempt.token)

@@ -61,6 +61,15 @@ def leaves(): os._exit(0)
 @task()
 def leaves_with_3(): os._exit(3)
 
+@task(retries=1, on_retry_callback=lambda context: note("callbacks", "retry"))
+def interrupts_itself(): raise KeyboardInterrupt
+
+class Mute(Exception):
+    def __str__(self): raise ValueError("mute")
+
+@task()
+def cannot_tell(): raise Mute
+
 @task()
 def kills_itself(): os.kill(os.getpid(), signal.SIGKILL)
 
@@ -138,6 +147,8 @@ def test_a_success_is_recorded_with_its_log_xcom_fields_and_process(ended):
         ("skips", "skipped", "not today"),
         ("exits_well", "success", None),
         ("exits", "failed", "SystemExit: bad"),
+        ("interrupts_itself", "up_for_retry", "KeyboardInterrupt"),
+        ("cannot_tell", "failed", "Mute: its message cannot be read: ValueError"),
         ("leaves", "failed", "ended without reporting its outcome, exit code 0"),
         ("leaves_with_3", "failed", "ended without reporting its outcome, exit code 3"),
         (
@@ -178,6 +189,20 @@ def test_each_end_of_a_process_has_its_state_and_cause(ended, task_id, state, ca
     assert row.state == state
     assert attempt.cause == (cause and cause.replace("{path}", str(ended.path)))
     assert (row.next_at_us is not None) == (state == "up_for_retry")
+
+
+def test_the_log_of_a_process_that_vanished_says_so_and_no_other_log_does(ended):
+    names = ["leaves", "leaves_with_3", "kills_itself", "push", "process"]
+    ended.wait(*[ended.give(name) for name in names])
+
+    told = {name: ended.log(name).count("The task's process: ") for name in names}
+    assert told == {"leaves": 1, "leaves_with_3": 1, "kills_itself": 1, "push": 0, "process": 0}
+
+
+def test_an_interrupt_that_a_task_raises_is_a_failure_with_its_callback(ended):
+    ended.wait(ended.give("interrupts_itself"))
+
+    assert ended.lines("callbacks") == ["retry"]
 
 
 def test_a_rescheduled_sensor_keeps_the_start_of_its_try(ended):
@@ -379,7 +404,7 @@ def test_a_task_that_ignores_sigterm_is_killed_after_the_grace(sleeping, wait_un
     sleeping.host.cancel(token)
     sleeping.wait(token)
 
-    assert sleeping.attempt(token).cause.startswith("revoked; killed by signal 9 (SIGKILL)")
+    assert sleeping.attempt(token).cause == "revoked; killed by signal 9 (SIGKILL)"
 
 
 @pytest.mark.parametrize(

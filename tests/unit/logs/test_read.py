@@ -1,0 +1,33 @@
+"""Reading a log that is there, whatever it holds."""
+
+from __future__ import annotations
+
+import os
+
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.logs.paths import open_for_writing
+from airflow_lite.logs.read import _Reader
+
+KEY = TaskInstanceKey("d", "t", "r")
+
+
+def _written(folder, data):
+    fd = open_for_writing(folder, KEY)
+    os.write(fd, data)
+    os.close(fd)
+    return _Reader(folder, KEY)
+
+
+def test_whole_lines_come_at_once_and_the_rest_at_the_end(tmp_path):
+    reader = _written(tmp_path, b"one\ntw\xff\nthr")
+
+    assert list(reader.new_lines()) == ["one", "tw\ufffd"]
+    assert list(reader.rest()) == ["thr"]
+
+
+def test_a_line_without_end_comes_in_pieces_of_a_megabyte_not_all_at_once(tmp_path):
+    reader = _written(tmp_path, b"x" * (5 << 20))
+
+    pieces = [*reader.new_lines(), *reader.rest()]
+    assert "".join(pieces) == "x" * (5 << 20)
+    assert max(map(len, pieces)) < 1.1 * (1 << 20)
