@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.paths import log_path, open_for_reading
+from airflow_lite.log_paths import log_path, open_for_reading
 from airflow_lite.states import ACTIVE
 
 if TYPE_CHECKING:

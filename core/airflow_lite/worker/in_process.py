@@ -121,7 +121,7 @@ class _Claimed:
     @contextmanager
     def _logged(self, attempt: Attempt) -> Iterator[None]:
         """Copy what is logged and printed to the log of the try."""
-        from airflow_lite.logs.paths import open_for_writing
+        from airflow_lite.log_paths import open_for_writing
 
         key = attempt.key._replace(try_number=attempt.queued.try_number)
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite.dag.folder import has_changed
-from airflow_lite.logs.paths import open_for_writing
+from airflow_lite.log_paths import open_for_writing
 from airflow_lite.store import attempts as rows
 from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.channel import Channel

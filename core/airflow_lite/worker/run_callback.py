@@ -101,7 +101,7 @@ def _one(function: Any, context: dict[str, Any]) -> str | None:
 
 def _log(settings: HostSettings, request: Callback) -> None:
     """Log into the try's file, or for a DAG run beside its tasks."""
-    from airflow_lite.logs.paths import open_callback_log, open_for_writing
+    from airflow_lite.log_paths import open_callback_log, open_for_writing
 
     try:
         if request.kind == "task":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.paths import open_for_writing
+from airflow_lite.log_paths import open_for_writing
 from airflow_lite.logs.read import _Reader
 
 KEY = TaskInstanceKey("d", "t", "r")
