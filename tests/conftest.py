@@ -130,6 +130,12 @@ def home(tmp_path):
     return Home(tmp_path / "home")
 
 
+@pytest.fixture(scope="session")
+def home_class():
+    """The class of homes, for fixtures that live longer than a test."""
+    return Home
+
+
 @pytest.fixture
 def make_home(tmp_path):
     """Make further homes, by name."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.cli.complete import complete
 from airflow_lite.cli.suggestions import Suggestions
+from airflow_lite.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +29,14 @@ def answer(argv: Sequence[str]) -> int:
     `argv` is `bash LINE WORD_BREAKS` (the line up to the cursor), or `zsh WORD…`, `fish WORD…`
     (without the program's name, the last word being the one to complete).
     """
-    shell, *words = argv
+    shell, *words = argv or [""]
     cut = 0
+    if shell not in _FORMS or len(words) < (2 if shell == "bash" else 1):
+        raise UsageError(
+            "__complete is called by your shell. See `airflow-lite completion --help`."
+        )
     if shell == "bash":
-        line, word_breaks = words
+        line, word_breaks, *_ = words
         words, is_quoted = split_line(line)
         cut = 0 if is_quoted else _last_break(words[-1], word_breaks)
         words = words[1:]
