@@ -69,7 +69,9 @@ class Rig:
     def _configure(self, parallelism: int | None) -> None:
         given = {} if parallelism is None else {("core", "parallelism"): str(parallelism)}
         self.executor.name = self._subject.name.rpartition(":")[2].rpartition(".")[2]
-        self.executor.configure(Config.load(overrides=given))
+        config = Config.load(overrides=given)
+        config.plugin_options = self._subject.options
+        self.executor.configure(config)
         self.executor.bind(self.woken.set)
 
     def call(self, what: str, function: Callable[[], Any], budget_s: float = BUDGET_S) -> Any:

@@ -12,6 +12,7 @@ from airflow_lite.importing import import_string
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_lite.config import ConfigOption
     from airflow_lite.testing.engine import Engine
 
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 class Subject:
     """An executor as its author named it; `is_named` where that is an entry point's name.
 
-    `path` is `module:Class`, or None if no module holds the class.
+    `path` is `module:Class`, or None if no module holds the class; `options` are those that the
+    plugin which holds it declares.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Subject:
     path: str | None
     engine: Engine | None = None
     is_named: bool = False
+    options: tuple[ConfigOption, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -50,7 +53,7 @@ def subject_of(given: Any, engine: Engine | None = None) -> Subject:
     else:
         raise TypeError(f"executor is {given!r}. Make it a name, a class or a factory.")
     is_named = isinstance(given, str) and given.isidentifier()
-    return Subject(name, executor_type, found, path, engine, is_named)
+    return Subject(name, executor_type, found, path, engine, is_named, _options(name, path))
 
 
 def _named(name: str) -> Any:
@@ -60,6 +63,20 @@ def _named(name: str) -> Any:
     from airflow_lite.executors.loading import executor_class
 
     return executor_class(name, Config.load())
+
+
+def _options(name: str, path: str | None) -> tuple[ConfigOption, ...]:
+    """Return the options of the installed plugin that holds the executor, if one does."""
+    from airflow_lite.config import Config
+    from airflow_lite.plugins.index import installed_plugins
+    from airflow_lite.plugins.options import add_options
+
+    config = Config.load()
+    for plugin in installed_plugins(config):
+        if any(entry.name == name or entry.value == path for entry in plugin.executors):
+            add_options(plugin, config)
+            return config.plugin_options
+    return ()
 
 
 def _class(found: type) -> type[BaseExecutor]:
