@@ -1,0 +1,175 @@
+"""The engine of the conformance kit: a Dask scheduler, a worker, and a way that can be cut."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: More than any case of the kit has in flight.
+THREADS = 40
+_DEADLINE_S = 40.0
+_POLL_S = 0.05
+_LOOPBACK = "127.0.0.1"
+
+
+class DaskEngine:
+    """Runs `airflow-lite dask scheduler` and `dask worker`, as `airflow_lite.testing.Engine` says.
+
+    The executor reaches them through a `Way`; the worker does not, so that it goes on when that is
+    cut.
+    """
+
+    def __init__(self) -> None:
+        self._environ: dict[str, str] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._port = 0
+        self._way: Way | None = None
+        self._log = Path(tempfile.mkdtemp(prefix="airflow-lite-dask-")) / "engine.log"
+
+    def start(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Start the scheduler, the worker and the way; return once the worker takes tasks."""
+        self._environ = {**os.environ, **environ, "AIRFLOW_LITE__CORE__EXECUTOR": "DaskExecutor"}
+        self._log.parent.mkdir(exist_ok=True)
+        self._port = _free_port()
+        self._run("scheduler", "--port", str(self._port))
+        self._run("worker", f"{_LOOPBACK}:{self._port}", "--nthreads", str(THREADS))
+        self._wait(lambda: bool(self._workers()), "a Dask worker")
+        self._way = Way(self._port)
+        return {"AIRFLOW_LITE__DASK__CLUSTER_ADDRESS": f"{_LOOPBACK}:{self._way.port}"}
+
+    def stop(self) -> None:
+        """Stop all of it."""
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+        if self._way is not None:
+            self._way.close()
+            self._way = None
+        with suppress(OSError):
+            self._log.unlink()
+            self._log.parent.rmdir()
+
+    def kill_worker(self) -> None:
+        """Kill the worker's process; its nanny starts another."""
+        before = self._workers()
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        self._wait(lambda: bool(self._workers().keys() - before.keys()), "a new Dask worker")
+
+    def cut(self) -> None:
+        """Close the way, and the connections on it."""
+        assert self._way is not None  # it was started
+        self._way.cut()
+
+    def restore(self) -> None:
+        """Open the way again."""
+        assert self._way is not None  # it was started
+        self._way.open()
+
+    def _run(self, *words: str) -> None:
+        program = [sys.executable, "-m", "airflow_lite", "dask", *words]
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                program, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._processes.append(process)
+
+    def _workers(self) -> dict[str, int]:
+        """Return the process ids of the workers by their addresses."""
+        from distributed import Client
+
+        try:
+            with Client(f"{_LOOPBACK}:{self._port}", timeout=2, set_as_default=False) as client:
+                found: dict[str, int] = client.run(os.getpid, on_error="ignore")
+        except OSError:
+            return {}
+        return found
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + _DEADLINE_S
+        while not condition():
+            assert time.monotonic() < end, (
+                f"waited {_DEADLINE_S:g} s for {what}:\n{self._log.read_text()[-3000:]}"
+            )
+            time.sleep(_POLL_S)
+
+
+class Way:
+    """Forwards a port of loopback to another, until it is cut."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self.port = 0
+        self._listener: socket.socket | None = None
+        self._ends: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self.open()
+
+    def open(self) -> None:
+        """Listen, on the port of the first time."""
+        listener = socket.create_server((_LOOPBACK, self.port))
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        self._start(self._accept, listener)
+
+    def cut(self) -> None:
+        """Listen no more, and break every connection."""
+        with self._lock:
+            listener, self._listener = self._listener, None
+            ends, self._ends = self._ends, []
+        for end in (*ends, *([listener] if listener is not None else [])):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    close = cut
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                ours, _ = listener.accept()
+                theirs = socket.create_connection((_LOOPBACK, self._target))
+            except OSError:
+                return
+            with self._lock:
+                self._ends += [ours, theirs]
+            self._start(self._carry, ours, theirs)
+            self._start(self._carry, theirs, ours)
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        with self._lock:
+            self._ends = [end for end in self._ends if end not in {source, target}]
+
+    def _start(self, function: Any, *arguments: Any) -> None:
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
+
+def _free_port() -> int:
+    with socket.create_server((_LOOPBACK, 0)) as one:
+        port: int = one.getsockname()[1]
+        return port

@@ -1,0 +1,182 @@
+"""DaskExecutor's throughput beside that of raw `Client.map` with the same work, on one cluster.
+
+    python tests/benchmarks/dask_throughput.py [--tasks 2000] [--runs 3] [--workers 2]
+        [--threads 4] [-o FILE]
+
+The work is a no-op PythonOperator in a process of its own. Raw: the Dask worker has imported the
+DAG file and forks a child for each call, which executes the task and ends; nothing is scheduled,
+claimed, logged or recorded. Ours: one DAG run of as many tasks through a running scheduler, its
+wall time that of the run's row. Both take turns on the same workers; after one warm-up of each,
+prints minimum and median of the counted turns, and the ratio of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+DAG_FILE = """
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+
+def nothing():
+    pass
+
+with DAG("bench", start_date=datetime(2024, 1, 1), schedule=None, max_active_tasks=100000):
+    for number in range({tasks}):
+        PythonOperator(task_id=f"t{{number}}", python_callable=nothing)
+"""
+
+
+def fork_task(number, path):
+    """Execute one task of a DAG file in a child of the Dask worker, and wait for its end."""
+    import os
+    import sys
+
+    from airflow_lite.dag.load import load_file
+
+    cache = sys.modules[__name__].__dict__.setdefault("_dags", {})
+    if path not in cache:
+        cache[path] = load_file(path)[0]
+    task = cache[path].get_task(f"t{number}")
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            task.prepare_for_execution().execute({})
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise RuntimeError(f"the child of task {number} ended with {status}")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Bench:
+    """A home, a cluster of our own commands, and a scheduler."""
+
+    def __init__(self, home, args):
+        self.home, self.args = home, args
+        (home / "dags").mkdir()
+        self.dag_file = home / "dags" / "bench.py"
+        self.dag_file.write_text(DAG_FILE.format(tasks=args.tasks))
+        self.address = f"127.0.0.1:{free_port()}"
+        self.environ = {
+            **os.environ,
+            "AIRFLOW_LITE_HOME": str(home),
+            "AIRFLOW_LITE__CORE__EXECUTOR": "DaskExecutor",
+            "AIRFLOW_LITE__CORE__PARALLELISM": "0",
+            "AIRFLOW_LITE__DASK__CLUSTER_ADDRESS": self.address,
+        }
+
+    def words(self, *words):
+        return [sys.executable, "-m", "airflow_lite", *words]
+
+    @contextmanager
+    def background(self, *words):
+        with (self.home / f"{words[0]}-{words[1:2]}.log").open("ab") as log:
+            process = subprocess.Popen(
+                self.words(*words), env=self.environ, stdout=log, stderr=log
+            )
+            try:
+                yield process
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+
+    def raw_s(self, client):
+        """Return the seconds that raw `Client.map` takes."""
+        numbers = list(range(self.args.tasks))
+        start = time.perf_counter()
+        futures = client.map(fork_task, numbers, path=str(self.dag_file), pure=False)
+        client.gather(futures)
+        return time.perf_counter() - start
+
+    def ours_s(self, number):
+        """Return the seconds that a run of the DAG takes."""
+        done = subprocess.run(
+            self.words("dags", "trigger", "bench", "-r", f"b{number}", "--wait", "--timeout", "300"),
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"the run did not succeed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        with closing(sqlite3.connect(self.home / "airflow_lite.db")) as connection:
+            (start, end) = connection.execute(
+                "SELECT start_us, end_us FROM dag_run WHERE run_id = ?", (f"b{number}",)
+            ).fetchone()
+        return (end - start) / 1e6
+
+
+def measure(bench, args):
+    from distributed import Client
+
+    raw, ours = [], []
+    wide = str(args.threads)
+    with (
+        bench.background("dask", "scheduler", "--port", bench.address.rpartition(":")[2]),
+        bench.background("dask", "worker", "--nworkers", str(args.workers), "--nthreads", wide),
+        Client(bench.address, timeout=60) as client,
+        bench.background("scheduler"),
+    ):
+        client.wait_for_workers(args.workers, timeout=60)
+        for number in range(args.runs + 1):
+            raw.append(bench.raw_s(client))
+            ours.append(bench.ours_s(number))
+            print(f"  raw {raw[-1]:.2f} s, ours {ours[-1]:.2f} s", flush=True)
+    return raw[1:], ours[1:]
+
+
+def report(name, tasks, seconds):
+    best, middle = tasks / min(seconds), tasks / statistics.median(seconds)
+    print(f"{name:24} {tasks} tasks: {best:6.0f} tasks/s best, {middle:6.0f} median", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("-o", "--output", type=Path)
+    args = parser.parse_args()
+    import distributed
+
+    print(
+        f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.2f}, distributed {distributed.__version__}, "
+        f"{args.workers} workers with {args.threads} threads"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        raw, ours = measure(Bench(Path(folder), args), args)
+    report("raw Client.map", args.tasks, raw)
+    report("DaskExecutor", args.tasks, ours)
+    ratio = statistics.median(raw) / statistics.median(ours)
+    print(f"ratio of the medians: {ratio:.2f}")
+    if args.output:
+        facts = {"at": time.time(), "platform": platform.platform(), "raw": raw, "ours": ours}
+        args.output.write_text(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()
