@@ -107,15 +107,14 @@ class RemoteEngine:
     """Starts, kills and cuts off the engine, as `airflow_lite.testing.Engine` says."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="airflow-lite-engine-"))
-        self._socket = self._folder / "socket"
-        self._hidden = self._folder / "hidden"
+        self._folder = self._socket = self._hidden = Path()
         self._environ: dict[str, str] = {}
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Start the server."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix="airflow-lite-engine-"))
+        self._socket, self._hidden = self._folder / "socket", self._folder / "hidden"
         self._environ = {**os.environ, **environ}
         self._serve()
         return {SOCKET_VARIABLE: str(self._socket)}

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_lite.testing.engine import Engine, installed_engine
+from airflow_lite.testing.remote_engine import RemoteEngine, Server
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    folder = tmp_path / "kit_engines-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: kit-engines\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(
+        "[airflow_lite.testing.v1]\nKitExecutor = kit_engines:make\n"
+    )
+    (tmp_path / "kit_engines.py").write_text(
+        "from airflow_lite.testing.remote_engine import RemoteEngine\n\n\n"
+        "def make():\n    return RemoteEngine()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_an_installed_engine_is_found_by_the_executors_name(distribution):
+    engine = installed_engine("KitExecutor")
+    assert isinstance(engine, RemoteEngine)
+    assert isinstance(engine, Engine)
+
+
+def test_an_executor_without_an_engine_has_none(distribution):
+    assert installed_engine("NobodysExecutor") is None
+
+
+def test_what_lacks_a_method_is_no_engine():
+    class Half:
+        def start(self, environ):
+            return {}
+
+    assert not isinstance(Half(), Engine)
+
+
+def test_server_calls_an_unknown_token_lost_and_kills_nothing_for_it():
+    server = Server()
+    assert server.answer({"poll": ["one"]}) == {"one": "lost"}
+    assert server.answer({"kill": ["one"]}) == {}
