@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from airflow_lite.store import xcoms
+from airflow_lite.store.many import run_many, upsert_many
 from airflow_lite.store.schema import (
     attempt,
     dag,
@@ -341,14 +342,14 @@ def claim(
         }
         for one in claims
     ]
-    changed = connection.execute(_CLAIM, rows).rowcount
+    changed = run_many(connection, _CLAIM, rows)
     mine = {one.token for one in claims}
     if changed != len(claims):
         mine = _claimed(connection, claims, who)
     kept = [one for one in claims if one.token in mine]
     if kept:
         _note_claims(connection, kept, who, now_us)
-        _clear_xcom(connection, [one.xcom_of for one in kept if one.clears_xcom and one.xcom_of])
+        xcoms.clear(connection, [one.xcom_of for one in kept if one.clears_xcom and one.xcom_of])
     return mine
 
 
@@ -381,38 +382,8 @@ def _note_claims(
         }
         for one in claims
     ]
-    statement = upsert(
-        connection, attempt, ("token",), ("supervisor", "hostname", "boot_id", "claimed_us")
-    )
-    connection.execute(statement, rows)
-
-
-def upsert(
-    connection: sa.Connection, table: sa.Table, keys: tuple[str, ...], changed: tuple[str, ...]
-) -> sa.Insert:
-    """Return an INSERT that writes `changed` where a row with the same `keys` is there already."""
-    return _upsert(connection.dialect.name, table, keys, changed)
-
-
-@cache
-def _upsert(
-    dialect: str, table: sa.Table, keys: tuple[str, ...], changed: tuple[str, ...]
-) -> sa.Insert:
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    statement = insert(table)
-    return statement.on_conflict_do_update(
-        index_elements=list(keys), set_={name: statement.excluded[name] for name in changed}
-    )
-
-
-def _clear_xcom(connection: sa.Connection, owners: Sequence[tuple[int, str, int]]) -> None:
-    from airflow_lite.store import xcoms
-
-    if owners:
-        xcoms.clear(connection, owners)
+    changed = ("supervisor", "hostname", "boot_id", "claimed_us")
+    upsert_many(connection, attempt, rows, changed=changed)
 
 
 _STARTED = (
@@ -435,7 +406,8 @@ _STARTED_INSTANCE = (
 
 def note_started(connection: sa.Connection, started: Sequence[Started]) -> None:
     """Write which processes run these attempts."""
-    connection.execute(
+    run_many(
+        connection,
         _STARTED,
         [
             {
@@ -447,7 +419,8 @@ def note_started(connection: sa.Connection, started: Sequence[Started]) -> None:
             for one in started
         ],
     )
-    connection.execute(
+    run_many(
+        connection,
         _STARTED_INSTANCE,
         [{"row_id": one.instance_id, "of": one.token, "to_pid": one.pid} for one in started],
     )
@@ -493,7 +466,8 @@ def end(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> s
     Accepted is what ends a row that is still running under that token; a row cleared meanwhile
     (`restarting`) gets no state, one that a user marked stays. All are noted in `attempt`.
     """
-    changed = connection.execute(
+    changed = run_many(
+        connection,
         _END,
         [
             {
@@ -508,11 +482,11 @@ def end(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> s
             }
             for one in ended
         ],
-    ).rowcount
+    )
     accepted = {one.token for one in ended}
     if changed != len(ended):
         accepted = _accepted(connection, ended, who)
-    connection.execute(_END_ATTEMPT, [_end_row(one, accepted) for one in ended])
+    run_many(connection, _END_ATTEMPT, [_end_row(one, accepted) for one in ended])
     return accepted
 
 
@@ -541,11 +515,8 @@ def _end_row(one: Ended, accepted: set[str]) -> dict[str, Any]:
 
 def save_rendered(connection: sa.Connection, fields: dict[int, str]) -> None:
     """Save the rendered fields (JSON) of task instances by row id."""
-    statement = upsert(connection, rendered_fields, ("task_instance_id",), ("fields",))
-    connection.execute(
-        statement,
-        [{"task_instance_id": row_id, "fields": text} for row_id, text in fields.items()],
-    )
+    rows = [{"task_instance_id": row_id, "fields": text} for row_id, text in fields.items()]
+    upsert_many(connection, rendered_fields, rows, changed=("fields",))
 
 
 def rendered(connection: sa.Connection, instance_id: int) -> dict[str, Any] | None:

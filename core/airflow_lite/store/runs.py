@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
+from airflow_lite.store.many import run_many
 from airflow_lite.store.schema import dag, dag_run, task_instance
 
 if TYPE_CHECKING:
@@ -102,11 +103,25 @@ def _taken(dag_id: str, run_id: str, logical_us: int) -> str:
     )
 
 
+_INSTANCE_NAMES = (
+    "dag_run_id",
+    "task_id",
+    "map_index",
+    "max_tries",
+    "operator",
+    "pool",
+    "pool_slots",
+    "queue",
+    "priority_weight",
+)
+_INSERT_INSTANCE = task_instance.insert().values(
+    {name: sa.bindparam(name) for name in _INSTANCE_NAMES}
+)
+
+
 def insert_instances(connection: sa.Connection, dag_run_id: int, tasks: Iterable[TaskSpec]) -> None:
     """Insert one task instance, in no state, for each of `tasks`."""
-    rows = [_instance_row(dag_run_id, task) for task in tasks]
-    if rows:
-        connection.execute(task_instance.insert(), rows)
+    run_many(connection, _INSERT_INSTANCE, [_instance_row(dag_run_id, task) for task in tasks])
 
 
 def _instance_row(dag_run_id: int, task: TaskSpec) -> dict[str, Any]:
@@ -191,23 +206,28 @@ def set_run_state(
     return connection.execute(query.values(values)).rowcount == 1
 
 
+_START = (
+    dag_run.update()
+    .where(dag_run.c.id == sa.bindparam("run"), dag_run.c.state == "queued")
+    .values(state="running", start_us=sa.bindparam("now_us"), end_us=None)
+)
+
+
 def start_runs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> int:
     """Move these queued runs to running; return how many were still queued."""
-    query = (
-        dag_run.update()
-        .where(dag_run.c.id == sa.bindparam("run"), dag_run.c.state == "queued")
-        .values(state="running", start_us=now_us, end_us=None)
-    )
-    rows = [{"run": run} for run in ids]
-    return connection.execute(query, rows).rowcount if rows else 0
+    return run_many(connection, _START, [{"run": run, "now_us": now_us} for run in ids])
+
+
+_FOLLOW = (
+    dag_run.update()
+    .where(dag_run.c.id == sa.bindparam("run"))
+    .values(version_id=sa.bindparam("to"))
+)
 
 
 def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], version_id: int) -> None:
     """Record that these runs follow another version of their DAG from now on."""
-    rows = [{"run": run} for run in run_row_ids]
-    query = dag_run.update().where(dag_run.c.id == sa.bindparam("run"))
-    if rows:
-        connection.execute(query.values(version_id=version_id), rows)
+    run_many(connection, _FOLLOW, [{"run": run, "to": version_id} for run in run_row_ids])
 
 
 def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, Row]:

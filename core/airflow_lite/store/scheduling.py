@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from airflow_lite.store.many import run_many
 from airflow_lite.store.runs import Row, chunks, new_id
 from airflow_lite.store.schema import (
     attempt,
@@ -186,9 +187,9 @@ def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> 
     A row has `row, was_state, was_attempt, to_state, to_try, actor, cause, now_us, finished`;
     `to_try` None leaves the try number as it is.
     """
-    finishing = [_without(row, "finished") for row in rows if row["finished"]]
-    moving = [_without(row, "finished") for row in rows if not row["finished"]]
-    return _many(connection, _FINISH, finishing) + _many(connection, _MOVE, moving)
+    finishing = [row for row in rows if row["finished"]]
+    moving = [row for row in rows if not row["finished"]]
+    return run_many(connection, _FINISH, finishing) + run_many(connection, _MOVE, moving)
 
 
 def queue_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
@@ -197,9 +198,8 @@ def queue_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) ->
     A row has `row, was_state, was_attempt, token, try_number, try_started_us, stuck, version,
     executor_name, actor, cause, now_us`.
     """
-    changed = _many(connection, _QUEUE, rows)
-    names = ("token", "row", "try_number", "now_us", "version")
-    _many(connection, _ATTEMPT, [{name: row[name] for name in names} for row in rows])
+    changed = run_many(connection, _QUEUE, rows)
+    run_many(connection, _ATTEMPT, rows)
     return changed
 
 
@@ -208,9 +208,9 @@ def end_tries(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
 
     A row has `row, was_state, was_attempt, to_state, next_at_us, actor, cause, now_us`.
     """
-    changed = _many(connection, _END_TRY, rows)
-    ends = [_ending(row, outcome=row["to_state"], accepts=True) for row in rows]
-    _many(connection, _END_ATTEMPT, ends)
+    changed = run_many(connection, _END_TRY, rows)
+    ends = [{**row, "outcome": row["to_state"], "accepts": True} for row in rows]
+    run_many(connection, _END_ATTEMPT, ends)
     return changed
 
 
@@ -220,35 +220,28 @@ def requeue(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     A row has `row, was_state, was_attempt, stuck, actor, cause, now_us`. Returns how many were as
     expected.
     """
-    changed = _many(connection, _REQUEUE, rows)
-    ends = [_ending(row, outcome=None, accepts=False) for row in rows]
-    _many(connection, _END_ATTEMPT, ends)
+    changed = run_many(connection, _REQUEUE, rows)
+    ends = [{**row, "outcome": None, "accepts": False} for row in rows]
+    run_many(connection, _END_ATTEMPT, ends)
     return changed
 
 
-def _ending(row: dict[str, Any], *, outcome: str | None, accepts: bool) -> dict[str, Any]:
-    names = ("was_attempt", "now_us", "cause")
-    return {**{name: row[name] for name in names}, "outcome": outcome, "accepts": accepts}
-
-
-def _many(connection: sa.Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> int:
-    return connection.execute(statement, list(rows)).rowcount if rows else 0
-
-
-def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != name}
+_SET_EXTERNAL_ID = (
+    task_instance.update()
+    .where(_ti.id == bindparam("row"), _ti.attempt == bindparam("token"))
+    .values(external_executor_id=bindparam("external"))
+)
 
 
 def set_external_ids(connection: sa.Connection, ids: dict[str, str]) -> None:
     """Store what names these attempts (by token) in their engine."""
-    query = task_instance.update().where(_ti.id == bindparam("row"), _ti.attempt == bindparam("t"))
     found = sa.select(attempt.c.token, attempt.c.task_instance_id)
     rows = [
-        {"row": row.task_instance_id, "t": row.token, "external": ids[row.token]}
+        {"row": row.task_instance_id, "token": row.token, "external": ids[row.token]}
         for part in chunks(ids)
         for row in connection.execute(found.where(attempt.c.token.in_(part)))
     ]
-    _many(connection, query.values(external_executor_id=bindparam("external")), rows)
+    run_many(connection, _SET_EXTERNAL_ID, rows)
 
 
 def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[Row]:
@@ -308,19 +301,32 @@ def dag_rows(connection: sa.Connection) -> list[Row]:
     return list(connection.execute(sa.select(*(dag.c[name] for name in columns + due))))
 
 
+_SET_NEXT_RUN = (
+    dag.update()
+    .where(dag.c.dag_id == bindparam("of_dag"))
+    .values(
+        next_logical_us=bindparam("logical"),
+        next_interval_start_us=bindparam("interval_start"),
+        next_interval_end_us=bindparam("interval_end"),
+        next_create_after_us=bindparam("create_after"),
+    )
+)
+
+
 def set_next_runs(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record when the next scheduled run of DAGs is due.
 
     A row has `of_dag, logical, interval_start, interval_end, create_after`.
     """
-    query = dag.update().where(dag.c.dag_id == bindparam("of_dag"))
-    values: dict[str, Any] = {
-        "next_logical_us": bindparam("logical"),
-        "next_interval_start_us": bindparam("interval_start"),
-        "next_interval_end_us": bindparam("interval_end"),
-        "next_create_after_us": bindparam("create_after"),
-    }
-    _many(connection, query.values(values), rows)
+    run_many(connection, _SET_NEXT_RUN, rows)
+
+
+_REFRESHED = ("operator", "pool", "pool_slots", "queue", "priority_weight")
+_REFRESH = (
+    task_instance.update()
+    .where(_ti.id == bindparam("row"))
+    .values({name: bindparam(f"new_{name}") for name in _REFRESHED})
+)
 
 
 def refresh_instances(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -328,9 +334,7 @@ def refresh_instances(connection: sa.Connection, rows: Sequence[dict[str, Any]])
 
     A row has `row, operator, pool, pool_slots, queue, priority_weight`, prefixed `new_`.
     """
-    names = ("operator", "pool", "pool_slots", "queue", "priority_weight")
-    query = task_instance.update().where(_ti.id == bindparam("row"))
-    _many(connection, query.values({name: bindparam(f"new_{name}") for name in names}), rows)
+    run_many(connection, _REFRESH, rows)
 
 
 def insert_callbacks(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[int]:

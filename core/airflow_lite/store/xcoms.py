@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from airflow_lite.store.attempts import upsert
+from airflow_lite.store.many import run_many, upsert_many
 from airflow_lite.store.schema import dag_run, xcom
 
 if TYPE_CHECKING:
@@ -46,10 +46,8 @@ class XComFound(NamedTuple):
 
 def put(connection: sa.Connection, values: Sequence[XComValue], now_us: int) -> None:
     """Write XComs over what is there under the same keys."""
-    statement = upsert(
-        connection, xcom, ("dag_run_id", "task_id", "map_index", "key"), ("value", "at_us")
-    )
-    connection.execute(statement, [{**one._asdict(), "at_us": now_us} for one in values])
+    rows = [{**one._asdict(), "at_us": now_us} for one in values]
+    upsert_many(connection, xcom, rows, changed=("value", "at_us"))
 
 
 _CLEAR = xcom.delete().where(
@@ -61,9 +59,8 @@ _CLEAR = xcom.delete().where(
 
 def clear(connection: sa.Connection, owners: Sequence[tuple[int, str, int]]) -> None:
     """Delete every XCom of these (dag run row, task id, map index)."""
-    connection.execute(
-        _CLEAR, [{"run": run, "task": task, "index": index} for run, task, index in owners]
-    )
+    rows = [{"run": run, "task": task, "index": index} for run, task, index in owners]
+    run_many(connection, _CLEAR, rows)
 
 
 def get(connection: sa.Connection, wanted: XComQuery) -> list[XComFound]:

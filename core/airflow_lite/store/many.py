@@ -1,0 +1,77 @@
+"""One statement for many rows, at the driver's own speed.
+
+SQLAlchemy works out the parameters of every row anew, which takes longer than SQLite takes to
+write it. A statement is compiled here once; then its rows go to the driver as they are.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Row = dict[str, Any]
+
+
+def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> int:
+    """Execute an INSERT, UPDATE or DELETE for every row; return how many rows it changed.
+
+    `statement` is one that a module holds, with a `bindparam` for every value that it takes of
+    a row; what else a row has is left alone. Values are what the driver takes: texts and numbers.
+    """
+    if not rows:
+        return 0
+    prepared = _prepared(statement, connection.dialect)
+    return connection.exec_driver_sql(prepared.text, [*map(prepared.values, rows)]).rowcount
+
+
+def upsert_many(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Row], *, changed: tuple[str, ...]
+) -> None:
+    """Insert rows of the same columns; where one is there already, write only `changed` into it."""
+    if rows:
+        run_many(connection, _upsert(table, connection.dialect.name, tuple(rows[0]), changed), rows)
+
+
+@lru_cache(maxsize=64)
+def _upsert(
+    table: sa.Table, dialect: str, columns: tuple[str, ...], changed: tuple[str, ...]
+) -> sa.Insert:
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    statement = insert(table).values({name: sa.bindparam(name) for name in columns})
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in changed},
+    )
+
+
+class _Prepared(NamedTuple):
+    """The text of a statement, and what makes the driver's parameters of a row."""
+
+    text: str
+    values: Callable[[Row], Any]
+
+
+@lru_cache(maxsize=256)
+def _prepared(statement: Any, dialect: sa.Dialect) -> _Prepared:
+    compiled = statement.compile(dialect=dialect)
+    given = {name: one.value for name, one in compiled.binds.items() if not one.required}
+    if not compiled.positional:
+        return _Prepared(str(compiled), lambda row: given | row)
+    take = _take(compiled.positiontup)
+    return _Prepared(str(compiled), (lambda row: take(given | row)) if given else take)
+
+
+def _take(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """Return what takes these values out of a row, as a tuple also where it is one."""
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
