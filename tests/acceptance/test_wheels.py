@@ -87,3 +87,13 @@ def test_the_wheels_bring_man_pages(environment):
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_a_plugins_build_hook_is_the_cores(plugin):
     assert filecmp.cmp(plugin / "hatch_build.py", ROOT / "core" / "hatch_build.py", shallow=False)
+
+
+def test_the_installed_pages_are_found(environment, home, tmp_path):
+    home.python = str(environment)
+    viewer = tmp_path / "man"
+    viewer.write_text('#!/bin/sh\nexec head -n 1 "$2"\n')
+    viewer.chmod(0o755)
+    home.environ["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    assert home.run("man").stdout.startswith('.TH AIRFLOW\\-LITE "1" "2023-11-14"')
+    assert home.run("man", "dags").stdout.startswith('.TH AIRFLOW\\-LITE\\-DAGS "1"')

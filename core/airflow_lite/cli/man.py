@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
@@ -79,6 +80,13 @@ def _program() -> _PageParser:
     return parser
 
 
+def _date() -> str:
+    """Return the day, in UTC whatever the machine's zone: that of SOURCE_DATE_EPOCH, or today."""
+    return time.strftime(
+        "%Y-%m-%d", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH") or time.time()))
+    )
+
+
 def _write(parser: Parser, folder: Path, version: str) -> Path:
     from argparse_manpage.manpage import Manpage
 
@@ -86,6 +94,7 @@ def _write(parser: Parser, folder: Path, version: str) -> Path:
         "project_name": PROGRAM,
         "version": version,
         "manual_title": MANUAL,
+        "date": _date(),
         "description": (parser.description or "").split("\n")[0],
     }
     page = Manpage(parser, data)

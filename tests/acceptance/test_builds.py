@@ -1,0 +1,88 @@
+"""The core and every plugin build from a clone, in isolation, and come out the same each time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [".", *sorted(f"plugins/{p.name}" for p in (ROOT / "plugins").iterdir() if p.is_dir())]
+
+
+def call(*words, cwd, **environ):
+    done = subprocess.run(
+        list(map(str, words)),
+        cwd=cwd,
+        env={
+            **os.environ,
+            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+            "SOURCE_DATE_EPOCH": "1700000000",
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A copy of the files that a clone would have, as they are now."""
+    folder = tmp_path_factory.mktemp("clone") / "airflow-lite"
+    for name in call("git", "ls-files", "-z", cwd=ROOT).split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def test_the_clone_has_the_core_and_the_plugins(clone):
+    assert [source for source in SOURCES if (clone / source / "pyproject.toml").is_file()]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_sdist_builds_in_isolation_and_a_wheel_from_it(clone, tmp_path, source):
+    call(sys.executable, "-m", "build", "--outdir", tmp_path, clone / source, cwd=tmp_path)
+    [sdist], [wheel] = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    with tarfile.open(sdist) as archive:
+        names = archive.getnames()
+    with zipfile.ZipFile(wheel) as archive:
+        installed = archive.namelist()
+    pages = {Path(name).name for name in installed if "/share/man/man1/airflow-lite" in name}
+    assert pages
+    assert pages == {Path(name).name for name in names if "/man/" in name}
+    assert any(name.endswith("/hatch_build.py") for name in names)
+    assert any(name.endswith("py.typed") for name in installed) or source == "."
+    if source == ".":
+        scripts = {Path(name).suffix for name in installed if "/completion_scripts/" in name}
+        assert scripts == {".bash", ".zsh", ".fish"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_wheel_is_the_same_wherever_and_whenever_it_is_built(clone, tmp_path, source):
+    digests = set()
+    for number, (columns, zone) in enumerate([("40", "UTC"), ("200", "Asia/Seoul")]):
+        copy = tmp_path / f"copy{number}"
+        shutil.copytree(clone, copy)
+        out = tmp_path / f"out{number}"
+        command = [sys.executable, "-m", "hatchling", "build", "-d", out]
+        call(*command, cwd=copy / source, COLUMNS=columns, TZ=zone)
+        digests.add(
+            tuple(
+                (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+                for path in sorted(out.iterdir())
+            )
+        )
+    assert len(digests) == 1
+    [built] = digests
+    assert len(built) == 2
