@@ -223,9 +223,9 @@ class ExecutorThread:
         self._driver.call("its thread", act)
         slots = self._driver.slots_available()
         with self._lock:
-            self._slots = slots
+            has_grown, self._slots = slots > self._slots, slots
         self._busy_since = None
-        if self._driver.reports:
+        if self._driver.reports or has_grown:  # where the engine grows, nothing else tells it
             self._driver.call("wake", self._wake)
 
 

@@ -123,6 +123,21 @@ def test_an_event_of_another_thread_wakes_without_waiting_for_a_heartbeat(steere
     assert runner.until(1) == [Event(ti.key, TaskInstanceState.SUCCESS, None)]
 
 
+def test_slots_that_grow_without_an_event_wake_the_scheduler(steered, driven):
+    """Given an engine without room, when it grows, then whoever waits for slots is woken."""
+    room = [0]
+
+    class Growing(steered):
+        slots_available = property(lambda self: room[0])
+
+    runner = driven(Growing(), heartbeat_s=3600)
+    assert runner.thread.slots_available == 0
+    room[0] = 5
+    runner.thread.poke()
+    assert runner.woken.wait(DEADLINE_S)
+    assert runner.thread.slots_available == 5
+
+
 def test_an_id_at_the_engine_is_reported_before_the_end(steered, make_ti, driven):
     executor = steered()
 
