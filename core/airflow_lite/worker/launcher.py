@@ -10,8 +10,6 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from airflow_lite.dag.folder import has_changed
 from airflow_lite.log_paths import open_for_writing
 from airflow_lite.store import attempts as rows
@@ -19,7 +17,7 @@ from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.process import describe_end
 from airflow_lite.worker.pump import Pump
-from airflow_lite.worker.request import Outcome, RetryPolicy
+from airflow_lite.worker.request import Outcome
 
 if TYPE_CHECKING:
     from airflow_lite.worker.desk import Desk
@@ -167,29 +165,7 @@ class Launcher:
         assert attempt.error is not None  # why this is called
         for line in attempt.error.splitlines():
             attempt.pump.note(line)
-        attempt.policy = self._policy_of(attempt)
         self._wards.finish(attempt, Outcome("failed", attempt.error.splitlines()[0][:1000]))
-
-    def _policy_of(self, attempt: Attempt) -> RetryPolicy:
-        from airflow_lite.store import dags
-
-        key = attempt.key
-        try:
-            with self._desk.store.read() as connection:
-                found = dags.latest_spec(connection, key.dag_id)
-        except SQLAlchemyError as error:
-            logger.warning("no retries for %s: its DAG cannot be read: %s", key, error)
-            return RetryPolicy()
-        task = None if found is None else found[1].tasks.get(key.task_id)
-        if task is None:
-            return RetryPolicy()
-        return RetryPolicy(
-            task.execution_timeout_s,
-            task.retries,
-            task.retry_delay_s,
-            task.retry_exponential_backoff,
-            task.max_retry_delay_s,
-        )
 
     def blame(self, zygote: FileZygote, error: str) -> None:
         """Let every attempt that waits for this zygote fail with its error."""

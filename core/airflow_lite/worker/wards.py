@@ -13,6 +13,7 @@ from airflow_lite.store import xcoms
 from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.process import describe_end, kill_session, process_start
 from airflow_lite.worker.request import Outcome, RetryPolicy
+from airflow_lite.worker.stored_policy import stored_policy
 
 if TYPE_CHECKING:
     from airflow_lite.worker.desk import Desk
@@ -122,6 +123,8 @@ class Wards:
         if attempt.phase is Phase.ENDING:
             return
         attempt.phase = Phase.ENDING
+        if attempt.policy is None:  # it was quicker than its zygote's word, or there is none
+            attempt.policy = stored_policy(self._desk.store, attempt.key)
         self.release(attempt)
         ended = attempt.ended(
             outcome, self._desk.clock.now_us(), self._desk.settings.max_retry_delay_s

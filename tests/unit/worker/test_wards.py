@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_lite.clock import SystemClock
+from airflow_lite.config import Config
+from airflow_lite.dag.parse import FileResult
+from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.keys import RunCommand, TaskInstanceKey
+from airflow_lite.store.attempts import Queued, RunInfo, Supervisor
+from airflow_lite.store.dags import save_result
+from airflow_lite.store.engine import open_store
+from airflow_lite.worker.attempt import Attempt, Phase
+from airflow_lite.worker.desk import Desk
+from airflow_lite.worker.request import Outcome
+from airflow_lite.worker.settings import HostSettings
+from airflow_lite.worker.wards import Wards
+
+TOKEN = "a" * 32
+RUN = RunInfo(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
+ROW = Queued(3, "queued", TOKEN, 1, 1, None, 5, "X", "p", 1, "q", 1, None, "/f.py", RUN)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    config = Config(tmp_path)
+    store = open_store(config)
+    spec = DagSpec("d", "/f.py", {"t": TaskSpec("t", retries=1, retry_delay_s=0.0)})
+    with store.begin() as connection:
+        save_result(connection, FileResult("/f.py", "x", (spec,)), 1)
+    yield Desk(HostSettings.read(config), store, who(), SystemClock())
+    store.close()
+
+
+def who():
+    return Supervisor("s" * 32, "task_host", "here", "boot", 1, 1)
+
+
+def attempt(desk, phase):
+    command = RunCommand(TaskInstanceKey("d", "t", "r", 1, -1, TOKEN))
+    found = desk.attempts[TOKEN] = Attempt(command, phase=phase, row=ROW)
+    return found
+
+
+def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(desk):
+    wards = Wards(desk)
+    wards.finish(attempt(desk, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
+    wards.forked({"forked": TOKEN, "pid": 1, "policy": [None, 1, 0.0, False, None]})
+    (ended,) = desk.ledger.ended
+    assert (ended.state, ended.cause) == ("up_for_retry", "ValueError: quick")
+
+
+def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(desk):
+    attempt(desk, Phase.CLAIMED)
+    Wards(desk).child_gone(TOKEN, None, "its zygote died")
+    (ended,) = desk.ledger.ended
+    assert (ended.state, ended.cause) == ("up_for_retry", "its zygote died")
