@@ -7,11 +7,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent))  # however this file is imported
+
+import generate_errors
+import generate_hooks
+import generate_plugins
 
 from airflow_lite.cli.core_commands import all_commands
 from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
 from airflow_lite.config import core_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.config import ConfigOption
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -25,8 +38,18 @@ def configuration() -> str:
         "from environment variables `AIRFLOW_LITE__SECTION__NAME` over it, and from `--executor` over both.",
         "`{home}` in a value stands for the home. `airflow-lite config list` shows what is in force.",
     ]
+    lines += _options(core_options())
+    for plugin in generate_plugins.plugins():
+        if plugin.options:
+            lines += ["", f"Options of `{plugin.distribution}`:"]
+            lines += _options(plugin.options)
+    return "\n".join(lines) + "\n"
+
+
+def _options(options: Iterable[ConfigOption]) -> list[str]:
+    lines: list[str] = []
     section = ""
-    for option in core_options():
+    for option in options:
         if option.section != section:
             section = option.section
             lines += [
@@ -38,7 +61,7 @@ def configuration() -> str:
             ]
         default = f"`{option.default}`" if option.default else "(empty)"
         lines.append(f"| `{option.name}` | {default} | {option.help} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def commands() -> str:
@@ -52,6 +75,11 @@ def commands() -> str:
     ]
     for command in all_commands():
         lines += _command("airflow-lite", command, 2)
+    for plugin in generate_plugins.plugins():
+        lines += ["", f"## Commands of {plugin.distribution}", ""]
+        lines += [f"They need `--executor {plugin.executor}`, or that executor configured."]
+        for group in plugin.groups:
+            lines += _command("airflow-lite", group, 3)
     return "\n".join(lines) + "\n"
 
 
@@ -84,7 +112,12 @@ def _epilog(text: str | None) -> list[str]:
     return ["", "```", text, "```"] if text else []
 
 
-PAGES = {"configuration.md": configuration, "commands.md": commands}
+PAGES = {
+    "configuration.md": configuration,
+    "commands.md": commands,
+    "errors.md": generate_errors.page,
+    "hooks.md": generate_hooks.page,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
