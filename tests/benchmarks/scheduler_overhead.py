@@ -94,13 +94,13 @@ def state(store: Store, run: int) -> str:
         return connection.execute(query).scalar_one()
 
 
-def one_run(spec: DagSpec, parallelism: int) -> Taken:
+def one_run(spec: DagSpec, parallelism: int, pool: int) -> Taken:
     """Bring one run of `spec` through a new scheduler on a new store."""
     with tempfile.TemporaryDirectory() as folder:
         environ = {
             "AIRFLOW_LITE_HOME": folder,
             "AIRFLOW_LITE__CORE__PARALLELISM": str(parallelism),
-            "AIRFLOW_LITE__CORE__DEFAULT_POOL_TASK_SLOT_COUNT": str(parallelism),
+            "AIRFLOW_LITE__CORE__DEFAULT_POOL_TASK_SLOT_COUNT": str(pool),
         }
         config = Config.load(environ)
         store = open_store(config)
@@ -130,17 +130,19 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, nargs="+", default=[5_000, 10_000, 20_000])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--parallelism", type=int, default=1_024)
+    parser.add_argument("--pool", type=int, help="slots of the default pool; else as parallelism")
     parser.add_argument("--shape", choices=("wide", "grid"), default="wide")
     args = parser.parse_args()
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores,"
           f" load {os.getloadavg()[0]:.2f}, {args.shape}, parallelism {args.parallelism},"
           f" {args.runs} runs after one to warm up")  # fmt: skip
+    pool = args.pool or args.parallelism
     make = {"wide": wide, "grid": grid}[args.shape]
-    one_run(make(min(args.tasks)), args.parallelism)
+    one_run(make(min(args.tasks)), args.parallelism, pool)
     taken: dict[int, list[Taken]] = {tasks: [] for tasks in args.tasks}
     for _ in range(args.runs):
         for tasks in args.tasks:
-            taken[tasks].append(one_run(make(tasks), args.parallelism))
+            taken[tasks].append(one_run(make(tasks), args.parallelism, pool))
     for tasks, found in taken.items():
         walls = [one.wall_s for one in found]
         cpu_ms = statistics.median(one.cpu_s for one in found) / tasks * 1e3

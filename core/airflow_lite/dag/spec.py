@@ -138,6 +138,21 @@ class DagSpec:
         return {name: place for place, name in enumerate(self.tasks)}
 
     @cached_property
+    def tasks_asking_past(self) -> tuple[TaskSpec, ...]:
+        """The tasks that wait for what they, or their downstream, did in the run before."""
+        tasks = self.tasks.values()
+        return tuple(task for task in tasks if task.depends_on_past or task.wait_for_downstream)
+
+    @cached_property
+    def limited_tasks(self) -> frozenset[str]:
+        """Ids of the tasks of which only so many instances may be active at once."""
+        return frozenset(
+            name
+            for name, task in self.tasks.items()
+            if (task.max_active_tis_per_dag, task.max_active_tis_per_dagrun) != (None, None)
+        )
+
+    @cached_property
     def indirect_setups(self) -> dict[str, tuple[str, ...]]:
         """Task id to the set-ups in whose scope it is, except its direct upstream."""
         from airflow_lite.dag.shape import indirect_setups

@@ -145,7 +145,8 @@ def _follow_up(world: World, found: Decided) -> None:
     one, decision = found
     for instance in decision.withdrawn:
         one.ready.discard(instance.key)
-    one.ready.add(decision.ready)
+    if decision.ready:
+        one.ready.add(decision.ready, world.owned.dags[one.run.dag_id].spec.limited_tasks)
     for instance in decision.kill:
         active = world.owned.active.get(instance.attempt or "")
         if active is not None:
@@ -162,7 +163,7 @@ def _follow_up(world: World, found: Decided) -> None:
 def _tell_later_runs(world: World, found: Decided) -> None:
     """Let runs whose tasks ask for the past look again when their past has moved."""
     known = world.owned.dags[found.one.run.dag_id]
-    if not any(t.depends_on_past or t.wait_for_downstream for t in known.spec.tasks.values()):
+    if not known.spec.tasks_asking_past:
         return
     later = [
         run_id

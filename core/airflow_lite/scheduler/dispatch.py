@@ -15,6 +15,7 @@ from airflow_lite.scheduler.admit import admit
 from airflow_lite.scheduler.model import Candidate, Limits
 from airflow_lite.scheduler.surprise import Surprise, expect
 from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import runs, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,27 +32,20 @@ logger = logging.getLogger(__name__)
 
 #: An attempt from one of these belongs to the try that was.
 _SAME_TRY = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SCHEDULED})
-#: Of many more candidates than slots, so many times the slots are looked at first.
-_WINDOW = 4
-_LEAST_WINDOW = 256
 
 
 def dispatch(world: World) -> None:
     """Queue what is ready, as far as pools, limits and the executor's slots go."""
     slots = open_slots(world)
-    offer = _offer(world, slots) if slots > 0 else None
-    if offer is None or not offer.reach:
+    offers = list(_offers(world)) if slots > 0 else []
+    if not offers:
         return
-    rows: list[dict[str, Any]] = []
     try:
         with world.store.begin() as connection:
-            admitted = _admit(world, connection, offer.first, slots)
-            if len(admitted) < offer.reach and len(offer.first) < offer.total:
-                # A pool is full, so that others further behind may have their turn.
-                admitted = _admit(world, connection, _everyone(world), slots)
-            fresh = _without_edited(world, connection, admitted)
+            fresh = _without_edited(world, connection, _admit(world, connection, offers, slots))
             rows = [_row(world, candidate) for candidate in fresh]
-            _queue(connection, rows, fresh)
+            changed = scheduling.queue_attempts(connection, rows)
+            expect(changed, len(rows), {candidate.run.id for candidate in fresh})
     except Surprise as surprise:
         logger.info("%s; loading them again", surprise)
         world.owned.stale_runs |= surprise.run_ids
@@ -74,55 +68,29 @@ def open_slots(world: World) -> int:
     return slots - sum(one.is_foreign for one in world.owned.live())
 
 
-class _Offer(NamedTuple):
-    """The first candidates, of how many, and how many could be queued if only pools allow."""
-
-    first: list[Candidate]
-    total: int
-    reach: int
-
-
-def _offer(world: World, slots: int) -> _Offer:
-    """Return what `admit` is to look at first: not all, where many more are ready than slots."""
+def _offers(world: World) -> Iterator[tuple[OwnedRun, DagSpec, int]]:
+    """Return the runs with something ready, their DAGs, and how much more these may have active."""
     active = Counter(one.run.dag_id for one in world.owned.live())
-    ready: Counter[str] = Counter()
-    first: list[Candidate] = []
-    count = min(max(slots * _WINDOW, _LEAST_WINDOW), sys.maxsize)
-    for one, spec in _offering(world):
-        if active[spec.dag_id] < spec.max_active_tasks:
-            ready[spec.dag_id] += len(one.ready)
-            first += [Candidate(instance, one.run, spec) for instance in one.ready.first(count)]
-    rooms = {dag_id: _room(world, dag_id) - active[dag_id] for dag_id in ready}
-    reach = sum(min(rooms[dag_id], found) for dag_id, found in ready.items())
-    return _Offer(first, sum(ready.values()), min(reach, slots, len(first)))
-
-
-def _room(world: World, dag_id: str) -> int:
-    return world.owned.dags[dag_id].spec.max_active_tasks
-
-
-def _offering(world: World) -> Iterator[tuple[OwnedRun, DagSpec]]:
-    """Return the runs that have something ready and may have it queued, with their DAGs."""
     for one in world.owned.runs.values():
         known = world.owned.dags.get(one.run.dag_id) if len(one.ready) else None
         if known is not None and (known.may_schedule or world.scope is not None):
-            yield one, known.spec
-
-
-def _everyone(world: World) -> list[Candidate]:
-    return [
-        Candidate(instance, one.run, spec)
-        for one, spec in _offering(world)
-        for instance in one.ready.first(len(one.ready))
-    ]
+            room = known.spec.max_active_tasks - active[known.dag_id]
+            if room > 0:
+                yield one, known.spec, room
 
 
 def _admit(
-    world: World, connection: sa.Connection, candidates: list[Candidate], slots: int
+    world: World,
+    connection: sa.Connection,
+    offers: list[tuple[OwnedRun, DagSpec, int]],
+    slots: int,
 ) -> list[Candidate]:
-    from airflow_lite.store import scheduling
-
     limits = _limits(world, scheduling.pool_room(connection, sys.maxsize), slots)
+    candidates = [
+        Candidate(instance, one.run, spec)
+        for one, spec, room in offers
+        for instance in one.ready.first(min(slots, room), limits.pools)
+    ]
     admission = admit(candidates, limits)
     _tell_once(world, admission)
     return admission.admitted
@@ -167,19 +135,10 @@ def _without_edited(
     world: World, connection: sa.Connection, admitted: list[Candidate]
 ) -> list[Candidate]:
     """Leave out the runs that someone else edited meanwhile; they are loaded again."""
-    from airflow_lite.store import runs
-
     versions = runs.row_versions(connection, {candidate.run.id for candidate in admitted})
     fresh = [one for one in admitted if versions.get(one.run.id) == one.run.row_version]
     world.owned.stale_runs |= {one.run.id for one in admitted} - {one.run.id for one in fresh}
     return fresh
-
-
-def _queue(connection: sa.Connection, rows: list[dict[str, Any]], fresh: list[Candidate]) -> None:
-    from airflow_lite.store import scheduling
-
-    changed = scheduling.queue_attempts(connection, rows)
-    expect(changed, len(rows), {candidate.run.id for candidate in fresh})
 
 
 def _row(world: World, candidate: Candidate) -> dict[str, Any]:

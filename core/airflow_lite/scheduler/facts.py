@@ -21,9 +21,7 @@ _NOTHING = Facts()
 
 def facts_of(world: World, run: Run, dag: DagSpec) -> Facts:
     """Return what `advance` must know beyond the run; reads the store only where a task asks."""
-    asking = [
-        task for task in dag.tasks.values() if task.depends_on_past or task.wait_for_downstream
-    ]
+    asking = dag.tasks_asking_past
     if not asking:
         return _NOTHING
     wanted = {task.task_id for task in asking}

@@ -9,15 +9,23 @@ from airflow_lite.scheduler.ready import Ready
 from airflow_lite.states import TaskInstanceState
 
 
-def instance(number, priority=1, map_index=-1):
-    return Instance(number, f"t{number}", map_index, priority_weight=priority)
+#: More open slots than any test has instances.
+OPEN = {"default_pool": 1000}
+
+
+def instance(number, priority=1, map_index=-1, **fields):
+    return Instance(number, f"t{number}", map_index, priority_weight=priority, **fields)
+
+
+def first(ready, most, pools=OPEN):
+    return [one.id for one in ready.first(most, pools)]
 
 
 def test_the_first_come_by_priority_then_map_index_then_row():
     ready = Ready()
     ready.add([instance(3), instance(1), instance(2, priority=5), instance(4, map_index=2)])
-    assert [one.id for one in ready.first(4)] == [2, 1, 3, 4]
-    assert [one.id for one in ready.first(2)] == [2, 1]
+    assert first(ready, 4) == [2, 1, 3, 4]
+    assert first(ready, 2) == [2, 1]
 
 
 def test_what_was_taken_out_does_not_come():
@@ -26,7 +34,7 @@ def test_what_was_taken_out_does_not_come():
     ready.add(many)
     for one in many[:7]:
         ready.discard(one.key)
-    assert [one.id for one in ready.first(10)] == [7, 8, 9]
+    assert first(ready, 10) == [7, 8, 9]
     assert len(ready) == 3
 
 
@@ -36,11 +44,10 @@ def test_what_comes_back_comes_once():
     ready.add([one, other])
     ready.discard(one.key)
     ready.add([one])
-    assert [found.id for found in ready.first(10)] == [1, 2]
+    assert first(ready, 10) == [1, 2]
     ready.discard(one.key)
-    ready.first(1)
     ready.add([one])
-    assert [found.id for found in ready.first(10)] == [1, 2]
+    assert first(ready, 10) == [1, 2]
 
 
 def test_what_is_queued_already_does_not_come():
@@ -48,7 +55,7 @@ def test_what_is_queued_already_does_not_come():
     one = instance(1)
     ready.add([one])
     one.state = TaskInstanceState.QUEUED
-    assert ready.first(1) == []
+    assert first(ready, 1) == []
 
 
 def test_any_order_of_acts_leaves_the_same_as_a_plain_sort():
@@ -63,4 +70,22 @@ def test_any_order_of_acts_leaves_the_same_as_a_plain_sort():
         elif number in kept:
             ready.discard(kept.pop(number).key)
         wanted = sorted(kept.values(), key=lambda one: (-one.priority_weight, one.id))
-        assert [one.id for one in ready.first(5)] == [one.id for one in wanted[:5]]
+        assert first(ready, 5) == [one.id for one in wanted[:5]]
+
+
+def test_of_what_a_pool_cannot_take_one_comes_so_that_the_pool_is_kept_for_it():
+    ready = Ready()
+    ready.add([instance(number, pool_slots=2) for number in range(10)])
+    assert len(first(ready, 10, {"default_pool": 5})) == 3
+    assert len(first(ready, 10, {"default_pool": 0})) == 1
+    assert len(first(ready, 10, {})) == 1
+
+
+def test_who_waits_for_a_full_pool_or_a_limit_of_its_own_hides_nobody():
+    ready = Ready()
+    ready.add([instance(number, priority=3, pool="full") for number in range(10)])
+    mapped = [Instance(20 + index, "mapped", index, priority_weight=2) for index in range(10)]
+    ready.add(mapped, limited={"mapped"})
+    ready.add([instance(30)])
+    assert {one.task_id for one in ready.first(2, OPEN)} >= {"mapped", "t30"}
+    assert 30 in first(ready, 1, OPEN)
