@@ -44,5 +44,6 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("scheduler", "use_job_schedule", "True", "Whether runs are made from schedules at all."),
     ("sensors", "default_timeout", "604800", "Seconds until a sensor that says none times out."),
     ("plugins", "disabled", "", "Distributions, comma-separated, that are not loaded."),
+    ("plugins", "import_timeout_s", "5", "Seconds that importing a plugin may take."),
     ("plugins", "strict", "False", "Whether anything wrong with a plugin is an error, as in CI."),
 )

@@ -24,7 +24,7 @@ CORE_COMMANDS = (
     CoreCommand("config", "View the configuration", True, "config"),
     CoreCommand("dags", "Manage DAGs and their runs", True, "dags"),
     CoreCommand("db", "Manage the metadata database", True, "db"),
-    CoreCommand("executors", "Try executors against their contract", True, "executors"),
+    CoreCommand("executors", "Look at executors, and test them", True, "executors"),
     CoreCommand("info", "Show what runs here: versions, paths, settings", False, "single"),
     CoreCommand("jobs", "Look at running schedulers", True, "jobs"),
     CoreCommand("man", "Read the manual", False, "single"),

@@ -21,7 +21,7 @@ from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.config import Config, ConfigOption
 from airflow_lite.executors.base import BaseExecutor
 from airflow_lite.executors.loading import check_class
-from airflow_lite.plugins.blame import Blame, blame, origin
+from airflow_lite.plugins.blame import Blame, bare, blame, origin
 from airflow_lite.plugins.hookspecs import HealthContext, HealthReport
 from airflow_lite.plugins.model import PluginError
 from airflow_lite.plugins.registry import Registry
@@ -51,7 +51,7 @@ class _Warnings(logging.Handler):
         if error is not None:
             self.errors.append(error)
         else:
-            self.texts.append(record.getMessage())
+            self.texts.append(bare(record.getMessage()))
 
     def let_out(self) -> None:
         """Raise the first error of a hook, if one raised."""
@@ -96,12 +96,20 @@ def _verdict(target: Target, file: str) -> Verdict:
         fields = _look(target, lambda: time.perf_counter() - began, warnings)
     except BaseException as error:
         fields = _blamed(blame(error, target.value, file))
+    started = [one for one in threading.enumerate() if id(one) not in threads]
+    lasting = [one.name for one in started if not one.daemon]
+    if lasting and "error" not in fields:
+        names = ", ".join(lasting)
+        fields["error"] = (
+            f"importing it starts a thread that keeps the program from ending: {names}"
+        )
+        fields["file"] = file
     pulled = set(sys.modules) - modules
     return Verdict(*target)._replace(
         modules=len(pulled),
         packages=tuple(_packages(pulled, target.value)),
         output=_output_since(printed),
-        threads=tuple(t.name for t in threading.enumerate() if id(t) not in threads),
+        threads=tuple(one.name for one in started),
         warnings=tuple(warnings.texts),
         **fields,
     )

@@ -7,6 +7,8 @@ import sys
 import traceback
 from typing import NamedTuple
 
+from airflow_lite.errors import UserError
+
 _MOST = 300
 
 
@@ -49,9 +51,15 @@ def blame(error: BaseException, value: str, start: str) -> Blame:
     own = value.partition(":")[0].partition(".")[0]
     text = " ".join(str(first).split())[:_MOST]
     name = type(first).__name__
-    if name == "PluginError":
-        return Blame(text, start, "")
+    if isinstance(first, UserError):  # what the core says of it, or it says itself
+        return Blame(bare(text), start, "")
     return Blame(f"{name}: {text}" if text else name, _place(first, start), _needs(first, own))
+
+
+def bare(text: str) -> str:
+    """Return what the core says of a plugin named "it", without what to do about that."""
+    text = text.removeprefix("Plugin ").removesuffix("Tell its author.").strip()
+    return text.removesuffix(".")
 
 
 def _needs(error: BaseException, own: str) -> str:

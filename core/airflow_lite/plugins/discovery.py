@@ -107,8 +107,10 @@ def _read(distribution: Distribution, location: Path, core_version: str) -> Plug
     name, requires = metadata["Name"], list(distribution.requires or ())
     if not name:
         raise ValueError("its METADATA has no Name")
-    ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group)]
+    ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group or "")]
     if not ours:
+        if _GROUP.search((_bytes(location / ENTRY_POINTS) or b"").decode()):
+            raise ValueError(f"its {ENTRY_POINTS} names a group of ours, but cannot be parsed")
         return None
     spoken = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
     plugin = Plugin(
@@ -173,11 +175,20 @@ def _judged(plugin: Plugin, unmet: str | None, core_version: str) -> Plugin:
 
 
 def mark_stale(plugins: Iterable[Plugin]) -> list[Plugin]:
-    """Return the plugins with all but the first of each name, which Python imports, as stale."""
-    first: dict[str, Plugin] = {}
+    """Return the plugins with all but one of each name as stale.
+
+    The one that counts is in the first directory, where Python imports it from; of several there,
+    it is the one that was installed last.
+    """
+    plugins = list(plugins)
+    owners: dict[str, Plugin] = {}
+    for plugin in plugins:
+        owner = owners.setdefault(plugin.distribution, plugin)
+        if owner is not plugin and _is_later(plugin, owner):
+            owners[plugin.distribution] = plugin
     marked = []
     for plugin in plugins:
-        owner = first.setdefault(plugin.distribution, plugin)
+        owner = owners[plugin.distribution]
         if owner is not plugin:
             plugin = plugin.in_state(  # noqa: PLW2901
                 PluginState.STALE,
@@ -186,3 +197,12 @@ def mark_stale(plugins: Iterable[Plugin]) -> list[Plugin]:
             )
         marked.append(plugin)
     return marked
+
+
+def _is_later(plugin: Plugin, owner: Plugin) -> bool:
+    if os.path.dirname(plugin.location) != os.path.dirname(owner.location):
+        return False
+    try:
+        return os.stat(plugin.location).st_mtime_ns > os.stat(owner.location).st_mtime_ns
+    except OSError:
+        return False

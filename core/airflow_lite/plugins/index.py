@@ -53,10 +53,10 @@ def disabled_distributions(config: Config) -> frozenset[str]:
 
 def _with_disabled(plugins: list[Plugin], disabled: frozenset[str]) -> list[Plugin]:
     return [
-        plugin.in_state(
-            PluginState.DISABLED,
-            "named in [plugins] disabled or AIRFLOW_LITE_DISABLE_PLUGINS",
-            "Take its name out of there.",
+        plugin._replace(
+            state=PluginState.DISABLED,
+            reason="named in [plugins] disabled or AIRFLOW_LITE_DISABLE_PLUGINS",
+            remedy="Take its name out of there.",
         )
         if plugin.distribution in disabled and not plugin.is_core
         else plugin

@@ -8,7 +8,7 @@ from airflow_lite.plugins.index import installed_plugins, read_again
 from airflow_lite.plugins.model import Entry, Plugin, PluginError, PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from airflow_lite.config import Config
 
@@ -25,12 +25,19 @@ class Owned(NamedTuple):
 
 def executors_named(config: Config, name_or_path: str) -> list[Owned]:
     """Return who has an executor of this name or module path, whatever their state."""
-    return [
+    return _current(
         Owned(plugin, entry)
         for plugin in installed_plugins(config)
         for entry in plugin.executors
-        if is_meant(entry, name_or_path) and plugin.state is not PluginState.STALE
-    ]
+        if is_meant(entry, name_or_path)
+    )
+
+
+def _current(owners: Iterable[Owned]) -> list[Owned]:
+    """Return the owners but for stale ones, unless there are no others."""
+    found = list(owners)
+    current = [owned for owned in found if owned.plugin.state is not PluginState.STALE]
+    return current or found
 
 
 def is_meant(executor: Entry, name_or_path: str) -> bool:
@@ -40,12 +47,12 @@ def is_meant(executor: Entry, name_or_path: str) -> bool:
 
 def groups_named(config: Config, name: str) -> list[Owned]:
     """Return who has a group of commands of this name, whatever their state."""
-    return [
+    return _current(
         Owned(plugin, entry)
         for plugin in installed_plugins(config)
         for entry in plugin.groups
-        if entry.name == name and plugin.state is not PluginState.STALE
-    ]
+        if entry.name == name
+    )
 
 
 def the_one(owners: list[Owned], what: str) -> Owned:
@@ -62,8 +69,8 @@ def the_one(owners: list[Owned], what: str) -> Owned:
     if not ready:
         plugin = owners[0].plugin
         raise PluginError(
-            f"The {what} comes from {plugin.title}, which is {plugin.state}: {plugin.reason}. "
-            f"{plugin.remedy}"
+            f"The {what} comes from {plugin.title}, which cannot be used ({plugin.state}): "
+            f"{plugin.reason}. {plugin.remedy}"
         )
     return checked_again(ready[0], what)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_lite.errors import ConfigError, UnknownExecutorError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.lookup import executors_named, the_one
+from airflow_lite.plugins.model import PluginState
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
 
 if TYPE_CHECKING:
@@ -84,6 +85,14 @@ def _unknown(name: str, config: Config) -> str:
     near = difflib.get_close_matches(name, sorted(known | set(CORE_EXECUTORS)), n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return (
-        f"There is no executor {name!r}.{hint} List the installed ones with "
+        f"There is no executor {name!r}.{hint}{_may_be_in(config)} List the installed ones with "
         "`airflow-lite plugins list`."
     )
+
+
+def _may_be_in(config: Config) -> str:
+    """Return a sentence on a distribution of which not even the executors' names can be read."""
+    for plugin in installed_plugins(config):
+        if plugin.state is PluginState.BROKEN and not plugin.executors:
+            return f" {plugin.title} may have it, but is broken: {plugin.reason}. {plugin.remedy}"
+    return ""

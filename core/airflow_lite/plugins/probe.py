@@ -18,8 +18,6 @@ from airflow_lite.plugins.verdict import Target, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Seconds that one import may take.
-IMPORT_DEADLINE_S = 5.0
 #: Seconds from the start of the process to its first word, on a machine that is busy.
 START_DEADLINE_S = 30.0
 #: How often, in seconds, to look whether a process has gone whose pipe something else holds open.
@@ -42,10 +40,10 @@ class Answer(NamedTuple):
     is_timeout: bool
 
 
-def probe(targets: Sequence[Target], *, timeout_s: float = IMPORT_DEADLINE_S) -> list[Verdict]:
+def probe(targets: Sequence[Target], *, timeout_s: float) -> list[Verdict]:
     """Import the targets in one child process, in order; return what became of each.
 
-    After one that ends the child, the others get a child of their own.
+    Each may take `timeout_s`. After one that ends the child, the others get a child of their own.
     """
     found: list[Verdict] = []
     while len(found) < len(targets):

@@ -72,7 +72,8 @@ def verdicts(
     if unknown:
         from airflow_lite.plugins.probe import probe
 
-        known |= {verdict.target: verdict for verdict in probe(unknown)}
+        timeout_s = config.getfloat("plugins", "import_timeout_s")
+        known |= {verdict.target: verdict for verdict in probe(unknown, timeout_s=timeout_s)}
         _keep(plugin, config, _Kept(own, path, [*known.values()]))
     return [known[target] for target in targets]
 
@@ -122,8 +123,8 @@ def insist(config: Config) -> None:
     for plugin in in_quarantine(in_conflict(installed_plugins(config)), config):
         if plugin.state not in {PluginState.READY, PluginState.DISABLED}:
             raise PluginError(
-                f"Plugin {plugin.title} is {plugin.state}: {plugin.reason}. {plugin.remedy}"
-                " Or unset [plugins] strict."
+                f"Plugin {plugin.title} cannot be used ({plugin.state}): {plugin.reason}. "
+                f"{plugin.remedy} Or unset [plugins] strict."
             )
 
 

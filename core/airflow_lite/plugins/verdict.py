@@ -93,7 +93,7 @@ def remedy(verdict: Verdict, plugin: Plugin) -> str:
         return f"Install {verdict.needs!r}, or {away}"
     if verdict.is_timeout:
         again = f"airflow-lite plugins doctor {plugin.distribution}"
-        return f"Try again with `{again}`, or {away}"
+        return f"Try again with `{again}`, raise [plugins] import_timeout_s, or {away}"
     return f"Tell its author, or {away}"
 
 

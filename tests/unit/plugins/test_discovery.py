@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -100,11 +101,25 @@ def test_a_plugin_entry_that_is_no_module_is_the_wrong_type(site):
     assert plugin.state is PluginState.WRONG_TYPE
 
 
-def test_the_second_dist_info_of_a_name_is_stale(site, tmp_path):
-    site.install("twice", version="1.0", executors="A = a:A")
-    site.install("twice", version="2.0", executors="A = a:A")
+def test_of_two_dist_infos_of_a_name_the_one_installed_first_is_stale(site):
+    later = site.install("twice", version="1.0", executors="A = a:A")
+    earlier = site.install("twice", version="2.0", executors="A = a:A")
+    os.utime(later, ns=(2, 2))
+    os.utime(earlier, ns=(1, 1))
     first, second = discover([str(site.directory)], "0.1.0")
     assert (first.state, second.state) == (PluginState.READY, PluginState.STALE)
+    os.utime(earlier, ns=(3, 3))
+    first, second = discover([str(site.directory)], "0.1.0")
+    assert (first.state, second.state) == (PluginState.STALE, PluginState.READY)
+
+
+def test_of_two_directories_the_first_has_the_one_that_counts(site, tmp_path):
+    found = site.install("twice", executors="A = a:A")
+    first = tmp_path / "first"
+    first.mkdir()
+    shutil.copytree(found, first / "twice-0.1.dist-info")
+    plugins = discover([str(first), str(site.directory)], "0.1.0")
+    assert [plugin.state for plugin in plugins] == [PluginState.READY, PluginState.STALE]
 
 
 def test_the_index_is_read_back_and_renewed_when_something_is_installed(site, configured):

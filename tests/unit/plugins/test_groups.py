@@ -85,8 +85,8 @@ def test_a_disabled_plugin_offers_nothing(site, configured):
     config = configured("RedExecutor", AIRFLOW_LITE_DISABLE_PLUGINS="lite-red")
     assert command_groups(config) == []
     assert message(load_group, "red", config) == (
-        "The group of commands 'red' comes from lite-red (1.0), which is disabled: named in "
-        "[plugins] disabled or AIRFLOW_LITE_DISABLE_PLUGINS. Take its name out of there."
+        "The group of commands 'red' comes from lite-red (1.0), which cannot be used (disabled): "
+        "named in [plugins] disabled or AIRFLOW_LITE_DISABLE_PLUGINS. Take its name out of there."
     )
 
 

@@ -1,32 +1,53 @@
-"""`airflow-lite plugins …`."""
+"""`airflow-lite plugins …`: nothing of a plugin runs in this process."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.cli import context
+from airflow_lite.cli.output import print_rows
+
 if TYPE_CHECKING:
     import argparse
 
+    from airflow_lite.config import Config
     from airflow_lite.plugins.model import Entry, Plugin
+    from airflow_lite.plugins.verdict import Verdict
 
 
 def list_plugins(args: argparse.Namespace) -> int:
-    """List executors and groups of commands, with their distribution and state."""
-    from airflow_lite.cli.context import config
+    """List executors and groups of commands, with their distribution and state.
+
+    The exit code is 1 if `[plugins] strict` is set and any is out of order.
+    """
+    config = context.config(args)
+    plugins = known_plugins(config)
+    rows = [row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups]
+    rows += [row(plugin, None) for plugin in plugins if not plugin.executors + plugin.groups]
+    print_rows(rows, args.output)
+    wrong = any(_is_wrong(plugin) for plugin in plugins)
+    return int(wrong and config.getboolean("plugins", "strict"))
+
+
+def known_plugins(config: Config) -> list[Plugin]:
+    """Return the installed distributions, each in the state that is known without a probe."""
     from airflow_lite.cli.core_commands import CORE_COMMANDS
-    from airflow_lite.cli.output import print_rows
     from airflow_lite.plugins.index import installed_plugins
     from airflow_lite.plugins.lookup import in_conflict
+    from airflow_lite.plugins.quarantine import in_quarantine
 
-    commands = [command.name for command in CORE_COMMANDS]
-    plugins = in_conflict(installed_plugins(config(args)), commands)
-    rows = [_row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups]
-    rows += [_row(plugin, None) for plugin in plugins if not plugin.executors + plugin.groups]
-    print_rows(rows, args.output)
-    return 0
+    names = [command.name for command in CORE_COMMANDS]
+    return in_quarantine(in_conflict(installed_plugins(config), names), config)
 
 
-def _row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
+def _is_wrong(plugin: Plugin) -> bool:
+    from airflow_lite.plugins.model import PluginState
+
+    return plugin.state not in {PluginState.READY, PluginState.DISABLED}
+
+
+def row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
+    """Return what every listing says of one name of a plugin."""
     return {
         "name": entry.name if entry else plugin.distribution,
         "distribution": plugin.distribution,
@@ -35,3 +56,129 @@ def _row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
         "reason": plugin.reason,
         "remedy": plugin.remedy,
     }
+
+
+def info(args: argparse.Namespace) -> int:
+    """Show all about one plugin; it is probed, in a child process, if it was never used."""
+    config = context.config(args)
+    print_fields([_info(plugin, config) for plugin in _named(args.name, config)], args.output)
+    return 0
+
+
+def print_fields(things: list[dict[str, Any]], output: str) -> None:
+    """Print things of many fields: one row per field where people read it, else as they are."""
+    if output in {"json", "yaml"}:
+        print_rows(things, output)
+        return
+    for number, fields in enumerate(things):
+        if number:
+            print()
+        print_rows([{"key": name, "value": _text(value)} for name, value in fields.items()], output)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return "\n".join(f"{name} = {inner}" for name, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _named(name: str, config: Config) -> list[Plugin]:
+    """Return the distributions of this name, or that hold an entry point of it."""
+    from airflow_lite.plugins.model import PluginError, normalised
+    from airflow_lite.words import did_you_mean
+
+    plugins = known_plugins(config)
+    names = {plugin: _names(plugin) for plugin in plugins}
+    found = [plugin for plugin in plugins if {name, normalised(name)} & names[plugin]]
+    if not found:
+        known = sorted({word for words in names.values() for word in words})
+        raise PluginError(
+            f"There is no plugin {name[:60]!r}.{did_you_mean(name, known)} List them with "
+            "`airflow-lite plugins list`."
+        )
+    return found
+
+
+def _names(plugin: Plugin) -> set[str]:
+    return {plugin.distribution, *(entry.name for entry in plugin.executors + plugin.groups)}
+
+
+def _info(plugin: Plugin, config: Config) -> dict[str, Any]:
+    from airflow_lite.plugins.quarantine import judged
+
+    plugin, verdicts = judged(plugin, config)
+    return {
+        **row(plugin, None),
+        "summary": plugin.summary,
+        "location": plugin.location,
+        "requires": list(plugin.requires),
+        "executors": {entry.name: entry.value for entry in plugin.executors},
+        "groups": {entry.name: entry.value for entry in plugin.groups},
+        "commands": commands_of(verdicts),
+        "options": options_of(plugin, verdicts),
+        "import_ms": {verdict.value: verdict.import_ms for verdict in verdicts},
+        "packages": sorted({name for verdict in verdicts for name in verdict.packages}),
+    }
+
+
+def commands_of(verdicts: list[Verdict]) -> list[str]:
+    """Return the commands of a plugin, as they are typed."""
+    return [
+        f"{group} {name}"
+        for verdict in verdicts
+        for group, (_, names) in verdict.commands.items()
+        for name in names
+    ]
+
+
+def options_of(plugin: Plugin, verdicts: list[Verdict]) -> dict[str, str]:
+    """Return the options that a plugin declares, with what each is for."""
+    from airflow_lite.plugins.options import options_of as declared
+
+    return {
+        f"[{option.section}] {option.name}": option.help for option in declared(plugin, verdicts)
+    }
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Probe plugins afresh and check the executor's health; return 1 if anything is wrong."""
+    from airflow_lite.plugins.doctor import examine, health
+
+    config = context.config(args)
+    plugins = _named(args.name, config) if args.name else known_plugins(config)
+    plugins = [_unjudged(plugin) for plugin in plugins if not plugin.is_core]
+    executors = [config.get("core", "executor")]
+    if args.name:
+        executors = [entry.name for plugin in plugins for entry in plugin.executors]
+    findings = examine(plugins, config)
+    bad = [finding.distribution for finding in findings if finding.state == "quarantined"]
+    for name in dict.fromkeys(executors):
+        findings += health(name, config, bad)
+    print_rows([finding._asdict() for finding in findings], args.output)
+    return int(not all(finding.is_good for finding in findings))
+
+
+def _unjudged(plugin: Plugin) -> Plugin:
+    """Return a plugin without the verdict of an earlier probe, since it is about to be probed."""
+    from airflow_lite.plugins.model import PluginState
+
+    if plugin.state is not PluginState.QUARANTINED:
+        return plugin
+    return plugin._replace(state=PluginState.READY, reason="", remedy="")
+
+
+def new(args: argparse.Namespace) -> int:
+    """Write a distribution that has all that an executor needs, and say what to do next."""
+    from pathlib import Path
+
+    from airflow_lite.cli.core_commands import CORE_COMMANDS
+    from airflow_lite.plugins.new import names_of, write_plugin
+
+    names = names_of(args.name, [command.name for command in CORE_COMMANDS])
+    folder = Path(args.directory) / names.distribution
+    for file in write_plugin(names, folder):
+        print(file)
+    context.notice(
+        f"Made {names.executor}. Next: cd {folder} && pip install -e '.[test]' && pytest"
+    )
+    return 0

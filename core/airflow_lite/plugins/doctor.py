@@ -1,0 +1,130 @@
+"""Looking plugins over: each probed afresh in a child, and the executor's own health check."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.errors import UserError
+from airflow_lite.plugins.index import installed_plugins
+from airflow_lite.plugins.model import Plugin, PluginState
+from airflow_lite.plugins.naming import locate
+from airflow_lite.plugins.probe import ask
+from airflow_lite.plugins.quarantine import verdicts
+from airflow_lite.plugins.verdict import MODULE, Target, complaints, reason, remedy, targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from airflow_lite.config import Config
+    from airflow_lite.plugins.verdict import Verdict
+
+#: Seconds that a health check may take.
+HEALTH_S = 10.0
+#: Seconds beyond that, for a check that keeps its own time.
+_MARGIN_S = 2.0
+HEALTHY, UNHEALTHY, WARNING, UNKNOWN = "healthy", "unhealthy", "warning", "unknown"
+_GOOD = {PluginState.READY.value, PluginState.DISABLED.value, HEALTHY}
+
+
+class Finding(NamedTuple):
+    """One thing that was found; `import_ms`, `modules` and `packages` are of a probe."""
+
+    name: str
+    distribution: str
+    version: str
+    state: str
+    reason: str = ""
+    remedy: str = ""
+    import_ms: float | None = None
+    modules: int | None = None
+    packages: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether there is nothing to do about it."""
+        return self.state in _GOOD
+
+
+def examine(plugins: Iterable[Plugin], config: Config) -> list[Finding]:
+    """Probe plugins afresh, two at a time; return at least one finding on each."""
+    with ThreadPoolExecutor(2, "doctor") as threads:
+        found = threads.map(lambda plugin: _examined(plugin, config), plugins)
+        return [finding for findings in found for finding in findings]
+
+
+def _examined(plugin: Plugin, config: Config) -> list[Finding]:
+    if not plugin.is_ready:
+        names = [target.name for target in targets_of(plugin)] or [plugin.distribution]
+        return [
+            _finding(plugin, name, plugin.state, plugin.reason, plugin.remedy)
+            for name in dict.fromkeys(names)
+        ]
+    found = verdicts(plugin, targets_of(plugin), config, fresh=True)
+    return [finding for verdict in found for finding in _told(plugin, verdict)]
+
+
+def _finding(plugin: Plugin, name: str, state: str, why: str = "", what_to_do: str = "") -> Finding:
+    return Finding(name, plugin.distribution, plugin.version, state, why, what_to_do)
+
+
+def _told(plugin: Plugin, verdict: Verdict) -> list[Finding]:
+    if not verdict.is_sound:
+        state = PluginState.QUARANTINED
+        return [_finding(plugin, verdict.name, state, reason(verdict), remedy(verdict, plugin))]
+    away = f"Tell its author, or remove the plugin with `pip uninstall {plugin.distribution}`."
+    found = [
+        _finding(plugin, verdict.name, WARNING, text, away) for text in complaints(verdict, plugin)
+    ] or [_finding(plugin, verdict.name, PluginState.READY)]
+    measured = {
+        "import_ms": verdict.import_ms,
+        "modules": verdict.modules,
+        "packages": verdict.packages,
+    }
+    return [finding._replace(**measured) for finding in found]  # type: ignore[arg-type]
+
+
+def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Finding]:
+    """Run the health checks that come with an executor, in a child with a deadline.
+
+    Those are its own and those of the distributions that it requires, but for the distributions
+    in `bad`, which cannot be imported; none is no finding.
+    """
+    try:
+        located = locate(executor, config)
+    except UserError as error:
+        return [Finding(executor, "", "", UNKNOWN, str(error), "Set [core] executor to another.")]
+    if located.plugin is None:
+        return []
+    wanted = {located.plugin.distribution, *located.plugin.requires} - set(bad)
+    return [
+        finding
+        for plugin in installed_plugins(config)
+        if plugin.distribution in wanted and plugin.is_ready and plugin.groups
+        for finding in _health(plugin, config)
+    ]
+
+
+def _health(plugin: Plugin, config: Config, timeout_s: float = HEALTH_S) -> list[Finding]:
+    targets = [Target(MODULE, *entry) for entry in plugin.groups]
+    overrides = [[*key, value] for key, value in config.overrides.items()]
+    environ = {**os.environ, **config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
+    answer = ask(
+        {"targets": targets, "health": {"overrides": overrides, "timeout_s": timeout_s}},
+        timeout_s=timeout_s + _MARGIN_S,
+        environ=environ,
+    )
+    told = [report for message in answer.messages for report in message.get("health", ())]
+    if not any("health" in message for message in answer.messages):
+        ended = f"took longer than {timeout_s:g} s" if answer.is_timeout else answer.ended
+        told = [(False, f"its check_health {ended}")]
+    return [_report(plugin, is_healthy, message) for is_healthy, message in told]
+
+
+def _report(plugin: Plugin, is_healthy: bool, message: str) -> Finding:  # noqa: FBT001 - of a pair
+    group = plugin.groups[0].name
+    if is_healthy:
+        return _finding(plugin, group, HEALTHY, message)
+    what_to_do = f"Do what it says; the options of {plugin.distribution} are in [{group}]."
+    return _finding(plugin, group, UNHEALTHY, message, what_to_do)

@@ -1,0 +1,86 @@
+"""Distributions that are installed for the command line, made of files alone."""
+
+from __future__ import annotations
+
+import pytest
+
+ENTRY_POINTS = "[airflow_lite.executors.v1]\n{executors}\n[airflow_lite.plugins.v1]\n{plugins}\n"
+#: What each module of a plugin begins with: it tells that it ran, in which process.
+TELLS = "import os\nwith open({ran!r}, 'a') as f: f.write(f'{{__name__}} {{os.getpid()}}\\n')\n"
+EXECUTOR = """
+from airflow_lite.executors import BaseExecutor
+
+class Own(BaseExecutor):
+    is_local = True
+    def sync(self): pass
+    def execute_async(self, key, command, queue=None, executor_config=None): pass
+"""
+PLUGIN = """
+from airflow_lite.cli import ActionCommand, GroupCommand, lazy_load_command
+from airflow_lite.hooks import ConfigOption, HealthReport, hookimpl
+
+@hookimpl
+def get_cli_commands():
+    action = ActionCommand("go", "Go", lazy_load_command("{module}.go"))
+    return [GroupCommand("{group}", "The group", (action,))]
+
+@hookimpl
+def get_config_options():
+    return [ConfigOption("{group}", "speed", "3", "How fast.")]
+
+def go(args):
+    print("gone", args.func.__name__)
+"""
+
+
+class Site:
+    """A directory on the PYTHONPATH of a home's commands, and what ran of it."""
+
+    def __init__(self, home, folder):
+        self.home = home
+        self.directory = folder / "site"
+        self.directory.mkdir()
+        self._ran = folder / "ran"
+        home.environ["PYTHONPATH"] = str(self.directory)
+
+    def install(self, name, *, version="1.0", executors="", plugins="", requires=(), modules=None):
+        """Write a distribution's metadata and modules; return its dist-info directory."""
+        for module, source in (modules or {}).items():
+            text = TELLS.format(ran=str(self._ran)) + source
+            (self.directory / f"{module}.py").write_text(text)
+        found = self.directory / f"{name.replace('-', '_')}-{version}.dist-info"
+        found.mkdir()
+        lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+        lines += [f"Summary: What {name} does", *(f"Requires-Dist: {line}" for line in requires)]
+        (found / "METADATA").write_text("\n".join(lines) + "\n")
+        text = ENTRY_POINTS.format(executors=executors, plugins=plugins)
+        (found / "entry_points.txt").write_text(text)
+        return found
+
+    def install_sound(self, word, *, executor=EXECUTOR, plugin=PLUGIN, **options):
+        """Install `lite-WORD` with an executor `WordExecutor` and a group `word`."""
+        return self.install(
+            f"lite-{word}",
+            executors=f"{word.title()}Executor = {word}_executor:Own",
+            plugins=f"{word} = {word}_plugin",
+            modules={
+                f"{word}_executor": executor,
+                f"{word}_plugin": plugin.replace("{group}", word).replace(
+                    "{module}", f"{word}_plugin"
+                ),
+            },
+            **options,
+        )
+
+    def ran(self):
+        """Return (module, process) of each module that was imported, and forget them."""
+        if not self._ran.exists():
+            return []
+        found = [tuple(line.split()) for line in self._ran.read_text().splitlines()]
+        self._ran.unlink()
+        return found
+
+
+@pytest.fixture
+def site(home, tmp_path):
+    return Site(home, tmp_path)
