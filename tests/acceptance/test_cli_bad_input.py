@@ -68,7 +68,6 @@ CASES = [
     ("jobs check", 1, "No alive jobs found."),
     ("jobs check --allow-multiple", 1, "--allow-multiple needs a --limit above 1"),
     ("jobs check --local --hostname x", 1, "--hostname and --local exclude each other."),
-    ("dask worker", 2, "Install them with `pip install airflow-lite-dask-executor`."),
     ("nope", 2, "There is no command 'nope'."),
     ("--executor Nope scheduler", 1, "Nope"),
 ]

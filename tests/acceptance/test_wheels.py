@@ -67,6 +67,8 @@ def test_a_missing_executor_names_the_package_and_installing_it_brings_its_comma
     home.python = str(environment)
     refused = home.run("--executor", "DebugExecutor", "scheduler", exit_code=1)
     assert "airflow-lite-debug-executor" in refused.stderr
+    unknown = home.run("debug", "run", exit_code=2)
+    assert "Install them with `pip install airflow-lite-debug-executor`." in unknown.stderr
     plugin = next(wheel for wheel in wheels if wheel.name.startswith("airflow_lite_debug"))
     call(environment, "-m", "pip", "install", "-q", "--no-index", plugin)
     assert "run" in home.run("--executor", "DebugExecutor", "debug", "--help").stdout
