@@ -126,7 +126,9 @@ def run_cases(
     text: str, methods: Sequence[str], output: TextIO | None
 ) -> dict[str, dict[str, Any]]:
     """Run these methods of the class in `text` in a child; return method -> line of the report."""
-    with tempfile.TemporaryDirectory(prefix="airflow-lite-certify-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="airflow-lite-certify-", ignore_cleanup_errors=True
+    ) as folder:
         test, report = Path(folder, "test_certified.py"), Path(folder, "report")
         test.write_text(text, encoding="utf-8")
         Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
@@ -144,6 +146,7 @@ def _run_pytest(folder: str, arguments: list[str], output: TextIO | None) -> Non
         *("-p", "airflow_lite.testing.report_plugin", "-q", *arguments),
     ]
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environ["TMPDIR"] = folder  # so that nothing is left if an executor ends the process
     with tempfile.TemporaryFile() as sink:
         target = sink if output is None else output
         with subprocess.Popen(
