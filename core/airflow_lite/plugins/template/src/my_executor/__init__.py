@@ -1,0 +1,1 @@
+"""MyExecutor: each task as a process of its own."""
