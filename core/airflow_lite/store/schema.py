@@ -277,6 +277,7 @@ callback_request = Table(
     Column("started_us", Moment),
     Column("ended_us", Moment),
     Column("error", Text),
+    Index("callback_request_dag_run", "dag_run_id"),
 )
 
 pool = Table(

@@ -243,6 +243,7 @@ def _callback_request() -> None:
         sa.ForeignKeyConstraint(["dag_run_id"], ["dag_run.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("callback_request_dag_run", "callback_request", ["dag_run_id"])
     op.create_index(
         "callback_request_open",
         "callback_request",

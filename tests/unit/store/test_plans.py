@@ -1,0 +1,204 @@
+"""No statement of a scheduler or a task host reads a whole table of history."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_lite.config import Config
+from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.store import attempts, callbacks, jobs, runs, scheduling, xcoms
+from airflow_lite.store.engine import open_store
+
+#: These grow with what was run; every other table with what there is.
+HISTORY = {"dag_run", "task_instance", "attempt", "task_event", "xcom", "callback_request"}
+#: Indexes over the rows that are not over yet: reading all of one is reading what is going on.
+PARTIAL = ("task_instance_active", "dag_run_unfinished", "callback_request_open")
+
+NOW = 1_700_000_000_000_000
+TOKEN = "0" * 32
+KEY = TaskInstanceKey("d", "a", "r", 1, -1, TOKEN)
+HOST = attempts.Supervisor("s", "host", "h", "b", 1, 2)
+SPEC = DagSpec("d", tasks={"a": TaskSpec("a")})
+EDIT = {
+    "row": 1,
+    "was_state": None,
+    "was_attempt": None,
+    "token": TOKEN,
+    "try_number": 1,
+    "to_try": 1,
+    "try_started_us": None,
+    "to_state": "queued",
+    "stuck": 0,
+    "version": 1,
+    "executor_name": "e",
+    "next_at_us": None,
+    "actor": "test",
+    "cause": "test",
+    "now_us": NOW,
+}
+NEXT = {"of_dag": "d", "logical": 1, "interval_start": 1, "interval_end": 1, "create_after": 1}
+NEW = {"operator": "o", "pool": "p", "pool_slots": 1, "queue": "q", "priority_weight": 1}
+ASKED = {"kind": "dag", "dag_run_id": 1, "task_instance_id": 1, "payload": {"callback": "x"}}
+
+#: What is called of each module, each once, in this order; together every public function.
+CALLS = {
+    runs: {
+        "create_run": lambda c: runs.create_run(
+            c, SPEC, 1, run_id="r", run_type="manual", logical_us=1, interval=(1, 1), now_us=NOW
+        ),
+        "insert_instances": lambda c: runs.insert_instances(c, 1, [TaskSpec("b")]),
+        "unfinished_runs": lambda c: [runs.unfinished_runs(c, job) for job in (None, 1)],
+        "unfinished_versions": lambda c: [runs.unfinished_versions(c, job) for job in (None, 1)],
+        "run_rows": lambda c: runs.run_rows(c, [1]),
+        "row_versions": lambda c: runs.row_versions(c, [1]),
+        "start_runs": lambda c: runs.start_runs(c, [1], NOW),
+        "set_run_state": lambda c: runs.set_run_state(c, 1, was="x", state="success", now_us=NOW),
+        "set_run_version": lambda c: runs.set_run_version(c, [1], 1),
+        "last_scheduled": lambda c: runs.last_scheduled(c, ["d"]),
+        "previous_run": lambda c: runs.previous_run(c, "d", 5),
+        "states_in_run": lambda c: runs.states_in_run(c, 1, ["a"]),
+    },
+    scheduling: {
+        "instance_rows": lambda c: scheduling.instance_rows(c, [1]),
+        "instances_by_id": lambda c: scheduling.instances_by_id(c, [1]),
+        "active_rows": scheduling.active_rows,
+        "queue_attempts": lambda c: scheduling.queue_attempts(c, [EDIT]),
+        "write_changes": lambda c: [
+            scheduling.write_changes(c, [{**EDIT, "finished": is_over}])
+            for is_over in (True, False)
+        ],
+        "end_tries": lambda c: scheduling.end_tries(c, [EDIT]),
+        "requeue": lambda c: scheduling.requeue(c, [EDIT]),
+        "set_external_ids": lambda c: scheduling.set_external_ids(c, {TOKEN: "x"}),
+        "attempt_processes": lambda c: scheduling.attempt_processes(c, [TOKEN]),
+        "pool_room": lambda c: scheduling.pool_room(c, 9),
+        "waiting_in_queue": scheduling.waiting_in_queue,
+        "dag_rows": scheduling.dag_rows,
+        "set_next_runs": lambda c: scheduling.set_next_runs(c, [NEXT]),
+        "refresh_instances": lambda c: scheduling.refresh_instances(
+            c, [{"row": 1, **{f"new_{name}": value for name, value in NEW.items()}}]
+        ),
+        "insert_callbacks": lambda c: scheduling.insert_callbacks(c, [{**ASKED, "created_us": 1}]),
+        "open_callbacks": scheduling.open_callbacks,
+        "end_callback": lambda c: scheduling.end_callback(c, 1, "x", NOW),
+        "run_of": lambda c: scheduling.run_of(c, "d", 1),
+        "has_active": lambda c: scheduling.has_active(c, 1),
+        "drop_old_events": lambda c: scheduling.drop_old_events(c, 1, 10),
+        "abandon_runs": lambda c: scheduling.abandon_runs(c, [1], NOW),
+        "delete_run": lambda c: scheduling.delete_run(c, 99),
+    },
+    attempts: {
+        "register": lambda c: attempts.register(c, HOST, NOW),
+        "beat": lambda c: attempts.beat(c, "s", NOW),
+        "watch": lambda c: attempts.watch(c, [1]),
+        "find": lambda c: attempts.find(c, [KEY]),
+        "find_run": lambda c: [
+            attempts.find_run(c, "d", run, logical) for run, logical in (("r", None), (None, 1))
+        ],
+        "previous_run": lambda c: [
+            attempts.previous_run(c, "d", 5, state) for state in (None, "success")
+        ],
+        "claim": lambda c: attempts.claim(
+            c, [attempts.Claim(1, TOKEN, 1, 1, clears_xcom=True, xcom_of=(1, "a", -1))], HOST, NOW
+        ),
+        "note_started": lambda c: attempts.note_started(c, [attempts.Started(TOKEN, 1, 2, 3, 4)]),
+        "end": lambda c: attempts.end(
+            c, [attempts.Ended(1, TOKEN, "success", "success", None, NOW)], HOST
+        ),
+        "save_rendered": lambda c: attempts.save_rendered(c, {1: "{}"}),
+        "rendered": lambda c: attempts.rendered(c, 1),
+        "end_supervisor": lambda c: attempts.end_supervisor(c, "s", NOW, "test"),
+    },
+    xcoms: {
+        "put": lambda c: xcoms.put(c, [xcoms.XComValue(1, "a", -1, "k", "1")], NOW),
+        "get": lambda c: [
+            xcoms.get(c, xcoms.XComQuery("d", "r", 1, "k", tasks, include_prior_dates=prior))
+            for tasks, prior in ((["a"], False), (["a"], True), (None, False))
+        ],
+        "list_keys": lambda c: xcoms.list_keys(c, 1, "a", -1),
+        "clear": lambda c: xcoms.clear(c, [(1, "a", -1)]),
+    },
+    callbacks: {
+        "begin": lambda c: callbacks.begin(c, 1, NOW),
+        "end": lambda c: callbacks.end(c, 1, NOW, None),
+    },
+    jobs: {
+        "start_job": lambda c: jobs.start_job(
+            c, kind="scheduler", hostname="h", pid=1, boot_id=None, executor="e", now_us=NOW
+        ),
+        "beat": lambda c: jobs.beat(c, 1),
+        "running_jobs": lambda c: jobs.running_jobs(c, "scheduler"),
+        "own_all_dags": lambda c: jobs.own_all_dags(c, 1),
+        "runs_of_jobs": lambda c: jobs.runs_of_jobs(c, [1]),
+        "supervisor_rows": lambda c: jobs.supervisor_rows(c, ["s"]),
+        "fail_jobs": lambda c: jobs.fail_jobs(c, [1], NOW),
+        "end_job": lambda c: jobs.end_job(c, 1, state="success", now_us=NOW),
+    },
+}
+
+
+@pytest.fixture
+def store(tmp_path):
+    with_store = open_store(Config(tmp_path))
+    with with_store.begin() as connection:
+        runs.create_run(
+            connection,
+            SPEC,
+            None,
+            run_id="first",
+            run_type="manual",
+            logical_us=0,
+            interval=(0, 0),
+            now_us=NOW,
+        )
+    yield with_store
+    with_store.close()
+
+
+def scans(store, statements):
+    """Return the steps of the statements' plans that read a whole table of history."""
+    with store.read() as connection:
+        return {
+            (step, text)
+            for text, parameters in statements
+            if re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE|WITH)", text)
+            for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
+            if (table := re.match(r"SCAN (\w+)", step))
+            and table[1] in HISTORY
+            and not any(index in step for index in PARTIAL)
+        }
+
+
+@pytest.mark.parametrize("module", CALLS, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_no_function_reads_a_whole_table_of_history(store, module):
+    found = []
+
+    def note(_connection, _cursor, text, parameters, _context, many):
+        found.append((text, parameters[0] if many else parameters))
+
+    with store.engine.connect() as connection, connection.begin() as transaction:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        sa.event.listen(store.engine, "before_cursor_execute", note)
+        for call in CALLS[module].values():
+            call(connection)
+        sa.event.remove(store.engine, "before_cursor_execute", note)
+        transaction.rollback()
+    assert len({text for text, _ in found}) >= len(CALLS[module])
+    assert scans(store, found) == set()
+
+
+@pytest.mark.parametrize("module", CALLS, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_every_function_that_takes_a_connection_is_looked_at(module):
+    public = {
+        name
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if not name.startswith("_")
+        and function.__module__ == module.__name__
+        and next(iter(inspect.signature(function).parameters)) == "connection"
+    }
+    assert public - {"database_now_us"} == set(CALLS[module])
