@@ -188,6 +188,40 @@ def test_a_tab_imports_no_plugin_and_nothing_heavy(filled, words):
     assert not [name for name in ours if "scheduler" in name or "executors" in name]
 
 
+CLASS_ONLY = """
+from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.executors import BaseExecutor
+
+
+class Mine(BaseExecutor):
+    def sync(self): ...
+    def execute_async(self, key, command, queue=None, executor_config=None): ...
+
+    @staticmethod
+    def get_cli_commands():
+        look = ActionCommand("look", "Look", lazy_load_command("a.b"), (Arg("--deep", help="x"),))
+        return [GroupCommand("mine", "Mine alone", [look])]
+"""
+
+
+def test_commands_that_only_a_class_tells_of_are_offered_once_they_were_used(home, tmp_path):
+    info = tmp_path / "site" / "mine-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[airflow_lite.executors.v1]\nMineExecutor=mine:Mine\n")
+    (info.parent / "mine.py").write_text(CLASS_ONLY)
+    home.environ["PYTHONPATH"] = str(info.parent)
+
+    def tab(*words):
+        return home.run("__complete", "fish", *words).stdout.splitlines()[1:]
+
+    assert tab("--executor", "MineExecutor", "mi") == []
+    home.run("--executor", "MineExecutor", "mine", "--help")
+    assert tab("--executor", "MineExecutor", "mi") == ["mine\tMine alone"]
+    assert tab("--executor", "MineExecutor", "mine", "look", "--d") == ["--deep\tx"]
+    assert tab("mi") == []
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [

@@ -44,14 +44,20 @@ class Suggestions:
 
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return name and help of the core's commands and of the groups that plugins offer."""
+        core = [(entry.name, entry.help) for entry in CORE_COMMANDS]
+        return sorted([*core, *self._groups()])
+
+    def _groups(self) -> list[tuple[str, str]]:
         from airflow_lite.plugins.groups import command_groups
 
-        core = [(entry.name, entry.help) for entry in CORE_COMMANDS]
+        if self._config is None:
+            return []
         try:
-            groups = [] if self._config is None else command_groups(self._config)
+            groups = command_groups(self._config)
         except UserError:
-            groups = []
-        return sorted(core + [(group.name, one_line(group.help)) for group in groups])
+            return []
+        told = [(group.name, group.help) for group in self._kept(self._class_only())]
+        return [(group.name, one_line(group.help)) for group in groups] + told
 
     def outline(self, name: str) -> Outline | None:
         """Return the outline of a core command, or of a plugin's group as its probe saw it."""
@@ -60,16 +66,35 @@ class Suggestions:
 
     def _outline_of_plugin(self, name: str) -> Outline | None:
         from airflow_lite.plugins.groups import companions
+
+        if self._config is None:
+            return None
+        kept = self._kept([*companions(self._config), *self._class_only()])
+        return next((one for one in kept if one.name == name), None)
+
+    def _class_only(self) -> list[Plugin]:
+        """Return the configured executor's plugin, if only its class tells of its commands."""
+        from airflow_lite.plugins.lookup import is_meant
+
+        name = "" if self._config is None else self._config.get("core", "executor").strip()
+        return [
+            plugin
+            for plugin in self._plugins
+            if plugin.is_ready and not plugin.is_core and not plugin.groups
+            if any(is_meant(entry, name) for entry in plugin.executors)
+        ]
+
+    def _kept(self, plugins: Iterable[Plugin]) -> list[Outline]:
+        """Return the groups of these plugins, as their probes saw them."""
         from airflow_lite.plugins.quarantine import kept_outlines
 
-        config = self._config
-        if config is None:
-            return None
-        kept = [data for plugin in companions(config) for data in kept_outlines(plugin, config)]
+        if self._config is None:
+            return []
+        data = [one for plugin in plugins for one in kept_outlines(plugin, self._config)]
         try:
-            return next((one for one in map(from_json, kept) if one.name == name), None)
+            return [from_json(one) for one in data]
         except (TypeError, ValueError):  # kept by another version
-            return None
+            return []
 
     def values(
         self, completer: str, given: Mapping[str, str], prefix: str

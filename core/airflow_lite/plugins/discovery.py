@@ -104,7 +104,7 @@ def _read(distribution: Distribution, location: Path, core_version: str) -> Plug
     if not any(_bytes(location / file) for file in ("METADATA", "PKG-INFO")):
         raise ValueError("its METADATA cannot be read")
     metadata = distribution.metadata
-    name, requires = metadata["Name"], list(distribution.requires or ())
+    name, requires = metadata.get("Name"), list(distribution.requires or ())
     if not name:
         raise ValueError("its METADATA has no Name")
     ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group or "")]
@@ -115,8 +115,8 @@ def _read(distribution: Distribution, location: Path, core_version: str) -> Plug
     spoken = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
     plugin = Plugin(
         distribution=normalised(_printable(name)),
-        version=_printable(metadata["Version"] or ""),
-        summary=_printable(metadata["Summary"] or ""),
+        version=_printable(metadata.get("Version") or ""),
+        summary=_printable(metadata.get("Summary") or ""),
         executors=_entries(spoken or ours, "executors"),
         groups=_entries(spoken or ours, "plugins"),
         requires=required_names(requires),

@@ -206,3 +206,11 @@ def test_no_plugins_leaves_the_core_alone(site, configured):
     site.install("one", executors="A = a:A")
     found = installed_plugins(configured(AIRFLOW_LITE_NO_PLUGINS="1"))
     assert {plugin.distribution for plugin in found} <= {"airflow-lite"}
+
+
+def test_metadata_without_a_summary_are_in_order(site, configured, tmp_path):
+    site.install("one", executors="A = a:A")
+    [info] = tmp_path.rglob("one-*.dist-info/METADATA")
+    lines = info.read_text().splitlines(keepends=True)
+    info.write_text("".join(line for line in lines if not line.startswith("Summary")))
+    assert by_name(installed_plugins(configured()))["one"].state is PluginState.READY
