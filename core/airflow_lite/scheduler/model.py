@@ -126,8 +126,9 @@ class Decision:
     `changes` are already made in the `Run` given and must now be made in the store; `ready` may
     now be queued (`admit` picks) and is told once, until an event of the instance is seen;
     `withdrawn` were told as ready before and are not any more, or were queued; `kill` are to be
-    stopped (dagrun_timeout, fail_stop): their rows are marked by `changes`, keeping the token; the run's
-    new state is in `run_state` if it changed; `wake_at_us` is when a timer of this run is next due.
+    stopped (dagrun_timeout, fail_stop): their rows are marked by `changes`, keeping the token;
+    the run's new state is in `run_state` if it changed; `wake_at_us` is when a timer of this run
+    is next due.
     """
 
     changes: list[Change] = field(default_factory=list)
