@@ -334,11 +334,8 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
 }
 
 for _statement in PARTIAL_INDEXES:
-    event.listen(metadata, "after_create", DDL(_statement))
+    event.listen(metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 for _dialect, _statements in TRIGGERS.items():
     for _statement in _statements:
-        event.listen(
-            metadata,
-            "after_create",
-            DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect),
-        )
+        _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+        event.listen(metadata, "after_create", _ddl.execute_if(dialect=_dialect))
