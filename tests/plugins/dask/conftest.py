@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -35,6 +34,11 @@ class Cluster:
         home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"
         home.environ["AIRFLOW_LITE__DASK__CLUSTER_ADDRESS"] = f"127.0.0.1:{self.port}"
 
+    def use_tls(self, certificate):
+        """Encrypt everything, with these files."""
+        for name, path in certificate.items():
+            self.home.environ[f"AIRFLOW_LITE__DASK__{name.upper()}"] = str(path)
+
     def start(self, name, *words):
         """Start a command of `dask` in the background; its output is in NAME.out."""
         with (self.home.folder / f"{name}.out").open("ab") as file:
@@ -51,22 +55,18 @@ class Cluster:
         return self.start(name, "worker", *words)
 
     def up(self, threads=4):
-        """Start a scheduler and two workers, and wait until both are known."""
+        """Start a scheduler and two workers, and wait until both take tasks."""
         self.start_scheduler()
-        self.workers = [
-            self.start_worker(f"worker-{number}", "--nthreads", str(threads)) for number in (1, 2)
-        ]
-        self.wait_for_workers(2)
+        for name in ("worker-1", "worker-2"):
+            self.start_worker(name, "--nthreads", str(threads))
+        self.wait_for_workers("worker-1", "worker-2")
         return self
 
-    def status(self):
-        done = self.home.run("dask", "status", "-o", "json", exit_code=None)
-        if done.returncode:
-            return []
-        return json.loads(done.stdout)
-
-    def wait_for_workers(self, count):
-        self._wait_until(lambda: len(self.status()) == count, f"{count} Dask workers", 40)
+    def wait_for_workers(self, *names):
+        """Wait until each of these commands says that its workers are there."""
+        for name in names:
+            log = self.home.folder / f"{name}.out"
+            self._wait_until(lambda log=log: " Dask worker" in log.read_text(), name, 40)
 
     def worker_pids(self):
         """Return the process ids of the Dask workers themselves, children of the commands."""
@@ -86,15 +86,18 @@ class Cluster:
         )
 
     def down(self):
-        for process in reversed(self._processes):
-            if process.poll() is None:
+        """End the workers, then the schedulers."""
+        is_worker = [one.label.startswith("worker") for one in self._processes]
+        for wanted in (True, False):
+            chosen = [one for one, is_one in zip(self._processes, is_worker) if is_one is wanted]
+            for process in chosen:
                 process.send_signal(signal.SIGTERM)
-        for process in reversed(self._processes):
-            try:
-                process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(END_S)
+            for process in chosen:
+                try:
+                    process.wait(END_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait(END_S)
 
 
 def children_of(pid):
@@ -165,3 +168,23 @@ def dask_config(tmp_path):
     config = Config(tmp_path, overrides={("core", "executor"): "DaskExecutor"})
     load_group("dask", config)
     return config
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Files of an authority and of a certificate that it signed: tls_ca, tls_cert, tls_key."""
+    folder = tmp_path_factory.mktemp("tls")
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    ca = [*make, "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key"]
+    one = [*make, "-nodes", "-days", "2", "-subj", "/CN=dask", "-keyout", "dask.key"]
+    one += ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1"]
+    for words in ([*ca, "-out", "ca.pem"], [*one, "-out", "dask.pem"]):
+        subprocess.run(words, cwd=folder, check=True, capture_output=True)
+    names = {"tls_ca": "ca.pem", "tls_cert": "dask.pem", "tls_key": "dask.key"}
+    return {name: folder / file for name, file in names.items()}
+
+
+@pytest.fixture
+def processes_left(home):
+    """Ask which processes of the home there are."""
+    return lambda: processes_of(home.folder)

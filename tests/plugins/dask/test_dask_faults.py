@@ -18,7 +18,7 @@ with DAG("wide", start_date=datetime(2024, 1, 1), schedule=None, max_active_task
     for number in range({tasks}):
         BashOperator(
             task_id=f"t{number}",
-            bash_command="echo $AIRFLOW_CTX_TRY_NUMBER >> {starts}/" + f"t{number}; sleep 0.2",
+            bash_command="echo $AIRFLOW_CTX_TRY_NUMBER >> {starts}/" + f"t{number}; sleep 0.1",
         )
 """
 
@@ -55,7 +55,7 @@ def settle(home, wait_until, starts, findings):
 
 
 def test_a_killed_worker_loses_nothing(home, make_cluster, wait_until, starts, findings):
-    cluster = make_cluster().up()
+    cluster = make_cluster().up(threads=8)
     with home.scheduler("DaskExecutor"):
         home.run("dags", "trigger", "wide")
         wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
@@ -64,7 +64,7 @@ def test_a_killed_worker_loses_nothing(home, make_cluster, wait_until, starts, f
 
 
 def test_a_killed_dask_scheduler_loses_nothing(home, make_cluster, wait_until, starts, findings):
-    cluster = make_cluster().up()
+    cluster = make_cluster().up(threads=8)
     with home.scheduler("DaskExecutor"):
         home.run("dags", "trigger", "wide")
         wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
@@ -75,7 +75,7 @@ def test_a_killed_dask_scheduler_loses_nothing(home, make_cluster, wait_until, s
 
 
 def test_our_killed_scheduler_loses_nothing(home, make_cluster, wait_until, starts, findings):
-    make_cluster().up()
+    make_cluster().up(threads=8)
     home.run("dags", "trigger", "wide")
     with home.scheduler("DaskExecutor") as first:
         wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")

@@ -203,9 +203,8 @@ class DaskExecutor(BaseExecutor):
     @property
     def slots_available(self) -> int:
         """How many attempts more could be queued: never more than the cluster has threads for."""
-        if self._connection is None:
-            return super().slots_available
-        threads = self._connection.cluster.threads if self._connection.is_ready else 0
+        connection = self._connection
+        threads = connection.cluster.threads if connection and connection.is_ready else 0
         most = min(self.parallelism or sys.maxsize, threads)
         return most - self.slots_occupied
 

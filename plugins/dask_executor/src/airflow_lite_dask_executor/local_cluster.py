@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite_dask_executor.settings import security
@@ -31,6 +32,7 @@ def local_cluster(
     import dask
     from distributed import LocalCluster
 
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # its chatter is not the user's
     with dask.config.set(QUIET):
         return LocalCluster(
             n_workers=workers,
@@ -40,7 +42,8 @@ def local_cluster(
             scheduler_port=port,
             protocol="tls" if tls else "tcp",
             security=security(tls),
-            dashboard_address=None,
+            dashboard_address=f"{LOOPBACK}:0",
+            scheduler_kwargs={"dashboard": False},
             worker_dashboard_address=None,
             memory_limit=0,
             resources=dict.fromkeys(queues, threads),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds until a scheduler that went away is looked for again; doubled up to the longest.
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.5, 5.0
-#: Seconds that a worker has to end.
-_CLOSE_S = 10.0
+#: Seconds that a worker has to end. It has nothing to save: tasks run beside it.
+_CLOSE_S = 3.0
 #: A worker's machine that fell silent without a word is given up after so long.
 _WORKER_TTL = "25s"
 _DASHBOARD_PORT = 8787
@@ -56,7 +56,7 @@ async def serve_scheduler(host: str, port: int, tls: Tls | None, *, with_dashboa
             dashboard=with_dashboard,
             dashboard_address=dashboard,
         )
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise _cannot_listen(f"{host}:{port}", error) from error
     try:
         _say(f"Dask scheduler at {scheduler.address}")
@@ -73,11 +73,12 @@ async def serve_workers(crew: Crew) -> None:
     dask.config.set(QUIET)
     delay_s = _FIRST_RETRY_S
     while not stop.is_set():
+        _say(f"Looking for the Dask scheduler at {crew.address}")
         try:
             await _work(crew, stop)
             delay_s = _FIRST_RETRY_S
         except OSError as error:
-            _say(f"No Dask scheduler at {crew.address} yet ({error}); trying on")
+            _say(f"It does not answer: {_first_line(error)}")
         await _wait(stop, delay_s)
         delay_s = min(delay_s * 2, _LONGEST_RETRY_S)
 
@@ -88,7 +89,7 @@ async def _work(crew: Crew, stop: asyncio.Event) -> None:
     try:
         if not await _until(_all_started(nannies), stop):
             return
-        _say(f"{crew.workers} Dask workers with {crew.threads} threads each at {crew.address}")
+        _say(f"{counted(crew.workers, crew.threads)} at {crew.address}")
         await _until(_all_finished(nannies), stop)
     finally:
         await asyncio.gather(*map(_close, nannies))
@@ -157,10 +158,7 @@ def serve_cluster(
     except (OSError, RuntimeError) as error:
         raise _cannot_listen(f"{LOOPBACK}:{port}", error) from error
     with cluster:
-        _say(
-            f"Dask cluster at {cluster.scheduler_address}: {workers} workers with {threads} "
-            "threads each"
-        )
+        _say(f"Dask cluster at {cluster.scheduler_address}: {counted(workers, threads)}")
         stop.wait()
 
 
@@ -180,9 +178,23 @@ def _is_here(address: str) -> bool:
 def _cannot_listen(address: str, error: Exception) -> Exception:
     from airflow_lite.cli import UserError
 
-    cause = str(error.__cause__ or error).splitlines()[0].rstrip(".")
+    cause: BaseException = error
+    while cause.__cause__ is not None:  # Dask wraps what it raises
+        cause = cause.__cause__
     return UserError(
-        f"A Dask scheduler cannot listen on {address}: {cause}. Choose another --port."
+        f"A Dask scheduler cannot listen on {address}: {_first_line(cause)}. Use another --port."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def counted(workers: int, threads: int) -> str:
+    """Return how many workers with how many threads, in words."""
+    return (
+        f"{workers} Dask worker{'s' if workers > 1 else ''} with {threads} "
+        f"thread{'s' if threads > 1 else ''}{' each' if workers > 1 else ''}"
     )
 
 

@@ -1,0 +1,155 @@
+"""`airflow-lite dask …`: a cluster by our commands, on loopback, ended by a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LISTENING = "0A"
+LOOPBACK = "0100007F"
+
+
+def listening(pids):
+    """Return the local addresses, in hex, on which these processes listen (IPv4 and IPv6)."""
+    inodes = set()
+    for pid in pids:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                target = os.readlink(fd)
+            except OSError:
+                continue
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and fields[9] in inodes:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+def test_status_lists_workers_queues_and_what_runs(home, make_cluster):
+    cluster = make_cluster()
+    cluster.start_scheduler()
+    cluster.start_worker("worker-1", "--nthreads", "3", "--queues", "gpu,big")
+    cluster.start_worker("worker-2", "--nworkers", "2", "--nthreads", "1")
+    cluster.wait_for_workers("worker-1", "worker-2")
+    rows = home.json("dask", "status")
+    assert sorted((row["threads"], tuple(row["queues"]), row["running"]) for row in rows) == [
+        ("1", (), "0"),
+        ("1", (), "0"),
+        ("3", ("big", "gpu"), "0"),
+    ]
+    assert all(int(row["memory_mb"]) > 0 and row["attempts"] == [] for row in rows)
+
+
+def test_nothing_listens_beyond_this_machine(make_cluster, processes_left):
+    make_cluster().up()
+    assert listening(pid for pid, _ in processes_left()) == {LOOPBACK}
+
+
+def test_a_whole_cluster_runs_in_the_foreground(home, make_cluster, wait_until):
+    cluster = make_cluster()
+    words = ("--port", str(cluster.port), "--workers", "2", "--nthreads", "3", "--queues", "gpu")
+    process = cluster.start("cluster", "cluster", *words)
+    said = f"Dask cluster at tcp://127.0.0.1:{cluster.port}: 2 Dask workers with 3 threads each\n"
+    wait_until(lambda: said in cluster.output(), "the cluster", 40)
+    rows = home.json("dask", "status")
+    assert [(row["threads"], row["queues"]) for row in rows] == [("3", ["gpu"])] * 2
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def test_workers_wait_for_their_scheduler_and_for_the_next_one(make_cluster, wait_until):
+    cluster = make_cluster()
+    worker = cluster.start_worker("worker-1", "--nthreads", "1")
+    wait_until(lambda: "Looking for the Dask scheduler at" in cluster.output(), "the worker", 40)
+    for times in (1, 2):
+        scheduler = cluster.start_scheduler()
+        wait_until(
+            lambda times=times: cluster.output().count("1 Dask worker with 1 thread at") == times,
+            "the worker to find the scheduler",
+            40,
+        )
+        scheduler.kill()
+        scheduler.wait(10)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["worker"],
+            "There is no Dask scheduler to work for. Give its ADDRESS, or set [dask] "
+            "cluster_address.",
+        ),
+        (
+            ["worker", "127.0.0.1:1", "--nworkers", "0"],
+            "--nworkers is 0. Make it 1 or more.",
+        ),
+        (
+            ["cluster", "--nthreads", "-1"],
+            "--nthreads is -1. Make it 1 or more, or leave it out.",
+        ),
+        (
+            ["status"],
+            "[dask] cluster_address is empty, so there is no cluster but while a scheduler runs. "
+            "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS.",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(home, words, message):
+    home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"
+    done = home.run("dask", *words, exit_code=1)
+    assert done.stderr == f"airflow-lite: error: {message}\n"
+
+
+@pytest.mark.parametrize("command", ["scheduler", "cluster"])
+def test_a_taken_port_is_told_in_one_line(home, command):
+    import socket
+
+    home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = home.run("dask", command, "--port", str(port), exit_code=1)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(
+        f"airflow-lite: error: A Dask scheduler cannot listen on 127.0.0.1:{port}: "
+    )
+    assert "Address already in use" in last
+    assert last.endswith(". Use another --port.")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cluster_that_does_not_answer_is_told_by_status(home):
+    home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"
+    home.environ["AIRFLOW_LITE__DASK__CLUSTER_ADDRESS"] = "127.0.0.1:1"
+    home.environ["AIRFLOW_LITE__DASK__CONNECT_TIMEOUT_S"] = "1"
+    done = home.run("dask", "status", exit_code=1)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("airflow-lite: error: No Dask scheduler answers at tcp://127.0.0.1:1 (")
+    assert last.endswith(
+        "Start it with `airflow-lite dask scheduler`, or mend [dask] cluster_address."
+    )
+
+
+def test_help_of_the_group_brings_no_dask(home):
+    home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"
+    done = subprocess.run(
+        [home.python, "-X", "importtime", "-m", "airflow_lite", "dask", "worker", "--help"],
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "--queues" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"dask", "distributed", "tornado", "asyncio"}
