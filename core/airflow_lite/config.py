@@ -81,6 +81,10 @@ class Config:
 
         return Path(self._home)
 
+    def path(self, name: str) -> str:
+        """Return the path of a file of the home as text, without importing pathlib."""
+        return os.path.join(self._home, name)
+
     @classmethod
     def load(
         cls,

@@ -65,7 +65,7 @@ def test_help_reads_the_index_of_plugins_and_no_more(home):
 
     found = roots(imported(home, "--help"))
 
-    assert not found & {"argparse", "dataclasses", "inspect", "logging", "email"}
+    assert not found & {"argparse", "dataclasses", "inspect", "logging", "email", "pathlib"}
 
 
 def test_specs_and_pages_take_the_standard_library_and_argparse_manpage_alone(tmp_path):

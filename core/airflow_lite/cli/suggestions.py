@@ -84,12 +84,12 @@ class Suggestions:
             if any(is_meant(entry, name) for entry in plugin.executors)
         ]
 
-    def _kept(self, plugins: Iterable[Plugin]) -> list[Outline]:
+    def _kept(self, plugins: list[Plugin]) -> list[Outline]:
         """Return the groups of these plugins, as their probes saw them."""
+        if self._config is None or not plugins:
+            return []
         from airflow_lite.plugins.quarantine import kept_outlines
 
-        if self._config is None:
-            return []
         data = [one for plugin in plugins for one in kept_outlines(plugin, self._config)]
         try:
             return [from_json(one) for one in data]

@@ -12,13 +12,14 @@ import json
 import os
 from binascii import crc32
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite import __version__
 from airflow_lite.plugins.model import Plugin, PluginState, normalised
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_lite.config import Config
 
 #: Raised when what the index holds changes its form.
@@ -66,6 +67,8 @@ def _with_disabled(plugins: list[Plugin], disabled: frozenset[str]) -> list[Plug
 
 def read_again(plugin: Plugin) -> Plugin | None:
     """Return what the distribution's metadata say now; None if it is gone."""
+    from pathlib import Path
+
     from airflow_lite.plugins.discovery import read_plugin
 
     return read_plugin(Path(plugin.location), __version__)
@@ -75,26 +78,27 @@ def _all(config: Config) -> list[Plugin]:
     from airflow_lite.plugins.search import search_key
 
     key = search_key()
-    file = _file(key, config.home)
-    found = _cached(file, key)
+    name = _file_name(key)
+    found = _cached(config.path(name), key)
     if found is None:
         from airflow_lite.plugins.discovery import discover
 
         found = discover([directory for directory, _ in key], __version__)
-        _keep(file, key, found, config.home)
+        _keep(config.home / name, key, found, config.home)
     return found
 
 
-def _file(key: list[list[Any]], home: Path) -> Path:
-    """Return the file for these directories, whatever their times."""
+def _file_name(key: list[list[Any]]) -> str:
+    """Return the file in the home for these directories, whatever their times."""
     directories = "\0".join(directory for directory, _ in key)
-    return home / FILES.replace("*", f"{crc32(os.fsencode(directories)):08x}")
+    return FILES.replace("*", f"{crc32(os.fsencode(directories)):08x}")
 
 
-def _cached(file: Path, key: list[list[Any]]) -> list[Plugin] | None:
+def _cached(path: str, key: list[list[Any]]) -> list[Plugin] | None:
     """Return what the cache holds under `key`; None if that is nothing, or makes no sense."""
     try:
-        kept = json.loads(file.read_bytes())
+        with open(path, "rb") as file:
+            kept = json.load(file)
         if [kept["format"], kept["core"], kept["key"]] != [FORMAT, __version__, key]:
             return None
         return [Plugin.from_json(fields) for fields in kept["plugins"]]
