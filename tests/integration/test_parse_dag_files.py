@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,30 @@ def test_a_missing_module_is_tried_again_without_a_change_of_the_file(
     clock.hours = 1
     process_now(config, store, clock=clock)
     assert (tasks(store, "d"), errors(store)) == (["a"], [])
+
+
+def test_an_error_is_logged_when_it_is_new_and_not_at_each_retry(
+    config: Config, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = config.home / "dags" / "one.py"
+    path.write_text("import to_come\n" + SOURCE.format(id="d", task="a"))
+    clock = MovedClock()
+    passed = threading.Event()
+    files = DagFiles(config, store, clock, wake=passed.set)
+
+    def look() -> None:
+        clock.hours += 1
+        passed.clear()
+        assert files.tick()
+        while files.is_busy:
+            assert passed.wait(30)
+
+    look()
+    look()
+    assert caplog.text.count("there is no module 'to_come'") == 1
+    path.write_text("import another_one\n" + SOURCE.format(id="d", task="a"))
+    look()
+    assert caplog.text.count("there is no module 'another_one'") == 1
 
 
 def test_a_dag_that_is_asked_for_is_found_before_the_rest_is_parsed(

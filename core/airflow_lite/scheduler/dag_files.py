@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite import doorbell
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag import folder
-from airflow_lite.dag.parse import parse_batches
-from airflow_lite.dag.parse_child import Options
 from airflow_lite.store import dags
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
     from airflow_lite.dag.parse import FileResult
+    from airflow_lite.dag.parse_child import Options
     from airflow_lite.store.dags import KnownFile, Saved
     from airflow_lite.store.engine import Store
 
@@ -78,12 +77,7 @@ class _Work:
         self._clock = clock
         self._folder = Path(config.get("core", "dags_folder")).expanduser().absolute()
         self._paused = config.getboolean("core", "dags_are_paused_at_creation")
-        self._options = Options(
-            timeout_s=config.getfloat("core", "dagbag_import_timeout"),
-            memory_mb=config.getint("core", "dag_memory_limit_mb"),
-            max_tasks=config.getint("core", "max_dag_tasks"),
-            folder=str(self._folder),
-        )
+        self._config = config
         self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
         self._passed = _Passed()
 
@@ -120,11 +114,25 @@ class _Work:
 
     def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
         """Parse files and save what they hold, in batches as they come; yield what was saved."""
+        if not paths:
+            return
+        from airflow_lite.dag.parse import parse_batches
+
         batches = parse_batches(
-            list(paths), self._options, environ=self._environ, is_cancelled=self._is_cancelled
+            list(paths), self._options(), environ=self._environ, is_cancelled=self._is_cancelled
         )
         for results in batches:
             yield from self._save(results, gone)
+
+    def _options(self) -> Options:
+        from airflow_lite.dag.parse_child import Options
+
+        return Options(
+            timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),
+            memory_mb=self._config.getint("core", "dag_memory_limit_mb"),
+            max_tasks=self._config.getint("core", "max_dag_tasks"),
+            folder=str(self._folder),
+        )
 
     def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
         with self._store.begin() as connection:
@@ -163,6 +171,7 @@ class DagFiles:
         self._thread: threading.Thread | None = None
         self._is_busy = False
         self._noticed: set[str] = set()
+        self._told_errors: dict[str, str | None] = {}  # by path: a retry seldom changes them
 
     def due_in_s(self) -> float:
         """Return seconds until `tick` has something to do: the longest that the loop may sleep."""
@@ -228,7 +237,11 @@ class DagFiles:
                 logger.warning("%s", line)
 
     def _report(self, saved: Saved) -> None:
-        log(saved)
+        if self._told_errors.get(saved.path) == saved.error:
+            log(saved._replace(error=None))
+        else:
+            log(saved)
+        self._told_errors[saved.path] = saved.error
         self._saved.append(saved)
         self._wake()
 
