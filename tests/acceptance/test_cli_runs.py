@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from subprocess import PIPE
+from subprocess import PIPE, run
 
 DAG = '''
 import time
@@ -235,3 +235,55 @@ def test_a_log_is_followed_until_the_try_ends(home, wait_until):
     assert reader.wait(60) == 0
     assert "before" in first
     assert "Marking task as SUCCESS" in rest
+
+
+def test_runs_with_ids_of_their_own_may_be_triggered_in_the_same_second(home):
+    home.dag("dags", DAG)
+    trigger = (
+        "from airflow_lite.cli.main import run\n"
+        "print([run(['dags', 'trigger', 'good', '-r', f'r{n}']) for n in range(6)])\n"
+    )
+    done = run(
+        [home.python, "-c", trigger],
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 0, 0, 0]", done.stderr
+    assert len(home.json("dags", "list-runs", "-d", "good")) == 6
+
+
+def test_a_run_goes_on_when_the_reader_of_its_progress_goes_away(home):
+    home.dag("dags", DAG)
+    started = home.start(
+        "--executor", "LocalExecutor", "dags", "test", "good", "2024-03-01", "--use-executor",
+        stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    started.stdout.close()
+    started.stderr.read()
+    started.stderr.close()
+
+    assert started.wait(60) == 141
+    assert states(home, "good", "2024-03-01") == {"say": "success", "after": "success"}
+
+
+def test_sigterm_stops_a_dags_test_and_the_task_that_runs_in_it(home, wait_until):
+    home.dag("dags", DAG)
+    started = home.start("dags", "test", "slow", "2024-03-01", stdout=PIPE, stderr=PIPE)
+    wait_until(lambda: (home.folder / "gate.called").exists(), "the task to run")
+    started.terminate()
+
+    assert started.wait(20) != 0
+    started.communicate()
+    assert home.json("dags", "list-runs", "-d", "slow")[0]["state"] == "failed"
+
+
+def test_a_failed_dags_test_says_where_the_reason_is(home):
+    home.dag("dags", DAG)
+    done = home.run("dags", "test", "bad", "2024-03-01", exit_code=1)
+
+    last = done.stderr.splitlines()[-1]
+    assert last == "Why: airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00'"

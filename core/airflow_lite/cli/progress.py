@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from airflow_lite.states import FINISHED
@@ -40,7 +40,8 @@ def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
 
 
 def _print_line(line: str) -> None:
-    print(line, flush=True)
+    with suppress(BrokenPipeError):  # whoever reads has gone, and that is no matter of the run's
+        print(line, flush=True)
 
 
 def _ended(line: str) -> int:

@@ -22,6 +22,7 @@ class Stopping:
     """Counts requests to stop and drives the end that they ask for."""
 
     requests: int = 0
+    is_signalled: bool = False
     wants_dump: bool = False
     deadline: float | None = None
     is_over: bool = False
@@ -38,12 +39,23 @@ class Stopping:
         self.requests += 1
 
     def listen(self, *, interrupts: bool = True) -> None:
-        """Take SIGTERM, SIGUSR2, and with `interrupts` SIGINT. Main thread only."""
-        for number in _STOPS if interrupts else _STOPS[:1]:
-            self._before[number] = signal.signal(number, lambda *_: self.ask())
+        """Take SIGTERM, SIGUSR2, and with `interrupts` SIGINT. Main thread only.
+
+        Without, SIGTERM interrupts as SIGINT does: the code of a task is on this very thread.
+        """
+        if interrupts:
+            for number in _STOPS:
+                self._before[number] = signal.signal(number, self._take_signal)
+        else:
+            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+            self._before[signal.SIGTERM] = before
         self._before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: self._ask_dump())
         # Only so that the end of a child wakes the selector.
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _take_signal(self, *_: object) -> None:
+        self.is_signalled = True
+        self.ask()
 
     def _ask_dump(self) -> None:
         self.wants_dump = True
@@ -71,6 +83,8 @@ class Stopping:
     def _begin(self, world: World) -> None:
         grace_s = world.settings.shutdown_grace_s
         logger.info("stopping: running tasks get %g s; a second signal terminates", grace_s)
+        if self.is_signalled:
+            world.tell(f"stopping: running tasks get {grace_s:g} s; a second signal terminates")
         # Its own wait is as long: it is late only if it overruns.
         self.deadline = world.clock.monotonic() + grace_s + 1.0
         self.is_over = world.runner.end(0.0) and not world.callbacks

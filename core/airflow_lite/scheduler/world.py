@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_lite.scheduler.settings import Settings
     from airflow_lite.scheduler.waker import Timers, Waker
     from airflow_lite.store.engine import Store
+
+logger = logging.getLogger(__name__)
 
 
 class Runner(Protocol):
@@ -105,8 +108,12 @@ class World:
 
     def tell(self, line: str) -> None:
         """Say what happened to whoever follows this scheduler."""
-        if self.on_event is not None:
+        if self.on_event is None:
+            return
+        try:
             self.on_event(line)
+        except Exception:  # a pass must not stop halfway for it
+            logger.exception("what happened could not be told: %s", line)
 
     def revoke(self, active: Active) -> None:
         """Have the executor take back an attempt, once."""

@@ -113,6 +113,10 @@ def _summary(args: argparse.Namespace, dag_id: str, logical_us: int) -> Outcome:
     print()
     print_rows([_outcome(instance) for instance in instances])
     print(f"\nRun {run['run_id']} of DAG {dag_id}: {run['state']}")
+    failed = [instance for instance in instances if instance["state"] == "failed"]
+    if failed:
+        where = f"{dag_id} {failed[0]['task_id']} '{run['run_id']}'"
+        context.notice(f"Why: airflow-lite tasks logs {where}")
     return Outcome(run["run_id"], run["state"])
 
 

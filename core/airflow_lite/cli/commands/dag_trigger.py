@@ -53,7 +53,7 @@ def _make_run(
     try:
         return _insert(args, version_id, spec, conf, logical_us)
     except DagRunAlreadyExists:
-        if args.exec_date is not None or args.run_id or logical_us == exact_us:
+        if args.exec_date is not None or logical_us == exact_us:
             raise
         return _insert(args, version_id, spec, conf, exact_us)
 
