@@ -59,6 +59,8 @@ def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) 
         yield from log.splitlines()
     if not reader.is_found and not logs:
         yield f"*** There is no log file {log_path(folder, key)}."
+    elif reader.is_empty and not logs:
+        yield f"*** The log file {log_path(folder, key)} is empty. Is its disk full?"
 
 
 class _Reader:
@@ -70,6 +72,11 @@ class _Reader:
         self._position = 0
         self._begun = b""
         self.is_found = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was in it so far."""
+        return self._position == 0
 
     def new_lines(self) -> Iterator[str]:
         """Yield the whole lines that are new."""

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 #: The Alembic revision that `schema.metadata` stands for.
 HEAD = "0001"
 
+#: Databases that there are, and how each says whether it has a table that holds the revision.
+_STAMP = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",
+    "postgresql": "SELECT to_regclass('alembic_version')",
+}
+
 
 @dataclass(frozen=True)
 class Store:
@@ -84,6 +90,8 @@ def make_engine(config: Config) -> sa.Engine:
     text = config.get("database", "sql_alchemy_conn")
     try:
         url = sa.make_url(text)
+        if url.get_backend_name() not in _STAMP:
+            raise sa.exc.ArgumentError(f"{url.get_backend_name()!r} is no database of ours")
         if url.get_backend_name() == "sqlite" and url.database:
             _make_folder(Path(url.database).parent)
         engine = sa.create_engine(url, **_engine_options(url))
@@ -174,10 +182,10 @@ def create(store: Store, config: Config) -> bool:
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
+    if connection.exec_driver_sql(_STAMP[connection.dialect.name]).scalar() is None:
         return None
-    found: str | None = connection.execute(
-        sa.text("SELECT version_num FROM alembic_version")
+    found: str | None = connection.exec_driver_sql(
+        "SELECT version_num FROM alembic_version"
     ).scalar()
     return found
 
@@ -193,6 +201,14 @@ def shown_url(url: sa.URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
+def _is_full(folder: Path) -> bool:
+    """Whether a file system has no block left for this user."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
+
+
 def _cannot_open(url: str, error: object) -> str:
     try:
         shown = shown_url(sa.make_url(url))
@@ -202,4 +218,6 @@ def _cannot_open(url: str, error: object) -> str:
     hint = "Check [database] sql_alchemy_conn."
     if path and url.startswith("sqlite") and not os.access(Path(path).parent, os.W_OK):
         hint = f"{Path(path).parent} is not writable: set AIRFLOW_LITE_HOME to a folder that is."
+    elif path and url.startswith("sqlite") and _is_full(Path(path).parent):
+        hint = f"The disk of {Path(path).parent} is full: make room on it."
     return f"The metadata database {shown} cannot be used: {error}. {hint}"

@@ -151,7 +151,7 @@ class TaskHost:
                 return
             if time.monotonic() - started > _LIVED_WELL_S:
                 delay_s = _FIRST_RESTART_S
-            logger.error("the task host %s; starting it again", code)
+            logger.error("the task host is gone (%s); starting it again", code)
             delay_s = self._restart(delay_s)
 
     def _talk(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.log_paths import open_for_writing
-from airflow_lite.logs.read import _Reader
+from airflow_lite.logs.read import _Reader, task_log
 
 KEY = TaskInstanceKey("d", "t", "r")
 
@@ -31,3 +32,12 @@ def test_a_line_without_end_comes_in_pieces_of_a_megabyte_not_all_at_once(tmp_pa
     pieces = [*reader.new_lines(), *reader.rest()]
     assert "".join(pieces) == "x" * (5 << 20)
     assert max(map(len, pieces)) < 1.1 * (1 << 20)
+
+
+def test_a_log_that_is_empty_says_so(tmp_path):
+    _written(tmp_path / "logs", b"")
+    config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path)})
+
+    (line,) = task_log(config, "d", "t", "r", 1)
+    assert line.startswith("*** The log file ")
+    assert line.endswith("attempt=1.log is empty. Is its disk full?")
