@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from airflow_lite.dag.spec import DagSpec
-from airflow_lite.store._dag_batch import (
-    Batch,
-    KnownFile,
-    Saved,
-    chunks,
-    deactivate,
-    known_files,
-)
+from airflow_lite.store._dag_files import KnownFile, Saved, deactivate, known_files
+from airflow_lite.store.many import chunks
 from airflow_lite.store.schema import dag, dag_file, dag_version
 
 if TYPE_CHECKING:
@@ -67,6 +61,8 @@ def save_results(
     another file has, unless that is in `gone`, is refused: the file gets an error naming both.
     `paused_at_creation` is for DAGs that are new and do not say themselves.
     """
+    from airflow_lite.store._dag_batch import Batch
+
     ordered = sorted(results, key=lambda result: result.path)
     batch = Batch(connection, ordered, now_us, set(gone))
     saved = [batch.save(result) for result in ordered]

@@ -1,4 +1,4 @@
-"""One statement for many rows, at the driver's own speed.
+"""Many rows at once: split for IN lists, or each for one statement, at the driver's own speed.
 
 SQLAlchemy works out the parameters of every row anew, which takes longer than SQLite takes to
 write it. A statement is compiled here once; then its rows go to the driver as they are.
@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Row = dict[str, Any]
+
+
+#: Most parameters of one IN list; SQLite of old allows 999.
+CHUNK = 500
+
+
+def chunks(values: Iterable[Any]) -> list[list[Any]]:
+    """Split `values`, each taken once, into lists that one IN clause can take."""
+    every = list(dict.fromkeys(values))
+    return [every[at : at + CHUNK] for at in range(0, len(every), CHUNK)]
 
 
 def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
-from airflow_lite.store.many import run_many
+from airflow_lite.store.many import chunks, run_many
 from airflow_lite.store.schema import dag, dag_run, task_instance
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 #: A row of whatever columns a query asks for.
 Row = sa.Row[*tuple[Any, ...]]
 _UNFINISHED = ("queued", "running")
-#: Most parameters of one IN list; SQLite of old allows 999.
-CHUNK = 500
-
-
-def chunks(values: Iterable[Any]) -> list[list[Any]]:
-    """Split `values` into lists that one IN clause can take."""
-    listed = list(values)
-    return [listed[at : at + CHUNK] for at in range(0, len(listed), CHUNK)]
 
 
 def create_run(

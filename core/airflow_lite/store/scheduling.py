@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from airflow_lite.store.many import run_many
-from airflow_lite.store.runs import Row, chunks, new_id
+from airflow_lite.store.many import chunks, run_many
+from airflow_lite.store.runs import Row, new_id
 from airflow_lite.store.schema import (
     attempt,
     callback_request,
