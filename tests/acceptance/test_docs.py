@@ -3,6 +3,7 @@
 In a page, `<!-- file: PATH -->` before a Python block writes it below the home; a `console` block
 holds commands after `$ ` and what they print, where `...` stands for any text; and
 `<!-- background -->` before one leaves its command running until the end of the page.
+What a page exports holds for what follows, but for AIRFLOW_LITE_HOME: that is the test's own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)```", re.DOTALL)
-PAGES = ["tutorial/first-dag.md"]
+PAGES = ["tutorial/first-dag.md", "tutorial/first-executor.md"]
 
 
 def blocks(page):
@@ -94,6 +95,11 @@ def run_block(block, terminal, home, wait_until):
             wait_until(
                 lambda: home.run("jobs", "check", exit_code=None).returncode == 0, "the scheduler"
             )
+            continue
+        if command.startswith("export "):
+            name = command.removeprefix("export ").partition("=")[0]
+            value = terminal(f'{command}; printf %s "${name}"').stdout
+            home.environ.setdefault(name, value)
             continue
         done = terminal(command)
         assert done.returncode == 0, (command, done.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -89,15 +90,31 @@ def home(home, installed):
     return home
 
 
-def test_it_passes_the_linter_and_its_own_tests_with_the_conformance_kit(installed, project, home):
+def test_it_is_formatted_and_the_linter_has_nothing_to_say(installed, project):
     call(installed, "-m", "ruff", "check", "--no-cache", cwd=project)
     call(installed, "-m", "ruff", "format", "--check", "--no-cache", cwd=project)
-    options = ("-q", "-p", "no:cacheprovider")
-    report = call(installed, "-m", "pytest", *options, cwd=project, HOME=str(home.folder))
-    passed = int(report.rpartition(" passed")[0].split()[-1])
+
+
+def test_publishing_one_works_as_the_page_says(core, environment, home, tmp_path):
+    """Every command of the page, in one shell; `pytest` there runs the conformance kit."""
+    page = (ROOT / "docs/how-to/publish-an-executor.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    commands = [line[2:] for block in blocks for line in block.splitlines()]
+    assert len(commands) > 8
+    report = call(
+        *("bash", "-e", "-x", "-c", "\n".join(commands)),
+        cwd=tmp_path,
+        PATH=f"{environment.parent}:{os.environ['PATH']}",
+        PIP_FIND_LINKS=str(core),
+        AIRFLOW_LITE_HOME=str(home.folder),
+        MANPAGER="cat",
+        PYTEST_ADDOPTS="-q -p no:cacheprovider",
+    )
+    passed = int(re.search(r"(\d+) passed", report)[1])
     assert passed > 50, report
     assert "failed" not in report
     assert "skipped" not in report
+    assert "AIRFLOW-LITE-ACME_EXECUTOR(1)" in report
 
 
 def test_it_runs_a_dag(home):
