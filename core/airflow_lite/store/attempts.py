@@ -9,68 +9,34 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite.store import xcoms
+from airflow_lite.store._lookup import Queued, RunInfo, find, find_run, previous_run
 from airflow_lite.store.many import run_many, upsert_many
-from airflow_lite.store.schema import (
-    attempt,
-    dag,
-    dag_run,
-    rendered_fields,
-    supervisor,
-    task_instance,
-)
+from airflow_lite.store.schema import attempt, rendered_fields, supervisor, task_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from airflow_lite.keys import TaskInstanceKey
-
-#: Keys that one look-up takes: it probes runs x tasks, which a small batch keeps cheap.
-_FIND_AT_ONCE = 64
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """A DAG run as the code of its tasks sees it."""
-
-    id: int
-    dag_id: str
-    run_id: str
-    run_type: str
-    state: str
-    logical_us: int
-    interval_start_us: int
-    interval_end_us: int
-    queued_us: int
-    start_us: int | None
-    end_us: int | None
-    external_trigger: bool
-    conf: dict[str, Any]
-    clear_number: int
-
-    def fields(self) -> dict[str, Any]:
-        """Return it as JSON-able data."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A task instance as its row was just before a claim."""
-
-    id: int
-    state: str | None
-    attempt: str | None
-    try_number: int
-    max_tries: int
-    try_started_us: int | None
-    queued_us: int | None
-    operator: str | None
-    pool: str
-    pool_slots: int
-    queue: str
-    priority_weight: int
-    version_id: int | None
-    fileloc: str
-    run: RunInfo
+__all__ = [
+    "Claim",
+    "Ended",
+    "Queued",
+    "RunInfo",
+    "Started",
+    "Supervisor",
+    "Watched",
+    "beat",
+    "claim",
+    "end",
+    "end_supervisor",
+    "find",
+    "find_run",
+    "note_started",
+    "previous_run",
+    "register",
+    "rendered",
+    "save_rendered",
+    "watch",
+]
 
 
 class Claim(NamedTuple):
@@ -108,6 +74,7 @@ class Ended(NamedTuple):
     exit_code: int | None = None
     max_rss_kb: int | None = None
     cpu_us: int | None = None
+    callback: str | None = None  # the child cannot call it any more: on_failure or on_retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,130 +144,6 @@ _WATCH = sa.select(task_instance.c.id, task_instance.c.state, task_instance.c.at
 def watch(connection: sa.Connection, instance_ids: Sequence[int]) -> list[Watched]:
     """Return state and token of these rows; a deleted one is missing."""
     return [Watched(*row) for row in connection.execute(_WATCH, {"ids": list(instance_ids)})]
-
-
-_FIND_RUNS = (
-    sa.select(
-        dag_run.c.id,
-        dag_run.c.dag_id,
-        dag_run.c.run_id,
-        dag_run.c.run_type,
-        dag_run.c.state,
-        dag_run.c.logical_us,
-        dag_run.c.interval_start_us,
-        dag_run.c.interval_end_us,
-        dag_run.c.queued_us,
-        dag_run.c.start_us,
-        dag_run.c.end_us,
-        dag_run.c.external_trigger,
-        dag_run.c.conf,
-        dag_run.c.clear_number,
-        sa.func.coalesce(dag.c.fileloc, "").label("fileloc"),
-    )
-    .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
-    .where(
-        dag_run.c.dag_id.in_(sa.bindparam("dag_ids", expanding=True)),
-        dag_run.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
-    )
-)
-_FIND = sa.select(
-    task_instance.c.dag_run_id,
-    task_instance.c.task_id,
-    task_instance.c.map_index,
-    task_instance.c.id,
-    task_instance.c.state,
-    task_instance.c.attempt,
-    task_instance.c.try_number,
-    task_instance.c.max_tries,
-    task_instance.c.try_started_us,
-    task_instance.c.queued_us,
-    task_instance.c.operator,
-    task_instance.c.pool,
-    task_instance.c.pool_slots,
-    task_instance.c.queue,
-    task_instance.c.priority_weight,
-    task_instance.c.version_id,
-).where(
-    task_instance.c.dag_run_id.in_(sa.bindparam("runs", expanding=True)),
-    task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
-)
-
-
-def find(
-    connection: sa.Connection, keys: Sequence[TaskInstanceKey]
-) -> dict[tuple[str, str, str, int], Queued]:
-    """Return the task instances of `keys` by their `primary`; what does not exist is missing."""
-    found: dict[tuple[str, str, str, int], Queued] = {}
-    for at in range(0, len(keys), _FIND_AT_ONCE):
-        found.update(_find_some(connection, keys[at : at + _FIND_AT_ONCE]))
-    return found
-
-
-def _find_some(
-    connection: sa.Connection, keys: Sequence[TaskInstanceKey]
-) -> dict[tuple[str, str, str, int], Queued]:
-    wanted = {key.primary for key in keys}
-    pairs = {(key.dag_id, key.run_id) for key in keys}
-    runs = _find_runs(connection, pairs)
-    if not runs:
-        return {}
-    rows = connection.execute(
-        _FIND, {"runs": list(runs), "tasks": list({key.task_id for key in keys})}
-    )
-    found = {}
-    for run_row, task_id, map_index, *columns in rows:
-        run, fileloc = runs[run_row]
-        primary = (run.dag_id, task_id, run.run_id, map_index)
-        if primary in wanted:
-            found[primary] = Queued(*columns, fileloc, run)  # type: ignore[call-arg]
-    return found
-
-
-def _find_runs(
-    connection: sa.Connection, pairs: Iterable[tuple[str, str]]
-) -> dict[int, tuple[RunInfo, str]]:
-    wanted = set(pairs)
-    rows = connection.execute(
-        _FIND_RUNS,
-        {"dag_ids": list({pair[0] for pair in wanted}), "run_ids": [pair[1] for pair in wanted]},
-    )
-    return {
-        row.id: (_run_info(row), row.fileloc) for row in rows if (row.dag_id, row.run_id) in wanted
-    }
-
-
-def _run_info(row: Any) -> RunInfo:
-    values = list(row)[:-1]
-    values[11], values[12] = bool(row.external_trigger), json.loads(row.conf or "{}")
-    return RunInfo(*values)
-
-
-def find_run(
-    connection: sa.Connection, dag_id: str, run_id: str | None, logical_us: int | None
-) -> RunInfo | None:
-    """Return the run of a DAG with this id or this logical date; None if there is none."""
-    same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
-    query = (
-        sa.select(*_FIND_RUNS.selected_columns)
-        .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
-        .where(dag_run.c.dag_id == dag_id, same)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else _run_info(row)
-
-
-def previous_run(
-    connection: sa.Connection, dag_id: str, before_us: int, state: str | None
-) -> RunInfo | None:
-    """Return the newest run of a DAG whose logical date is before `before_us`, if in `state`."""
-    query = sa.select(*_FIND_RUNS.selected_columns).select_from(
-        dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id)
-    )
-    query = query.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
-    if state is not None:
-        query = query.where(dag_run.c.state == state)
-    row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
-    return None if row is None else _run_info(row)
 
 
 _CLAIM = (
@@ -487,7 +330,28 @@ def end(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> s
     if changed != len(ended):
         accepted = _accepted(connection, ended, who)
     run_many(connection, _END_ATTEMPT, [_end_row(one, accepted) for one in ended])
+    for one in ended:
+        if one.callback is not None:
+            _ask_callback(connection, one)
     return accepted
+
+
+def _ask_callback(connection: sa.Connection, one: Ended) -> None:
+    """Ask for the callback of an end, if that end is what the row tells."""
+    payload = json.dumps({"callback": one.callback, "reason": one.cause or ""})
+    row = sa.select(
+        sa.literal("task"),
+        task_instance.c.dag_run_id,
+        task_instance.c.id,
+        sa.literal(payload),
+        sa.literal(one.ended_us, sa.BigInteger),
+    ).where(
+        task_instance.c.id == one.instance_id,
+        task_instance.c.attempt == one.token,
+        task_instance.c.state == one.state,
+    )
+    names = ["kind", "dag_run_id", "task_instance_id", "payload", "created_us"]
+    connection.execute(callback_request.insert().from_select(names, row))
 
 
 def _accepted(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> set[str]:

@@ -77,6 +77,15 @@ def _key(connection: sa.Connection, row: Any) -> TaskInstanceKey | None:
     return None if found is None else TaskInstanceKey(*found)
 
 
+def open_of(connection: sa.Connection, instance_ids: list[int]) -> list[int]:
+    """Return the requests of these task instances that nobody has begun, the oldest first."""
+    query = sa.select(callback_request.c.id).where(
+        callback_request.c.started_us.is_(None),
+        callback_request.c.task_instance_id.in_(instance_ids),
+    )
+    return list(connection.execute(query.order_by(callback_request.c.id)).scalars())
+
+
 def end(connection: sa.Connection, request_id: int, now_us: int, error: str | None) -> None:
     """Record that a request was run, with the first error."""
     connection.execute(

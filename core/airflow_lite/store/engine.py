@@ -89,9 +89,7 @@ def make_engine(config: Config) -> sa.Engine:
     """Return an engine for `[database] sql_alchemy_conn`; connects to nothing yet."""
     text = config.get("database", "sql_alchemy_conn")
     try:
-        url = sa.make_url(text)
-        if url.get_backend_name() not in _STAMP:
-            raise sa.exc.ArgumentError(f"{url.get_backend_name()!r} is no database of ours")
+        url = _known_url(text)
         if url.get_backend_name() == "sqlite" and url.database:
             _make_folder(Path(url.database).parent)
         engine = sa.create_engine(url, **_engine_options(url))
@@ -103,6 +101,13 @@ def make_engine(config: Config) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, config)
     return engine
+
+
+def _known_url(text: str) -> sa.URL:
+    url = sa.make_url(text)
+    if url.get_backend_name() not in _STAMP:
+        raise sa.exc.ArgumentError(f"{url.get_backend_name()!r} is no database of ours")
+    return url
 
 
 def _make_folder(folder: Path) -> None:

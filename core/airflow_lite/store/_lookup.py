@@ -1,0 +1,188 @@
+"""Task instances by their keys, and DAG runs, as those who run attempts look them up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from airflow_lite.store.schema import dag, dag_run, task_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_lite.keys import TaskInstanceKey
+
+#: Keys that one look-up takes: it probes runs x tasks, which a small batch keeps cheap.
+_FIND_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A DAG run as the code of its tasks sees it."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    run_type: str
+    state: str
+    logical_us: int
+    interval_start_us: int
+    interval_end_us: int
+    queued_us: int
+    start_us: int | None
+    end_us: int | None
+    external_trigger: bool
+    conf: dict[str, Any]
+    clear_number: int
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as JSON-able data."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A task instance as its row was just before a claim."""
+
+    id: int
+    state: str | None
+    attempt: str | None
+    try_number: int
+    max_tries: int
+    try_started_us: int | None
+    queued_us: int | None
+    operator: str | None
+    pool: str
+    pool_slots: int
+    queue: str
+    priority_weight: int
+    version_id: int | None
+    fileloc: str
+    run: RunInfo
+
+
+_FIND_RUNS = (
+    sa.select(
+        dag_run.c.id,
+        dag_run.c.dag_id,
+        dag_run.c.run_id,
+        dag_run.c.run_type,
+        dag_run.c.state,
+        dag_run.c.logical_us,
+        dag_run.c.interval_start_us,
+        dag_run.c.interval_end_us,
+        dag_run.c.queued_us,
+        dag_run.c.start_us,
+        dag_run.c.end_us,
+        dag_run.c.external_trigger,
+        dag_run.c.conf,
+        dag_run.c.clear_number,
+        sa.func.coalesce(dag.c.fileloc, "").label("fileloc"),
+    )
+    .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
+    .where(
+        dag_run.c.dag_id.in_(sa.bindparam("dag_ids", expanding=True)),
+        dag_run.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+    )
+)
+_FIND = sa.select(
+    task_instance.c.dag_run_id,
+    task_instance.c.task_id,
+    task_instance.c.map_index,
+    task_instance.c.id,
+    task_instance.c.state,
+    task_instance.c.attempt,
+    task_instance.c.try_number,
+    task_instance.c.max_tries,
+    task_instance.c.try_started_us,
+    task_instance.c.queued_us,
+    task_instance.c.operator,
+    task_instance.c.pool,
+    task_instance.c.pool_slots,
+    task_instance.c.queue,
+    task_instance.c.priority_weight,
+    task_instance.c.version_id,
+).where(
+    task_instance.c.dag_run_id.in_(sa.bindparam("runs", expanding=True)),
+    task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
+)
+
+
+def find(
+    connection: sa.Connection, keys: Sequence[TaskInstanceKey]
+) -> dict[tuple[str, str, str, int], Queued]:
+    """Return the task instances of `keys` by their `primary`; what does not exist is missing."""
+    found: dict[tuple[str, str, str, int], Queued] = {}
+    for at in range(0, len(keys), _FIND_AT_ONCE):
+        found.update(_find_some(connection, keys[at : at + _FIND_AT_ONCE]))
+    return found
+
+
+def _find_some(
+    connection: sa.Connection, keys: Sequence[TaskInstanceKey]
+) -> dict[tuple[str, str, str, int], Queued]:
+    wanted = {key.primary for key in keys}
+    pairs = {(key.dag_id, key.run_id) for key in keys}
+    runs = _find_runs(connection, pairs)
+    if not runs:
+        return {}
+    rows = connection.execute(
+        _FIND, {"runs": list(runs), "tasks": list({key.task_id for key in keys})}
+    )
+    found = {}
+    for run_row, task_id, map_index, *columns in rows:
+        run, fileloc = runs[run_row]
+        primary = (run.dag_id, task_id, run.run_id, map_index)
+        if primary in wanted:
+            found[primary] = Queued(*columns, fileloc, run)  # type: ignore[call-arg]
+    return found
+
+
+def _find_runs(
+    connection: sa.Connection, pairs: Iterable[tuple[str, str]]
+) -> dict[int, tuple[RunInfo, str]]:
+    wanted = set(pairs)
+    rows = connection.execute(
+        _FIND_RUNS,
+        {"dag_ids": list({pair[0] for pair in wanted}), "run_ids": [pair[1] for pair in wanted]},
+    )
+    return {
+        row.id: (_run_info(row), row.fileloc) for row in rows if (row.dag_id, row.run_id) in wanted
+    }
+
+
+def _run_info(row: Any) -> RunInfo:
+    values = list(row)[:-1]
+    values[11], values[12] = bool(row.external_trigger), json.loads(row.conf or "{}")
+    return RunInfo(*values)
+
+
+def find_run(
+    connection: sa.Connection, dag_id: str, run_id: str | None, logical_us: int | None
+) -> RunInfo | None:
+    """Return the run of a DAG with this id or this logical date; None if there is none."""
+    same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
+    query = (
+        sa.select(*_FIND_RUNS.selected_columns)
+        .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
+        .where(dag_run.c.dag_id == dag_id, same)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _run_info(row)
+
+
+def previous_run(
+    connection: sa.Connection, dag_id: str, before_us: int, state: str | None
+) -> RunInfo | None:
+    """Return the newest run of a DAG whose logical date is before `before_us`, if in `state`."""
+    query = sa.select(*_FIND_RUNS.selected_columns).select_from(
+        dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id)
+    )
+    query = query.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
+    if state is not None:
+        query = query.where(dag_run.c.state == state)
+    row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
+    return None if row is None else _run_info(row)
