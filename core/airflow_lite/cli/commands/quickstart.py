@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ from airflow_lite.cli import context
 from airflow_lite.cli.commands.dag_runs import run_here
 from airflow_lite.config import CONFIG_FILE, Config, core_options
 from airflow_lite.errors import UserError
+from airflow_lite.words import PROGRAM
 
 if TYPE_CHECKING:
     import argparse
@@ -86,14 +90,27 @@ def _tell_next(config: Config, run_id: str, state: str) -> None:
         newest = max(reports.glob("*/report.html"), key=lambda path: path.stat().st_mtime)
         print(f"\nReport  {newest}\n        {newest.with_suffix('.csv')}")
     print(f"Logs    {logs}")
+    program = _program()
     print(
         f"""
 Next:
-  airflow-lite tasks logs {EXAMPLE} join '{run_id}'
-                                    read what a task printed
-  airflow-lite scheduler            start the scheduler, and leave it running
-  airflow-lite dags trigger {EXAMPLE} --wait
-                                    ask it for a run, from another terminal
-  {config.get("core", "dags_folder")}
-                                    put DAG files of your own here"""
+  read what a task printed
+    {program} tasks logs {EXAMPLE} join '{run_id}'
+  start the scheduler, and leave it running
+    {program} scheduler
+  ask it for a run, from another terminal
+    {program} dags trigger {EXAMPLE} --wait
+  put DAG files of your own into
+    {config.get("core", "dags_folder")}"""
     )
+
+
+def _program() -> str:
+    """Return what the user can type to call this program from where they are."""
+    script = os.path.abspath(sys.argv[0])
+    if shutil.which(PROGRAM) is not None:
+        return PROGRAM
+    if os.path.basename(script) == PROGRAM:
+        here = os.path.relpath(script)
+        return script if here.startswith("..") else here
+    return f"{sys.executable} -m airflow_lite"
