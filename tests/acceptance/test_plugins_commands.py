@@ -157,6 +157,54 @@ def test_a_command_of_a_plugin_runs_and_an_unused_one_says_what_enables_it(home,
     assert "red " in home.run("--executor", "RedExecutor", "--help").stdout
 
 
+def test_a_command_imports_its_own_plugin_here_and_no_other(home, site):
+    site.install_sound("red")
+    site.install_sound("blue")
+    site.install("lite-tool", plugins="tool = tool", modules={"tool": ""})
+    words = ("--executor", "RedExecutor", "red", "go")
+    home.run(*words)
+    site.ran()
+    home.run(*words)
+    [(module, _)] = site.ran()
+    assert module == "red_plugin"
+
+
+LOST = """
+from datetime import datetime
+from airflow_lite import DAG, BashOperator
+
+with DAG("lost", schedule=None, start_date=datetime(2024, 1, 1)):
+    BashOperator(task_id="a", bash_command="true")
+"""
+
+
+def test_what_waits_for_a_removed_plugin_stays_queued_and_goes_out_under_another(
+    home, site, wait_until
+):
+    # Given: an executor that keeps what it is handed, and a task that it was handed
+    installed = site.install_sound("red")
+    home.dag("lost", LOST)
+    home.environ["AIRFLOW_LITE__SCHEDULER__SHUTDOWN_GRACE_S"] = "0"
+    with home.scheduler("RedExecutor"):
+        home.run("dags", "trigger", "lost", "-r", "one")
+        wait_until(lambda: states(home) == ["queued"], "the task to be queued")
+
+    # When: the plugin goes
+    (installed / "entry_points.txt").unlink()
+    installed.rename(site.directory / "gone")
+    done = home.run("--executor", "RedExecutor", "scheduler", exit_code=1)
+
+    # Then: it is said how many wait; nothing is lost, and another executor runs them
+    assert "1 task stays queued for it: install its package again" in done.stderr
+    assert states(home) == ["queued"]
+    with home.scheduler("LocalExecutor"):
+        wait_until(lambda: states(home) == ["success"], "the task to run elsewhere")
+
+
+def states(home):
+    return [row["state"] for row in home.json("tasks", "states-for-dag-run", "lost", "one")]
+
+
 def test_an_unknown_command_names_the_executors_that_may_bring_it(home, site):
     site.install("lite-bare", executors="Bare = bare:Own", modules={"bare": ""})
     done = home.run("barely", exit_code=2)

@@ -32,6 +32,19 @@ def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
     return imported(located)
 
 
+def executor_flag(name_or_path: str, flag: str, config: Config) -> bool:
+    """Return a flag of an executor, such as "is_production".
+
+    That of an installed plugin is known from its probe, so that its code is not imported for it.
+    Raises as `executor_class` does.
+    """
+    located = locate(name_or_path, config)
+    for verdict in _checked(located, config):
+        if flag in verdict.flags:
+            return bool(verdict.flags[flag])
+    return bool(getattr(imported(located), flag))
+
+
 def _checked(located: Located, config: Config) -> list[Verdict]:
     """Return the verdicts on an executor of a plugin and the module that speaks for it."""
     if located.plugin is None:

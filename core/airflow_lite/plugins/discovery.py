@@ -27,6 +27,8 @@ _MARK = b"airflow_lite."
 _GROUP = re.compile(r"airflow_lite\.(executors|plugins)\.v\d+")
 #: What users type to name an executor or a group of commands.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+#: What pip takes as the name of a distribution: it is shown in commands that users copy.
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _LONGEST_TEXT = 200
 
 
@@ -83,7 +85,9 @@ def read_plugin(location: Path, core_version: str) -> Plugin | None:
         broken = Plugin(normalised(_printable(name)), _printable(version), location=str(location))
         cause = f"{error}" if type(error) is ValueError else f"{type(error).__name__}: {error}"
         reason = " ".join(f"{location.name}: {cause}".split())
-        remedy = f"Install it again, or remove it with `pip uninstall {broken.distribution}`."
+        remedy = f"Install it again, or remove {location}."
+        if _DISTRIBUTION.fullmatch(broken.distribution):
+            remedy = f"Install it again, or remove it with `pip uninstall {broken.distribution}`."
         return broken.in_state(PluginState.BROKEN, _printable(reason), remedy)
 
 
@@ -105,8 +109,8 @@ def _read(distribution: Distribution, location: Path, core_version: str) -> Plug
         raise ValueError("its METADATA cannot be read")
     metadata = distribution.metadata
     name, requires = metadata.get("Name"), list(distribution.requires or ())
-    if not name:
-        raise ValueError("its METADATA has no Name")
+    if not name or not _DISTRIBUTION.fullmatch(name):
+        raise ValueError(f"its METADATA has no Name that is one: {(name or '')[:60]!r}")
     ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group or "")]
     if not ours:
         if _GROUP.search((_bytes(location / ENTRY_POINTS) or b"").decode()):

@@ -83,7 +83,7 @@ def ask(
         asked.seek(0)
         try:
             child = subprocess.Popen(
-                [sys.executable, "-c", _CHILD],
+                [sys.executable, "-P", "-c", _CHILD],
                 stdin=asked,
                 stdout=printed,
                 stderr=printed,

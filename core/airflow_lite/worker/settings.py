@@ -50,14 +50,14 @@ class HostSettings:
 
 
 def _reschedules_sensors(config: Config) -> bool:
-    """Read the executor's flag; the core's own, which have it not, are not even imported."""
+    """Read the executor's flag; the core's own, which have it not, are not even looked up."""
     name = config.get("core", "executor").strip()
     if name in {"LocalExecutor", "SequentialExecutor"}:
         return False
     from airflow_lite.errors import UserError
-    from airflow_lite.executors.loading import executor_class
+    from airflow_lite.executors.loading import executor_flag
 
     try:
-        return executor_class(name, config).change_sensor_mode_to_reschedule
+        return executor_flag(name, "change_sensor_mode_to_reschedule", config)
     except UserError:
         return False  # whoever started this process runs attempts by other means

@@ -60,10 +60,16 @@ def test_a_broken_distribution_is_listed_and_harms_no_other(site):
         "Name: control\nVersion: 1\nSummary: \x1b[31mred\n"
     )
     site.install("misnamed", executors="a b = a:A\n\x1b[31m = a:A")
+    (site.install("shell", **good) / "METADATA").write_text("Name: x; rm -rf ~\nVersion: 1\n")
+    odd = site.directory / "x; reboot-1.0.dist-info"
+    odd.mkdir()
+    (odd / "entry_points.txt").write_bytes(b"\0")
     plugins = by_name(discover([str(site.directory), "/nowhere"], "0.1.0"))
     assert plugins["good"].is_ready
-    broken = ("nameless", "no-metadata", "latin", "fifo", "wide", "misnamed")
-    assert [plugins[name].state for name in broken] == [PluginState.BROKEN] * 6
+    assert plugins["shell"].remedy == ("Install it again, or remove it with `pip uninstall shell`.")
+    assert plugins["x; reboot"].remedy == f"Install it again, or remove {odd}."
+    broken = ("shell", "nameless", "no-metadata", "latin", "fifo", "wide", "misnamed")
+    assert [plugins[name].state for name in broken] == [PluginState.BROKEN] * 7
     assert plugins["no-metadata"].reason == (
         "no_metadata-1.0.dist-info: its METADATA cannot be read"
     )

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from airflow_lite.executors.loading import executor_class, load_executor
+from airflow_lite.executors.loading import executor_class, executor_flag, load_executor
 from airflow_lite.plugins import probe as probing
 from airflow_lite.plugins.groups import load_group
 from airflow_lite.plugins.index import installed_plugins
@@ -209,6 +209,15 @@ def configured_again(config):
     return Config(config.home, config.environ, overrides=config.overrides)
 
 
+def test_a_flag_is_known_without_importing_the_executor(site, configured):
+    install(site)
+    config = configured("Own")
+    assert executor_flag("Own", "is_local", config)
+    assert not executor_flag("own_executor.Own", "serve_logs", config)
+    assert "own_executor" not in sys.modules
+    assert executor_flag("LocalExecutor", "is_local", config)
+
+
 def test_a_verdict_holds_until_the_plugin_or_what_is_beside_it_changes(site, configured, children):
     install(site, module="import absent_thing")
     config = configured("Own")
@@ -301,7 +310,9 @@ def test_strict_refuses_to_run_beside_a_plugin_that_is_out_of_order(site, config
     config = configured_again(_Home(site))
     config.overrides = {}
     config.environ = {"AIRFLOW_LITE__PLUGINS__STRICT": "True"}
-    with pytest.raises(PluginError, match=r"^Plugin lost \(1\.0\) cannot be used \(needs another core\): "):
+    with pytest.raises(
+        PluginError, match=r"^Plugin lost \(1\.0\) cannot be used \(needs another core\): "
+    ):
         load_executor(config)
 
 

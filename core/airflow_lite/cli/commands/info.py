@@ -107,13 +107,13 @@ def _anonymous(rows: dict[str, str]) -> dict[str, str]:
 
 def _warn(config: Config) -> None:
     """Say on stderr if the executor is not for production, or cannot be loaded."""
-    from airflow_lite.executors.loading import executor_class
+    from airflow_lite.executors.loading import executor_flag
 
     name = config.get("core", "executor")
     try:
-        found = executor_class(name, config)
+        is_production = executor_flag(name, "is_production", config)
     except UserError as error:
         context.notice(f"[WARN] {error}")
         return
-    if not found.is_production:
+    if not is_production:
         context.notice(f"[WARN] {name} is not meant for production.")
