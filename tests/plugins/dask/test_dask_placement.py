@@ -129,7 +129,7 @@ def test_a_cluster_is_read_from_what_its_scheduler_says():
                     "status": "running",
                     "metrics": {"memory": 1 << 30},
                 },
-                "tcp://10.0.0.1:1": {"name": "a", "nthreads": 4, "status": "running"},
+                "tcp://10.0.0.1:1": {"name": "a", "nthreads": 4, "status": "init"},
                 "tcp://10.0.0.9:1": {"name": "b", "nthreads": 8, "status": "closing"},
             }
         }

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: A worker in one of these takes tasks.
-_TAKES_TASKS = frozenset({"running", "paused"})
+#: A worker in one of these takes tasks; it is told of as soon as it is "init", and runs in a moment.
+_TAKES_TASKS = frozenset({"init", "running", "paused"})
 
 
 @dataclass(frozen=True)
