@@ -10,6 +10,7 @@ from airflow_lite.scheduler.facts import facts_of
 from airflow_lite.scheduler.loading import set_aside
 from airflow_lite.scheduler.surprise import Surprise, expect
 from airflow_lite.states import FINISHED, RUN_FINISHED, DagRunState
+from airflow_lite.store import runs, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +69,6 @@ def _advance(world: World, one: OwnedRun) -> Decided | None:
 
 def _write(world: World, decided: list[Decided]) -> tuple[list[Decided], list[int]]:
     """Write all decisions but those of runs that someone else edited; those are loaded again."""
-    from airflow_lite.store import runs
-
     if not any(_has_writes(found.decision) for found in decided):
         return decided, []
     with world.store.begin() as connection:
@@ -90,8 +89,6 @@ def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
 
 
 def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decided]) -> list[int]:
-    from airflow_lite.store import runs, scheduling
-
     rows = [row for found in fresh for row in _change_rows(world, found.decision)]
     touched = {found.one.run.id for found in fresh}
     expect(scheduling.write_changes(connection, rows), len(rows), touched)

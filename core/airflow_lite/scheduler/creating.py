@@ -12,6 +12,7 @@ from airflow_lite.scheduler.create_runs import create_runs
 from airflow_lite.scheduler.loading import load_runs
 from airflow_lite.scheduler.model import Schedule
 from airflow_lite.scheduler.surprise import Surprise, expect
+from airflow_lite.store import runs, scheduling
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -64,8 +65,6 @@ def _make(world: World, dags: list[OwnedDag]) -> None:
 
 
 def _recall_last_runs(world: World, dags: list[OwnedDag]) -> None:
-    from airflow_lite.store import runs
-
     if not dags:
         return
     with world.store.read() as connection:
@@ -90,8 +89,6 @@ def _insert(world: World, connection: sa.Connection, one: OwnedDag, following: N
 
 
 def _insert_run(world: World, connection: sa.Connection, one: OwnedDag, run: NewRun) -> int | None:
-    from airflow_lite.store import runs
-
     try:
         return runs.create_run(
             connection,
@@ -112,8 +109,6 @@ def _insert_run(world: World, connection: sa.Connection, one: OwnedDag, run: New
 
 
 def _write_next(connection: sa.Connection, plans: list[tuple[OwnedDag, Next]]) -> None:
-    from airflow_lite.store import scheduling
-
     rows: list[dict[str, Any]] = [
         {
             "of_dag": one.dag_id,
@@ -139,8 +134,6 @@ def _remember(world: World, one: OwnedDag, following: Next) -> None:
 
 
 def _start(world: World, dags: list[OwnedDag]) -> None:
-    from airflow_lite.store import runs
-
     owned = world.owned
     started: list[int] = []
     for one in dags:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.model import Facts, Past
 from airflow_lite.states import SUCCESS_STATES, TaskInstanceState
+from airflow_lite.store import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +35,6 @@ def facts_of(world: World, run: Run, dag: DagSpec) -> Facts:
 
 
 def _states_before(world: World, run: Run, task_ids: Iterable[str]) -> States | None:
-    from airflow_lite.store import runs
-
     with world.store.read() as connection:
         before = runs.previous_run(connection, run.dag_id, run.logical_us)
         if before is None:

@@ -10,6 +10,7 @@ from airflow_lite.dag.retry import Verdict, after_failure
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.scheduler.surprise import Surprise, expect
 from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,8 +60,6 @@ def requeue(
 def _requeue(
     world: World, again: Sequence[Active], reasons: Mapping[str, str], *, add: int
 ) -> None:
-    from airflow_lite.store import scheduling
-
     now_us = world.clock.now_us()
     rows = [
         {
@@ -91,8 +90,6 @@ def _requeue(
 
 def end_tries(world: World, lost: Sequence[LostTry]) -> None:
     """End tries as failed; those with tries left are retried. Their callbacks are asked for."""
-    from airflow_lite.store import scheduling
-
     verdicts = [_verdict(world, one) for one in lost]
     rows = [_row(world, one, verdict) for one, verdict in zip(lost, verdicts, strict=True)]
     touched = {one.active.run.id for one in lost}

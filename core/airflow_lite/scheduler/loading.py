@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.scheduler.advance import missing_tasks
 from airflow_lite.scheduler.owned import Aside, OwnedDag, OwnedRun, read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
+from airflow_lite.store import dags, runs, scheduling
+from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 def refresh(world: World) -> None:
     """Look for what others wrote: DAGs parsed or paused, runs made, edited or deleted."""
-    from airflow_lite.store import runs, scheduling
-
     with world.store.read() as connection:
         dags = scheduling.dag_rows(connection)
         versions = runs.unfinished_versions(connection, world.scope)
@@ -38,8 +38,6 @@ def refresh(world: World) -> None:
 
 
 def _take_dags(world: World, rows: list[Any]) -> None:
-    from airflow_lite.store import dags
-
     owned = world.owned
     wanted = [row for row in rows if row.version_id is not None and world.is_mine(row.dag_id)]
     newer = [
@@ -87,8 +85,6 @@ def reload(world: World) -> None:
 
 def load_runs(world: World, ids: Iterable[int]) -> None:
     """Load runs, with the instances of those that are running, in place of what was known."""
-    from airflow_lite.store import runs, scheduling
-
     wanted = set(ids)
     with world.store.read() as connection:
         rows = runs.run_rows(connection, wanted)
@@ -139,8 +135,6 @@ def follow_definitions(world: World) -> None:
 
 
 def _follow(world: World, one: OwnedRun, known: OwnedDag) -> None:
-    from airflow_lite.store import runs, scheduling
-
     tasks = known.spec.tasks
     added = [tasks[task_id] for task_id in missing_tasks(one.run, known.spec)]
     fresh = [
@@ -170,8 +164,6 @@ def set_aside(world: World, run: Run, error: Exception) -> None:
 
     An error of the database is not the run's, and is raised again.
     """
-    from airflow_lite.store.jobs import is_database_error
-
     if is_database_error(error):
         raise error
     reason = f"{type(error).__name__}: {error}"

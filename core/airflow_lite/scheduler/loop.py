@@ -17,6 +17,8 @@ from airflow_lite.scheduler.ownership import LeaseLost
 from airflow_lite.scheduler.stopping import POLL_S, Stopping
 from airflow_lite.scheduler.takeover import take_over
 from airflow_lite.scheduler.watch import Watch, take_back
+from airflow_lite.store import scheduling
+from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,8 +113,6 @@ class Loop:
         world.timers.after("retention", _RETENTION_S)
 
     def _take_open_callbacks(self) -> None:
-        from airflow_lite.store import scheduling
-
         if self.world.scope is None:
             with self.world.store.read() as connection:
                 self.world.callbacks.add(scheduling.open_callbacks(connection))
@@ -141,8 +141,6 @@ class Loop:
 
         An outage of the database is waited for without end: what runs goes on meanwhile.
         """
-        from airflow_lite.store.jobs import is_database_error
-
         self._failures += 1
         if self._failures >= MOST_FAILURES and not is_database_error(error):
             raise error
@@ -214,8 +212,6 @@ class Loop:
             world.timers.set_if_none("watch", self.watch.interval_s)
 
     def _drop_old_events(self) -> None:
-        from airflow_lite.store import scheduling
-
         world = self.world
         days = world.config.getfloat("database", "task_event_retention_days")
         before_us = world.clock.now_us() - seconds_us(days * 86_400)

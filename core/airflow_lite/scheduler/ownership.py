@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
+from airflow_lite.store import jobs
 
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock
@@ -108,8 +109,6 @@ class Ownership:
     ) -> Ownership:
         """Begin a job of `kind`: scheduler, dags_test; raise `SchedulerRunsAlready`."""
         lock = _take_lock(config, store, clock) if kind == "scheduler" else None
-        from airflow_lite.store import jobs
-
         try:
             with store.begin() as connection:
                 job_id = jobs.start_job(
@@ -129,16 +128,12 @@ class Ownership:
 
     def renew(self) -> None:
         """Renew the lease; raise `LeaseLost` if another job ended this one."""
-        from airflow_lite.store import jobs
-
         with self.store.begin() as connection:
             if not jobs.beat(connection, self.job_id):
                 raise LeaseLost
 
     def end(self, *, state: str) -> None:
         """Record how the job ended, and let the next one in."""
-        from airflow_lite.store import jobs
-
         try:
             with self.store.begin() as connection:
                 jobs.end_job(connection, self.job_id, state=state, now_us=self.clock.now_us())

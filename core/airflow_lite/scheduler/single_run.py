@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.states import RUN_FINISHED, DagRunState, DagRunType
+from airflow_lite.store import dags, runs, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,7 +71,6 @@ def _begin(
     loop: Loop, clock: Clock, dag_id: str, logical_us: int | None, conf: Mapping[str, Any] | None
 ) -> int:
     from airflow_lite.dag.timetable import manual_interval
-    from airflow_lite.store import dags, runs
 
     store, now_us = loop.world.store, clock.now_us()
     logical_us = now_us if logical_us is None else logical_us
@@ -98,8 +98,6 @@ def _begin(
 
 def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:
     """Delete an earlier run with this logical date; refuse while tasks of it are under way."""
-    from airflow_lite.store import scheduling
-
     earlier = scheduling.run_of(connection, dag_id, logical_us)
     if earlier is None:
         return
@@ -113,8 +111,6 @@ def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:
 
 def _drive(loop: Loop, run_row: int) -> DagRunState:
     """Pass until the run is over or a signal came; return the run's state."""
-    from airflow_lite.store import runs
-
     world = loop.world
     is_main = threading.current_thread() is threading.main_thread()
     if is_main:
@@ -140,6 +136,4 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
 
 
 def _abandon(connection: sa.Connection, run_row: int, now_us: int) -> None:
-    from airflow_lite.store import scheduling
-
     scheduling.abandon_runs(connection, [run_row], now_us)

@@ -11,6 +11,7 @@ from airflow_lite.scheduler.failing import requeue
 from airflow_lite.scheduler.loading import refresh, reload
 from airflow_lite.scheduler.ownership import boot_id, hostname
 from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import jobs, scheduling
 
 if TYPE_CHECKING:
     from airflow_lite.scheduler.owned import Active
@@ -25,8 +26,6 @@ def take_over(world: World) -> None:
     Queued attempts are offered to the executor; those it returns, or that another executor had,
     are queued again under new tokens. Running ones are left alone and watched.
     """
-    from airflow_lite.store import scheduling
-
     if world.scope is None:
         _fail_dead_jobs(world)
     refresh(world)
@@ -58,8 +57,6 @@ def _seen(world: World, one: Active, external_id: str | None) -> Any:
 
 def _fail_dead_jobs(world: World) -> None:
     """On SQLite our lock proves that no other scheduler lives; `dags test` by its process."""
-    from airflow_lite.store import jobs, scheduling
-
     now_us = world.clock.now_us()
     with world.store.begin() as connection:
         earlier = [

@@ -12,6 +12,7 @@ from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
 from airflow_lite.scheduler.ownership import boot_id, hostname
 from airflow_lite.scheduler.processes import start_of, sweep
 from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,8 +59,6 @@ class Watch:
 
     def look(self) -> None:
         """Look once, act on what is found, and set the timer for the next look."""
-        from airflow_lite.store import scheduling
-
         world = self.world
         elapsed_s = self._elapsed_s()
         with world.store.read() as connection:
@@ -137,8 +136,6 @@ class Watch:
 
     def _bury(self, lost: list[LostTry]) -> None:
         """Read the rows once more, kill what is left on this machine, then end the tries."""
-        from airflow_lite.store import scheduling
-
         world = self.world
         look(world, [one.active.instance.id for one in lost])
         still = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from airflow_lite.store.runs import Row, new_id
-from airflow_lite.store.schema import dag, dag_run, job, supervisor
+from airflow_lite.store.schema import dag, dag_run, job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,14 +84,6 @@ def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
         sa.text("dag_run.state IN ('queued', 'running')"), dag_run.c.job_id.in_(list(ids))
     )
     return [row.id for row in connection.execute(query)]
-
-
-def supervisor_rows(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Row]:
-    """Return id -> row (beat_count, end_us, end_cause) of these supervisors."""
-    query = sa.select(
-        supervisor.c.id, supervisor.c.beat_count, supervisor.c.end_us, supervisor.c.end_cause
-    ).where(supervisor.c.id.in_(list(ids)))
-    return {row.id: row for row in connection.execute(query)}
 
 
 def is_database_error(error: BaseException) -> bool:

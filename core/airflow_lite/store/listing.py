@@ -11,7 +11,6 @@ from airflow_lite.clock import seconds_us
 from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
 from airflow_lite.store.jobs import database_now_us
 from airflow_lite.store.schema import (
-    attempt,
     dag,
     dag_file,
     dag_run,
@@ -205,14 +204,6 @@ def history(
     if map_index is not None:
         query = query.where(task_event.c.map_index == map_index)
     return connection.execute(query).mappings().all()
-
-
-def latest_try(connection: sa.Connection, task_instance_id: int) -> int:
-    """Return the number of the newest try that was queued; 0: none was."""
-    query = sa.select(sa.func.max(attempt.c.try_number)).where(
-        attempt.c.task_instance_id == task_instance_id
-    )
-    return int(connection.execute(query).scalar() or 0)
 
 
 def alive_jobs(

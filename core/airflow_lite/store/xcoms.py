@@ -90,19 +90,3 @@ def _conditions(wanted: XComQuery) -> list[Any]:
     if wanted.map_indexes is not None:
         found.append(xcom.c.map_index.in_(wanted.map_indexes))
     return found
-
-
-def list_keys(
-    connection: sa.Connection, dag_run_id: int, task_id: str, map_index: int
-) -> list[str]:
-    """Return the keys that one task instance pushed, sorted."""
-    query = (
-        sa.select(xcom.c.key)
-        .where(
-            xcom.c.dag_run_id == dag_run_id,
-            xcom.c.task_id == task_id,
-            xcom.c.map_index == map_index,
-        )
-        .order_by(xcom.c.key)
-    )
-    return list(connection.execute(query).scalars())

@@ -120,7 +120,6 @@ CALLS = {
             xcoms.get(c, xcoms.XComQuery("d", "r", 1, "k", tasks, include_prior_dates=prior))
             for tasks, prior in ((["a"], False), (["a"], True), (None, False))
         ],
-        "list_keys": lambda c: xcoms.list_keys(c, 1, "a", -1),
         "clear": lambda c: xcoms.clear(c, [(1, "a", -1)]),
     },
     callbacks: {
@@ -135,7 +134,6 @@ CALLS = {
         "running_jobs": lambda c: jobs.running_jobs(c, "scheduler"),
         "own_all_dags": lambda c: jobs.own_all_dags(c, 1),
         "runs_of_jobs": lambda c: jobs.runs_of_jobs(c, [1]),
-        "supervisor_rows": lambda c: jobs.supervisor_rows(c, ["s"]),
         "fail_jobs": lambda c: jobs.fail_jobs(c, [1], NOW),
         "end_job": lambda c: jobs.end_job(c, 1, state="success", now_us=NOW),
     },
