@@ -5,7 +5,8 @@
 Two cases, each against nothing installed: many distributions of which some are executor plugins,
 and every hostile plugin of the acceptance tests at once. Commands: `--help`, `version`, `config
 get-value`, a plugin's command (dispatch) and `plugins list`. Homes are warm. Runs of all cases
-take turns, so that a noisy machine hits all alike; minimum and median of whole processes, in ms.
+take turns, so that a noisy machine hits all alike; minimum and median of whole processes, in ms,
+of the wall's time and, which other work on the machine blurs less, of the processor's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ACCEPTANCE = Path(__file__).parents[1] / "acceptance"
 COMMANDS = {
@@ -29,6 +31,13 @@ COMMANDS = {
     "tool go (a plugin's)": ["tool", "go"],
     "plugins list": ["plugins", "list", "-o", "json"],
 }
+
+
+class Taken(NamedTuple):
+    """What one process took, in ms."""
+
+    wall: float
+    cpu: float
 
 
 class Case:
@@ -47,17 +56,20 @@ class Case:
             modules={"tool_plugin": TOOL},
         )
 
-    def run_ms(self, words: list[str]) -> float:
+    def run(self, words: list[str]) -> Taken:
         """Run a command, and return how long the process took."""
         began = time.perf_counter()
-        subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "airflow_lite", *words],
             env=self.environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            check=True,
         )
-        return (time.perf_counter() - began) * 1000
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, (self.name, words, process.returncode)
+        wall_s = time.perf_counter() - began
+        return Taken(wall_s * 1000, (used.ru_utime + used.ru_stime) * 1000)
 
 
 TOOL = """
@@ -103,15 +115,23 @@ def hostile(folder: Path) -> Case:
     return case
 
 
-def measure(cases: list[Case], words: list[str], runs: int) -> dict[str, list[float]]:
+def measure(cases: list[Case], words: list[str], runs: int) -> dict[str, list[Taken]]:
     """Return the times of each case, by name; the cases take turns."""
-    taken: dict[str, list[float]] = {case.name: [] for case in cases}
+    taken: dict[str, list[Taken]] = {case.name: [] for case in cases}
     for number in range(runs + 2):
         for case in cases:
-            ms = case.run_ms(words)
+            took = case.run(words)
             if number >= 2:  # the first ones make the caches warm
-                taken[case.name].append(ms)
+                taken[case.name].append(took)
     return taken
+
+
+def _shown(taken: dict[str, list[Taken]], name: str, kind: int) -> str:
+    """Return one kind of time of a case, beside that of the case without plugins."""
+    values, base = ([took[kind] for took in taken[case]] for case in (name, "none"))
+    least, median = min(values), statistics.median(values)
+    more = f"{least - min(base):+.1f}, {median - statistics.median(base):+.1f}"
+    return f"{least:6.1f} /{median:6.1f} ({more})"
 
 
 def main() -> None:
@@ -124,7 +144,8 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} CPUs,", end=" "
     )
-    print(f"{args.runs} runs; ms of a whole process: minimum / median (median's difference)")
+    print(f"{args.runs} runs; ms of a whole process, wall and processor:")
+    print("minimum / median (difference of minima, of medians)")
     with tempfile.TemporaryDirectory(prefix="airflow-lite-bench-") as name:
         folder = Path(name)
         cases = [
@@ -135,10 +156,9 @@ def main() -> None:
         for title, words in COMMANDS.items():
             print(f"\n{title}")
             taken = measure(cases, words, args.runs)
-            base = statistics.median(taken["none"])
-            for case, values in taken.items():
-                median = statistics.median(values)
-                print(f"  {case:<38}{min(values):7.1f} /{median:7.1f}  ({median - base:+.1f})")
+            for case in cases:
+                shown = [_shown(taken, case.name, kind) for kind in (0, 1)]
+                print(f"  {case.name:<38}{'   '.join(shown)}")
 
 
 if __name__ == "__main__":
