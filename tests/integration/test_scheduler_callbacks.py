@@ -27,6 +27,14 @@ with DAG("good", start_date=datetime(2024, 1, 1), schedule=None, on_success_call
 with DAG("bad", start_date=datetime(2024, 1, 1), schedule=None, on_failure_callback=note):
     BashOperator(task_id="a", bash_command="false")
 
+def vanish():
+    import os
+    os._exit(7)
+
+with DAG("gone", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="a", python_callable=vanish, retries=1, retry_delay=0,
+                   on_failure_callback=note, on_retry_callback=note)
+
 with DAG("lost", start_date=datetime(2024, 1, 1), schedule=None):
     PythonOperator(task_id="a", python_callable=pid, on_failure_callback=note)
 """
@@ -69,3 +77,11 @@ def test_an_attempt_that_was_lost_has_its_callback_called(home, tmp_path, wait_u
         os.kill(hosts[0], signal.SIGKILL)
         wait_until(lambda: calls.exists() and calls.read_text(), "the callback of the lost try")
     assert calls.read_text().split() == ["three", "lost:"]
+
+
+def test_a_task_whose_process_vanished_has_its_callbacks_called(home, tmp_path, wait_until):
+    calls, _ = write(home, tmp_path)
+    with home.scheduler():
+        home.run("dags", "trigger", "gone", "-r", "four", "--wait", "--timeout", "30", exit_code=1)
+        wait_until(lambda: calls.exists() and calls.read_text().count("\n") == 2, "both callbacks")
+    assert calls.read_text().split() == ["four", "ended", "four", "ended"]

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_lite.store import scheduling
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,8 +52,9 @@ class Callbacks:
         return len(self._waiting) + len(self._running)
 
     def add(self, request_ids: Iterable[int]) -> None:
-        """Let these requests be run, in this order."""
-        self._waiting.extend(request_ids)
+        """Let these requests be run, in this order; one that is known is not run again."""
+        known = {*self._waiting, *self._running}
+        self._waiting.extend(one for one in request_ids if one not in known)
 
     def poll(self) -> None:
         """Take note of what ended, kill what takes too long, and start what waits."""
@@ -102,8 +105,6 @@ class Callbacks:
             self._give_up(request_id, f"its process ended with {code}")
 
     def _give_up(self, request_id: int, error: str) -> None:
-        from airflow_lite.store import scheduling
-
         logger.error("callback %d: %s", request_id, error)
         with self._store.begin() as connection:
             scheduling.end_callback(connection, request_id, error, self._clock.now_us())

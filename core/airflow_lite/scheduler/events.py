@@ -18,6 +18,7 @@ from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
 from airflow_lite.scheduler.owned import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
+from airflow_lite.store import callbacks, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_ENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
+_FAILED_TRY = frozenset({TaskInstanceState.FAILED, TaskInstanceState.UP_FOR_RETRY})
 
 
 class ExecutorDidNotStart(Exception):
@@ -83,8 +85,6 @@ def _known(world: World, key: TaskInstanceKey) -> Active | None:
 
 
 def _ask_callback(world: World, request: CallbackRequest) -> None:
-    from airflow_lite.store import scheduling
-
     known = _known(world, request.key)
     if known is None:
         logger.warning("the executor asked for a callback of an unknown task %s", request.key)
@@ -112,21 +112,21 @@ def _take_revocation(world: World, key: TaskInstanceKey) -> None:
 
 
 def _store_external_ids(world: World, external: dict[str, str]) -> None:
-    from airflow_lite.store import scheduling
-
     with world.store.begin() as connection:
         scheduling.set_external_ids(connection, external)
 
 
 def look(world: World, instance_ids: Iterable[int]) -> None:
     """Read these rows, in one SELECT, and let `advance` know what has changed in them."""
-    from airflow_lite.store import scheduling
-
     wanted = [row_id for row_id in instance_ids if row_id in world.owned.of_instance]
     if not wanted:
         return
     with world.store.read() as connection:
         rows = scheduling.instances_by_id(connection, wanted)
+        failed = [row.id for row in rows if row.state in _FAILED_TRY]
+        # Of children that vanished: their host asks for what they cannot call any more.
+        asked = callbacks.open_of(connection, failed) if failed else []
+    world.callbacks.add(asked)
     for row in rows:
         _take_row(world, row)
     for row_id in set(wanted) - {row.id for row in rows}:

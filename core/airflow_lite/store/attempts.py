@@ -11,7 +11,13 @@ import sqlalchemy as sa
 from airflow_lite.store import xcoms
 from airflow_lite.store._lookup import Queued, RunInfo, find, find_run, previous_run
 from airflow_lite.store.many import run_many, upsert_many
-from airflow_lite.store.schema import attempt, rendered_fields, supervisor, task_instance
+from airflow_lite.store.schema import (
+    attempt,
+    callback_request,
+    rendered_fields,
+    supervisor,
+    task_instance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

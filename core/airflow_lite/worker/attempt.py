@@ -12,7 +12,7 @@ from airflow_lite.dag.retry import after_failure
 from airflow_lite.dag.spec import TaskSpec
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store.attempts import Claim, Ended, Queued
-from airflow_lite.worker.request import AttemptRequest, Outcome, RetryPolicy
+from airflow_lite.worker.request import CALLBACK_OF, AttemptRequest, Outcome, RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.keys import RunCommand, TaskInstanceKey
@@ -109,9 +109,11 @@ class Attempt:
 
     def ended(self, outcome: Outcome, now_us: int, max_retry_delay_s: float) -> Ended:
         """Return what its end writes."""
+        policy = self.policy or RetryPolicy()
         state, next_at_us = _verdict(
-            outcome, self.key, self.queued, self.policy or RetryPolicy(), now_us, max_retry_delay_s
+            outcome, self.key, self.queued, policy, now_us, max_retry_delay_s
         )
+        callback = None if outcome.is_reported else CALLBACK_OF.get(state)
         decision = outcome.skip_decision
         return Ended(
             self.queued.id,
@@ -125,6 +127,7 @@ class Attempt:
             outcome.exit_code,
             outcome.max_rss_kb,
             outcome.cpu_us,
+            callback if callback in policy.callbacks else None,
         )
 
 

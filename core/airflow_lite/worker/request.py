@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
+#: What is called back for a try that failed, by the state that follows.
+CALLBACK_OF = {"failed": "on_failure", "up_for_retry": "on_retry"}
+
 
 @dataclass(frozen=True)
 class AttemptRequest:
@@ -56,6 +59,7 @@ class Outcome:
     max_rss_kb: int | None = None
     cpu_us: int | None = None
     exit_code: int | None = None
+    is_reported: bool = True  # by the child, which then calls back; False: it vanished
 
     def to_message(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
@@ -70,6 +74,7 @@ class RetryPolicy(NamedTuple):
     retry_delay_s: float = 300.0
     retry_exponential_backoff: bool = False
     max_retry_delay_s: float | None = None
+    callbacks: tuple[str, ...] = ()  # of on_failure, on_retry: what the task has
 
     @classmethod
     def of(cls, task: Any) -> RetryPolicy:
@@ -80,6 +85,7 @@ class RetryPolicy(NamedTuple):
             _seconds(task.retry_delay) or 0.0,
             bool(task.retry_exponential_backoff),
             _seconds(task.max_retry_delay),
+            tuple(name for name in CALLBACK_OF.values() if getattr(task, f"{name}_callback", None)),
         )
 
 

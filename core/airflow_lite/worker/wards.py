@@ -116,7 +116,7 @@ class Wards:
         if attempt.pump is not None:
             attempt.pump.carry()
             attempt.pump.note(f"The task's process: {how}.")
-        self.finish(attempt, Outcome("failed", how, exit_code=code))
+        self.finish(attempt, Outcome("failed", how, exit_code=code, is_reported=False))
 
     def finish(self, attempt: Attempt, outcome: Outcome) -> None:
         """Put the end of an attempt into the next commit."""

@@ -108,7 +108,12 @@ CALLS = {
         ),
         "note_started": lambda c: attempts.note_started(c, [attempts.Started(TOKEN, 1, 2, 3, 4)]),
         "end": lambda c: attempts.end(
-            c, [attempts.Ended(1, TOKEN, "success", "success", None, NOW)], HOST
+            c,
+            [
+                attempts.Ended(1, TOKEN, "success", "success", None, NOW),
+                attempts.Ended(1, TOKEN, "failed", "failed", "x", NOW, callback="on_failure"),
+            ],
+            HOST,
         ),
         "save_rendered": lambda c: attempts.save_rendered(c, {1: "{}"}),
         "rendered": lambda c: attempts.rendered(c, 1),
@@ -124,6 +129,7 @@ CALLS = {
     },
     callbacks: {
         "begin": lambda c: callbacks.begin(c, 1, NOW),
+        "open_of": lambda c: callbacks.open_of(c, [1]),
         "end": lambda c: callbacks.end(c, 1, NOW, None),
     },
     jobs: {
