@@ -287,3 +287,11 @@ def test_a_failed_dags_test_says_where_the_reason_is(home):
 
     last = done.stderr.splitlines()[-1]
     assert last == "Why: airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00'"
+
+
+def test_a_log_of_a_try_that_never_was_is_a_mistake(home):
+    home.dag("dags", DAG)
+    home.run("dags", "test", "good", "2024-03-01")
+
+    done = home.run("tasks", "logs", "good", "say", "2024-03-01", "--try-number", "3", exit_code=1)
+    assert "Task 'say' has had 1 tries, and no try 3." in done.stderr

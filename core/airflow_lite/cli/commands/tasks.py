@@ -119,7 +119,7 @@ def logs(args: argparse.Namespace) -> int:
         args.dag_id,
         args.task_id,
         run["run_id"],
-        args.try_number or _last_try(instance),
+        _try(args.try_number, instance),
         args.map_index,
         follow=args.follow,
     )
@@ -130,7 +130,14 @@ def logs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _last_try(instance: RowMapping) -> int:
-    if not instance["try_number"]:
+def _try(wanted: int | None, instance: RowMapping) -> int:
+    """Return the try that is asked for, else the last; raise `UserError` where there is none."""
+    last = int(instance["try_number"])
+    if not last:
         raise UserError(f"Task {instance['task_id']!r} was not started yet: it has no log.")
-    return int(instance["try_number"])
+    if wanted is not None and wanted > last:
+        raise UserError(
+            f"Task {instance['task_id']!r} has had {last} tries, and no try {wanted}."
+            " Leave --try-number out for the last one."
+        )
+    return last if wanted is None else wanted
