@@ -48,6 +48,32 @@ def test_status_lists_workers_queues_and_what_runs(home, make_cluster):
     assert all(int(row["memory_mb"]) > 0 and row["attempts"] == [] for row in rows)
 
 
+def test_the_health_check_asks_every_worker(home, make_cluster, monkeypatch):
+    from airflow_lite_dask_executor.plugin import check_health
+
+    from airflow_lite.config import Config
+    from airflow_lite.hooks import HealthContext
+    from airflow_lite.plugins.groups import load_group
+
+    def health():
+        config = Config.load(home.environ)
+        load_group("dask", config)
+        return check_health(HealthContext(config, 10.0))
+
+    home.run("db", "migrate")
+    monkeypatch.setenv("AIRFLOW_LITE_HOME", str(home.folder))
+    make_cluster().up()
+    assert health().message == "2 Dask workers see the DAG folder and the database."
+    assert health().healthy
+    home.dags.rmdir()
+    report = health()
+    assert not report.healthy
+    assert f"has no folder '{home.dags}'. Set [core] dags_folder there" in report.message
+    home.environ["AIRFLOW_LITE__DASK__CLUSTER_ADDRESS"] = "127.0.0.1:1"
+    home.environ["AIRFLOW_LITE__DASK__CONNECT_TIMEOUT_S"] = "1"
+    assert health().message.startswith("No Dask scheduler answers at tcp://127.0.0.1:1 (")
+
+
 def test_nothing_listens_beyond_this_machine(make_cluster, processes_left):
     make_cluster().up()
     assert listening(pid for pid, _ in processes_left()) == {LOOPBACK}

@@ -10,7 +10,8 @@ from pathlib import Path
 import airflow_lite_dask_executor
 import pytest
 from airflow_lite_dask_executor.health import judge
-from airflow_lite_dask_executor.looking import is_here
+from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.looking import elsewhere, is_here
 from airflow_lite_dask_executor.settings import DaskSettings, Tls
 from airflow_lite_dask_executor.worker import database_of
 
@@ -112,6 +113,43 @@ def test_an_address_is_here_if_it_can_be_bound():
     assert is_here("127.0.0.1")
     assert not is_here("192.0.2.1")  # set aside for documentation
     assert not is_here("no.such.host")
+
+
+def test_workers_of_other_machines_are_told_apart():
+    here = WorkerSeen("tcp://127.0.0.1:4000", "here", 1)
+    there = WorkerSeen("tls://192.0.2.1:4000", "there", 1)
+    assert elsewhere(Cluster((here, there))) == [there.address]
+
+
+def test_sqlite_is_served_where_only_this_machine_can_take_part(tmp_path):
+    from airflow_lite_dask_executor.executor import DaskExecutor
+
+    config = Config(
+        tmp_path,
+        overrides={
+            ("core", "executor"): "DaskExecutor",
+            ("dask", "cluster_address"): "127.0.0.1:8786",
+        },
+    )
+    load_group("dask", config)
+    executor = DaskExecutor()
+    executor.configure(config)
+    assert executor.check_store("sqlite:////srv/a.db") is None
+    assert executor.check_store("postgresql+psycopg://db/airflow") is None
+
+
+def test_sqlite_is_refused_for_a_worker_of_another_machine(monkeypatch, tmp_path):
+    from airflow_lite_dask_executor import looking
+    from airflow_lite_dask_executor.executor import DaskExecutor
+
+    monkeypatch.setattr(looking, "workers_elsewhere", lambda config: ["tcp://192.0.2.1:4000"])
+    executor = DaskExecutor()
+    executor.configure(Config(tmp_path))
+    assert executor.check_store("sqlite:////srv/a.db") == (
+        "Dask worker tcp://192.0.2.1:4000 is on another machine and cannot reach the SQLite file "
+        "of this one. Set [database] sql_alchemy_conn to a PostgreSQL database, or use only "
+        "workers of this machine."
+    )
 
 
 def test_a_database_is_named_without_user_and_password():

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: A worker in one of these takes tasks; it is told of as soon as it is "init", and runs in a moment.
+#: A worker in one of these takes tasks; one that just joined is "init" for a moment.
 _TAKES_TASKS = frozenset({"init", "running", "paused"})
 
 

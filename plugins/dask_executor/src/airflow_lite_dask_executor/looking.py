@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.config import Config
     from airflow_lite.executors import TaskInstance
+    from airflow_lite_dask_executor.cluster import Cluster
 
 #: Seconds that a look may take.
 LOOK_S = 5.0
@@ -58,6 +59,11 @@ def workers_elsewhere(config: Config) -> list[str]:
             cluster = picture(client)
     except OSError:
         return []
+    return elsewhere(cluster)
+
+
+def elsewhere(cluster: Cluster) -> list[str]:
+    """Return the addresses of the workers that are not on this machine."""
     return [worker.address for worker in cluster.workers if not is_here(worker.host)]
 
 
