@@ -159,17 +159,22 @@ class Config:
         return f"[{section}] {name} is {value!r} (from {source}). Make it {wanted}."
 
     def unknown_options(self) -> list[str]:
-        """Return one line for each option of the file that a core section does not have.
+        """Return one line for each option of the file that nothing reads.
 
-        Sections that are not the core's belong to plugins and are not judged here.
+        Of sections that are not the core's, which may be a plugin's, only those are judged whose
+        name is nearly that of a core section.
         """
+        if not self.file:
+            return []
+        from airflow_lite.words import nearest
+
         sections = {option.section for option in core_options()}
         known = {(option.section, option.name) for option in self.options()}
         return [
             _unknown(section, name, self.options())
             for section, values in self.file.items()
             for name in values
-            if section in sections and (section, name) not in known
+            if (section, name) not in known and (section in sections or nearest(section, sections))
         ]
 
 

@@ -16,9 +16,11 @@ def config(args: Any) -> Config:
     """Return the configuration, with `--executor` and `--subdir` over it; raise `UserError`."""
     found: Config | None = getattr(args, "_config", None)
     if found is None:
-        from airflow_lite.config import Config
+        from airflow_lite.config import CONFIG_FILE, Config
 
         found = Config.load(overrides=_overrides(args))
+        for line in found.unknown_options():
+            notice(f"airflow-lite: {found.path(CONFIG_FILE)}: {line}")
         args._config = found  # noqa: SLF001 - ours, and no option's dest
     return found
 

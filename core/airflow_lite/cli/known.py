@@ -18,7 +18,13 @@ def refresh(args: argparse.Namespace, dag_id: str | None = None) -> None:
     """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`."""
     from airflow_lite.scheduler.dag_files import process_now
 
-    process_now(context.config(args), context.store(args), dag_id)
+    config = context.config(args)
+    folder = config.get("core", "dags_folder")
+    if not Path(folder).is_dir():
+        context.notice(
+            f"The DAG folder {folder} does not exist. Make it, or set [core] dags_folder."
+        )
+    process_now(config, context.store(args), dag_id)
 
 
 def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, DagSpec]:

@@ -1,0 +1,32 @@
+"""What is probably a mistake is told in one line on stderr, and harms nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[core]\nexecutrw = LocalExecutor\n", "There is no option 'executrw' in [core]."),
+        ("[cor]\nexecutor = LocalExecutor\n", "There is no section [cor]."),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_told(home, text, told):
+    (home.folder / "airflow_lite.cfg").write_text(text)
+    done = home.run("config", "get-value", "core", "executor")
+    assert done.stdout == "SequentialExecutor\n"
+    [line] = done.stderr.splitlines()
+    assert told in line
+    assert "Did you mean" in line
+
+
+def test_a_section_that_may_be_a_plugins_is_not_judged(home):
+    (home.folder / "airflow_lite.cfg").write_text("[kubernetes]\nnamespace = mine\n")
+    assert home.run("config", "get-value", "core", "executor").stderr == ""
+
+
+def test_a_dag_folder_that_is_not_there_is_told(home):
+    home.environ["AIRFLOW_LITE__CORE__DAGS_FOLDER"] = "/nowhere/dags"
+    done = home.run("dags", "list")
+    assert "The DAG folder /nowhere/dags does not exist. Make it, or" in done.stderr
