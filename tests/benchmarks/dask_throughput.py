@@ -93,9 +93,7 @@ class Bench:
     @contextmanager
     def background(self, *words):
         with (self.home / f"{words[0]}-{words[1:2]}.log").open("ab") as log:
-            process = subprocess.Popen(
-                self.words(*words), env=self.environ, stdout=log, stderr=log
-            )
+            process = subprocess.Popen(self.words(*words), env=self.environ, stdout=log, stderr=log)
             try:
                 yield process
             finally:
@@ -113,7 +111,9 @@ class Bench:
     def ours_s(self, number):
         """Return the seconds that a run of the DAG takes."""
         done = subprocess.run(
-            self.words("dags", "trigger", "bench", "-r", f"b{number}", "--wait", "--timeout", "300"),
+            self.words(
+                "dags", "trigger", "bench", "-r", f"b{number}", "--wait", "--timeout", "300"
+            ),
             env=self.environ,
             capture_output=True,
             text=True,
