@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ConfigError, UserError
@@ -57,7 +59,8 @@ def _checked(located: Located, config: Config) -> list[Verdict]:
 def imported(located: Located) -> type[BaseExecutor]:
     """Import and return the class that is located there; raise as `executor_class` does."""
     try:
-        found = import_string(located.path)
+        with redirect_stdout(sys.stderr):  # what a module prints is not a command's output
+            found = import_string(located.path)
     except UserError as error:
         raise ConfigError(f"Executor {located.title} cannot be loaded. {error}") from error
     return check_class(found, f"Executor {located.title}")
