@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.log_paths import log_path, open_for_reading
-from airflow_lite.states import ACTIVE
+from airflow_lite.states import ACTIVE, FINISHED, RUN_FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_lite.config import Config
     from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.store.attempts import Queued
 
 _CHUNK = 1 << 16
 #: Longest line, in bytes, that is kept together; a longer one comes in pieces.
@@ -43,6 +44,19 @@ def task_log(
     folder = Path(config.get("logging", "base_log_folder")).expanduser().absolute()
     log_path(folder, key)  # bad ids are told at once
     return _lines(config, folder, key, follow=follow)
+
+
+def wait_for_try(config: Config, key: TaskInstanceKey) -> None:
+    """Return once the try of `key` was begun, or once it cannot be: its task or run is over."""
+    while not _is_begun_or_over(config, key):
+        time.sleep(_FOLLOW_S)
+
+
+def _is_begun_or_over(config: Config, key: TaskInstanceKey) -> bool:
+    found = _find(config, key)
+    if found is None or found.try_number >= key.try_number:
+        return True
+    return found.state in FINISHED or found.run.state in RUN_FINISHED
 
 
 def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) -> Iterator[str]:
@@ -107,17 +121,22 @@ def _has_ended(config: Config, key: TaskInstanceKey) -> bool:
     return row is None or row.try_number != key.try_number or row.state not in ACTIVE
 
 
-def _row(config: Config, key: TaskInstanceKey) -> TaskInstance | None:
-    from airflow_lite.executors.task_instance import TaskInstance
+def _find(config: Config, key: TaskInstanceKey) -> Queued | None:
     from airflow_lite.store import attempts
     from airflow_lite.store.engine import open_store
 
     store = open_store(config)
     try:
         with store.read() as connection:
-            found = attempts.find(connection, [key]).get(key.primary)
+            return attempts.find(connection, [key]).get(key.primary)
     finally:
         store.close()
+
+
+def _row(config: Config, key: TaskInstanceKey) -> TaskInstance | None:
+    from airflow_lite.executors.task_instance import TaskInstance
+
+    found = _find(config, key)
     if found is None:
         return None
     return TaskInstance(

@@ -112,6 +112,8 @@ def logs(args: argparse.Namespace) -> int:
     """Print the log of one try, and what the executor adds to it."""
     with context.store(args).read() as connection:
         run, instance = the_instance(args, connection)
+    if args.follow and int(instance["try_number"]) < (args.try_number or 1):
+        instance = _wait_for_try(args, run)
     from airflow_lite.logs.read import task_log
 
     lines = task_log(
@@ -128,6 +130,20 @@ def logs(args: argparse.Namespace) -> int:
         if args.follow:
             sys.stdout.flush()
     return 0
+
+
+def _wait_for_try(args: argparse.Namespace, run: RowMapping) -> RowMapping:
+    """Wait until the try to follow has begun or never will; return the task instance then."""
+    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.logs.read import wait_for_try
+
+    number = args.try_number or 1
+    sys.stdout.write(f"*** Try {number} was not started yet: waiting for it.\n")
+    sys.stdout.flush()
+    names = args.dag_id, args.task_id, run["run_id"]
+    wait_for_try(context.config(args), TaskInstanceKey(*names, number, args.map_index))
+    with context.store(args).read() as connection:
+        return the_instance(args, connection)[1]
 
 
 def _try(wanted: int | None, instance: RowMapping) -> int:

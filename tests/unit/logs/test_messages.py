@@ -1,0 +1,78 @@
+"""What `tasks logs` says beside the file: that it waits, and why a try ended without a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_lite.cli.main import run
+from airflow_lite.config import Config
+from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.log_paths import open_for_writing
+from airflow_lite.logs import read
+from airflow_lite.store import schema
+from airflow_lite.store.engine import open_store
+from airflow_lite.store.runs import create_run
+
+SPEC = DagSpec("d", "/dags/d.py", tasks={"t": TaskSpec("t")})
+FOLLOW = ["tasks", "logs", "d", "t", "r", "--follow"]
+WAITS = "*** Try 1 was not started yet: waiting for it.\n"
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A home with DAG d and its running run r, whose task t was not started."""
+    monkeypatch.setenv("AIRFLOW_LITE_HOME", str(tmp_path))
+    opened = open_store(Config(tmp_path))
+    with opened.begin() as connection:
+        version = schema.dag_version.insert().values(
+            dag_id="d", number=1, digest="x", spec=SPEC.to_json(), created_us=1
+        )
+        version_id = connection.execute(version).inserted_primary_key[0]
+        connection.execute(
+            schema.dag.insert().values(dag_id="d", fileloc="/dags/d.py", version_id=version_id)
+        )
+        create_run(
+            connection,
+            SPEC,
+            version_id,
+            run_id="r",
+            run_type="manual",
+            logical_us=1,
+            interval=(1, 1),
+            now_us=1,
+            state="running",
+        )
+    yield opened
+    opened.close()
+
+
+def write_log(folder, data):
+    with open(open_for_writing(folder / "logs", TaskInstanceKey("d", "t", "r")), "wb") as file:
+        file.write(data)
+
+
+def update(store, table, **values):
+    with store.begin() as connection:
+        connection.execute(table.update().values(**values))
+
+
+def test_following_waits_until_the_try_has_begun(store, tmp_path, monkeypatch, capsys):
+    def begin_and_end(_seconds):
+        write_log(tmp_path, b"said\n")
+        update(store, schema.task_instance, try_number=1, state="success")
+
+    monkeypatch.setattr(read.time, "sleep", begin_and_end)
+
+    assert run(FOLLOW) == 0
+    assert capsys.readouterr().out == f"{WAITS}said\n"
+
+
+@pytest.mark.parametrize("table", [schema.task_instance, schema.dag_run])
+def test_following_waits_no_longer_than_the_task_and_its_run(store, monkeypatch, capsys, table):
+    monkeypatch.setattr(read.time, "sleep", lambda _: update(store, table, state="failed"))
+
+    assert run(FOLLOW) == 1
+    told = capsys.readouterr()
+    assert told.out == WAITS
+    assert told.err == "airflow-lite: error: Task 't' was not started yet: it has no log.\n"
