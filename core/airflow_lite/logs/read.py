@@ -75,6 +75,22 @@ def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) 
         yield f"*** There is no log file {log_path(folder, key)}."
     elif reader.is_empty and not logs:
         yield f"*** The log file {log_path(folder, key)} is empty. Is its disk full?"
+    yield from _unlogged_ends(config, key)
+
+
+def _unlogged_ends(config: Config, key: TaskInstanceKey) -> Iterator[str]:
+    """Yield what ended attempts of this try that could not write it into the log."""
+    from airflow_lite.store import listing
+    from airflow_lite.store.engine import open_store
+
+    store = open_store(config)
+    try:
+        with store.read() as connection:
+            causes = listing.causes_of_scheduler(connection, key)
+    finally:
+        store.close()
+    for cause in causes:
+        yield f"*** The scheduler ended this try: {' '.join(cause.split())}."
 
 
 class _Reader:

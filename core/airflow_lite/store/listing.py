@@ -11,6 +11,7 @@ from airflow_lite.clock import seconds_us
 from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
 from airflow_lite.store.jobs import database_now_us
 from airflow_lite.store.schema import (
+    attempt,
     dag,
     dag_file,
     dag_run,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import RowMapping
+
+    from airflow_lite.keys import TaskInstanceKey
 
 #: The fields of a DAG's spec that a listing shows beside the columns of its row.
 _SPEC_FIELDS = ("display_name", "max_active_tasks", "max_active_runs")
@@ -204,6 +207,30 @@ def history(
     if map_index is not None:
         query = query.where(task_event.c.map_index == map_index)
     return connection.execute(query).mappings().all()
+
+
+def causes_of_scheduler(connection: sa.Connection, key: TaskInstanceKey) -> Sequence[str]:
+    """Return why the scheduler ended attempts of this try: lost while they ran, or never claimed.
+
+    Whatever runs an attempt writes its end into the log; for these there was nobody to do so.
+    """
+    is_unlogged = sa.or_(attempt.c.claimed_us.is_(None), attempt.c.cause.like("lost: %"))
+    query = (
+        sa.select(attempt.c.cause)
+        .join(task_instance, task_instance.c.id == attempt.c.task_instance_id)
+        .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
+        .where(
+            dag_run.c.dag_id == key.dag_id,
+            dag_run.c.run_id == key.run_id,
+            task_instance.c.task_id == key.task_id,
+            task_instance.c.map_index == key.map_index,
+            attempt.c.try_number == key.try_number,
+            attempt.c.accepted,
+            attempt.c.cause.is_not(None),
+            is_unlogged,
+        )
+    )
+    return connection.execute(query.order_by(attempt.c.ended_us)).scalars().all()
 
 
 def alive_jobs(

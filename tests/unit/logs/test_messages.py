@@ -76,3 +76,37 @@ def test_following_waits_no_longer_than_the_task_and_its_run(store, monkeypatch,
     told = capsys.readouterr()
     assert told.out == WAITS
     assert told.err == "airflow-lite: error: Task 't' was not started yet: it has no log.\n"
+
+
+def end_attempt(store, **values):
+    """Write that try 1 is over, and the row of its attempt."""
+    update(store, schema.task_instance, try_number=1, state="failed")
+    with store.begin() as connection:
+        row = {"token": "0" * 32, "try_number": 1, "queued_us": 1, "ended_us": 3, "accepted": True}
+        instance_id = connection.execute(schema.task_instance.select()).first().id
+        connection.execute(
+            schema.attempt.insert().values(task_instance_id=instance_id, **row, **values)
+        )
+
+
+@pytest.mark.parametrize(
+    ("claimed_us", "cause"),
+    [
+        (2, "lost: its supervisor's process is gone"),
+        (None, "refused by the executor: no such queue"),
+    ],
+)
+def test_the_scheduler_is_named_as_what_ended_a_try(store, tmp_path, capsys, claimed_us, cause):
+    write_log(tmp_path, b"said\n")
+    end_attempt(store, claimed_us=claimed_us, cause=cause)
+
+    assert run(["tasks", "logs", "d", "t", "r"]) == 0
+    assert capsys.readouterr().out == f"said\n*** The scheduler ended this try: {cause}.\n"
+
+
+def test_an_end_that_is_in_the_log_is_not_told_again(store, tmp_path, capsys):
+    write_log(tmp_path, b"said\n")
+    end_attempt(store, claimed_us=2, cause="killed by signal 9 (SIGKILL)")
+
+    assert run(["tasks", "logs", "d", "t", "r"]) == 0
+    assert capsys.readouterr().out == "said\n"
