@@ -81,16 +81,21 @@ def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) 
 def _unlogged_ends(config: Config, key: TaskInstanceKey) -> Iterator[str]:
     """Yield what ended attempts of this try that could not write it into the log."""
     from airflow_lite.store import listing
+    from airflow_lite.store.attempts import LOG_CUT
     from airflow_lite.store.engine import open_store
 
     store = open_store(config)
     try:
         with store.read() as connection:
-            causes = listing.causes_of_scheduler(connection, key)
+            causes = listing.unlogged_causes(connection, key)
     finally:
         store.close()
     for cause in causes:
-        yield f"*** The scheduler ended this try: {' '.join(cause.split())}."
+        _, is_cut, why = " ".join(cause.split()).rpartition(f"{LOG_CUT}: ")
+        if is_cut:
+            yield f"*** The log of this try is cut, what is missing was not written: {why}."
+        else:
+            yield f"*** The scheduler ended this try: {why}."
 
 
 class _Reader:

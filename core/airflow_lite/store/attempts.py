@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "LOG_CUT",
     "Claim",
     "Ended",
     "Queued",
@@ -43,6 +44,10 @@ __all__ = [
     "save_rendered",
     "watch",
 ]
+
+
+#: In an attempt's cause, where its log could not tell: followed by ": " and the reason.
+LOG_CUT = "its log is cut"
 
 
 class Claim(NamedTuple):

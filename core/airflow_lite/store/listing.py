@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from airflow_lite.clock import seconds_us
 from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
+from airflow_lite.store.attempts import LOG_CUT
 from airflow_lite.store.jobs import database_now_us
 from airflow_lite.store.schema import (
     attempt,
@@ -209,12 +210,14 @@ def history(
     return connection.execute(query).mappings().all()
 
 
-def causes_of_scheduler(connection: sa.Connection, key: TaskInstanceKey) -> Sequence[str]:
-    """Return why the scheduler ended attempts of this try: lost while they ran, or never claimed.
+def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence[str]:
+    """Return the causes of ended attempts of this try that its log cannot tell of.
 
-    Whatever runs an attempt writes its end into the log; for these there was nobody to do so.
+    The scheduler ended them, lost while they ran or never claimed, so that nobody was there to
+    write it into the log; or their log is cut, which `LOG_CUT` in the cause says.
     """
-    is_unlogged = sa.or_(attempt.c.claimed_us.is_(None), attempt.c.cause.like("lost: %"))
+    by_scheduler = sa.or_(attempt.c.claimed_us.is_(None), attempt.c.cause.like("lost: %"))
+    is_cut = attempt.c.cause.like(f"%{LOG_CUT}: %")
     query = (
         sa.select(attempt.c.cause)
         .join(task_instance, task_instance.c.id == attempt.c.task_instance_id)
@@ -225,9 +228,8 @@ def causes_of_scheduler(connection: sa.Connection, key: TaskInstanceKey) -> Sequ
             task_instance.c.task_id == key.task_id,
             task_instance.c.map_index == key.map_index,
             attempt.c.try_number == key.try_number,
-            attempt.c.accepted,
             attempt.c.cause.is_not(None),
-            is_unlogged,
+            sa.or_(sa.and_(attempt.c.accepted, by_scheduler), is_cut),
         )
     )
     return connection.execute(query.order_by(attempt.c.ended_us)).scalars().all()

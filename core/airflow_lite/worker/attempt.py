@@ -11,7 +11,7 @@ from airflow_lite.clock import seconds_us
 from airflow_lite.dag.retry import after_failure
 from airflow_lite.dag.spec import TaskSpec
 from airflow_lite.states import TaskInstanceState
-from airflow_lite.store.attempts import Claim, Ended, Queued
+from airflow_lite.store.attempts import LOG_CUT, Claim, Ended, Queued
 from airflow_lite.worker.request import CALLBACK_OF, AttemptRequest, Outcome, RetryPolicy
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Attempt:
     outcome: Outcome | None = None
     error: str | None = None  # why its code cannot be run
     stop_reason: str | None = None
+    log_error: str | None = None  # why its log is not whole
     is_second_parse: bool = False
     is_told: bool = False  # the scheduler knows that it runs
     timers: list[Timer] = field(default_factory=list)
@@ -120,7 +121,7 @@ class Attempt:
             self.token,
             state,
             outcome.state,
-            outcome.cause,
+            _cause(outcome.cause, self.log_error or outcome.log_error),
             now_us,
             next_at_us,
             json.dumps(decision) if decision is not None else None,
@@ -129,6 +130,13 @@ class Attempt:
             outcome.cpu_us,
             callback if callback in policy.callbacks else None,
         )
+
+
+def _cause(cause: str | None, log_error: str | None) -> str | None:
+    if log_error is None:
+        return cause
+    cut = f"{LOG_CUT}: {log_error}"
+    return f"{cause}; {cut}" if cause else cut
 
 
 def _verdict(

@@ -65,7 +65,7 @@ def run_attempt(
         output.begin(log_fd, request)
         execution = Execution(request, task, LineApi(line))
         outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s, forked_at)
-        _report(line, execution, outcome)
+        _report(line, execution, replace(outcome, log_error=output.file.error))
         code = 0
     except (OSError, EOFError):
         code = 1  # the host is gone: nobody to report to

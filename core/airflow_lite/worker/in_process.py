@@ -128,6 +128,7 @@ class _Claimed:
             fd = open_for_writing(self._settings.log_folder, key)
         except OSError as error:  # a full disk fails no task
             logger.warning("no log for %s: %s", key, error)
+            attempt.log_error = str(error)
             yield
             return
         file = LogFile(fd, self._settings.max_log_bytes)
@@ -135,7 +136,10 @@ class _Claimed:
             with _copied(file, self._settings.log_level, prints=not self._pdb):
                 yield
         finally:
+            attempt.log_error = file.error
             os.close(fd)
+        if file.error is not None:
+            logger.warning("the log of %s is cut: %s", key, file.error)
 
 
 def _run(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:

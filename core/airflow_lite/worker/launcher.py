@@ -143,6 +143,7 @@ class Launcher:
             log_fd = open_for_writing(self._desk.settings.log_folder, key)
         except (OSError, ValueError) as error:  # a full disk fails no task
             logger.warning("no log for %s: %s", key, error)
+            attempt.log_error = str(error)
             log_fd = os.open(os.devnull, os.O_WRONLY)
         reading, writing = os.pipe()
         if attempt.pump is not None:  # of a fork that came to nothing

@@ -29,10 +29,11 @@ class LogFile:
         self.fd = fd
         self._limit = limit_bytes
         self.is_full = False
+        self.error: str | None = None  # why something of it could not be written
 
     def open(self, fd: int, limit_bytes: int) -> None:
         """Write to `fd` from now on."""
-        self.fd, self._limit, self.is_full = fd, limit_bytes, False
+        self.fd, self._limit, self.is_full, self.error = fd, limit_bytes, False, None
 
     def write(self, data: bytes) -> None:
         """Append `data`, cut where the limit is; nothing once that is reached."""
@@ -51,9 +52,11 @@ class LogFile:
 
     def _append(self, data: bytes) -> None:
         view = memoryview(data)
-        with suppress(OSError):  # disk full, or the file system is gone: the task goes on
+        try:
             while view:
                 view = view[os.write(self.fd, view) :]
+        except OSError as error:  # disk full, or the file system is gone: the task goes on
+            self.error = self.error or error.strerror or str(error)
 
 
 class LineFormatter(logging.Formatter):

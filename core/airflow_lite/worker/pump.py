@@ -47,6 +47,11 @@ class Pump:
         """Return the descriptor of the log file."""
         return self._log.fd
 
+    @property
+    def log_error(self) -> str | None:
+        """Return why something could not be written into the log."""
+        return self._log.error
+
     def note(self, text: str) -> None:
         """Add a line of the host's own to the log."""
         line = f"[{stamp(time.time())}] {{task_host}} ERROR - {text}\n"

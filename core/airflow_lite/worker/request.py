@@ -59,6 +59,7 @@ class Outcome:
     max_rss_kb: int | None = None
     cpu_us: int | None = None
     exit_code: int | None = None
+    log_error: str | None = None  # why something could not be written into the log
     is_reported: bool = True  # by the child, which then calls back; False: it vanished
 
     def to_message(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from contextlib import suppress
@@ -17,6 +18,9 @@ from airflow_lite.worker.stored_policy import stored_policy
 
 if TYPE_CHECKING:
     from airflow_lite.worker.desk import Desk
+
+
+logger = logging.getLogger(__name__)
 
 
 class Wards:
@@ -126,6 +130,7 @@ class Wards:
         if attempt.policy is None:  # it was quicker than its zygote's word, or there is none
             attempt.policy = stored_policy(self._desk.store, attempt.key)
         self.release(attempt)
+        _tell_cut_log(attempt, outcome)
         ended = attempt.ended(
             outcome, self._desk.clock.now_us(), self._desk.settings.max_retry_delay_s
         )
@@ -178,3 +183,13 @@ class Wards:
         if pid is not None and start is not None:
             started = rows.Started(attempt.token, attempt.queued.id, pid, start, pid)
             self._desk.ledger.started.append(started)
+
+
+def _tell_cut_log(attempt: Attempt, outcome: Outcome) -> None:
+    """Say once, in the host's own output, that the log of an attempt is not whole."""
+    if attempt.log_error is not None:  # told when the log could not be opened
+        return
+    of_host = attempt.pump.log_error if attempt.pump is not None else None
+    attempt.log_error = outcome.log_error or of_host
+    if attempt.log_error is not None:
+        logger.warning("the log of %s is cut: %s", attempt.key, attempt.log_error)

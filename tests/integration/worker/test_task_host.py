@@ -50,6 +50,14 @@ def fails_for_good(): raise AirflowFailException("never")
 def skips(): raise AirflowSkipException("not today")
 
 @task()
+def fills_the_disk():
+    import resource
+
+    print("written")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    print("lost")
+
+@task()
 def exits_well(): sys.exit(0)
 
 @task()
@@ -197,6 +205,15 @@ def test_the_log_of_a_process_that_vanished_says_so_and_no_other_log_does(ended)
 
     told = {name: ended.log(name).count("The task's process: ") for name in names}
     assert told == {"leaves": 1, "leaves_with_3": 1, "kills_itself": 1, "push": 0, "process": 0}
+
+
+def test_a_log_that_cannot_be_written_fails_no_task_and_is_told_in_the_cause(ended):
+    token = ended.give("fills_the_disk")
+    ended.wait(token)
+
+    assert ended.row("fills_the_disk").state == "success"
+    assert ended.attempt(token).cause == "its log is cut: File too large"
+    assert "lost" not in ended.log("fills_the_disk")
 
 
 def test_an_interrupt_that_a_task_raises_is_a_failure_with_its_callback(ended):

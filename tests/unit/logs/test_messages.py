@@ -104,6 +104,17 @@ def test_the_scheduler_is_named_as_what_ended_a_try(store, tmp_path, capsys, cla
     assert capsys.readouterr().out == f"said\n*** The scheduler ended this try: {cause}.\n"
 
 
+def test_a_log_that_was_cut_says_so_also_of_a_success(store, tmp_path, capsys):
+    write_log(tmp_path, b"sa")
+    end_attempt(store, claimed_us=2, cause="its log is cut: No space left on device")
+
+    assert run(["tasks", "logs", "d", "t", "r"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "sa",
+        "*** The log of this try is cut, what is missing was not written: No space left on device.",
+    ]
+
+
 def test_an_end_that_is_in_the_log_is_not_told_again(store, tmp_path, capsys):
     write_log(tmp_path, b"said\n")
     end_attempt(store, claimed_us=2, cause="killed by signal 9 (SIGKILL)")

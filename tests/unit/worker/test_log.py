@@ -75,6 +75,7 @@ def test_a_full_disk_fails_nothing():
     os.close(fd)
 
     assert not file.is_full
+    assert file.error == "No space left on device"
 
 
 def test_a_tee_passes_text_on_at_once_and_logs_whole_lines(path, fd, capsys):

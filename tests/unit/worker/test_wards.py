@@ -55,3 +55,19 @@ def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(desk):
     Wards(desk).child_gone(TOKEN, None, "its zygote died")
     (ended,) = desk.ledger.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "its zygote died")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        (Outcome("success", log_error="disk full"), "its log is cut: disk full"),
+        (Outcome("skipped", "no", log_error="disk full"), "no; its log is cut: disk full"),
+    ],
+)
+def test_a_cut_log_is_told_once_and_is_in_the_cause(desk, caplog, outcome, cause):
+    Wards(desk).finish(attempt(desk, Phase.RUNNING), outcome)
+
+    (ended,) = desk.ledger.ended
+    assert (ended.state, ended.cause) == (outcome.state, cause)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(" is cut: disk full")
