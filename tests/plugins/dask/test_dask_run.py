@@ -13,7 +13,10 @@ from datetime import datetime
 from airflow_lite import DAG, BashOperator
 
 with DAG("placed", start_date=datetime(2024, 1, 1), schedule=None) as dag:
-    BashOperator(task_id="anywhere", bash_command="echo ran anywhere")
+    BashOperator(
+        task_id="anywhere",
+        bash_command="echo seed ${PYTHONHASHSEED-unset}, omp ${OMP_NUM_THREADS-unset}",
+    )
     BashOperator(task_id="on_gpu", bash_command="echo ran on a gpu", queue="gpu")
     BashOperator(task_id="on_tpu", bash_command="true", queue="tpu")
     BashOperator(
@@ -85,6 +88,8 @@ def test_without_an_address_a_cluster_lives_as_long_as_the_scheduler(
 
 def test_a_task_goes_to_a_worker_of_its_queue_or_is_refused(home, make_cluster):
     home.dag("placed", PLACED)
+    for name in ("PYTHONHASHSEED", "OMP_NUM_THREADS"):
+        home.environ.pop(name, None)
     cluster = make_cluster().up()
     cluster.start_worker("worker-gpu", "--nthreads", "2", "--queues", "gpu")
     cluster.wait_for_workers("worker-gpu")
@@ -93,6 +98,7 @@ def test_a_task_goes_to_a_worker_of_its_queue_or_is_refused(home, make_cluster):
         rows = {row["worker"]: row["queues"] for row in home.json("dask", "status")}
         (gpu,) = [worker for worker, queues in rows.items() if queues == ["gpu"]]
         log = home.run("tasks", "logs", "placed", "on_gpu", "r").stdout
+        other = home.run("tasks", "logs", "placed", "anywhere", "r").stdout
     states = home.json("tasks", "states-for-dag-run", "placed", "r")
     assert {row["task_id"]: row["state"] for row in states} == {
         "anywhere": "success",
@@ -103,6 +109,7 @@ def test_a_task_goes_to_a_worker_of_its_queue_or_is_refused(home, make_cluster):
     assert f"*** {gpu}: " in log
     assert "ended; its outcome is recorded" in log
     assert "ran on a gpu" in log
+    assert "seed unset, omp unset" in other  # what Dask sets for its own workers is not for tasks
     history = home.run("tasks", "history", "placed", "on_tpu", "r").stdout
     assert "No Dask worker serves queue 'tpu'" in history
 

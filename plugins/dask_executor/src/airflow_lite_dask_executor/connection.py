@@ -219,9 +219,10 @@ class Connection:
 
     # ---------------------------------------------------------------- on the client's thread
 
-    def _hear_worker(self, event: tuple[float, dict[str, str]]) -> None:
+    def _hear_worker(self, event: tuple[float, dict[str, Any]]) -> None:
         _, told = event
-        self._on_running(told["running"], told["worker"])
+        for token in told["running"]:
+            self._on_running(token, told["worker"])
 
     def _hear_scheduler(self, event: tuple[float, dict[str, Any]]) -> None:
         _, told = event

@@ -68,6 +68,7 @@ async def serve_scheduler(host: str, port: int, tls: Tls | None, *, with_dashboa
 async def serve_workers(crew: Crew) -> None:
     """Run workers; whenever the scheduler goes away, wait for it to come back."""
     import dask
+    import distributed  # noqa: F401 - its defaults would come over what is set before it
 
     stop = _stop_on_signals()
     dask.config.set(QUIET)
@@ -77,8 +78,8 @@ async def serve_workers(crew: Crew) -> None:
         try:
             await _work(crew, stop)
             delay_s = _FIRST_RETRY_S
-        except OSError as error:
-            _say(f"It does not answer: {_first_line(error)}")
+        except (OSError, RuntimeError) as error:  # Dask wraps some of what keeps it from starting
+            _say(f"It does not answer: {_first_line(_root(error))}")
         await _wait(stop, delay_s)
         delay_s = min(delay_s * 2, _LONGEST_RETRY_S)
 
@@ -178,12 +179,14 @@ def _is_here(address: str) -> bool:
 def _cannot_listen(address: str, error: Exception) -> Exception:
     from airflow_lite.cli import UserError
 
-    cause: BaseException = error
-    while cause.__cause__ is not None:  # Dask wraps what it raises
-        cause = cause.__cause__
-    return UserError(
-        f"A Dask scheduler cannot listen on {address}: {_first_line(cause)}. Use another --port."
-    )
+    cause = _first_line(_root(error))
+    return UserError(f"A Dask scheduler cannot listen on {address}: {cause}. Use another --port.")
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NAME = "airflow-lite"
 #: So many attempts are remembered, for `get_task_log`.
 MOST_REMEMBERED = 2000
+#: So late, in seconds, schedulers hear that an attempt runs: of a short one, not at all.
+TELL_S = 0.5
 #: What distributed's nanny sets for all its workers; not meant for the user's tasks.
 _NANNY_HASH_SEED = "6640"
 
@@ -47,6 +49,7 @@ class TaskHostPlugin(WorkerPlugin):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[str, list[asyncio.Future[bool]]] = {}
         self._running: dict[str, str] = {}
+        self._untold: list[str] = []
         self._remembered: OrderedDict[str, list[str]] = OrderedDict()
 
     def __reduce__(self) -> Any:
@@ -125,7 +128,15 @@ class TaskHostPlugin(WorkerPlugin):
 
     def _is_running(self, token: str) -> None:
         self._note(token, "running")
-        self._worker.log_event(NAME, {"running": token, "worker": self._address})
+        if not self._untold:
+            asyncio.get_running_loop().call_later(TELL_S, self._tell_of_running)
+        self._untold.append(token)
+
+    def _tell_of_running(self) -> None:
+        untold, self._untold = self._untold, []
+        running = [token for token in untold if token in self._running]
+        if running:
+            self._worker.log_event(NAME, {"running": running, "worker": self._address})
 
     def _call(self, function: Any, *args: Any) -> None:
         assert self._loop is not None  # setup came first
