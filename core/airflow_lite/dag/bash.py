@@ -64,6 +64,7 @@ class BashOperator(BaseOperator):
             owner, "output_processor", _checks.function, output_processor
         )
         self._process: subprocess.Popen[bytes] | None = None
+        self._told: subprocess.Popen[bytes] | None = None  # to end: `on_kill` is called twice
 
     def execute(self, context: Any) -> Any:
         """Run the command; return its last line, or what `output_processor` makes of it."""
@@ -133,7 +134,8 @@ class BashOperator(BaseOperator):
     def on_kill(self) -> None:
         """Send SIGTERM to bash and all that it started in its group."""
         process = self._process
-        if process is not None and process.poll() is None:
+        if process is not None and process is not self._told and process.poll() is None:
+            self._told = process
             self.log.info("Sending SIGTERM signal to process group")
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)

@@ -26,6 +26,9 @@ class TaskApi(Protocol):
     def rendered(self, fields: str) -> None:
         """Save the rendered fields."""
 
+    def given_state(self) -> str | None:
+        """Return what somebody made of the row meanwhile; None if it is still this attempt's."""
+
 
 class LineApi:
     """Over the line to the task host."""
@@ -49,3 +52,10 @@ class LineApi:
     def rendered(self, fields: str) -> None:
         """Send the rendered fields."""
         self._line.send({"rendered": fields})
+
+    def given_state(self) -> str | None:
+        """Ask the host for the row."""
+        found = self._line.ask({"given_state": True})
+        # A task that was stopped while it asked gets the answer to that instead.
+        given = found.get("given_state") if isinstance(found, dict) else None
+        return None if given is None else str(given)

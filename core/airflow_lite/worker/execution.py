@@ -60,6 +60,7 @@ class Execution:
         self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run), api)
         self.context: dict[str, Any] = {}
         self._api = api
+        self._given_state: str | None = None  # what its row was set to while it ran
         self._test_mode = request.test_mode
         self._passes_interrupts = passes_interrupts
 
@@ -147,6 +148,8 @@ class Execution:
     def _failed(self, error: BaseException) -> Outcome:
         self.context["exception"] = error
         name = type(error).__name__
+        if isinstance(error, AirflowTaskTerminated):
+            self._given_state = self._api.given_state()
         if isinstance(error, AirflowTaskTimeout | AirflowTaskTerminated):
             logger.error("%s", error)
         else:
@@ -162,10 +165,13 @@ class Execution:
         if outcome.state == "failed" and self.will_retry(outcome):
             ti.state = "up_for_retry"
         cause = f" ({outcome.cause})" if outcome.cause else ""
+        what = f"Marking task as {ti.state.upper()}{cause}"
+        if self._given_state is not None:
+            given = self._given_state.upper()
+            what = f"Leaving task as {given}: it was made so while it ran"
         logger.info(
-            "Marking task as %s%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
-            ti.state.upper(),
-            cause,
+            "%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
+            what,
             ti.dag_id,
             ti.task_id,
             ti.run_id,

@@ -304,9 +304,10 @@ class Host:
             row = found.get(row_id)
             if attempt.phase is Phase.ENDING or attempt.stop_reason is not None:
                 continue
-            if row is None or row.attempt != attempt.token or row.state != "running":
-                state = "deleted" if row is None else f"set to {row.state}"
-                self._wards.stop(attempt, f"its row was {state}", self._desk.settings.kill_grace_s)
+            given = _given_state([] if row is None else [row], attempt.token)
+            if given is not None:
+                how = given if row is None else f"set to {given}"
+                self._wards.stop(attempt, f"its row was {how}", self._desk.settings.kill_grace_s)
 
     def _tell_running(self) -> None:
         """Tell of attempts that have run for a while, and note their processes."""
@@ -333,6 +334,17 @@ class Host:
     def _value(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> Any:
         if "pull" in message:
             return [list(row) for row in xcoms.get(connection, xcoms.XComQuery(**message["pull"]))]
+        if "given_state" in message:
+            watched = rows.watch(connection, [attempt.queued.id])
+            return {"given_state": _given_state(watched, attempt.token)}
         run = attempt.queued.run
         found = rows.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
         return None if found is None else found.fields()
+
+
+def _given_state(found: list[rows.Watched], token: str) -> str | None:
+    """Return what others made of the row of an attempt that runs; None if it is as it should be."""
+    if not found:
+        return "deleted"
+    (row,) = found
+    return None if (row.attempt, row.state) == (token, "running") else str(row.state)

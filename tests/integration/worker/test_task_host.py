@@ -411,6 +411,7 @@ def test_a_cancelled_attempt_ends_with_all_that_it_started(sleeping, wait_until)
     sleeping.wait(token)
 
     assert sleeping.row("sleeps").state == "failed"
+    assert "Marking task as FAILED (AirflowTaskTerminated: " in sleeping.log("sleeps")
     _no_commands(sleeping, wait_until)
 
 
@@ -438,6 +439,10 @@ def test_a_row_edited_while_it_runs_stops_the_attempt_by_the_next_beat(
     assert sleeping.row("sleeps").state == left
     assert sleeping.attempt(token).ended_us is not None
     assert sleeping.attempt(token).accepted == (left is None)
+    log = sleeping.log("sleeps")
+    assert f"Leaving task as {edit.upper()}: it was made so while it ran. dag_id=" in log
+    assert "Marking task as" not in log
+    assert log.count("Sending SIGTERM signal to process group") == 1
 
 
 def test_a_detached_host_finishes_what_runs_records_it_and_ends(sleeping, wait_until):
