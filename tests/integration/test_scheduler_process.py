@@ -16,6 +16,19 @@ with DAG("sleeps", start_date=datetime(2024, 1, 1), schedule=None) as dag:
     first >> BashOperator(task_id="second", bash_command="true")
 """
 
+SIGNALS = """
+import os, signal
+from airflow_lite import DAG, PythonOperator
+from datetime import datetime
+
+def stop_scheduler():
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("code goes on", flush=True)
+
+with DAG("signals", start_date=datetime(2024, 1, 1), schedule=None) as dag:
+    PythonOperator(task_id="stops", python_callable=stop_scheduler)
+"""
+
 
 @pytest.fixture
 def sleeps(home, tmp_path):
@@ -72,6 +85,16 @@ def test_a_second_signal_kills_what_runs(home, sleeps, wait_until):
     assert "terminating" in scheduler.output()
     wait_until(lambda: states(home)["first"] != "running", "the task to be recorded")
     assert states(home)["first"] == "failed"
+
+
+def test_a_stop_is_told_while_a_task_keeps_the_scheduler_s_own_thread(home):
+    home.dag("signals", SIGNALS)
+    home.run("dags", "trigger", "signals", "-r", "one")
+    with home.scheduler("DebugExecutor") as scheduler:
+        assert scheduler.process.wait(60) == 0
+    said = scheduler.output()
+    assert said.count("stopping: ") == 1
+    assert said.index("stopping: the task that runs ends first") < said.index("code goes on")
 
 
 def test_a_dump_shows_what_is_active(home, sleeps, wait_until):

@@ -82,6 +82,8 @@ class Loop:
 
         Main thread only.
         """
+        if self.world.is_inline:
+            self.stopping.notice = "stopping: the task that runs ends first, and no other begins"
         self.stopping.listen(interrupts=interrupts)
         self.world.waker.wake_on_signals()
 

@@ -27,6 +27,7 @@ class Stopping:
     deadline: float | None = None
     is_over: bool = False
     terminated: bool = False
+    notice: str | None = None  # told by the signal itself, where a task may keep the loop busy
     _before: dict[int, Any] = field(default_factory=dict)
 
     @property
@@ -54,6 +55,8 @@ class Stopping:
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def _take_signal(self, *_: object) -> None:
+        if self.notice is not None and not self.is_signalled:
+            logger.info("%s", self.notice)
         self.is_signalled = True
         self.ask()
 
@@ -82,7 +85,8 @@ class Stopping:
 
     def _begin(self, world: World) -> None:
         grace_s = world.settings.shutdown_grace_s
-        logger.info("stopping: running tasks get %g s; a second signal terminates", grace_s)
+        if self.notice is None or not self.is_signalled:
+            logger.info("stopping: running tasks get %g s; a second signal terminates", grace_s)
         if self.is_signalled:
             world.tell(f"stopping: running tasks get {grace_s:g} s; a second signal terminates")
         # Its own wait is as long: it is late only if it overruns.
