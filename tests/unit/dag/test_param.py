@@ -49,7 +49,7 @@ from airflow_lite.errors import ParamValidationError
         ({"oneOf": [{"type": "integer"}, {"minimum": 3}]}, [2, 3.5], [3, 1.5]),
         ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, [3], [2, "x"]),
         ({"not": {"type": "string"}}, [1], ["x"]),
-        ({"title": "shown", "section": "x", "values_display": {}}, [object()], []),
+        ({"title": "shown", "section": "x", "values_display": {}}, [Ellipsis], []),
     ],
     ids=str,
 )

@@ -176,6 +176,7 @@ def test_an_end_and_its_revocation_in_one_batch_are_taken(rig, dag_of):
         ("an earlier boot", start_of(os.getpid()), True),
         (boot_id(), None, False),
     ],
+    ids=["it lives", "another has its number", "the machine was restarted", "nothing is known"],
 )
 def test_a_host_of_this_machine_whose_process_is_gone_is_dead(rig, dag_of, boot, start, lost):
     rig.begin(dag_of({"a": []}), outcome=lambda _: None)
