@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.scheduler.advance import missing_tasks
 from airflow_lite.scheduler.owned import Aside, OwnedDag, OwnedRun, read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
-from airflow_lite.store import dags, runs, scheduling
+from airflow_lite.store import callbacks, dags, runs, scheduling
 from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def refresh(world: World) -> None:
     with world.store.read() as connection:
         dags = scheduling.dag_rows(connection)
         versions = runs.unfinished_versions(connection, world.scope)
+        asked = callbacks.open_of_job(connection, world.scope)
+    world.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
     _take_dags(world, dags)
     owned = world.owned
     known = {run_id: one.run.row_version for run_id, one in owned.runs.items()}

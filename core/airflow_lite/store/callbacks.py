@@ -86,6 +86,20 @@ def open_of(connection: sa.Connection, instance_ids: list[int]) -> list[int]:
     return list(connection.execute(query.order_by(callback_request.c.id)).scalars())
 
 
+def open_of_job(connection: sa.Connection, job_id: int | None) -> list[int]:
+    """Return the requests that nobody has begun of one job's runs, the oldest first.
+
+    None: of the runs that are the scheduler's.
+    """
+    owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
+    query = (
+        sa.select(callback_request.c.id)
+        .join(dag_run, dag_run.c.id == callback_request.c.dag_run_id)
+        .where(callback_request.c.started_us.is_(None), owner)
+    )
+    return list(connection.execute(query.order_by(callback_request.c.id)).scalars())
+
+
 def end(connection: sa.Connection, request_id: int, now_us: int, error: str | None) -> None:
     """Record that a request was run, with the first error."""
     connection.execute(

@@ -7,7 +7,7 @@ import pytest
 from airflow_lite.executors.events import Refused, Requeue
 from airflow_lite.scheduler.ownership import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State
-from airflow_lite.store import schema
+from airflow_lite.store import callbacks, schema, scheduling
 
 DIAMOND = {"a": ["b", "c"], "b": ["d"], "c": ["d"]}
 
@@ -159,6 +159,27 @@ def test_a_run_that_is_over_asks_for_its_callback(rig, dag_of):
     rig.loop.world.callbacks._start = lambda _: None
     rig.settle()
     assert rig.callbacks() == [("dag", {"callback": "on_success", "reason": "success"})]
+
+
+def test_what_a_host_asked_is_called_back_though_no_event_told_of_it(rig, dag_of):
+    run = rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    begun = []
+
+    def begin(request_id):
+        begun.append(request_id)
+        with rig.store.begin() as connection:
+            callbacks.begin(connection, request_id, rig.clock.now_us())
+
+    rig.loop.world.callbacks._start = begin
+    rig.settle(4)
+    mine = schema.task_instance.c.task_id == "a"
+    rig.edit(schema.task_instance, mine, run=run, state="failed", changed_by="host")
+    row = {"kind": "task", "dag_run_id": run, "task_instance_id": rig.instance("a").id}
+    with rig.store.begin() as connection:
+        asked = {**row, "payload": {"callback": "on_failure", "reason": ""}, "created_us": 1}
+        (request_id,) = scheduling.insert_callbacks(connection, [asked])
+    rig.after(12)
+    assert begun == [request_id]
 
 
 def test_a_newer_definition_applies_to_tasks_that_have_not_started(rig, dag_of):

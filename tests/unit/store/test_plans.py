@@ -128,6 +128,7 @@ CALLS = {
         "clear": lambda c: xcoms.clear(c, [(1, "a", -1)]),
     },
     callbacks: {
+        "open_of_job": lambda c: [callbacks.open_of_job(c, job) for job in (None, 1)],
         "begin": lambda c: callbacks.begin(c, 1, NOW),
         "open_of": lambda c: callbacks.open_of(c, [1]),
         "end": lambda c: callbacks.end(c, 1, NOW, None),
