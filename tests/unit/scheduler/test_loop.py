@@ -178,6 +178,7 @@ def test_what_a_host_asked_is_called_back_though_no_event_told_of_it(rig, dag_of
     with rig.store.begin() as connection:
         asked = {**row, "payload": {"callback": "on_failure", "reason": ""}, "created_us": 1}
         (request_id,) = scheduling.insert_callbacks(connection, [asked])
+    rig.loop.world.timers.after("refresh", 0.0)  # as when the doorbell rings for another run
     rig.after(12)
     assert begun == [request_id]
 
