@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: So often an attempt is handed over anew after somebody cancelled it on the cluster.
 MOST_CANCELS = 5
+#: While no attempt takes longer, in seconds, as many again wait on the cluster as run.
+BRISK_S = 2.0
 #: Seconds that `terminate` gives the workers to hear of it.
 KILL_S = 3.0
 
@@ -35,11 +37,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Submission:
-    """An attempt that was or is to be handed to Dask; `future` is None until it is."""
+    """An attempt handed to Dask at `since`, in seconds, or about to be: then `future` is None."""
 
     key: TaskInstanceKey
     command: list[str]
     placement: Placement
+    since: float
     future: Any = None
     cancels: int = 0
 
@@ -119,7 +122,7 @@ class DaskExecutor(BaseExecutor):
         """Put the attempt among those that the next `sync` hands over at once."""
         priority = self._priorities.pop(key, 1)
         placement = self._place(queue, executor_config, priority)
-        submission = Submission(key, command, placement)
+        submission = Submission(key, command, placement, self.clock.monotonic())
         self._submissions[key.attempt] = self._unsent[key.attempt] = submission
 
     def _place(self, queue: str | None, executor_config: Any, priority: int) -> Placement:
@@ -202,11 +205,22 @@ class DaskExecutor(BaseExecutor):
 
     @property
     def slots_available(self) -> int:
-        """How many attempts more could be queued: never more than the cluster has threads for."""
+        """How many attempts more could be queued: no more than the cluster has threads for.
+
+        While all are over quickly, twice as many, so that no thread waits for the next one. Behind
+        long ones they would wait on the cluster until they counted as stuck.
+        """
         connection = self._connection
         threads = connection.cluster.threads if connection and connection.is_ready else 0
-        most = min(self.parallelism or sys.maxsize, threads)
-        return most - self.slots_occupied
+        room = threads * 2 if self._is_brisk else threads
+        return min(self.parallelism or sys.maxsize, room) - self.slots_occupied
+
+    @property
+    def _is_brisk(self) -> bool:
+        """Whether no attempt has been on the cluster for long: the first is the oldest."""
+        oldest = list(self._submissions.values())[:1]
+        now = self.clock.monotonic()
+        return all(now - one.since < BRISK_S for one in oldest)
 
     # ---------------------------------------------------------------- taking back, taking over
 
