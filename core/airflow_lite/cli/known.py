@@ -18,13 +18,13 @@ def refresh(args: argparse.Namespace, dag_id: str | None = None) -> None:
     """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`."""
     from airflow_lite.scheduler.dag_files import process_now
 
-    config = context.config(args)
+    config, store = context.config(args), context.store(args)
     folder = config.get("core", "dags_folder")
     if not Path(folder).is_dir():
         context.notice(
             f"The DAG folder {folder} does not exist. Make it, or set [core] dags_folder."
         )
-    process_now(config, context.store(args), dag_id)
+    process_now(config, store, dag_id)
 
 
 def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, DagSpec]:

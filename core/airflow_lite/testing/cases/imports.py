@@ -9,7 +9,7 @@ from airflow_lite.testing.probe import Import, probe_import
 
 MOST_S = 0.1
 #: The quickest of so many imports counts: the machine may be busy with something else.
-RUNS = 5
+RUNS = 12
 #: Libraries that belong into the function that needs them.
 HEAVY = frozenset(
     (
