@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent))  # however this file is imported
 
+import generate_api
 import generate_errors
 import generate_hooks
 import generate_plugins
@@ -117,6 +118,7 @@ PAGES = {
     "commands.md": commands,
     "errors.md": generate_errors.page,
     "hooks.md": generate_hooks.page,
+    "plugin-api.md": generate_api.page,
 }
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from airflow_lite.config import core_options
 from airflow_lite.plugins import hookspecs
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ["configuration.md", "commands.md", "errors.md", "hooks.md"]
+PAGES = ["configuration.md", "commands.md", "errors.md", "hooks.md", "plugin-api.md"]
 
 
 @pytest.fixture(scope="module")
