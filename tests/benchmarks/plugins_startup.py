@@ -30,6 +30,8 @@ COMMANDS = {
     "config get-value": ["config", "get-value", "core", "executor"],
     "tool go (a plugin's)": ["tool", "go"],
     "plugins list": ["plugins", "list", "-o", "json"],
+    "a Tab after the program": ["__complete", "bash", "airflow-lite ", " \t\n"],
+    "a Tab after dags tri": ["__complete", "bash", "airflow-lite dags tri", " \t\n"],
 }
 
 

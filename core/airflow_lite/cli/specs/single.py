@@ -59,7 +59,7 @@ COMMANDS = (
             ),
             Arg(
                 ("-s", "--skip-serve-logs"),
-                help="Do not serve the logs of tasks",
+                help="Accepted as in Airflow, without effect: no logs are served",
                 action="store_true",
             ),
             SUBDIR,
