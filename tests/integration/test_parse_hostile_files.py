@@ -197,11 +197,11 @@ def test_the_traceback_shows_the_authors_frames(results: dict[str, FileResult], 
 def test_an_endless_loop_ends_at_the_deadline(tmp_path: Path, environ: dict[str, str]) -> None:
     path = write(tmp_path, "endless", "def spin():\n    while True:\n        pass\nspin()\n")
     started = time.monotonic()
-    result = parse_file(path, timeout_s=1.0, memory_mb=512, environ=environ)
-    assert time.monotonic() - started < 8.0
+    result = parse_file(path, timeout_s=3.0, memory_mb=512, environ=environ)
+    assert time.monotonic() - started < 13.0
     first, *rest = (result.error or "").split("\n")
     assert first == (
-        "The file was not imported within 1 s."
+        "The file was not imported within 3 s."
         " Move work into tasks, or raise [core] dagbag_import_timeout."
     )
     assert any('endless.py", line ' in line and line.endswith(" in spin") for line in rest)

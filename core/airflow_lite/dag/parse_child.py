@@ -235,7 +235,8 @@ def _confine(options: Options, output: int) -> None:
     for source, target in ((null, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     faulthandler.enable(output)
-    faulthandler.dump_traceback_later(options.timeout_s * 0.95, file=output)
+    # Early enough to be written before the deadline, which a busy machine brings near.
+    faulthandler.dump_traceback_later(options.timeout_s * 0.8, file=output)
     _limit_memory(options.memory_mb)
 
 
