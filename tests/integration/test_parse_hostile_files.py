@@ -198,7 +198,7 @@ def test_an_endless_loop_ends_at_the_deadline(tmp_path: Path, environ: dict[str,
     path = write(tmp_path, "endless", "def spin():\n    while True:\n        pass\nspin()\n")
     started = time.monotonic()
     result = parse_file(path, timeout_s=3.0, memory_mb=512, environ=environ)
-    assert time.monotonic() - started < 13.0
+    assert time.monotonic() - started < 10.0
     first, *rest = (result.error or "").split("\n")
     assert first == (
         "The file was not imported within 3 s."
