@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_lite.dag.parse import FileResult, parse_file, parse_files
+from airflow_lite.dag.parse import FileResult, parse_batches
 from airflow_lite.dag.parse_child import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 GOOD = "from airflow_lite import DAG, EmptyOperator\n"
 GOOD += "with DAG('{id}', schedule=None) as dag:\n    EmptyOperator(task_id='only')\n"
@@ -79,7 +79,7 @@ HOSTILE = {
         "with DAG('wide', schedule=None):\n"
         "    for number in range(101):\n"
         "        EmptyOperator(task_id=f't{number}')\n",
-        "DAG 'wide' has 101 tasks; [core] max_dag_tasks is 100. Split the DAG, or raise the limit.",
+        "DAG wide has more than 100 tasks. Split it, or raise [core] max_dag_tasks. (line 4)",
     ),
     "latin_1": (
         b"from airflow_lite import DAG\nname = '\xe9t\xe9'\n",
@@ -134,10 +134,28 @@ def write(folder: Path, name: str, source: str | bytes) -> str:
     return str(path)
 
 
+def parse_files(
+    paths: Sequence[str], options: Options, environ: dict[str, str]
+) -> Iterator[FileResult]:
+    for batch in parse_batches(paths, options, environ=environ, servers=2, every_s=0.0):
+        yield from batch
+
+
+def parse_file(
+    path: str | Path, environ: dict[str, str], *, timeout_s: float = 20.0, folder: str = ""
+) -> FileResult:
+    return next(parse_files([str(path)], Options(timeout_s, 512, folder), environ))
+
+
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("home")
-    return {**os.environ, "HOME": str(home), "AIRFLOW_LITE_HOME": str(home)}
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "AIRFLOW_LITE_HOME": str(home),
+        "AIRFLOW_LITE__CORE__MAX_DAG_TASKS": "100",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +169,8 @@ def results(
         paths.append(write(folder, name, source))
         paths.append(write(folder, f"after_{name}", GOOD.format(id=f"after_{name}")))
     paths += [write(folder, name, source + GOOD.format(id=name)) for name, source in ODD.items()]
-    options = Options(timeout_s=20.0, memory_mb=512, max_tasks=100, folder=str(folder))
-    return {Path(one.path).stem: one for one in parse_files(paths, options, environ=environ)}
+    options = Options(timeout_s=20.0, memory_mb=512, folder=str(folder))
+    return {Path(one.path).stem: one for one in parse_files(paths, options, environ)}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -197,7 +215,7 @@ def test_the_traceback_shows_the_authors_frames(results: dict[str, FileResult], 
 def test_an_endless_loop_ends_at_the_deadline(tmp_path: Path, environ: dict[str, str]) -> None:
     path = write(tmp_path, "endless", "def spin():\n    while True:\n        pass\nspin()\n")
     started = time.monotonic()
-    result = parse_file(path, timeout_s=3.0, memory_mb=512, environ=environ)
+    result = parse_file(path, environ, timeout_s=3.0)
     assert time.monotonic() - started < 10.0
     first, *rest = (result.error or "").split("\n")
     assert first == (
@@ -209,7 +227,7 @@ def test_an_endless_loop_ends_at_the_deadline(tmp_path: Path, environ: dict[str,
 
 def test_a_stopped_process_ends_at_the_deadline(tmp_path: Path, environ: dict[str, str]) -> None:
     path = write(tmp_path, "stopped", "import os\nos.kill(os.getpid(), 19)\n")
-    result = parse_file(path, timeout_s=0.5, memory_mb=512, environ=environ)
+    result = parse_file(path, environ, timeout_s=0.5)
     assert (result.error or "").startswith("The file was not imported within 0.5 s.")
 
 
@@ -232,7 +250,7 @@ def test_children_that_linger_are_killed(
         f"open({str(note)!r}, 'w').write(str(pid))\n"
     )
     path = write(tmp_path, "forks", source + GOOD.format(id="forks"))
-    result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ)
+    result = parse_file(path, environ)
     assert [dag.dag_id for dag in result.dags] == ["forks"]
     pid = int(note.read_text())
     wait_until(lambda: is_gone(pid), "the lingering child to end", 5.0)
@@ -248,8 +266,8 @@ def test_closing_the_iterator_ends_what_still_runs(
         f"import os, time\nopen({str(note)!r}, 'w').write(f'{{os.getpid()}}.')\ntime.sleep(600)\n",
     )
     good = write(tmp_path, "good", GOOD.format(id="good"))
-    options = Options(timeout_s=60.0, memory_mb=512, max_tasks=100)
-    iterator = parse_files([endless, good], options, environ=environ, servers=2)
+    options = Options(timeout_s=60.0, memory_mb=512)
+    iterator = parse_files([endless, good], options, environ)
     assert next(iterator).path == good
     wait_until(lambda: note.exists() and note.read_text().endswith("."), "the file to be run")
     iterator.close()
@@ -271,8 +289,8 @@ def test_what_is_no_regular_file_is_never_waited_for(
         folder: "The file cannot be read: Is a directory.",
         Path("/dev/zero"): "The file is not imported: it is not a regular file.",
     }
-    options = Options(timeout_s=20.0, memory_mb=512, max_tasks=100)
-    found = parse_files([str(path) for path in expected], options, environ=environ)
+    options = Options(timeout_s=20.0, memory_mb=512)
+    found = parse_files([str(path) for path in expected], options, environ)
     assert {Path(one.path): one.error for one in found} == expected
 
 
@@ -280,7 +298,7 @@ def test_a_socket_is_no_dag_file(tmp_path: Path, environ: dict[str, str]) -> Non
     path = tmp_path / "socket.py"
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(path))
-        result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ)
+        result = parse_file(path, environ)
     assert result.error == "The file cannot be read: No such device or address."
 
 
@@ -291,12 +309,12 @@ def test_modules_of_the_folder_belong_to_the_fingerprint(
     path = write(
         tmp_path, "user", "import shared_words\n" + GOOD.replace("'{id}'", "shared_words.ID")
     )
-    result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ, folder=str(tmp_path))
+    result = parse_file(path, environ, folder=str(tmp_path))
     assert [dag.dag_id for dag in result.dags] == ["named_elsewhere"]
     assert "shared_words.py" in result.fingerprint
 
 
 def test_the_authors_warnings_come_along(tmp_path: Path, environ: dict[str, str]) -> None:
     path = write(tmp_path, "warns", "import warnings\nwarnings.warn('mind\\nthis')\n")
-    result = parse_file(path, timeout_s=20.0, memory_mb=512, environ=environ)
+    result = parse_file(path, environ)
     assert result.warnings == (f"{path}:2: UserWarning: mind this",)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag._parse_error import explain
 from airflow_lite.dag.folder import read_source
-from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
+from airflow_lite.errors import AirflowDagException
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_WARNINGS = 20
 
 
-def parse(path: str, *, folder: str, max_tasks: int, memory_mb: int) -> dict[str, Any]:
+def parse(path: str, *, folder: str, memory_mb: int) -> dict[str, Any]:
     """Return `{"dags": [DagSpec.to_json()], "error": …, "warnings": […], "modules": […]}`.
 
     `modules` are the files below `folder` that were imported besides.
@@ -32,7 +31,7 @@ def parse(path: str, *, folder: str, max_tasks: int, memory_mb: int) -> dict[str
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            dags, error = _load(path, folder, max_tasks), None
+            dags, error = _load(path, folder), None
         except BaseException as raised:
             dags, error = [], explain(raised, path, memory_mb)
     return {
@@ -43,20 +42,11 @@ def parse(path: str, *, folder: str, max_tasks: int, memory_mb: int) -> dict[str
     }
 
 
-def _load(path: str, folder: str, max_tasks: int) -> list[str]:
+def _load(path: str, folder: str) -> list[str]:
     from airflow_lite.dag.load import load_file
 
     _check_source(path)
-    dags = load_file(path, dags_folder=folder or None)
-    for dag in dags:
-        if len(dag.tasks) > max_tasks:
-            raise AirflowDagException(
-                f"DAG {dag.dag_id!r} has {len(dag.tasks)} tasks; [core] max_dag_tasks is"
-                f" {max_tasks}. Split the DAG, or raise the limit."
-            )
-    specs = [dag.to_spec() for dag in dags]
-    _check_ids(specs)
-    return [_text(spec) for spec in specs]
+    return [_text(dag.to_spec()) for dag in load_file(path, dags_folder=folder or None)]
 
 
 def _check_source(path: str) -> None:
@@ -89,24 +79,7 @@ def _check_source(path: str) -> None:
         raise AirflowDagException("The file is not UTF-8. Save it as UTF-8.") from None
 
 
-def _check_ids(specs: list[DagSpec]) -> None:
-    seen: set[str] = set()
-    for spec in specs:
-        if spec.dag_id in seen:
-            raise AirflowDagException(
-                f"DAG id {spec.dag_id!r} is used twice in this file. Rename one of the DAGs."
-            )
-        seen.add(spec.dag_id)
-
-
 def _text(spec: DagSpec) -> str:
-    try:
-        TopologicalSorter({name: task.upstream for name, task in spec.tasks.items()}).prepare()
-    except CycleError as error:
-        cycle = " >> ".join(reversed(error.args[1]))
-        raise AirflowDagCycleException(
-            f"DAG {spec.dag_id!r} has a cycle: {cycle}. Take out one of the edges."
-        ) from None
     try:
         text = spec.to_json()
         text.encode()  # a lone surrogate, which no database takes

@@ -44,32 +44,6 @@ class FileResult:
     duration_us: int = 0
 
 
-def parse_file(
-    path: str | os.PathLike[str],
-    *,
-    timeout_s: float,
-    memory_mb: int,
-    environ: Mapping[str, str] | None = None,
-    max_tasks: int = 20_000,
-    folder: str = "",
-) -> FileResult:
-    """Parse one DAG file in a child process; whatever it does, there is a result."""
-    options = Options(timeout_s, memory_mb, max_tasks, folder)
-    return next(parse_files([os.fspath(path)], options, environ=environ))
-
-
-def parse_files(
-    paths: Sequence[str],
-    options: Options,
-    *,
-    environ: Mapping[str, str] | None = None,
-    servers: int | None = None,
-) -> Iterator[FileResult]:
-    """Parse DAG files on `servers` parse servers (the cores), and yield results as they come."""
-    for batch in parse_batches(paths, options, environ=environ, servers=servers, every_s=0.0):
-        yield from batch
-
-
 def parse_batches(
     paths: Sequence[str],
     options: Options,
@@ -79,9 +53,9 @@ def parse_batches(
     every_s: float = 0.25,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[FileResult]]:
-    """Parse DAG files, and yield the results of every `every_s` seconds, and the last, at once.
+    """Parse DAG files on `servers` parse servers (the cores), whatever the files do.
 
-    Ends early once `is_cancelled`. Closing the iterator stops the servers and what they run.
+    Yields the results of every `every_s` seconds, and the last, at once. Ends early once `is_cancelled`. Closing the iterator stops the servers and what they run.
     """
     waiting = list(reversed(paths))
     count = min(len(waiting), servers or _cores())

@@ -36,7 +36,6 @@ class Options:
 
     timeout_s: float
     memory_mb: int
-    max_tasks: int
     folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
 
     def to_json(self) -> str:
@@ -262,7 +261,7 @@ def _free_reserve() -> None:
 def _report(path: str, options: Options) -> bytes:
     dump = json.dumps
     found: dict[str, Any] = _parse_file.parse(
-        path, folder=options.folder, max_tasks=options.max_tasks, memory_mb=options.memory_mb
+        path, folder=options.folder, memory_mb=options.memory_mb
     )
     _free_reserve()
     return dump(found).encode() + b"\n"

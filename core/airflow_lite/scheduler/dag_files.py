@@ -130,7 +130,6 @@ class _Work:
         return Options(
             timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),
             memory_mb=self._config.getint("core", "dag_memory_limit_mb"),
-            max_tasks=self._config.getint("core", "max_dag_tasks"),
             folder=str(self._folder),
         )
 

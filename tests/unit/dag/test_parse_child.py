@@ -23,7 +23,7 @@ def test_what_dag_files_take_can_be_imported_beforehand(
 def test_the_options_are_read_as_they_were_written() -> None:
     import json
 
-    options = Options(timeout_s=1.5, memory_mb=3, max_tasks=4, folder="/d")
+    options = Options(timeout_s=1.5, memory_mb=3, folder="/d")
     assert Options(**json.loads(options.to_json())) == options
 
 
