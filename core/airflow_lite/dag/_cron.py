@@ -1,4 +1,4 @@
-"""Cron expressions as Airflow reads them: parsed, stepped through and put into words.
+"""Cron expressions as Airflow reads them, for cronsim to step through and to put into words.
 
 Five fields, or six with the seconds last. Stepping is naive: `timetable` knows of time zones.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from cronsim import CronSim
 
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -25,8 +27,6 @@ PRESETS = {
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
 class _Field(NamedTuple):
@@ -65,18 +65,25 @@ class Cron(NamedTuple):
 
     def after(self, moment: datetime) -> datetime:
         """Return the first moment after a naive one."""
-        return self._step(moment, back=False)
+        return next(self._simulated(moment))
 
     def before(self, moment: datetime) -> datetime:
         """Return the last moment before a naive one."""
-        return self._step(moment, back=True)
+        return next(self._simulated(moment, back=True))
 
-    def _step(self, moment: datetime, *, back: bool) -> datetime:
+    def describe(self) -> str:
+        """Return the expression as a short English sentence."""
+        from datetime import datetime
+
+        text: str = self._simulated(datetime(2000, 1, 1)).explain()  # noqa: DTZ001 - any does
+        return text
+
+    def _simulated(self, moment: datetime, *, back: bool = False) -> CronSim:
         from cronsim import CronSim  # heavy enough to be left out where nothing is planned
 
         # Numbers only: by "*/2" cronsim would join the two fields of days with "and", not "or".
         words = (self.second, self.minute, self.hour, self.day, self.month, self.weekday)
-        return next(CronSim(" ".join(map(",".join, words)), moment, reverse=back))
+        return CronSim(" ".join(map(",".join, words)), moment, reverse=back)
 
 
 @lru_cache(maxsize=1024)
@@ -183,62 +190,3 @@ def _wrong(field: _Field, term: str, expression: str) -> str:
 
 def _shown(expression: str) -> str:
     return repr(expression if len(expression) <= 80 else f"{expression[:77]}...")
-
-
-def describe(cron: Cron) -> str:
-    """Return the expression as a short English sentence."""
-    parts = [_time_words(cron)]
-    if cron.day != ("*",):
-        parts.append(_days_of_month(cron.day))
-    if cron.weekday != ("*",):
-        link = "or on" if cron.day != ("*",) else "only on"
-        parts.append(f"{link} {_list([_weekday(word) for word in cron.weekday])}")
-    if cron.month != ("*",):
-        months = [_MONTHS[int(word) - 1].capitalize() for word in cron.month]
-        parts.append(f"only in {_list(months)}")
-    return ", ".join(parts)
-
-
-def _time_words(cron: Cron) -> str:
-    at_second = "" if cron.second == ("0",) else f", at second {_list(list(cron.second))}"
-    if cron.second == ("*",):
-        at_second = ", every second"
-    every = _pace(cron.minute, 60)
-    if cron.hour == ("*",):
-        if cron.minute == ("0",):
-            return f"Every hour{at_second}"
-        if every:
-            return f"{every[0].upper()}{every[1:]}{at_second}"
-        return f"At minute {_list(list(cron.minute))} of every hour{at_second}"
-    if len(cron.hour) * len(cron.minute) <= 4 and cron.minute != ("*",):
-        times = [f"{int(h):02d}:{int(m):02d}" for h in cron.hour for m in cron.minute]
-        return f"At {_list(times)}{at_second}"
-    minutes = every or f"at minute {_list(list(cron.minute))}"
-    return f"{minutes[0].upper()}{minutes[1:]} of hour {_list(list(cron.hour))}{at_second}"
-
-
-def _pace(words: tuple[str, ...], size: int) -> str | None:
-    """Return "every 15 minutes" if the minutes are evenly apart all round the hour."""
-    if words == ("*",):
-        return "every minute"
-    step = size // len(words)
-    even = list(map(int, words)) == list(range(0, size, step))
-    return f"every {step} minutes" if even and len(words) > 1 and size % step == 0 else None
-
-
-def _days_of_month(words: tuple[str, ...]) -> str:
-    shown = ["the last day" if word == "L" else f"day {word}" for word in words]
-    return f"on {_list(shown)} of the month"
-
-
-def _weekday(word: str) -> str:
-    name = _DAY_NAMES[int(word[0])]
-    if word.endswith("L"):
-        return f"the last {name} of the month"
-    if "#" in word:
-        return f"the {_ORDINALS[int(word[2]) - 1]} {name} of the month"
-    return name
-
-
-def _list(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

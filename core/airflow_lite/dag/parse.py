@@ -55,7 +55,8 @@ def parse_batches(
 ) -> Iterator[list[FileResult]]:
     """Parse DAG files on `servers` parse servers (the cores), whatever the files do.
 
-    Yields the results of every `every_s` seconds, and the last, at once. Ends early once `is_cancelled`. Closing the iterator stops the servers and what they run.
+    Yields the results of every `every_s` seconds, and the last, at once. Ends early once
+    `is_cancelled`. Closing the iterator stops the servers and what they run.
     """
     waiting = list(reversed(paths))
     count = min(len(waiting), servers or _cores())

@@ -57,7 +57,7 @@ def _from_text(text: str) -> ScheduleSpec:
     expression = _cron.PRESETS.get(text.lower(), " ".join(text.split()))
     if expression.startswith("@"):
         raise ValueError(_unknown_preset(text))
-    description = _cron.describe(_cron.parse(expression))
+    description = _cron.parse(expression).describe()
     return ScheduleSpec("cron", expression, summary=text.strip(), description=description)
 
 

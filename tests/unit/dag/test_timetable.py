@@ -21,9 +21,15 @@ DAY_US = 86_400_000_000
     [
         (None, ScheduleSpec("none", "", 0.0, "None", "Never, external triggers only")),
         ("@once", ScheduleSpec("once", "", 0.0, "@once", "Once, as soon as possible")),
-        ("@daily", ScheduleSpec("cron", "0 0 * * *", 0.0, "@daily", "At 00:00")),
-        ("@Hourly", ScheduleSpec("cron", "0 * * * *", 0.0, "@Hourly", "Every hour")),
-        (" 5  4 * * * ", ScheduleSpec("cron", "5 4 * * *", 0.0, "5  4 * * *", "At 04:05")),
+        ("@daily", ScheduleSpec("cron", "0 0 * * *", 0.0, "@daily", "At 00:00 every day")),
+        (
+            "@Hourly",
+            ScheduleSpec("cron", "0 * * * *", 0.0, "@Hourly", "At the start of every hour"),
+        ),
+        (
+            " 5  4 * * * ",
+            ScheduleSpec("cron", "5 4 * * *", 0.0, "5  4 * * *", "At 04:05 every day"),
+        ),
         (timedelta(minutes=30), ScheduleSpec("delta", "", 1800.0, "0:30:00")),
     ],
 )
@@ -35,15 +41,13 @@ def test_a_schedule_becomes_data(value: object, spec: ScheduleSpec) -> None:
     ("expression", "words"),
     [
         ("* * * * *", "Every minute"),
-        ("*/15 * * * *", "Every 15 minutes"),
-        ("5,35 * * * *", "At minute 5 and 35 of every hour"),
-        ("15 1,13 * * 1-3", "At 01:15 and 13:15, only on Monday, Tuesday and Wednesday"),
-        ("0 0 L * *", "At 00:00, on the last day of the month"),
-        ("0 0 1 1 *", "At 00:00, on day 1 of the month, only in Jan"),
-        ("0 0 1 * 5#2", "At 00:00, on day 1 of the month, or on the second Friday of the month"),
-        ("0 0 * * L5", "At 00:00, only on the last Friday of the month"),
-        ("*/10 1-6 * * *", "Every 10 minutes of hour 1, 2, 3, 4, 5 and 6"),
-        ("* * * * * 30", "Every minute, at second 30"),
+        ("*/15 * * * *", "At minutes 0, 15, 30, and 45 of every hour"),
+        ("15 1,13 * * 1-3", "At 01:15 and 13:15 on Monday, Tuesday, and Wednesday"),
+        ("0 0 L * *", "At 00:00 on the last day of every month"),
+        ("0 0 1 1 *", "At 00:00 on January 1"),
+        ("0 0 * * L5", "At 00:00 on the last Friday of the month"),
+        ("0 0 * * 5#2", "At 00:00 on the second Friday of the month"),
+        ("* * * * * 30", "At second 30 of every minute"),
     ],
 )
 def test_cron_is_put_into_words(expression: str, words: str) -> None:
