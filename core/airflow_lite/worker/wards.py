@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import xcoms
 from airflow_lite.worker.attempt import Attempt, Phase
@@ -127,7 +128,8 @@ class Wards:
         if attempt.phase is Phase.ENDING:
             return
         attempt.phase = Phase.ENDING
-        if attempt.policy is None:  # it was quicker than its zygote's word, or there is none
+        # Only a failure asks for it; a quick task's end comes before its zygote's word.
+        if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
             attempt.policy = stored_policy(self._desk.store, attempt.key)
         self.release(attempt)
         _tell_cut_log(attempt, outcome)

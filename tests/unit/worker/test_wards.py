@@ -57,6 +57,14 @@ def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(desk):
     assert (ended.state, ended.cause) == ("up_for_retry", "its zygote died")
 
 
+@pytest.mark.parametrize("state", ["success", "skipped", "up_for_reschedule"])
+def test_only_a_failure_that_is_heard_early_has_its_dag_read(desk, monkeypatch, state):
+    monkeypatch.setattr(type(desk.store), "read", None)
+    Wards(desk).finish(attempt(desk, Phase.CLAIMED), Outcome(state))
+    (ended,) = desk.ledger.ended
+    assert ended.state == state
+
+
 @pytest.mark.parametrize(
     ("outcome", "cause"),
     [
