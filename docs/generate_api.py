@@ -75,6 +75,7 @@ def _signature(thing: Any) -> str:
     except ValueError:
         return ""
     text = re.sub(r" at 0x[0-9a-f]+", "", text)
+    text = re.sub(r"ForwardRef\('([^']*)'\)", r"\1", text)  # those of a NamedTuple
     return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations are kept as strings
 
 

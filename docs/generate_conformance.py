@@ -26,18 +26,26 @@ def page() -> str:
         "# Cases of the conformance kit",
         "",
         "Each rule that the kit holds an executor to, by its id.",
-        "The last column names the executor of `airflow_lite.testing.mutants` that breaks this rule, and so fails the case.",
+        "The last column names the executors of `airflow_lite.testing.mutants` that break this rule, and so fail the case.",
         "[Test an executor](../how-to/test-an-executor.md) tells how to run them.",
     ]
-    wrong = {mutant.case: mutant.path.rpartition(":")[2] for mutant in mutants()}
+    wrong = broken_by()
     for level, text in LEVELS.items():
         lines += ["", f"## {level}", "", text, "", "| case | rule | broken by |", "|---|---|---|"]
         lines += [
-            f"| `{case.id}` | {case.rule} | `{wrong[case.id]}` |"
+            f"| `{case.id}` | {case.rule} | {wrong[case.id]} |"
             for case in cases()
             if case.level == level
         ]
     return "\n".join(lines) + "\n"
+
+
+def broken_by() -> dict[str, str]:
+    """Return the names of the mutants of each case."""
+    wrong: dict[str, list[str]] = {}
+    for mutant in mutants():
+        wrong.setdefault(mutant.case, []).append(f"`{mutant.path.rpartition(':')[2]}`")
+    return {case: ", ".join(names) for case, names in wrong.items()}
 
 
 def cases() -> list[Case]:

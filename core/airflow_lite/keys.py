@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from airflow_lite.errors import InvalidIdError
@@ -59,7 +58,7 @@ def _shown(value: object) -> str:
 
 def new_attempt_token() -> str:
     """Return a fresh attempt token: 32 hexadecimal digits, an identifier and not a secret."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class TaskInstanceKey(NamedTuple):
@@ -89,8 +88,7 @@ class TaskInstanceKey(NamedTuple):
 RUN_PREFIX = ("airflow-lite", "tasks", "run")
 
 
-@dataclass(frozen=True)
-class RunCommand:
+class RunCommand(NamedTuple):
     """The words `airflow-lite tasks run …` that run one attempt, as data.
 
     Built by the scheduler, checked again (`parse`) wherever it is to be run.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """`info` of a FAILED event: the attempt can never run as it was asked to; its try ends.
 
     The task instance gets `state`; None: what a failed try leads to, retries included.
@@ -23,8 +21,7 @@ class Refused:
         return self.reason
 
 
-@dataclass(frozen=True)
-class Requeue:
+class Requeue(NamedTuple):
     """`info` of a FAILED event: the attempt was not started; try again, counted."""
 
     reason: str
@@ -33,8 +30,7 @@ class Requeue:
         return self.reason
 
 
-@dataclass(frozen=True)
-class TaskEventLog:
+class TaskEventLog(NamedTuple):
     """A line for the history of one task instance, from `BaseExecutor.log_task_event`."""
 
     event: str
@@ -42,8 +38,7 @@ class TaskEventLog:
     extra: str
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """The executor says that an attempt is queued at its engine, runs, or has ended.
 
     Never carries the outcome: for that the row is read. `info` of QUEUED and RUNNING is the
@@ -55,31 +50,27 @@ class Event:
     info: Any = None
 
 
-@dataclass(frozen=True)
-class Adopted:
+class Adopted(NamedTuple):
     """The answer to `adopt`: `adopted` keep their tokens, `returned` need new ones."""
 
     adopted: list[TaskInstanceKey]
     returned: list[TaskInstanceKey]
 
 
-@dataclass(frozen=True)
-class Revoked:
+class Revoked(NamedTuple):
     """The executor has let go of this attempt."""
 
     key: TaskInstanceKey
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A call of the executor raised; `what` is the method's name. It goes on, except `start`."""
 
     what: str
     error: BaseException
 
 
-@dataclass(frozen=True)
-class Logged:
+class Logged(NamedTuple):
     """A line for the history of one task instance."""
 
     key: TaskInstanceKey
@@ -87,8 +78,7 @@ class Logged:
     extra: str
 
 
-@dataclass(frozen=True)
-class CallbackRequest:
+class CallbackRequest(NamedTuple):
     """What an executor may send by `send_callback`: a task's callback is to be called.
 
     `callback` is "on_failure", "on_retry", "on_success", "on_execute" or "on_skipped"; `reason` is
@@ -100,8 +90,7 @@ class CallbackRequest:
     reason: str
 
 
-@dataclass(frozen=True)
-class CallbackAsked:
+class CallbackAsked(NamedTuple):
     """The executor sent a callback request."""
 
     request: CallbackRequest

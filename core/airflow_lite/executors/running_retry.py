@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from airflow_lite.clock import Clock, SystemClock
 
 
-@dataclass
 class RunningRetryAttemptType:
     """Counts the looks at one key: at least two, and until one came after `MIN_SECONDS`."""
 
     MIN_SECONDS = 10
 
-    clock: Clock = field(default_factory=SystemClock, repr=False)
-    total_tries: int = field(default=0, init=False)
-    tries_after_min: int = field(default=0, init=False)
-    first_attempt_time: float = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.total_tries = 0
+        self.tries_after_min = 0
         self.first_attempt_time = self.clock.monotonic()
 
     @property

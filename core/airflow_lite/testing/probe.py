@@ -7,20 +7,34 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEADLINE_S = 30.0
+#: Wall time, less the time that the thread was ready and found no CPU, where Linux tells it.
+_SPENT_S = """
+import time
+def spent_s():
+    try:
+        with open("/proc/self/schedstat") as file:
+            waited_ns = int(file.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        waited_ns = 0
+    return time.perf_counter() - waited_ns / 1e9
+"""
 _CHILD = """
-import importlib, json, os, sys, threading, time
+import importlib, json, os, sys, threading
 import airflow_lite
 module, name, then, report = sys.argv[1:]
 before = set(sys.modules)
 threads = threading.active_count()
-began = time.perf_counter()
+began = spent_s()
 found = importlib.import_module(module)
 for part in name.split("."):
     found = getattr(found, part)
-took = time.perf_counter() - began
+took = spent_s() - began
 if then:
     getattr(found, then)()
 children = []
@@ -41,10 +55,23 @@ with open(report, "w") as file:
     file.flush()
 os._exit(0)
 """
+_MODULES = """
+import importlib, sys
+report, *modules = sys.argv[1:]
+began = spent_s()
+for module in modules:
+    importlib.import_module(module)
+took = spent_s() - began
+with open(report, "w") as file:
+    file.write(str(took))
+"""
 
 
 class Import(NamedTuple):
-    """What one import did: `seconds` beyond `import airflow_lite`, and what it left."""
+    """What one import did: `seconds` beyond `import airflow_lite`, and what it left.
+
+    Time spent waiting for a CPU is left out where the system tells it (Linux).
+    """
 
     seconds: float
     modules: list[str]
@@ -53,15 +80,16 @@ class Import(NamedTuple):
     output: str
 
 
-def probe_import(path: str, then: str = "") -> Import:
+def probe_import(path: str, then: str = "", *, bytecode: str = "") -> Import:
     """Import `module:Class` in a fresh interpreter, and call its static method `then` if given.
 
-    Raises `AssertionError` if the interpreter dies of it or takes longer than `DEADLINE_S`.
+    Compiled code is kept in the folder `bytecode` if one is given. Raises `AssertionError` if the
+    interpreter dies of it or takes longer than `DEADLINE_S`.
     """
     module, _, name = path.partition(":")
     with tempfile.TemporaryDirectory(prefix="airflow-lite-kit-") as folder:
         report = os.path.join(folder, "report")
-        output = _run([module, name, then, report])
+        output = _run(["-c", _SPENT_S + _CHILD, module, name, then, report], bytecode)
         try:
             with open(report, encoding="utf-8") as file:
                 found: dict[str, Any] = json.load(file)
@@ -70,13 +98,27 @@ def probe_import(path: str, then: str = "") -> Import:
     return Import(**found, output=output)
 
 
-def _run(arguments: list[str]) -> str:
+def probe_modules(modules: Sequence[str], *, bytecode: str = "") -> float:
+    """Return the seconds that importing `modules` takes in a fresh, bare interpreter.
+
+    Raises `AssertionError` if one of them cannot be imported.
+    """
+    with tempfile.TemporaryDirectory(prefix="airflow-lite-kit-") as folder:
+        report = os.path.join(folder, "report")
+        output = _run(["-S", "-c", _SPENT_S + _MODULES, report, *modules], bytecode)
+        try:
+            with open(report, encoding="utf-8") as file:
+                return float(file.read())
+        except OSError:
+            raise AssertionError(f"importing {', '.join(modules)} failed: {output}") from None
+
+
+def _run(arguments: list[str], bytecode: str) -> str:
     """Run the child; its output goes to a file, so that a process it left cannot hold us up."""
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, *arguments],
-            env=environ,
+            [sys.executable, *arguments],
+            env=_environ(bytecode),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -90,6 +132,14 @@ def _run(arguments: list[str]) -> str:
             _kill_group(child)
         output.seek(0)
         return output.read().decode(errors="replace")
+
+
+def _environ(bytecode: str) -> dict[str, str]:
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if bytecode:
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        environ["PYTHONPYCACHEPREFIX"] = bytecode
+    return environ
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:

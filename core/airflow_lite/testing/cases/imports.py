@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from airflow_lite.testing.case import case
 from airflow_lite.testing.cases.base import Cases
+from airflow_lite.testing.import_cost import import_cost
 from airflow_lite.testing.needs import module_of_its_own
 from airflow_lite.testing.probe import Import, probe_import
 
-MOST_S = 0.1
-#: The quickest of so many imports counts: the machine may be busy with something else.
-RUNS = 12
 #: Libraries that belong into the function that needs them.
 HEAVY = frozenset(
     (
@@ -32,15 +30,17 @@ class ImportCases(Cases):
 
     @case("basic.import.quick", module_of_its_own)
     def test_import_is_quick(self) -> None:
-        """Importing it takes at most 100 ms more than `import airflow_lite`."""
-        seconds = self._import().seconds
-        for _ in range(RUNS - 1):
-            if seconds <= MOST_S:
-                break
-            seconds = min(seconds, self._import().seconds)
-        assert seconds <= MOST_S, (
-            f"importing {self.subject.path} takes {seconds * 1000:.0f} ms, "
-            f"more than {MOST_S * 1000:.0f}: import what is heavy in the function that needs it"
+        """Importing it takes at most 100 ms more than `import airflow_lite`.
+
+        Waiting for a CPU does not count. Where a fixed part of the standard library takes more
+        than 60 ms to import, the limit grows in proportion, up to 800 ms.
+        """
+        assert self.subject.path is not None
+        cost = import_cost(self.subject.path)
+        assert cost.is_quick, (
+            f"importing {self.subject.path} takes {cost.seconds * 1000:.0f} ms, "
+            f"more than {cost.most_s * 1000:.0f}: "
+            "import what is heavy in the function that needs it"
         )
 
     @case("basic.import.light", module_of_its_own)

@@ -29,12 +29,13 @@ MODULES = (
     "slots",
     "submit",
 )
-IMPORTS = {
-    "basic.import.light": "imports.heavy:ImportsHeavyLibrary",
-    "basic.import.quick": "imports.slow:TakesItsTime",
-    "basic.import.silent": "imports.loud:PrintsAtImport",
-    "basic.import.starts-nothing": "imports.busy:StartsThreadAtImport",
-}
+IMPORTS = (
+    ("basic.import.light", "imports.heavy:ImportsHeavyLibrary"),
+    ("basic.import.quick", "imports.computing:ComputesAtImport"),
+    ("basic.import.quick", "imports.slow:TakesItsTime"),
+    ("basic.import.silent", "imports.loud:PrintsAtImport"),
+    ("basic.import.starts-nothing", "imports.busy:StartsThreadAtImport"),
+)
 
 
 class Wrong(NamedTuple):
@@ -56,5 +57,5 @@ def mutants() -> Iterator[Wrong]:
             if getattr(found, "__module__", "") == module.__name__ and hasattr(found, "caught_by"):
                 engine = getattr(found, "mutants_engine", None)
                 yield Wrong(f"{module.__name__}:{found.__name__}", found.caught_by, engine)
-    for case, path in IMPORTS.items():
+    for case, path in IMPORTS:
         yield Wrong(f"{package}.{path}", case)

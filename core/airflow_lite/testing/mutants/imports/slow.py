@@ -1,4 +1,4 @@
-"""Takes 150 ms at module level."""
+"""Sleeps for a second at module level."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 from airflow_lite.testing.reference_executor import ReferenceExecutor
 
-time.sleep(0.15)
+time.sleep(1)
 
 
 class TakesItsTime(ReferenceExecutor):
