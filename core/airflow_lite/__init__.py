@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from airflow_lite.dag.bash import BashOperator
     from airflow_lite.dag.branch import BranchPythonOperator, ShortCircuitOperator
     from airflow_lite.dag.context import get_current_context
-    from airflow_lite.dag.dag import DAG, dag
+    from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.dag_decorator import dag
     from airflow_lite.dag.edges import Label, chain, chain_linear, cross_downstream
     from airflow_lite.dag.empty import EmptyOperator
     from airflow_lite.dag.operator import BaseOperator

@@ -18,8 +18,8 @@ __all__ = ["DAG"]
 
 class _DecoratorPackage(ModuleType):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Decorate a function that makes a DAG: see `airflow_lite.dag.dag.dag`."""
-        from airflow_lite.dag.dag import dag
+        """Decorate a function that makes a DAG: see `airflow_lite.dag.dag_decorator.dag`."""
+        from airflow_lite.dag.dag_decorator import dag
 
         return dag(*args, **kwargs)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Any, TypeVar
 
+from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
 
@@ -57,20 +58,19 @@ def whole(value: object) -> int:
         raise Wanted("a whole number") from None
 
 
-def natural(value: object) -> int:
-    """A whole number that is not negative."""
-    number = whole(value)
-    if number < 0:
-        raise Wanted("a whole number of at least 0")
-    return number
+def at_least(least: int) -> Callable[[object], int]:
+    """Return a check for a whole number that is not smaller."""
+
+    def check(value: object) -> int:
+        number = whole(value)
+        if number < least:
+            raise Wanted(f"a whole number of at least {least}")
+        return number
+
+    return check
 
 
-def positive(value: object) -> int:
-    """A whole number of at least 1."""
-    number = whole(value)
-    if number < 1:
-        raise Wanted("a whole number of at least 1")
-    return number
+natural, positive = at_least(0), at_least(1)
 
 
 def duration(value: object) -> timedelta:
@@ -161,6 +161,16 @@ def one_of(words: type[Word]) -> Callable[[object], Word]:
             raise Wanted("one of " + ", ".join(str(word.value) for word in words)) from None
 
     return check
+
+
+def optional(check: Check) -> Check:
+    """Return a check that lets None be."""
+    return lambda value: None if value is None else check(value)
+
+
+def templated(check: Check) -> Check:
+    """Return a check that lets a reference be: it has its value only when the task runs."""
+    return lambda value: value if isinstance(value, Reference) else check(value)
 
 
 def author_id(value: object, kind: str) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.dag import _checks
 from airflow_lite.dag.command_output import log_output
 from airflow_lite.dag.operator import BaseOperator
-from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowException, AirflowSkipException
 
 if TYPE_CHECKING:
@@ -52,16 +51,16 @@ class BashOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        owner = f"Task {self.dag_id}.{self.task_id}"
-        self.bash_command = _checked(owner, "bash_command", _checks.text, bash_command)
-        self.env = _checked(owner, "env", _checks.mapping, env)
-        self.append_env = _checks.checked(owner, "append_env", _checks.flag, append_env)
-        self.output_encoding = _checks.checked(owner, "output_encoding", _encoding, output_encoding)
+        templated, optional = _checks.templated, _checks.optional
+        self.bash_command = self._checked("bash_command", templated(_checks.text), bash_command)
+        self.env = self._checked("env", optional(templated(_checks.mapping)), env)
+        self.append_env = self._checked("append_env", _checks.flag, append_env)
+        self.output_encoding = self._checked("output_encoding", _encoding, output_encoding)
         given = skip_exit_code if skip_exit_code is not None else skip_on_exit_code
-        self.skip_on_exit_code = _checks.checked(owner, "skip_on_exit_code", _codes, given)
-        self.cwd = _checked(owner, "cwd", _path, cwd)
-        self.output_processor = _checks.checked(
-            owner, "output_processor", _checks.function, output_processor
+        self.skip_on_exit_code = self._checked("skip_on_exit_code", _codes, given)
+        self.cwd = self._checked("cwd", optional(templated(_path)), cwd)
+        self.output_processor = self._checked(
+            "output_processor", _checks.function, output_processor
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._told: subprocess.Popen[bytes] | None = None  # to end: `on_kill` is called twice
@@ -154,13 +153,6 @@ def context_variables(context: Mapping[str, Any]) -> dict[str, str]:
         "DAG_RUN_ID": getattr(run, "run_id", None),
     }
     return {f"AIRFLOW_CTX_{name}": str(value) for name, value in found.items() if value is not None}
-
-
-def _checked(owner: str, name: str, check: _checks.Check, value: Any) -> Any:
-    """Check a templated argument, which may also be unset or a reference."""
-    if value is None and name != "bash_command":
-        return None
-    return value if isinstance(value, Reference) else _checks.checked(owner, name, check, value)
 
 
 def _encoding(value: object) -> str:

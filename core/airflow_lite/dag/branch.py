@@ -85,11 +85,8 @@ class ShortCircuitOperator(PythonOperator):
 
     def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.ignore_downstream_trigger_rules = _checks.checked(
-            f"Task {self.dag_id}.{self.task_id}",
-            "ignore_downstream_trigger_rules",
-            _checks.flag,
-            ignore_downstream_trigger_rules,
+        self.ignore_downstream_trigger_rules = self._checked(
+            "ignore_downstream_trigger_rules", _checks.flag, ignore_downstream_trigger_rules
         )
 
     def execute(self, context: Any) -> Any:

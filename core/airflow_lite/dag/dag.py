@@ -1,4 +1,4 @@
-"""DAG: a set of tasks with a schedule; and the decorator that makes one of a function."""
+"""DAG: a set of tasks with a schedule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
@@ -262,29 +262,6 @@ class DAG:
 
     def __repr__(self) -> str:
         return f"<DAG: {self.dag_id}>"
-
-
-@overload
-def dag(dag_id: Callable[..., Any]) -> Callable[..., DAG]: ...
-
-
-@overload
-def dag(
-    dag_id: str = "", *args: Any, **kwargs: Any
-) -> Callable[[Callable[..., Any]], Callable[..., DAG]]: ...
-
-
-def dag(dag_id: Any = "", *args: Any, **kwargs: Any) -> Any:
-    """Make a function that, when called, makes a DAG of the tasks that it makes.
-
-    Takes DAG's arguments; the id is the function's name unless given. The function's own arguments
-    become params of the DAG.
-    """
-    from airflow_lite.dag.dag_decorator import dag_factory
-
-    if callable(dag_id):
-        return dag_factory(dag_id, "", (), {})
-    return lambda function: dag_factory(function, dag_id, args, kwargs)
 
 
 def _caller_file() -> str:

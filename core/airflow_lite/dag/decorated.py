@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.dag import _active
 from airflow_lite.dag.bash import BashOperator
 from airflow_lite.dag.branch import BranchPythonOperator, ShortCircuitOperator
-from airflow_lite.dag.callable_arguments import keyword_arguments
 from airflow_lite.dag.context import CONTEXT_KEYS
+from airflow_lite.dag.function_call import FunctionCaller
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.python import PythonOperator
 from airflow_lite.dag.sensor import PythonSensor
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 class Decorated(BaseOperator):
     """The part of a decorated operator that checks the call and chooses a free task id."""
 
-    template_fields: Sequence[str] = ("op_args", "op_kwargs")
     custom_operator_name = "@task"
 
     def __init__(
@@ -89,32 +88,29 @@ def _free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
 class PythonDecorated(Decorated, PythonOperator):
     """What `@task` makes."""
 
-    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
-
 
 class BranchDecorated(Decorated, BranchPythonOperator):
     """What `@task.branch` makes."""
 
-    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
     custom_operator_name = "@task.branch"
 
 
 class ShortCircuitDecorated(Decorated, ShortCircuitOperator):
     """What `@task.short_circuit` makes."""
 
-    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
     custom_operator_name = "@task.short_circuit"
 
 
 class SensorDecorated(Decorated, PythonSensor):
     """What `@task.sensor` makes."""
 
-    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
     custom_operator_name = "@task.sensor"
 
 
-class _CalledBash(BashOperator):
+class _CalledBash(FunctionCaller, BashOperator):
     """A bash task whose command a function returns when the task runs."""
+
+    template_fields: Sequence[str] = ("op_args", "op_kwargs", "bash_command", "env", "cwd")
 
     def __init__(
         self,
@@ -125,18 +121,13 @@ class _CalledBash(BashOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(bash_command="", **kwargs)
-        self.python_callable = python_callable
-        self.op_args = list(op_args or ())
-        self.op_kwargs = dict(op_kwargs or {})
+        self._set_call(python_callable, op_args, op_kwargs)
 
     def execute(self, context: Any) -> Any:
         """Call the function for the command, render it and run it."""
         from airflow_lite.dag.render import Renderer
 
-        arguments = keyword_arguments(
-            self.python_callable, self.op_args, {**context, **self.op_kwargs}
-        )
-        command = self.python_callable(*self.op_args, **arguments)
+        command = self.python_callable(*self.op_args, **self._call_arguments(context))
         if not isinstance(command, str) or not command.strip():
             raise TypeError(
                 "The returned value from the @task.bash function must be a non-empty string; "
@@ -149,5 +140,4 @@ class _CalledBash(BashOperator):
 class BashDecorated(Decorated, _CalledBash):
     """What `@task.bash` makes."""
 
-    template_fields: Sequence[str] = ("op_args", "op_kwargs", "bash_command", "env", "cwd")
     custom_operator_name = "@task.bash"

@@ -162,6 +162,10 @@ class BaseOperator(SetupTeardown, Relatives):
             self.dag = dag
         self._join_scope()
 
+    def _checked(self, name: str, check: _checks.Check, value: object) -> Any:
+        """Return an argument as `check` keeps it; raise TypeError that names task and argument."""
+        return _checks.checked(f"Task {self.dag_id}.{self.task_id}", name, check, value)
+
     def _finish(self) -> None:
         """Link to the tasks whose XComs the templated fields ask for. Called after `__init__`."""
         self.__dict__["_initialised"] = True

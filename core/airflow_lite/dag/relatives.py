@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from airflow_lite.dag.edges import Connectable
+from airflow_lite.dag.shape import reach
 from airflow_lite.errors import AirflowException
 
 if TYPE_CHECKING:
@@ -100,14 +101,11 @@ class Relatives(Connectable):
 
     def get_flat_relative_ids(self, upstream: bool = False) -> set[str]:
         """Return the ids of all tasks after this one, however far, or before it."""
-        found: set[str] = set()
-        waiting = list(self.get_direct_relative_ids(upstream))
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += self.dag.task_dict[name].get_direct_relative_ids(upstream)
-        return found
+        tasks = self.dag.task_dict
+        return reach(
+            self.get_direct_relative_ids(upstream),
+            lambda name: tasks[name].get_direct_relative_ids(upstream),
+        )
 
     def get_flat_relatives(self, upstream: bool = False) -> list[BaseOperator]:
         """Return all tasks after this one, however far, or before it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +75,10 @@ class Renderer:
 
     def _text(self, value: str) -> Any:
         if self._extensions and value.endswith(self._extensions):
-            return self._run(self._file(value))
+            return self._file(value).render(self._context)
         if not self._always and "\r" not in value and "{" not in value:
             return value.removesuffix("\n")  # what Jinja makes of text with no template in it
-        return self._run(self._jinja().from_string(value))
+        return self._jinja().from_string(value).render(self._context)
 
     def _file(self, name: str) -> jinja2.Template:
         import jinja2
@@ -92,9 +93,6 @@ class Renderer:
                 f"There is no template file {name!r} in the DAG's folder or template_searchpath. "
                 "To run a script rather than a template, put a space after its name.",
             ) from None
-
-    def _run(self, template: jinja2.Template) -> Any:
-        return template.render(self._context)
 
     def _jinja(self) -> jinja2.Environment:
         if self._environment is None:
@@ -139,7 +137,7 @@ def environment(task: BaseOperator) -> jinja2.Environment:
         if dag.render_template_as_native_obj:
             kind = _native()
     made = kind(**options)
-    made.filters.update(_filters())
+    made.filters.update(_FILTERS)
     if dag is not None:
         made.globals.update(dag.user_defined_macros)
         made.filters.update(dag.user_defined_filters)
@@ -153,20 +151,17 @@ def _native() -> type[jinja2.Environment]:
     return type("SandboxedNativeEnvironment", (SandboxedEnvironment, NativeEnvironment), {})
 
 
-def _filters() -> dict[str, Any]:
-    return {
-        "ds": lambda moment: _formatted(moment, "%Y-%m-%d"),
-        "ds_nodash": lambda moment: _formatted(moment, "%Y%m%d"),
-        "ts": lambda moment: None if moment is None else moment.isoformat(),
-        "ts_nodash": lambda moment: _formatted(moment, "%Y%m%dT%H%M%S"),
-        "ts_nodash_with_tz": lambda moment: (
-            None if moment is None else moment.isoformat().replace("-", "").replace(":", "")
-        ),
-    }
+def _filter(write: Callable[[datetime], str]) -> Callable[[datetime | None], str | None]:
+    return lambda moment: None if moment is None else write(moment)
 
 
-def _formatted(moment: datetime | None, form: str) -> str | None:
-    return None if moment is None else moment.strftime(form)
+_FILTERS = {
+    "ds": _filter(lambda moment: moment.strftime("%Y-%m-%d")),
+    "ds_nodash": _filter(lambda moment: moment.strftime("%Y%m%d")),
+    "ts": _filter(datetime.isoformat),
+    "ts_nodash": _filter(lambda moment: moment.strftime("%Y%m%dT%H%M%S")),
+    "ts_nodash_with_tz": _filter(lambda moment: re.sub("[-:]", "", moment.isoformat())),
+}
 
 
 def presentable(value: Any) -> Any:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_lite.dag import _active, _checks
-from airflow_lite.dag.callable_arguments import keyword_arguments
+from airflow_lite.dag.function_call import FunctionCaller
 from airflow_lite.dag.operator import BaseOperator
-from airflow_lite.dag.python import checked_args, checked_kwargs
 from airflow_lite.errors import (
     AirflowDagException,
     AirflowFailException,
@@ -58,25 +57,23 @@ class BaseSensorOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        owner = f"Task {self.dag_id}.{self.task_id}"
         if timeout is None:
             defaults = self.dag.defaults if self.has_dag() else _active.current_defaults()
             timeout = defaults.sensor_timeout_s
-        self.poke_interval = _checks.checked(owner, "poke_interval", _checks.seconds, poke_interval)
-        self.timeout = _checks.checked(owner, "timeout", _checks.seconds, timeout)
-        self.mode = _checks.checked(owner, "mode", _mode, mode)
-        self.soft_fail = _checks.checked(owner, "soft_fail", _checks.flag, soft_fail)
-        self.silent_fail = _checks.checked(owner, "silent_fail", _checks.flag, silent_fail)
-        self.never_fail = _checks.checked(owner, "never_fail", _checks.flag, never_fail)
-        self.exponential_backoff = _checks.checked(
-            owner, "exponential_backoff", _checks.flag, exponential_backoff
+        self.poke_interval = self._checked("poke_interval", _checks.seconds, poke_interval)
+        self.timeout = self._checked("timeout", _checks.seconds, timeout)
+        self.mode = self._checked("mode", _mode, mode)
+        self.soft_fail = self._checked("soft_fail", _checks.flag, soft_fail)
+        self.silent_fail = self._checked("silent_fail", _checks.flag, silent_fail)
+        self.never_fail = self._checked("never_fail", _checks.flag, never_fail)
+        self.exponential_backoff = self._checked(
+            "exponential_backoff", _checks.flag, exponential_backoff
         )
-        self.max_wait = None
-        if max_wait is not None:
-            self.max_wait = _checks.checked(owner, "max_wait", _checks.duration, max_wait)
+        self.max_wait = self._checked("max_wait", _checks.optional(_checks.duration), max_wait)
         if sum((self.soft_fail, self.silent_fail, self.never_fail)) > 1:
             raise AirflowDagException(
-                f"{owner}: soft_fail, silent_fail and never_fail exclude each other. Give one."
+                f"Task {self.dag_id}.{self.task_id}: soft_fail, silent_fail and never_fail exclude"
+                " each other. Give one."
             )
 
     @property
@@ -110,17 +107,9 @@ class BaseSensorOperator(BaseOperator):
         """
         if not self.reschedule:
             started = time.monotonic()
-
-            def since_start() -> float:
-                return time.monotonic() - started
-
-            return started, since_start
+            return started, lambda: time.monotonic() - started
         began: datetime = getattr(context["ti"], "try_started", None) or datetime.now(UTC)
-
-        def since_first_look() -> float:
-            return (datetime.now(UTC) - began).total_seconds()
-
-        return began, since_first_look
+        return began, lambda: float((datetime.now(UTC) - began) / timedelta(seconds=1))
 
     def _look(self, context: Any) -> bool | PokeReturnValue:
         try:
@@ -184,10 +173,8 @@ class BaseSensorOperator(BaseOperator):
         return min(least + digest % least, timedelta.max.total_seconds() - 1)
 
 
-class PythonSensor(BaseSensorOperator):
+class PythonSensor(FunctionCaller, BaseSensorOperator):
     """A sensor whose condition is met when `python_callable` returns something true."""
-
-    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
 
     def __init__(
         self,
@@ -199,18 +186,11 @@ class PythonSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        owner = f"Task {self.dag_id}.{self.task_id}"
-        self.python_callable = _checks.checked(
-            owner, "python_callable", _checks.function, python_callable
-        )
-        self.op_args = checked_args(owner, op_args)
-        self.op_kwargs = checked_kwargs(owner, op_kwargs)
-        self.templates_dict = templates_dict
+        self._set_call(python_callable, op_args, op_kwargs, templates_dict)
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
         """Call the function; a PokeReturnValue goes through, all else counts as true or false."""
-        names = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
-        arguments = keyword_arguments(self.python_callable, self.op_args, names)
+        arguments = self._call_arguments(context)
         self.log.info("Poking callable: %s", self.python_callable)
         value = self.python_callable(*self.op_args, **arguments)
         return value if isinstance(value, PokeReturnValue) else bool(value)

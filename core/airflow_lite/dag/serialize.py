@@ -45,7 +45,10 @@ def dag_spec(dag: DAG) -> DagSpec:
         display_name=dag.dag_display_name,
         owners=dag.owner,
         tags=tuple(sorted(set(dag.tags))),
-        params=_params(dag),
+        params={
+            name: _plain(dag.params.get_param(name).dump(), f"DAG {dag.dag_id}: param {name!r}")
+            for name in dag.params
+        },
         callbacks=_callbacks(dag, ("on_success_callback", "on_failure_callback")),
         doc_md=dag.doc_md,
         notices=_notices(dag),
@@ -118,7 +121,7 @@ def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
         pool_slots=task.pool_slots,
         queue=task.queue,
         priority_weight=weight,
-        executor_config=_plain(task),
+        executor_config=_executor_config(task),
         depends_on_past=task.depends_on_past or task.wait_for_downstream,
         wait_for_downstream=task.wait_for_downstream,
         ignore_first_depends_on_past=task.ignore_first_depends_on_past,
@@ -155,31 +158,22 @@ def _is_empty(task: BaseOperator) -> bool:
     return untouched and not any(task.__dict__[name] for name in hooks)
 
 
-def _plain(task: BaseOperator) -> dict[str, Any]:
-    """Return the executor_config as JSON holds it; raise where it cannot."""
-    if not task.executor_config:
-        return {}
+def _plain(value: Any, owner: str) -> Any:
+    """Return `value` as JSON holds it; raise where it cannot."""
     try:
-        found: dict[str, Any] = json.loads(json.dumps(task.executor_config, allow_nan=False))
+        return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise AirflowDagException(
-            f"Task {task.dag_id}.{task.task_id}: executor_config cannot be written as JSON "
-            f"({error}). Use strings, numbers, booleans, lists and dicts."
+            f"{owner} cannot be written as JSON ({error}). "
+            "Use strings, numbers, booleans, lists and dicts."
         ) from None
-    return found
 
 
-def _params(dag: DAG) -> dict[str, Any]:
-    found = {}
-    for name in dag.params:
-        dumped = dag.params.get_param(name).dump()
-        try:
-            found[name] = json.loads(json.dumps(dumped, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            raise AirflowDagException(
-                f"DAG {dag.dag_id}: param {name!r} cannot be written as JSON ({error}). "
-                "Use strings, numbers, booleans, lists and dicts."
-            ) from None
+def _executor_config(task: BaseOperator) -> dict[str, Any]:
+    if not task.executor_config:  # nearly always: parsing is quicker without JSON
+        return {}
+    owner = f"Task {task.dag_id}.{task.task_id}: executor_config"
+    found: dict[str, Any] = _plain(task.executor_config, owner)
     return found
 
 

@@ -43,15 +43,15 @@ def indirect_setups(tasks: Mapping[str, TaskSpec]) -> dict[str, tuple[str, ...]]
 
 
 def _scope(tasks: Mapping[str, TaskSpec], setup: TaskSpec) -> set[str]:
-    below = _reach(setup.downstream, lambda name: tasks[name].downstream)
+    below = reach(setup.downstream, lambda name: tasks[name].downstream)
     teardowns = [name for name in setup.downstream if tasks[name].is_teardown]
     if not teardowns:
         return below
     ends = (above for name in teardowns for above in tasks[name].upstream)
-    return below & _reach(ends, lambda name: tasks[name].upstream)
+    return below & reach(ends, lambda name: tasks[name].upstream)
 
 
-def _reach(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+def reach(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
     """Return `starts` and all that can be reached from them."""
     seen: set[str] = set()
     waiting = list(starts)

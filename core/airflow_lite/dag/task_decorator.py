@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import typing
@@ -32,8 +33,6 @@ class TaskFactory:
         function: Callable[..., Any],
         operator_class: type[Decorated],
         options: Mapping[str, Any],
-        *,
-        marks: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(function, TaskFactory):
             raise TypeError(
@@ -43,7 +42,7 @@ class TaskFactory:
         self.function = function
         self.operator_class = operator_class
         self.options = dict(options)
-        self.marks = dict(marks or {})  # is_setup, is_teardown, on_failure_fail_dagrun
+        self.marks: dict[str, Any] = {}  # is_setup, is_teardown, on_failure_fail_dagrun
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         """Make the task, with these arguments for the function."""
@@ -55,31 +54,26 @@ class TaskFactory:
         operator = self.operator_class(
             python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
         )
-        return self._marked(XComArg(operator))
-
-    def _marked(self, made: XComArg) -> XComArg:
         if self.marks.get("is_setup"):
-            made.operator.as_setup()
+            operator.as_setup()
         if self.marks.get("is_teardown"):
-            made.operator.as_teardown(
+            operator.as_teardown(
                 on_failure_fail_dagrun=self.marks.get("on_failure_fail_dagrun", False)
             )
-        return made
+        return XComArg(operator)
 
     def override(self, **options: Any) -> TaskFactory:
         """Return the same with other operator arguments: `f.override(task_id="other")(…)`."""
-        return self._with(options=self.options | options)
+        return self._but(options={**self.options, **options})
 
     def marked(self, **marks: Any) -> TaskFactory:
         """Return the same as setup or teardown."""
-        return self._with(marks=self.marks | marks)
+        return self._but(marks={**self.marks, **marks})
 
-    def _with(
-        self, *, options: Mapping[str, Any] | None = None, marks: Mapping[str, Any] | None = None
-    ) -> TaskFactory:
-        chosen_options = self.options if options is None else options
-        chosen_marks = self.marks if marks is None else marks
-        return TaskFactory(self.function, self.operator_class, chosen_options, marks=chosen_marks)
+    def _but(self, **attributes: Any) -> TaskFactory:
+        twin = copy.copy(self)
+        twin.__dict__.update(attributes)
+        return twin
 
 
 def returns_dict(function: Callable[..., Any]) -> bool:

@@ -1,7 +1,9 @@
-"""TaskGroup: tasks under one name, that edges can be drawn to and from."""
+"""TaskGroup: tasks under one name, that edges can be drawn to and from; and its decorator."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import TYPE_CHECKING, Any, overload
 
 from airflow_lite.dag import _active, _checks
@@ -9,11 +11,10 @@ from airflow_lite.dag.edges import Connectable
 from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from airflow_lite.dag.dag import DAG
-    from airflow_lite.dag.group_decorator import GroupFactory
     from airflow_lite.dag.operator import BaseOperator
 
 
@@ -165,6 +166,31 @@ class TaskGroup(Connectable):
         return f"<TaskGroup: {self.group_id}>"
 
 
+class GroupFactory:
+    """A function whose call makes a TaskGroup of the tasks that it makes."""
+
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        tooltip = (inspect.getdoc(function) or "").partition("\n")[0]
+        self.options = {"group_id": function.__name__, "tooltip": tooltip, **options}
+
+    def override(self, **options: Any) -> GroupFactory:
+        """Return the same with other arguments of TaskGroup."""
+        return GroupFactory(self.function, {**self.options, **options})
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the group; return what the function returns if it can stand in `>>`, else the group.
+
+        As in Airflow, a second call in one DAG gets a suffix: `name__1`.
+        """
+        with TaskGroup(**{"add_suffix_on_collision": True, **self.options}) as group:
+            value = self.function(*args, **kwargs)
+        if isinstance(value, Connectable):
+            return value
+        return group if value is None else value
+
+
 @overload
 def task_group(python_callable: Callable[..., Any]) -> GroupFactory: ...
 
@@ -181,8 +207,6 @@ def task_group(python_callable: Callable[..., Any] | None = None, **tg_kwargs: A
     Used as `@task_group` or `@task_group(group_id=…, …)`; the group's id is the function's name,
     its tooltip the first line of the docstring, both unless given.
     """
-    from airflow_lite.dag.group_decorator import GroupFactory
-
     if python_callable is None:
         return lambda function: GroupFactory(function, tg_kwargs)
     return GroupFactory(python_callable, tg_kwargs)

@@ -350,11 +350,11 @@ def test_a_param_is_handed_on_by_name(inside, make_context):
 def test_the_decorator_is_the_same_however_it_is_imported():
     import airflow_lite
     import airflow_lite.dag
-    import airflow_lite.dag.dag
+    import airflow_lite.dag.dag_decorator
 
     assert airflow_lite.dag(schedule=None)(lambda: None).__name__ == "<lambda>"
     assert airflow_lite.dag.DAG is airflow_lite.DAG
-    assert callable(airflow_lite.dag.dag.dag)
+    assert callable(airflow_lite.dag.dag_decorator.dag)
 
 
 def test_start_dates_of_decorated_dags():

@@ -9,6 +9,7 @@ from airflow_lite.cli import context, known, moments
 from airflow_lite.cli.commands.dags import ring
 from airflow_lite.cli.questions import confirmed
 from airflow_lite.clock import SystemClock
+from airflow_lite.dag.shape import reach
 from airflow_lite.errors import UserError
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
 
@@ -99,20 +100,10 @@ def chosen_tasks(args: argparse.Namespace, spec: DagSpec) -> set[str]:
     matching = {name for name in spec.tasks if wanted.search(name)}
     chosen = set(matching)
     if args.upstream:
-        chosen |= _reachable({name: task.upstream for name, task in spec.tasks.items()}, matching)
+        chosen |= reach(matching, lambda name: spec.tasks[name].upstream)
     if args.downstream:
-        chosen |= _reachable({name: task.downstream for name, task in spec.tasks.items()}, matching)
+        chosen |= reach(matching, lambda name: spec.tasks[name].downstream)
     return chosen
-
-
-def _reachable(edges: dict[str, tuple[str, ...]], start: set[str]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        new = [name for name in edges[waiting.pop()] if name not in found]
-        found.update(new)
-        waiting += new
-    return found
 
 
 def _states(args: argparse.Namespace) -> set[str] | None:
