@@ -72,6 +72,19 @@ def test_pools_answer_in_airflows_words(home, airflow):
         assert home.run("pools", *words).stdout.splitlines() == airflow[call]["stdout"]
 
 
+def test_a_listing_of_the_configuration_shows_no_secret(home):
+    secrets = {
+        "DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg://me:p@ss:word@host/db",
+        "SENTRY__SENTRY_DSN": "https://key@host/42",
+    }
+    home.environ |= {f"AIRFLOW_LITE__{name}": value for name, value in secrets.items()}
+    lines = home.run("config", "list").stdout.splitlines()
+    assert "sql_alchemy_conn = postgresql+psycopg://me:***@host/db" in lines
+    assert "sentry_dsn = ***" in lines
+    home.environ["AIRFLOW_LITE__SENTRY__SENTRY_DSN"] = ""
+    assert "sentry_dsn = " in home.run("config", "list").stdout.splitlines()
+
+
 def test_a_paused_dag_is_told_when_it_is_triggered(home):
     home.dag("little", DAGS)
     home.run("dags", "pause", "little")

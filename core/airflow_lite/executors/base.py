@@ -46,6 +46,7 @@ class BaseExecutor(Telling):
     supports_ad_hoc_ti_run: bool = False
     #: Whether DAGs may be shipped pickled. Nothing is pickled unless the user turned that on.
     supports_pickling: bool = False
+    #: Its tasks run on task hosts, which tell Sentry of those that fail.
     supports_sentry: bool = False
     #: Tasks run on the scheduler's machine.
     is_local: bool = False

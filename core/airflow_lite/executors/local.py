@@ -27,6 +27,7 @@ class LocalExecutor(BaseExecutor):
     """
 
     is_local = True
+    supports_sentry = True
     serve_logs = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from airflow_lite.clock import US_PER_S
 from airflow_lite.store.schema import dag, dag_run, task_instance
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Keys that one look-up takes: it probes runs x tasks, which a small batch keeps cheap.
 _FIND_AT_ONCE = 64
+#: Ended tasks that one look at a run finds: Sentry keeps no more.
+_MOST_FINISHED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +189,24 @@ def previous_run(
         query = query.where(dag_run.c.state == state)
     row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
     return None if row is None else _run_info(row)
+
+
+def finished_tasks(connection: sa.Connection, run_row_id: int) -> list[dict[str, Any]]:
+    """Return `task_id`, `state`, `operator`, `duration` (seconds) of tasks that ended in a run.
+
+    In the order of their ends; of very many, those that are found first.
+    """
+    ti = task_instance.c
+    ended = sa.select(ti.task_id, ti.state, ti.operator, ti.start_us, ti.end_us).where(
+        ti.dag_run_id == run_row_id, ti.state.in_(("success", "failed")), ti.end_us.is_not(None)
+    )
+    rows = sorted(connection.execute(ended.limit(_MOST_FINISHED)), key=lambda row: row.end_us)
+    return [
+        {
+            "task_id": row.task_id,
+            "state": row.state,
+            "operator": row.operator,
+            "duration": None if row.start_us is None else (row.end_us - row.start_us) / US_PER_S,
+        }
+        for row in rows
+    ]

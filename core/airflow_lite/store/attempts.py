@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite.store import xcoms
-from airflow_lite.store._lookup import Queued, RunInfo, find, find_run, previous_run
+from airflow_lite.store._lookup import (
+    Queued,
+    RunInfo,
+    find,
+    find_run,
+    finished_tasks,
+    previous_run,
+)
 from airflow_lite.store.many import run_many, upsert_many
 from airflow_lite.store.schema import (
     attempt,
@@ -37,6 +44,7 @@ __all__ = [
     "end_supervisor",
     "find",
     "find_run",
+    "finished_tasks",
     "note_started",
     "previous_run",
     "register",

@@ -26,6 +26,9 @@ class TaskApi(Protocol):
     def rendered(self, fields: str) -> None:
         """Save the rendered fields."""
 
+    def finished_tasks(self) -> list[dict[str, Any]]:
+        """Return what is known of tasks of this run that ended, in the order of their ends."""
+
     def given_state(self) -> str | None:
         """Return what somebody made of the row meanwhile; None if it is still this attempt's."""
 
@@ -53,9 +56,19 @@ class LineApi:
         """Send the rendered fields."""
         self._line.send({"rendered": fields})
 
+    def finished_tasks(self) -> list[dict[str, Any]]:
+        """Ask the host for the rows of the run."""
+        return self._named("finished_tasks") or []
+
     def given_state(self) -> str | None:
         """Ask the host for the row."""
-        found = self._line.ask({"given_state": True})
-        # A task that was stopped while it asked gets the answer to that instead.
-        given = found.get("given_state") if isinstance(found, dict) else None
+        given = self._named("given_state")
         return None if given is None else str(given)
+
+    def _named(self, question: str) -> Any:
+        """Ask what is answered under the question's own name.
+
+        A task that was stopped while it asked gets the answer to that instead.
+        """
+        found = self._line.ask({question: True})
+        return found.get(question) if isinstance(found, dict) else None

@@ -22,6 +22,7 @@ from airflow_lite.worker.request import RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.worker.request import AttemptRequest, Outcome
+    from airflow_lite.worker.sentry import Reporter
 
 logger = logging.getLogger("airflow_lite.task")
 
@@ -56,6 +57,7 @@ def run_attempt(
     host: socket.socket,
     log_fd: int,
     output: TaskOutput,
+    reporter: Reporter,
     forked_at: float,
 ) -> NoReturn:
     """Run the task's code in this process, report, call back, and end the process."""
@@ -63,9 +65,12 @@ def run_attempt(
     line = Line(host)
     try:
         output.begin(log_fd, request)
+        if reporter.notice is not None:
+            logger.warning("%s", reporter.notice)
         execution = Execution(request, task, LineApi(line))
+        reporter.tag(execution.ti)
         outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s, forked_at)
-        _report(line, execution, replace(outcome, log_error=output.file.error))
+        _report(line, execution, replace(outcome, log_error=output.file.error), reporter)
         code = 0
     except (OSError, EOFError):
         code = 1  # the host is gone: nobody to report to
@@ -125,12 +130,15 @@ def _guarded(execution: Execution, timeout_s: float | None, forked_at: float) ->
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _report(line: Line, execution: Execution, outcome: Outcome) -> None:
+def _report(line: Line, execution: Execution, outcome: Outcome, reporter: Reporter) -> None:
+    """Tell the host the outcome; what follows it there is bounded in time, and cannot change it."""
     _, callbacks = execution.callbacks(outcome)
-    measured = _measured(outcome)
-    line.send({"outcome": measured.to_message(), "more": bool(callbacks)})
-    if callbacks:
+    has_more = bool(callbacks) or reporter.is_on
+    line.send({"outcome": _measured(outcome).to_message(), "more": has_more})
+    if has_more:
+        reporter.capture(execution)
         execution.call_back(outcome)
+        reporter.flush()
         line.send({"done": True})
 
 

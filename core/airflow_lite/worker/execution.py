@@ -182,6 +182,13 @@ class Execution:
         """Whether a failed outcome leaves the task another try."""
         return not outcome.force_fail and self.ti.is_eligible_to_retry()
 
+    def finished_tasks(self) -> list[dict[str, Any]]:
+        """Return `task_id`, `state`, `operator` and `duration` of tasks of this run that ended.
+
+        The duration is in seconds. So many as can be had cheaply, the one that ended last at last.
+        """
+        return self._api.finished_tasks()
+
     def callbacks(self, outcome: Outcome) -> tuple[str, list[Callable[..., Any]]]:
         """Return the name and the functions of the callbacks that this outcome calls for."""
         name = {

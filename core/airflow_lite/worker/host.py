@@ -60,7 +60,9 @@ class Host:
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
         self.on_end: Callable[[str, str | None], None] = lambda *_: None
-        self._zygotes = Zygotes(base, settings.dags_folder, self._desk.watch, self._desk.unwatch)
+        self._zygotes = Zygotes(
+            base, settings.dags_folder, self._desk.watch, self._desk.unwatch, settings.sentry
+        )
         self._zygotes.on_message = self._hear_zygote
         self._zygotes.on_gone = self._zygote_gone
         self._wards = Wards(self._desk)
@@ -337,6 +339,8 @@ class Host:
         if "given_state" in message:
             watched = rows.watch(connection, [attempt.queued.id])
             return {"given_state": _given_state(watched, attempt.token)}
+        if "finished_tasks" in message:
+            return {"finished_tasks": rows.finished_tasks(connection, attempt.queued.run.id)}
         run = attempt.queued.run
         found = rows.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
         return None if found is None else found.fields()

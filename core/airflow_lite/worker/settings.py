@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_lite.worker.sentry import SentrySettings
+
 if TYPE_CHECKING:
     from airflow_lite.config import Config
 
@@ -28,6 +30,7 @@ class HostSettings:
     import_timeout_s: float
     max_retry_delay_s: float
     reschedules_sensors: bool
+    sentry: SentrySettings | None = None  # None: nothing is reported
 
     @classmethod
     def read(cls, config: Config) -> HostSettings:
@@ -45,19 +48,20 @@ class HostSettings:
             callback_timeout_s=config.getfloat("scheduler", "callback_timeout_s"),
             import_timeout_s=config.getfloat("core", "dagbag_import_timeout"),
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
-            reschedules_sensors=_reschedules_sensors(config),
+            reschedules_sensors=_flag(config, "change_sensor_mode_to_reschedule"),
+            sentry=SentrySettings.read(config) if _flag(config, "supports_sentry") else None,
         )
 
 
-def _reschedules_sensors(config: Config) -> bool:
-    """Read the executor's flag; the core's own, which have it not, are not even looked up."""
+def _flag(config: Config, flag: str) -> bool:
+    """Read a flag of the executor; the core's own are not even looked up."""
     name = config.get("core", "executor").strip()
     if name in {"LocalExecutor", "SequentialExecutor"}:
-        return False
+        return flag == "supports_sentry"
     from airflow_lite.errors import UserError
     from airflow_lite.executors.loading import executor_flag
 
     try:
-        return executor_flag(name, "change_sensor_mode_to_reschedule", config)
+        return executor_flag(name, flag, config)
     except UserError:
         return False  # whoever started this process runs attempts by other means

@@ -47,6 +47,11 @@ class StoreApi:
         with self._store.begin() as connection:
             attempts.save_rendered(connection, {self._instance_id: fields})
 
+    def finished_tasks(self) -> list[dict[str, Any]]:
+        """Read rows of the run."""
+        with self._store.read() as connection:
+            return attempts.finished_tasks(connection, self._run.id)
+
     def given_state(self) -> str | None:
         """Return None: nothing stops the code here for what its row became."""
         return None

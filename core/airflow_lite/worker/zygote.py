@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.process import die_with_parent, kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
+from airflow_lite.worker.sentry import SentrySettings, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_lite.worker.child import TaskOutput
+    from airflow_lite.worker.sentry import Reporter
 
 
 def main(host: socket.socket) -> NoReturn:
@@ -140,6 +142,8 @@ class _BaseZygote:
     def _fork(self, message: dict[str, Any]) -> None:
         fd = self._channel.fds.popleft()
         parent = os.getpid()
+        if message["sentry"]:
+            warm_up()
         pid = os.fork()
         if pid == 0:
             _in_child(lambda: self._be_file_zygote(message, fd, parent))
@@ -155,7 +159,7 @@ class _BaseZygote:
         if message["alone"]:
             die_with_parent(parent)
         channel = Channel(socket.socket(fileno=fd))
-        _FileZygote(channel, message["path"], message["folder"], alone=message["alone"]).serve()
+        _FileZygote(channel, message).serve()
 
     def _ended(self, pid: int, code: int) -> None:
         self._alone.discard(pid)
@@ -174,16 +178,21 @@ def _in_child(act: Callable[[], None]) -> NoReturn:
 
 
 class _FileZygote:
-    """Parses one file and forks a child for each attempt; `alone`: becomes the child itself."""
+    """Parses one file and forks a child for each attempt; `alone`: becomes the child itself.
 
-    def __init__(self, channel: Channel, path: str, folder: str, *, alone: bool) -> None:
+    `order` is what `Zygotes.start` sends.
+    """
+
+    def __init__(self, channel: Channel, order: dict[str, Any]) -> None:
         self._channel = channel
-        self._path = path
-        self._folder = folder
-        self._alone = alone
+        self._path: str = order["path"]
+        self._folder: str = order["folder"]
+        self._alone: bool = order["alone"]
+        self._sentry = SentrySettings(*order["sentry"]) if order["sentry"] else None
         self._dags: dict[str, Any] = {}
         self._tokens: dict[int, str] = {}
         self._output: TaskOutput | None = None
+        self._reporter: Reporter | None = None
         self._forked_at = 0.0
         self._reaper = _Reaper()
 
@@ -200,8 +209,10 @@ class _FileZygote:
 
     def _prepare(self) -> None:
         from airflow_lite.worker.child import TaskOutput
+        from airflow_lite.worker.sentry import Reporter
 
         self._output = TaskOutput()
+        self._reporter = Reporter(self._sentry)
         gc.collect()
         gc.freeze()
 
@@ -268,7 +279,16 @@ class _FileZygote:
         become_child(output)
         request = AttemptRequest.from_message(run)
         assert self._output is not None  # made before the first fork
-        run_attempt(request, task, socket.socket(fileno=host), log, self._output, self._forked_at)
+        assert self._reporter is not None  # the same
+        run_attempt(
+            request,
+            task,
+            socket.socket(fileno=host),
+            log,
+            self._output,
+            self._reporter,
+            self._forked_at,
+        )
 
     def _ended(self, pid: int, code: int) -> None:
         token = self._tokens.pop(pid, None)

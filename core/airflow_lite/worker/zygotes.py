@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
+    from airflow_lite.worker.sentry import SentrySettings
+
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
 #: elsewhere may have changed.
 FRESH_S = 30.0
@@ -56,8 +58,10 @@ class Zygotes:
         dags_folder: str,
         watch: Callable[[Channel, Callable[[], None]], None],
         unwatch: Callable[[Channel], None],
+        sentry: SentrySettings | None = None,
     ) -> None:
         self._dags_folder = dags_folder
+        self._sentry = sentry
         self._watch = watch
         self._unwatch = unwatch
         self._count = 0
@@ -132,6 +136,7 @@ class Zygotes:
             "path": path,
             "folder": self._dags_folder,
             "alone": alone,
+            "sentry": self._sentry,
         }
         self._base.send(order, (theirs.detach(),))
         self._watch(zygote.channel, lambda: self._hear(zygote))

@@ -100,6 +100,7 @@ CALLS = {
         "find_run": lambda c: [
             attempts.find_run(c, "d", run, logical) for run, logical in (("r", None), (None, 1))
         ],
+        "finished_tasks": lambda c: attempts.finished_tasks(c, 1),
         "previous_run": lambda c: [
             attempts.previous_run(c, "d", 5, state) for state in (None, "success")
         ],

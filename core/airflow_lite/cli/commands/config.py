@@ -70,4 +70,14 @@ def _print_option(args: argparse.Namespace, config: Config, option: ConfigOption
     if args.include_env_vars:
         print(f"# Variable: {ENV_PREFIX}{option.section.upper()}__{option.name.upper()}")
     comment = "# " if args.comment_out_everything else ""
-    print(f"{comment}{option.name} = {value}")
+    print(f"{comment}{option.name} = {_without_secrets(option, value)}")
+
+
+def _without_secrets(option: ConfigOption, value: str) -> str:
+    """Return a value fit to be shown to whoever reads a whole listing, which gets pasted."""
+    if (option.section, option.name) == ("sentry", "sentry_dsn") and value:
+        return "***"
+    scheme, separator, rest = value.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return f"{scheme}{separator}{user}:***@{place}" if separator and at and colon else value

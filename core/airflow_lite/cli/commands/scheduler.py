@@ -72,6 +72,7 @@ def _waiting(config: Config, store: Store) -> str | None:
 
 def _greet(config: Config, executor: BaseExecutor) -> None:
     from airflow_lite.scheduler.assembly import name_of
+    from airflow_lite.worker.sentry import why_silent
 
     logger.info(
         "scheduler started: %s, parallelism %s, home %s",
@@ -81,6 +82,9 @@ def _greet(config: Config, executor: BaseExecutor) -> None:
     )
     if not executor.is_production:
         logger.warning("Do not use the %s in production.", name_of(executor))
+    silent = why_silent(config, name_of(executor), is_supported=executor.supports_sentry)
+    if silent is not None:
+        logger.warning("%s", silent)
 
 
 def _run(loop: Loop, executor: BaseExecutor, *, most_passes: int) -> int:

@@ -54,6 +54,8 @@ class DaskExecutor(BaseExecutor):
     a lost connection or a dead worker, does no harm: only one task host can claim it.
     """
 
+    supports_sentry = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connection: Connection | None = None

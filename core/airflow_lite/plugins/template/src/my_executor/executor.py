@@ -24,6 +24,7 @@ class MyExecutor(BaseExecutor):
     """Runs each attempt as a child process, in a process group of its own."""
 
     is_local = True
+    supports_sentry = True  # as whatever runs the command that it is given
 
     def __init__(self) -> None:
         super().__init__()
