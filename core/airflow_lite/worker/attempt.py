@@ -55,7 +55,7 @@ class Attempt:
     is_second_parse: bool = False
     is_told: bool = False  # the scheduler knows that it runs
     timers: list[Timer] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    notices: tuple[str, ...] = ()
 
     @property
     def key(self) -> TaskInstanceKey:

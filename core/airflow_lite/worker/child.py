@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.errors import AirflowTaskTerminated, AirflowTaskTimeout
@@ -70,7 +69,7 @@ def run_attempt(
         execution = Execution(request, task, LineApi(line))
         reporter.tag(execution.ti)
         outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s, forked_at)
-        _report(line, execution, replace(outcome, log_error=output.file.error), reporter)
+        _report(line, execution, outcome._replace(log_error=output.file.error), reporter)
         code = 0
     except (OSError, EOFError):
         code = 1  # the host is gone: nobody to report to
@@ -134,7 +133,7 @@ def _report(line: Line, execution: Execution, outcome: Outcome, reporter: Report
     """Tell the host the outcome; what follows it there is bounded in time, and cannot change it."""
     _, callbacks = execution.callbacks(outcome)
     has_more = bool(callbacks) or reporter.is_on
-    line.send({"outcome": _measured(outcome).to_message(), "more": has_more})
+    line.send({"outcome": measured(outcome).to_message(), "more": has_more})
     if has_more:
         reporter.capture(execution)
         execution.call_back(outcome)
@@ -142,10 +141,11 @@ def _report(line: Line, execution: Execution, outcome: Outcome, reporter: Report
         line.send({"done": True})
 
 
-def _measured(outcome: Outcome) -> Outcome:
+def measured(outcome: Outcome) -> Outcome:
+    """Add what this process and its children used, in kB and microseconds of CPU time."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    return replace(
-        outcome, max_rss_kb=max(own.ru_maxrss, children.ru_maxrss), cpu_us=round(cpu_s * 1e6)
+    return outcome._replace(
+        max_rss_kb=max(own.ru_maxrss, children.ru_maxrss), cpu_us=round(cpu_s * 1e6)
     )

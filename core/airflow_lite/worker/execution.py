@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import to_us
@@ -86,7 +85,7 @@ class Execution:
             outcome = Outcome("success")
         self._tell(outcome)
         decision = self.ti.skip_decision if outcome.state == "success" else None
-        return replace(outcome, skip_decision=decision)
+        return outcome._replace(skip_decision=decision)
 
     def _execute(self) -> object:
         from airflow_lite.dag.context import set_current_context

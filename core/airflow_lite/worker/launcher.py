@@ -90,7 +90,7 @@ class Launcher:
             f"{attempt.path} starts threads when it is imported ({names});"
             " each attempt imports it anew, which is slower. Start threads in tasks."
         )
-        attempt.notices = [notice]
+        attempt.notices = (notice,)
         zygote = self._zygotes.start(attempt.path, time.monotonic(), alone=True)
         self._limit_import(zygote)
         return zygote

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 #: What is called back for a try that failed, by the state that follows.
 CALLBACK_OF = {"failed": "on_failure", "up_for_retry": "on_retry"}
 
 
-@dataclass(frozen=True)
-class AttemptRequest:
+class AttemptRequest(NamedTuple):
     """One attempt, as the host sends it to a zygote. Moments are microseconds, key a list."""
 
     key: tuple[str, str, str, int, int, str]
@@ -30,7 +28,7 @@ class AttemptRequest:
     log_level: str = "INFO"
     test_mode: bool = False
     reschedules_sensors: bool = False  # the executor cannot bear sensors that poke
-    notices: list[str] = field(default_factory=list)  # lines for the log, before all else
+    notices: tuple[str, ...] = ()  # lines for the log, before all else
 
     @property
     def token(self) -> str:
@@ -39,16 +37,17 @@ class AttemptRequest:
 
     def to_message(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return self._asdict()
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> AttemptRequest:
         """Read what `to_message` gave."""
-        return cls(**{**message, "key": tuple(message["key"])})
+        return cls(
+            **{**message, "key": tuple(message["key"]), "notices": tuple(message["notices"])}
+        )
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How the code of an attempt ended: success, failed, skipped or up_for_reschedule."""
 
     state: str
@@ -64,7 +63,7 @@ class Outcome:
 
     def to_message(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
-        return asdict(self)
+        return self._asdict()
 
 
 class RetryPolicy(NamedTuple):

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.states import TaskInstanceState
@@ -82,7 +81,7 @@ class Wards:
     def _outcome(self, attempt: Attempt, outcome: Outcome, *, more: bool) -> None:
         if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING}:
             return
-        attempt.outcome = replace(outcome, exit_code=0)
+        attempt.outcome = outcome._replace(exit_code=0)
         if not more:
             self.finish(attempt, attempt.outcome)
             return

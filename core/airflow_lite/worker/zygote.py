@@ -56,7 +56,7 @@ def _silence() -> None:
 
 
 def _warm_up() -> None:
-    """Import here, once, what every child needs; a child that imports is a slow child."""
+    """Import and do here, once, what every child does; a child that imports is a slow child."""
     import jinja2.sandbox  # noqa: F401
 
     import airflow_lite.dag._parse_error
@@ -64,8 +64,10 @@ def _warm_up() -> None:
     import airflow_lite.dag.context
     import airflow_lite.dag.load
     import airflow_lite.dag.render
-    import airflow_lite.worker.child
     import airflow_lite.worker.context  # noqa: F401
+    from airflow_lite.worker.rehearsal import rehearse
+
+    rehearse()
 
 
 class _Reaper:
