@@ -43,10 +43,12 @@ def _component(name: str, value: str) -> str:
 
 def check_inside(folder: Path, path: Path) -> Path:
     """Return `path` resolved; raise `InvalidIdError` if links lead it out of `folder`."""
-    resolved = path.parent.resolve() / path.name
-    if not resolved.is_relative_to(folder.resolve()):
+    # `Path.resolve` does the same in twice the time, and every attempt comes through here.
+    resolved = os.path.realpath(path.parent)
+    root = os.path.realpath(folder)
+    if os.path.commonpath((root, resolved)) != root:
         raise InvalidIdError(f"The log {str(path)!r} lies outside of {str(folder)!r}.")
-    return resolved
+    return Path(resolved, path.name)
 
 
 def open_for_writing(folder: Path, key: TaskInstanceKey) -> int:

@@ -68,8 +68,10 @@ def run_attempt(
             logger.warning("%s", reporter.notice)
         execution = Execution(request, task, LineApi(line))
         reporter.tag(execution.ti)
-        outcome = _guarded(execution, RetryPolicy.of(task).execution_timeout_s, forked_at)
-        _report(line, execution, outcome._replace(log_error=output.file.error), reporter)
+        policy = RetryPolicy.of(task)
+        outcome = _guarded(execution, policy.execution_timeout_s, forked_at)
+        outcome = outcome._replace(log_error=output.file.error)
+        _report(line, execution, outcome, policy, reporter)
         code = 0
     except (OSError, EOFError):
         code = 1  # the host is gone: nobody to report to
@@ -129,11 +131,14 @@ def _guarded(execution: Execution, timeout_s: float | None, forked_at: float) ->
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _report(line: Line, execution: Execution, outcome: Outcome, reporter: Reporter) -> None:
+def _report(
+    line: Line, execution: Execution, outcome: Outcome, policy: RetryPolicy, reporter: Reporter
+) -> None:
     """Tell the host the outcome; what follows it there is bounded in time, and cannot change it."""
     _, callbacks = execution.callbacks(outcome)
     has_more = bool(callbacks) or reporter.is_on
-    line.send({"outcome": measured(outcome).to_message(), "more": has_more})
+    told = measured(outcome).to_message()
+    line.send({"outcome": told, "policy": policy, "more": has_more})
     if has_more:
         reporter.capture(execution)
         execution.call_back(outcome)

@@ -72,6 +72,7 @@ class Wards:
             self._desk.ledger.rendered[attempt.queued.id] = message["rendered"]
             self._desk.write_later()
         elif "outcome" in message:
+            attempt.policy = RetryPolicy(*message["policy"])  # its zygote may tell of it later
             self._outcome(attempt, Outcome(**message["outcome"]), more=message["more"])
         elif "done" in message:
             self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
@@ -127,7 +128,6 @@ class Wards:
         if attempt.phase is Phase.ENDING:
             return
         attempt.phase = Phase.ENDING
-        # Only a failure asks for it; a quick task's end comes before its zygote's word.
         if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
             attempt.policy = stored_policy(self._desk.store, attempt.key)
         self.release(attempt)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from airflow_lite.clock import SystemClock
@@ -11,8 +13,9 @@ from airflow_lite.store.attempts import Queued, RunInfo, Supervisor
 from airflow_lite.store.dags import save_result
 from airflow_lite.store.engine import open_store
 from airflow_lite.worker.attempt import Attempt, Phase
+from airflow_lite.worker.channel import Channel, Line
 from airflow_lite.worker.desk import Desk
-from airflow_lite.worker.request import Outcome
+from airflow_lite.worker.request import Outcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
 from airflow_lite.worker.wards import Wards
 
@@ -48,6 +51,26 @@ def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(desk):
     wards.forked({"forked": TOKEN, "pid": 1, "policy": [None, 1, 0.0, False, None]})
     (ended,) = desk.ledger.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "ValueError: quick")
+
+
+def test_what_a_child_reports_needs_no_stored_dag(desk):
+    """Reading one costs as much as the DAG is large, for every task that is quicker than the news
+    of its fork."""
+    desk.store.close()
+    desk.store = None
+    ours, theirs = socket.socketpair()
+    quick = attempt(desk, Phase.CLAIMED)
+    quick.line = Channel(ours)
+    policy = RetryPolicy(retries=1, retry_delay_s=0.0)
+    said = {"outcome": Outcome("failed", "E").to_message(), "policy": policy, "more": False}
+    Line(theirs).send(said)
+    wards = Wards(desk)
+    desk.watch(quick.line, lambda: None)
+
+    with theirs:
+        wards.hear_child(quick)
+
+    assert [one.state for one in desk.ledger.ended] == ["up_for_retry"]
 
 
 def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(desk):
