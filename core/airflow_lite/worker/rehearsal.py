@@ -41,6 +41,9 @@ class _NoApi:
     def rendered(self, fields: str) -> None:
         pass
 
+    def finished_tasks(self) -> list[dict[str, Any]]:
+        return []
+
     def given_state(self) -> str | None:
         return None
 
