@@ -29,6 +29,12 @@ class UserError(AirflowException):
     exit_code = 1
 
 
+class UsageError(UserError):
+    """The words of the command line do not make a command. See `airflow-lite --help`."""
+
+    exit_code = 2
+
+
 class ConfigError(UserError):
     """The configuration is not usable. Check airflow_lite.cfg and AIRFLOW_LITE__* variables."""
 

@@ -1,4 +1,4 @@
-"""What commands share: the configuration and the store, each opened once, when asked for."""
+"""What commands share: the configuration and the store, each opened once when asked for."""
 
 from __future__ import annotations
 
@@ -68,3 +68,24 @@ def close_store(args: Any) -> None:
 def notice(text: str) -> None:
     """Tell the user something beside the output: one line on stderr."""
     print(text, file=sys.stderr)
+
+
+def confirmed(args: Any, warning: str) -> bool:
+    """Return whether `--yes` was given or the user says y; raise if there is nobody to ask."""
+    if args.yes:
+        return True
+    print(warning)
+    try:
+        answer = input("Proceed? (y/n) ")
+    except EOFError:
+        from airflow_lite.errors import UserError
+
+        raise UserError("There is nobody to ask. Add --yes if you are sure.") from None
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def ring(args: Any, **what: object) -> None:
+    """Wake the scheduler, if one listens; `what` is what it should look at."""
+    from airflow_lite import doorbell
+
+    doorbell.ring(config(args).home, **what)

@@ -49,9 +49,12 @@ def load(entry: CoreCommand) -> CLICommand:
     """Import the spec of one row of the table."""
     from importlib import import_module
 
-    module = import_module(f"airflow_lite.cli.specs.{entry.module}")
-    commands: tuple[CLICommand, ...] = module.COMMANDS
-    return next(command for command in commands if command.name == entry.name)
+    from airflow_lite.cli.spec import GroupCommand
+
+    found: tuple[CLICommand, ...] = import_module(f"airflow_lite.cli.specs.{entry.module}").COMMANDS
+    if entry.is_group:
+        return GroupCommand(entry.name, entry.help, found)
+    return next(command for command in found if command.name == entry.name)
 
 
 def all_commands() -> list[CLICommand]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from airflow_lite.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,3 +49,19 @@ def _nodes(dag: DagSpec, states: Mapping[str, str | None]) -> Iterator[str]:
 def quoted(text: str) -> str:
     """Return a DOT string."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def write_dot(text: str, file: str | None) -> None:
+    """Print a graph, or write it to a .dot file; raise `UserError`."""
+    if file is None:
+        print(text)
+        return
+    if not file.endswith(".dot"):
+        raise UserError(
+            f"{file!r} does not end in .dot. Write that and render it: dot -Tsvg FILE > IMAGE."
+        )
+    try:
+        Path(file).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file!r} cannot be written: {error.strerror}.") from None
+    print(f"File {file} saved")

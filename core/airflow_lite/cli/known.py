@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
 from airflow_lite.errors import DagNotFound
+from airflow_lite.keys import check_id
+from airflow_lite.store import dags, listing
 
 if TYPE_CHECKING:
     import argparse
@@ -32,9 +34,6 @@ def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, 
 
     Raises `InvalidIdError` and `DagNotFound`.
     """
-    from airflow_lite.keys import check_id
-    from airflow_lite.store import dags, listing
-
     wanted = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
     refresh(args, wanted)
     with context.store(args).read() as connection:

@@ -7,8 +7,7 @@ import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.cli.usage import UsageError
-from airflow_lite.errors import UserError
+from airflow_lite.errors import UsageError, UserError
 from airflow_lite.words import COMPLETE, PROGRAM
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_COMMANDS
-from airflow_lite.errors import UserError
+from airflow_lite.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from airflow_lite.cli.main import Flags
@@ -74,7 +74,6 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
 
 
 def _unknown(name: str, flags: Flags) -> UserError:
-    from airflow_lite.cli.usage import UsageError
     from airflow_lite.plugins.packages import KNOWN_PACKAGES
     from airflow_lite.words import did_you_mean
 

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 def checked_conf(text: str | None, spec: DagSpec) -> dict[str, Any]:
     """Return `--conf` as a dict; raise `UserError` if it is no JSON object or breaks a param."""
-    conf = json_object(text, "--conf") if text else {}
-    check_params(conf, spec)
+    conf = json_object(text, "--conf")
+    if spec.params:
+        _check_params(conf, spec)
     return conf
 
 
-def json_object(text: str, option: str) -> dict[str, Any]:
-    """Return the JSON object that an option gives; raise `UserError`."""
+def json_object(text: str | None, option: str) -> dict[str, Any]:
+    """Return the JSON object that an option gives, empty where it is not; raise `UserError`."""
+    if not text:
+        return {}
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     try:
         found = json.loads(text)
@@ -34,11 +37,8 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     return found
 
 
-def check_params(conf: dict[str, Any], spec: DagSpec) -> None:
-    """Check the DAG's params with `conf` over them; raise `UserError` for the first wrong one."""
-    if not spec.params:
-        return
-    from airflow_lite.dag.param import check
+def _check_params(conf: dict[str, Any], spec: DagSpec) -> None:
+    from airflow_lite.dag.param import resolve_params
 
     for name, param in spec.params.items():
         if name not in conf and "value" not in param:
@@ -46,7 +46,7 @@ def check_params(conf: dict[str, Any], spec: DagSpec) -> None:
                 f"DAG {spec.dag_id!r} needs a value for param {name!r}."
                 f" Give it with --conf '{{\"{name}\": …}}'."
             )
-        try:
-            check(name, conf.get(name, param.get("value")), param.get("schema", {}))
-        except ParamValidationError as error:
-            raise UserError(str(error)) from None
+    try:
+        resolve_params(spec.params, conf)
+    except ParamValidationError as error:
+        raise UserError(str(error)) from None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.cli import context, moments
 from airflow_lite.errors import InvalidIdError
 from airflow_lite.keys import check_id, check_run_id
+from airflow_lite.store import listing
 
 if TYPE_CHECKING:
     import argparse
@@ -20,8 +21,6 @@ def the_run(args: argparse.Namespace, connection: sa.Connection) -> RowMapping:
 
     Raises `InvalidIdError`, `DagNotFound` and `DagRunNotFound`.
     """
-    from airflow_lite.store import listing
-
     named = args.execution_date_or_run_id
     logical_us = moments.parsed_us(context.config(args), named)
     try:
@@ -43,8 +42,6 @@ def the_instance(
 
     Raises as `the_run` does, and `TaskNotFound`.
     """
-    from airflow_lite.store import listing
-
     task_id = check_id(args.task_id, "task id")
     run = the_run(args, connection)
     return run, listing.the_instance(connection, run, task_id, args.map_index)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.cli.complete import complete
 from airflow_lite.cli.suggestions import Suggestions
-from airflow_lite.cli.usage import UsageError
+from airflow_lite.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

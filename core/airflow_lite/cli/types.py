@@ -49,16 +49,3 @@ def positive_int(*, allow_zero: bool = False) -> Callable[[str], int]:
 def words(text: str) -> list[str]:
     """Read a list of words with commas between."""
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def json_object(text: str) -> dict[str, object]:
-    """Read a JSON object."""
-    import json
-
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise _refused(f"{text[:60]!r} is not JSON ({error})") from None
-    if not isinstance(found, dict):
-        raise _refused(f'{text[:60]!r} is not a JSON object; write {{"key": "value"}}')
-    return found

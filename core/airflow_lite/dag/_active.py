@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.dag._defaults import AuthorDefaults
+from airflow_lite.dag.defaults import AuthorDefaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

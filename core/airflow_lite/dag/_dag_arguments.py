@@ -8,7 +8,7 @@ from airflow_lite.dag import _checks
 from airflow_lite.dag.param import checked_params
 
 if TYPE_CHECKING:
-    from airflow_lite.dag._defaults import AuthorDefaults
+    from airflow_lite.dag.defaults import AuthorDefaults
 
 _CHECKS: dict[str, _checks.Check] = {
     "description": _checks.text,

@@ -19,6 +19,8 @@ from airflow_lite.dag.spec import ScheduleSpec
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from airflow_lite.dag.spec import DagSpec
+
 _DESCRIPTIONS = {
     "none": "Never, external triggers only",
     "once": "Once, as soon as possible",
@@ -116,6 +118,19 @@ def next_run_info(
     if start is None or (latest_us is not None and start > latest_us):
         return None
     return _run(start, pace.after(start))
+
+
+def following_run(dag: DagSpec, last: tuple[int, int] | None, now_us: int) -> RunInfo | None:
+    """Return the run of a DAG after the data interval `last`: see `next_run_info`."""
+    return next_run_info(
+        dag.schedule,
+        dag.timezone,
+        last=last,
+        earliest_us=dag.start_date_us,
+        latest_us=dag.end_date_us,
+        catchup=dag.catchup,
+        now_us=now_us,
+    )
 
 
 def manual_interval(schedule: ScheduleSpec, timezone: str, run_after_us: int) -> tuple[int, int]:

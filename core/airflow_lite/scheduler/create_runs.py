@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import iso
-from airflow_lite.dag.timetable import RunInfo, next_run_info
+from airflow_lite.dag.timetable import RunInfo, following_run
 from airflow_lite.scheduler.model import NewRun, Next
 from airflow_lite.states import DagRunType
 
@@ -25,14 +25,12 @@ def create_runs(schedule: Schedule, now_us: int) -> Next:
     """
     dag = schedule.dag
     made: list[RunInfo] = []
-    following = _following(dag, _last_interval(schedule), now_us)
+    following = following_run(dag, _last_interval(schedule), now_us)
     while following is not None and following.run_after_us <= now_us:
         if len(made) >= _room(schedule) or (made and following.logical_us <= made[-1].logical_us):
             break
         made.append(following)
-        following = _following(
-            dag, (following.interval_start_us, following.interval_end_us), now_us
-        )
+        following = following_run(dag, following[1:3], now_us)
     return _answer(dag, made, following)
 
 
@@ -48,18 +46,6 @@ def _last_interval(schedule: Schedule) -> tuple[int, int] | None:
         logical_us = schedule.last_logical_us
         return None if logical_us is None else (logical_us, logical_us)
     return start_us, end_us
-
-
-def _following(dag: DagSpec, last: tuple[int, int] | None, now_us: int) -> RunInfo | None:
-    return next_run_info(
-        dag.schedule,
-        dag.timezone,
-        last=last,
-        earliest_us=dag.start_date_us,
-        latest_us=dag.end_date_us,
-        catchup=dag.catchup,
-        now_us=now_us,
-    )
 
 
 def _answer(dag: DagSpec, made: list[RunInfo], following: RunInfo | None) -> Next:

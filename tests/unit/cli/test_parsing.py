@@ -11,7 +11,7 @@ from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, find
 from airflow_lite.cli.main import run, take_flags
 from airflow_lite.cli.parser import command_parser
 from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
-from airflow_lite.cli.usage import UsageError
+from airflow_lite.errors import UsageError
 
 
 @pytest.fixture(autouse=True)

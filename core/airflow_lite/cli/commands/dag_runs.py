@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli import context, known, moments
-from airflow_lite.cli.commands.dags import write_dot
+from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import SystemClock, iso
+from airflow_lite.keys import check_id
+from airflow_lite.store import listing
 
 if TYPE_CHECKING:
     import argparse
@@ -22,9 +24,6 @@ _US_PER_S = 1_000_000
 
 def list_runs(args: argparse.Namespace) -> int:
     """List the runs of a DAG, the latest first."""
-    from airflow_lite.keys import check_id
-    from airflow_lite.store import listing
-
     config = context.config(args)
     check_id(args.dag_id, "DAG id")
     with context.store(args).read() as connection:
@@ -105,8 +104,6 @@ def run_here(
 
 
 def _summary(args: argparse.Namespace, dag_id: str, logical_us: int) -> Outcome:
-    from airflow_lite.store import listing
-
     with context.store(args).read() as connection:
         run = listing.the_run(connection, dag_id, "", logical_us)
         instances = listing.instances(connection, run["id"])
@@ -121,9 +118,6 @@ def _summary(args: argparse.Namespace, dag_id: str, logical_us: int) -> Outcome:
 
 
 def _draw(args: argparse.Namespace, spec: DagSpec, run_id: str) -> None:
-    from airflow_lite.cli.dot import dot
-    from airflow_lite.store import listing
-
     with context.store(args).read() as connection:
         run = listing.the_run(connection, args.dag_id, run_id)
         instances = listing.instances(connection, run["id"])

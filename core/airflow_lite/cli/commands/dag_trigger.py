@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context, known, moments
-from airflow_lite.cli.commands.dags import ring
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import SystemClock, from_us, iso
-from airflow_lite.errors import DagRunAlreadyExists, UserError
+from airflow_lite.dag.timetable import manual_interval
+from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
 from airflow_lite.keys import check_run_id
+from airflow_lite.states import RUN_FINISHED
+from airflow_lite.store import listing
+from airflow_lite.store.runs import create_run
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec
 
 _US_PER_S = 1_000_000
+#: How long `--wait` sleeps between two looks.
+SHORTEST_S, LONGEST_S = 0.05, 0.5
 
 
 def trigger(args: argparse.Namespace) -> int:
@@ -29,18 +36,12 @@ def trigger(args: argparse.Namespace) -> int:
     version_id, spec = known.the_spec(args)
     conf = checked_conf(args.conf, spec)
     run_row_id = _make_run(args, version_id, spec, conf)
-    ring(args, runs=[run_row_id])
+    context.ring(args, runs=[run_row_id])
     _warn(args)
     state = _wait(args, run_row_id) if args.wait else None
     with context.store(args).read() as connection:
-        print_rows([_triggered(_run_by_id(connection, run_row_id))], args.output)
+        print_rows([_triggered(listing.run_by_id(connection, run_row_id))], args.output)
     return 0 if state in {None, "success"} else 1
-
-
-def _run_by_id(connection: Any, run_row_id: int) -> RowMapping:
-    from airflow_lite.store import listing
-
-    return listing.run_by_id(connection, run_row_id)
 
 
 def _make_run(
@@ -65,9 +66,6 @@ def _insert(
     conf: dict[str, Any],
     logical_us: int,
 ) -> int:
-    from airflow_lite.dag.timetable import manual_interval
-    from airflow_lite.store.runs import create_run
-
     with context.store(args).begin() as connection:
         return create_run(
             connection,
@@ -89,8 +87,6 @@ def _run_id(given: str | None, logical_us: int) -> str:
 
 def _warn(args: argparse.Namespace) -> None:
     """Say in one line why the run may not start soon."""
-    from airflow_lite.store import listing
-
     with context.store(args).read() as connection:
         paused = listing.the_dag(connection, args.dag_id)["is_paused"]
     if paused:
@@ -98,36 +94,41 @@ def _warn(args: argparse.Namespace) -> None:
             f"DAG {args.dag_id!r} is paused: the run waits for"
             f" `airflow-lite dags unpause {args.dag_id}`."
         )
-    if args.wait and not scheduler_runs(args):
+    if args.wait and not _scheduler_runs(args):
         context.notice("No scheduler is running: start one with `airflow-lite scheduler`.")
 
 
-def scheduler_runs(args: argparse.Namespace) -> bool:
-    """Return whether a scheduler is alive."""
-    from airflow_lite.store.listing import alive_jobs
-
+def _scheduler_runs(args: argparse.Namespace) -> bool:
     within_s = context.config(args).getfloat("scheduler", "lease_timeout_s")
     with context.store(args).read() as connection:
-        return bool(alive_jobs(connection, within_s=within_s, kind="scheduler", limit=1))
+        return bool(listing.alive_jobs(connection, within_s=within_s, kind="scheduler", limit=1))
 
 
 def _wait(args: argparse.Namespace, run_row_id: int) -> str:
-    from airflow_lite.cli.waiting import wait_for_run
-
-    state = wait_for_run(context.store(args), run_row_id, timeout_s=args.timeout)
-    if state is None:
-        raise UserError(
-            f"The run has not ended within {args.timeout:g} s. It goes on: see"
-            f" `airflow-lite dags list-runs -d {args.dag_id}`."
-        )
-    return state
+    """Return the state that the run ended in: looked at often at first, twice a second at last."""
+    started_s = time.monotonic()
+    pause_s = SHORTEST_S
+    while True:
+        with context.store(args).read() as connection:
+            state = listing.run_state(connection, run_row_id)
+        if state is None:
+            raise DagRunNotFound("The run was deleted while it was waited for.")
+        if state in RUN_FINISHED:
+            return state
+        if args.timeout is not None:
+            pause_s = min(pause_s, args.timeout - (time.monotonic() - started_s))
+        if pause_s <= 0:
+            raise UserError(
+                f"The run has not ended within {args.timeout:g} s. It goes on: see"
+                f" `airflow-lite dags list-runs -d {args.dag_id}`."
+            )
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, LONGEST_S)
 
 
 def _triggered(run: RowMapping) -> dict[str, Any]:
-    from json import loads
-
     return {
-        "conf": loads(run["conf"]),
+        "conf": json.loads(run["conf"]),
         "dag_id": run["dag_id"],
         "dag_run_id": run["run_id"],
         "data_interval_start": _moment(run["interval_start_us"]),

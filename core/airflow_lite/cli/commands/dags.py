@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.dag_rows import dag_row
+from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
-from airflow_lite.cli.questions import confirmed
+from airflow_lite.clock import SystemClock, iso
+from airflow_lite.dag.timetable import RunInfo, following_run
 from airflow_lite.errors import UserError
+from airflow_lite.keys import check_id
+from airflow_lite.store import dags, edits, listing
 
 if TYPE_CHECKING:
     import argparse
 
+    from airflow_lite.dag.spec import DagSpec
+
 
 def list_dags(args: argparse.Namespace) -> int:
     """List the DAGs whose files have them."""
-    from airflow_lite.store import dags, listing
-
     known.refresh(args)
     with context.store(args).read() as connection:
         found = listing.dags(connection)
@@ -47,8 +51,6 @@ def _columns(wanted: list[str], columns: list[str]) -> list[str]:
 
 def details(args: argparse.Namespace) -> int:
     """Show all that is known of one DAG."""
-    from airflow_lite.store import listing
-
     known.the_spec(args)
     with context.store(args).read() as connection:
         row = dag_row(listing.the_dag(connection, args.dag_id))
@@ -61,35 +63,13 @@ def details(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print a DAG's graph."""
-    from airflow_lite.cli.dot import dot
-
     _, spec = known.the_spec(args)
     write_dot(dot(spec), args.save)
     return 0
 
 
-def write_dot(text: str, file: str | None) -> None:
-    """Print a graph, or write it to a .dot file; raise `UserError`."""
-    if file is None:
-        print(text)
-        return
-    if not file.endswith(".dot"):
-        raise UserError(
-            f"{file!r} does not end in .dot. Write that and render it: dot -Tsvg FILE > IMAGE."
-        )
-    from pathlib import Path
-
-    try:
-        Path(file).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{file!r} cannot be written: {error.strerror}.") from None
-    print(f"File {file} saved")
-
-
 def list_import_errors(args: argparse.Namespace) -> int:
     """List the DAG files that could not be imported; exit with 1 if there are any."""
-    from airflow_lite.store import dags
-
     known.refresh(args)
     with context.store(args).read() as connection:
         errors = dags.import_errors(connection)
@@ -104,17 +84,13 @@ def list_import_errors(args: argparse.Namespace) -> int:
 
 def next_execution(args: argparse.Namespace) -> int:
     """Print the start of the next data intervals."""
-    from airflow_lite.cli.upcoming import upcoming
-    from airflow_lite.clock import SystemClock, iso
-    from airflow_lite.store import listing
-
     _, spec = known.the_spec(args)
     with context.store(args).read() as connection:
         row = listing.the_dag(connection, args.dag_id)
         last = listing.last_scheduled_interval(connection, args.dag_id)
     if row["is_paused"]:
         context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
-    runs = upcoming(spec, row, last, args.num_executions, SystemClock().now_us())
+    runs = _upcoming(spec, row, last, args.num_executions)
     for run in runs:
         print(iso(run.interval_start_us))
     if len(runs) < args.num_executions:
@@ -124,6 +100,23 @@ def next_execution(args: argparse.Namespace) -> int:
         )
         print(None)
     return 0
+
+
+def _upcoming(
+    spec: DagSpec, row: dict[str, Any], last: tuple[int, int] | None, count: int
+) -> list[RunInfo]:
+    """Return up to `count` runs: the next of the DAG's row if a scheduler planned it, and on."""
+    now_us = SystemClock().now_us()
+    names = ("logical", "interval_start", "interval_end", "create_after")
+    planned = [row[f"next_{name}_us"] for name in names]
+    following = following_run(spec, last, now_us) if None in planned else RunInfo(*planned)
+    runs: list[RunInfo] = []
+    while following is not None and len(runs) < count:
+        if runs and following.logical_us <= runs[-1].logical_us:
+            break
+        runs.append(following)
+        following = following_run(spec, following[1:3], now_us)
+    return runs
 
 
 def pause(args: argparse.Namespace) -> int:
@@ -137,27 +130,23 @@ def unpause(args: argparse.Namespace) -> int:
 
 
 def _set_paused(args: argparse.Namespace, *, paused: bool) -> int:
-    from airflow_lite.store import edits
-
     ids = _to_change(args, paused=paused)
     if not ids:
         print(f"No {'un' if paused else ''}paused DAGs were found")
         return 0
     act = "pause" if paused else "unpause"
     warning = f"You are about to {act} {len(ids)} DAGs:\n{','.join(ids)}\n"
-    if args.treat_dag_id_as_regex and not confirmed(args, warning):
+    if args.treat_dag_id_as_regex and not context.confirmed(args, warning):
         print("Operation cancelled by user")
         return 1
     with context.store(args).begin() as connection:
         edits.set_paused(connection, ids, paused=paused)
-    ring(args)
+    context.ring(args)
     print_rows([{"dag_id": dag_id, "is_paused": paused} for dag_id in ids], args.output)
     return 0
 
 
 def _to_change(args: argparse.Namespace, *, paused: bool) -> list[str]:
-    from airflow_lite.store import listing
-
     regex = args.treat_dag_id_as_regex
     if regex:
         known.refresh(args)
@@ -173,24 +162,16 @@ def _to_change(args: argparse.Namespace, *, paused: bool) -> list[str]:
 
 def delete(args: argparse.Namespace) -> int:
     """Delete all records of a DAG."""
-    from airflow_lite.keys import check_id
-    from airflow_lite.store import edits, listing
-
     check_id(args.dag_id, "DAG id")
     with context.store(args).read() as connection:
         listing.the_dag(connection, args.dag_id)
-    if not confirmed(args, f"This deletes every record of DAG {args.dag_id!r}; its file stays."):
+    if not context.confirmed(
+        args, f"This deletes every record of DAG {args.dag_id!r}; its file stays."
+    ):
         print("Cancelled")
         return 1
     with context.store(args).begin() as connection:
         count = edits.delete_dag(connection, args.dag_id)
-    ring(args)
+    context.ring(args)
     print(f"Removed {count} record(s)")
     return 0
-
-
-def ring(args: argparse.Namespace, **what: object) -> bool:
-    """Wake the scheduler; False if none listens."""
-    from airflow_lite import doorbell
-
-    return doorbell.ring(context.config(args).home, **what)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
-from airflow_lite.cli.questions import confirmed
 from airflow_lite.errors import StoreError, UserError
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def reset(args: argparse.Namespace) -> int:
     from airflow_lite.store import migrate as steps
 
     config = context.config(args)
-    if not confirmed(args, f"This deletes every record in {steps.shown_address(config)}."):
+    if not context.confirmed(args, f"This deletes every record in {steps.shown_address(config)}."):
         print("Cancelled")
         return 1
     if steps.in_use(config):

@@ -1,24 +1,95 @@
-"""`airflow-lite executors …`."""
+"""`airflow-lite executors …`: nothing of a plugin runs in this process."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.cli import context
+from airflow_lite.cli.commands import plugins as plugin_commands
+from airflow_lite.cli.output import print_rows
+
 if TYPE_CHECKING:
     import argparse
 
+    from airflow_lite.config import Config
+    from airflow_lite.plugins.naming import Located
+    from airflow_lite.plugins.verdict import Verdict
     from airflow_lite.testing.certificate import Certificate
+
+
+def list_executors(args: argparse.Namespace) -> int:
+    """List the executors that `[core] executor` may name, and which one it does."""
+    from airflow_lite.plugins.lookup import is_meant
+
+    config = context.config(args)
+    chosen = config.get("core", "executor").strip()
+    rows = [
+        {**plugin_commands.row(plugin, entry), "configured": is_meant(entry, chosen)}
+        for plugin in plugin_commands.known_plugins(config)
+        for entry in plugin.executors
+    ]
+    print_rows(sorted(rows, key=lambda row: str(row["name"])), args.output)
+    return 0
+
+
+def info(args: argparse.Namespace) -> int:
+    """Show all about one executor; it is probed, in a child process, if it was never used."""
+    from airflow_lite.plugins.naming import locate
+
+    config = context.config(args)
+    located = locate(args.name or config.get("core", "executor"), config)
+    plugin_commands.print_fields([_info(located, config)], args.output)
+    return 0
+
+
+def _info(located: Located, config: Config) -> dict[str, Any]:
+    from airflow_lite import __version__
+    from airflow_lite.plugins.model import CORE, PluginState
+    from airflow_lite.plugins.packages import CORE_EXECUTORS
+    from airflow_lite.plugins.verdict import EXECUTOR, reason, remedy
+
+    verdicts = _verdicts(located, config)
+    bad = next((verdict for verdict in verdicts if not verdict.is_sound), None)
+    plugin = located.plugin
+    core = CORE if located.name in CORE_EXECUTORS else ""
+    own = [verdict for verdict in verdicts if verdict.kind == EXECUTOR]
+    speaking = [verdict for verdict in verdicts if verdict.kind != EXECUTOR] or own
+    return {
+        "name": located.name,
+        "distribution": plugin.distribution if plugin else core,
+        "version": plugin.version if plugin else (__version__ if core else ""),
+        "state": PluginState.READY.value if bad is None else PluginState.QUARANTINED.value,
+        "reason": "" if bad is None else reason(bad),
+        "remedy": remedy(bad, plugin) if bad and plugin else ("Mend its module." if bad else ""),
+        "class": located.path,
+        "flags": {name: value for verdict in own for name, value in verdict.flags.items()},
+        "commands": plugin_commands.commands_of(speaking),
+        "options": plugin_commands.options_of(plugin, verdicts) if plugin else {},
+    }
+
+
+def _verdicts(located: Located, config: Config) -> list[Verdict]:
+    from airflow_lite.plugins.probe import probe
+    from airflow_lite.plugins.quarantine import verdicts
+    from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target
+
+    if located.plugin is None:
+        module, _, name = located.path.replace(":", ".", 1).rpartition(".")
+        timeout_s = config.getfloat("plugins", "import_timeout_s")
+        return probe([Target(EXECUTOR, located.name, f"{module}:{name}")], timeout_s=timeout_s)
+    modules = [Target(MODULE, *entry) for entry in located.plugin.groups]
+    executor = Target(EXECUTOR, located.entry_name, located.path)
+    return verdicts(located.plugin, [*modules, executor], config)
 
 
 def certify(args: argparse.Namespace) -> int:
     """Run the conformance kit on one executor; exit 0 only if every applicable case passed."""
     import sys
 
-    from airflow_lite.cli.context import config
     from airflow_lite.plugins.naming import locate
     from airflow_lite.testing import certificate
 
-    located = locate(args.executor.replace(":", "."), config(args))
+    located = locate(args.executor.replace(":", "."), context.config(args))
     output = sys.stderr if getattr(args, "verbose", False) else None
     found = certificate.certify(located, output=output)
     if args.output == "json":
@@ -31,8 +102,6 @@ def certify(args: argparse.Namespace) -> int:
 
 
 def _print(found: Certificate, output: str) -> None:
-    from airflow_lite.cli.output import print_rows
-
     cases: list[dict[str, Any]] = [
         {"case": case.case, "result": case.result, "reason": case.reason} for case in found.cases
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
 from airflow_lite.errors import UserError
+from airflow_lite.store.listing import alive_jobs
 
 if TYPE_CHECKING:
     import argparse
@@ -30,8 +31,6 @@ def check(args: argparse.Namespace) -> int:
 
 
 def _alive(args: argparse.Namespace) -> int:
-    from airflow_lite.store.listing import alive_jobs
-
     config = context.config(args)
     with context.store(args).read() as connection:
         jobs = alive_jobs(

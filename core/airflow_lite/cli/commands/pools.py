@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context
 from airflow_lite.cli.output import print_rows
+from airflow_lite.keys import check_id
+from airflow_lite.store import pools
 
 if TYPE_CHECKING:
     import argparse
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 def list_pools(args: argparse.Namespace) -> int:
     """List the pools."""
-    from airflow_lite.store import pools
-
     with context.store(args).read() as connection:
         rows = pools.pools(connection)
     print_rows([_row(row) for row in rows], args.output)
@@ -25,8 +25,6 @@ def list_pools(args: argparse.Namespace) -> int:
 
 def get_pool(args: argparse.Namespace) -> int:
     """Show one pool."""
-    from airflow_lite.store import pools
-
     with context.store(args).read() as connection:
         row = pools.the_pool(connection, args.pool)
     print_rows([_row(row)], args.output)
@@ -35,9 +33,6 @@ def get_pool(args: argparse.Namespace) -> int:
 
 def set_pool(args: argparse.Namespace) -> int:
     """Make a pool or change it."""
-    from airflow_lite.keys import check_id
-    from airflow_lite.store import pools
-
     check_id(args.pool, "pool name")
     with context.store(args).begin() as connection:
         made = pools.set_pool(
@@ -47,26 +42,18 @@ def set_pool(args: argparse.Namespace) -> int:
             args.description,
             include_deferred=args.include_deferred,
         )
-    _ring(args)
+    context.ring(args)
     print(f"Pool {args.pool} {'created' if made else 'changed'}")
     return 0
 
 
 def delete_pool(args: argparse.Namespace) -> int:
     """Delete a pool."""
-    from airflow_lite.store import pools
-
     with context.store(args).begin() as connection:
         pools.delete_pool(connection, args.pool)
-    _ring(args)
+    context.ring(args)
     print(f"Pool {args.pool} deleted")
     return 0
-
-
-def _ring(args: argparse.Namespace) -> None:
-    from airflow_lite import doorbell
-
-    doorbell.ring(context.config(args).home)
 
 
 def _row(row: RowMapping) -> dict[str, Any]:

@@ -6,12 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context, known, moments
-from airflow_lite.cli.commands.dags import ring
-from airflow_lite.cli.questions import confirmed
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag.shape import reach
 from airflow_lite.errors import UserError
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
+from airflow_lite.store import dags, edits, listing
 
 if TYPE_CHECKING:
     import argparse
@@ -28,27 +27,23 @@ MOST_SHOWN = 50
 
 def clear(args: argparse.Namespace) -> int:
     """Clear task instances, so that they run again."""
-    from airflow_lite.store import edits
-
     specs = _specs(args)
     with context.store(args).read() as connection:
         found = [item for spec in specs for item in _chosen(args, connection, spec)]
     if not found:
         print("Nothing to clear.")
         return 0
-    if not confirmed(args, _warning(found)):
+    if not context.confirmed(args, _warning(found)):
         print("Cancelled, nothing was cleared.")
         return 1
     with context.store(args).begin() as connection:
         runs = edits.clear(connection, [item for item, _ in found], now_us=SystemClock().now_us())
-    ring(args, runs=sorted(runs))
+    context.ring(args, runs=sorted(runs))
     print(f"Cleared {len(found)} task instance(s) in {len(runs)} run(s).")
     return 0
 
 
 def _specs(args: argparse.Namespace) -> list[DagSpec]:
-    from airflow_lite.store import dags, listing
-
     if not args.dag_regex:
         return [known.the_spec(args)[1]]
     known.refresh(args)
@@ -70,8 +65,6 @@ def pattern(text: str) -> re.Pattern[str]:
 def _chosen(
     args: argparse.Namespace, connection: sa.Connection, spec: DagSpec
 ) -> list[tuple[Clearable, RowMapping]]:
-    from airflow_lite.store import edits
-
     config = context.config(args)
     rows = edits.instances_to_clear(
         connection,

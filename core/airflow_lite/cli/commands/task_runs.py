@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context, known, moments
-from airflow_lite.cli.commands.dags import ring
 from airflow_lite.cli.run_conf import json_object
 from airflow_lite.cli.runs import the_instance
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import UserError
 from airflow_lite.keys import RunCommand, TaskInstanceKey, check_id, check_run_id, check_token
 from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
+from airflow_lite.store import edits
 
 if TYPE_CHECKING:
     import argparse
@@ -48,8 +48,6 @@ def _queued_command(args: argparse.Namespace) -> RunCommand:
 
 def _own_command(args: argparse.Namespace) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
-    from airflow_lite.store import edits
-
     known.the_spec(args)
     with context.store(args).begin() as connection:
         run, instance = the_instance(args, connection)
@@ -59,7 +57,7 @@ def _own_command(args: argparse.Namespace) -> RunCommand:
         )
     if token is None:
         raise UserError(f"Task {args.task_id!r} was changed by another at this moment. Try again.")
-    ring(args, runs=[run["id"]])
+    context.ring(args, runs=[run["id"]])
     key = TaskInstanceKey(
         args.dag_id,
         args.task_id,
@@ -83,8 +81,6 @@ def _check_may_run(args: argparse.Namespace, instance: RowMapping) -> None:
 
 
 def _mark_success(args: argparse.Namespace) -> int:
-    from airflow_lite.store import edits
-
     with context.store(args).begin() as connection:
         _, instance = the_instance(args, connection)
         runs = edits.mark(
@@ -93,15 +89,15 @@ def _mark_success(args: argparse.Namespace) -> int:
             TaskInstanceState.SUCCESS,
             now_us=SystemClock().now_us(),
         )
-    ring(args, runs=sorted(runs))
+    context.ring(args, runs=sorted(runs))
     return 0
 
 
 def test(args: argparse.Namespace) -> int:
     """Run a task here and record nothing."""
-    for name, value in (args.env_vars or {}).items():
-        os.environ[str(name)] = str(value)
-    params = json_object(args.task_params, "--task-params") if args.task_params else {}
+    for name, value in json_object(args.env_vars, "--env-vars").items():
+        os.environ[name] = str(value)
+    params = json_object(args.task_params, "--task-params")
     where = _where(args)
     from airflow_lite.worker import in_process
 

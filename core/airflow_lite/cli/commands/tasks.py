@@ -10,6 +10,8 @@ from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.runs import the_instance, the_run
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
+from airflow_lite.keys import TaskInstanceKey, check_id
+from airflow_lite.store import listing
 
 if TYPE_CHECKING:
     import argparse
@@ -56,8 +58,6 @@ def state(args: argparse.Namespace) -> int:
 
 def states_for_dag_run(args: argparse.Namespace) -> int:
     """List the states of all task instances of a run."""
-    from airflow_lite.store import listing
-
     with context.store(args).read() as connection:
         run = the_run(args, connection)
         instances = listing.instances(connection, run["id"])
@@ -81,9 +81,6 @@ def _state_row(run: RowMapping, instance: RowMapping, *, mapped: bool) -> dict[s
 
 def history(args: argparse.Namespace) -> int:
     """List every change of state of a task's instances."""
-    from airflow_lite.keys import check_id
-    from airflow_lite.store import listing
-
     check_id(args.task_id, "task id")
     with context.store(args).read() as connection:
         run = the_run(args, connection)
@@ -134,7 +131,6 @@ def logs(args: argparse.Namespace) -> int:
 
 def _wait_for_try(args: argparse.Namespace, run: RowMapping) -> RowMapping:
     """Wait until the try to follow has begun or never will; return the task instance then."""
-    from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.logs.read import wait_for_try
 
     number = args.try_number or 1

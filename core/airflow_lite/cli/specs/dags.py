@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.specs._common import (
     CONF,
     DAG_ID,
@@ -12,6 +12,7 @@ from airflow_lite.cli.specs._common import (
     START_DATE,
     SUBDIR,
     YES,
+    switch,
 )
 from airflow_lite.cli.types import moment, positive_int, words
 
@@ -20,7 +21,7 @@ _RUN = "airflow_lite.cli.commands.dag_runs"
 _TRIGGER = "airflow_lite.cli.commands.dag_trigger"
 _STATES = ("queued", "running", "success", "failed")
 
-_SHOW = (
+COMMANDS = (
     ActionCommand(
         "list",
         "List the DAGs",
@@ -30,7 +31,7 @@ _SHOW = (
             OUTPUT,
             Arg(
                 "--columns",
-                help="Columns to show (default: dag_id,fileloc,owners,is_paused)",
+                "Columns to show (default: dag_id,fileloc,owners,is_paused)",
                 type=words,
                 default=("dag_id", "fileloc", "owners", "is_paused"),
             ),
@@ -46,11 +47,7 @@ _SHOW = (
         "show",
         "Print a DAG's graph in the DOT language",
         lazy_load_command(f"{_LOOK}.show"),
-        (
-            DAG_ID,
-            SUBDIR,
-            Arg(("-s", "--save"), help="Write it to this .dot file", completer="file"),
-        ),
+        (DAG_ID, SUBDIR, Arg(("-s", "--save"), "Write it to this .dot file", completer="file")),
         epilog="example: airflow-lite dags show my_dag | dot -Tsvg > my_dag.svg",
     ),
     ActionCommand(
@@ -68,15 +65,12 @@ _SHOW = (
             SUBDIR,
             Arg(
                 ("-n", "--num-executions"),
-                help="How many to print (default: 1)",
+                "How many to print (default: 1)",
                 type=positive_int(),
                 default=1,
             ),
         ),
     ),
-)
-
-_CHANGE = (
     ActionCommand(
         "pause",
         "Pause DAGs: no new run starts",
@@ -95,9 +89,6 @@ _CHANGE = (
         lazy_load_command(f"{_LOOK}.delete"),
         (DAG_ID, YES),
     ),
-)
-
-_RUNS = (
     ActionCommand(
         "trigger",
         "Make a new run of a DAG; a scheduler runs it",
@@ -105,22 +96,22 @@ _RUNS = (
         (
             DAG_ID,
             SUBDIR,
-            Arg(("-r", "--run-id"), help="Id of the run (default: manual__DATE)"),
+            Arg(("-r", "--run-id"), "Id of the run (default: manual__DATE)"),
             CONF,
             Arg(
                 ("-e", "--exec-date"),
-                help="Logical date of the run, ISO 8601 (default: now)",
+                "Logical date of the run, ISO 8601 (default: now)",
                 type=moment,
             ),
             Arg(
                 "--no-replace-microseconds",
-                help="Keep the microseconds of the logical date",
+                "Keep the microseconds of the logical date",
                 dest="replace_microseconds",
                 action="store_false",
                 default=True,
             ),
-            Arg("--wait", help="Return when the run has ended", action="store_true"),
-            Arg("--timeout", help="Seconds to --wait at most", type=float, metavar="S"),
+            switch("--wait", "Return when the run has ended"),
+            Arg("--timeout", "Seconds to --wait at most", type=float, metavar="S"),
             OUTPUT,
         ),
         epilog="With --wait the exit code is 0 only if the run succeeded.\n"
@@ -131,11 +122,11 @@ _RUNS = (
         "List the runs of a DAG",
         lazy_load_command(f"{_RUN}.list_runs"),
         (
-            Arg(("-d", "--dag-id"), help="The id of the DAG", required=True, completer="dag_id"),
-            Arg("--no-backfill", help="Leave out runs of backfills", action="store_true"),
+            Arg(("-d", "--dag-id"), "The id of the DAG", required=True, completer="dag_id"),
+            switch("--no-backfill", "Leave out runs of backfills"),
             Arg(
                 "--state",
-                help="Only runs in this state",
+                "Only runs in this state",
                 metavar="queued, running, success, failed",
                 choices=_STATES,
             ),
@@ -152,24 +143,20 @@ _RUNS = (
             DAG_ID,
             Arg(
                 "execution_date",
-                help="Logical date of the run, ISO 8601 (default: now)",
+                "Logical date of the run, ISO 8601 (default: now)",
                 type=moment,
                 nargs="?",
                 metavar="LOGICAL_DATE",
             ),
             CONF,
             SUBDIR,
-            Arg(
-                "--use-executor",
-                help="Run the tasks on the configured executor, not in this process",
-                action="store_true",
+            switch(
+                "--use-executor", "Run the tasks on the configured executor, not in this process"
             ),
-            Arg("--show-dagrun", help="Print the graph with states, as DOT", action="store_true"),
-            Arg("--save-dagrun", help="Write that graph to this .dot file", completer="file"),
+            switch("--show-dagrun", "Print the graph with states, as DOT"),
+            Arg("--save-dagrun", "Write that graph to this .dot file", completer="file"),
         ),
         epilog="The exit code is 0 only if the run succeeded.\n"
         "example: airflow-lite dags test my_dag 2024-01-31",
     ),
 )
-
-COMMANDS = (GroupCommand("dags", "Manage DAGs and their runs", _SHOW + _CHANGE + _RUNS),)

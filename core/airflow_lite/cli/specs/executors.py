@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.specs._common import OUTPUT
 
-_LIST = "airflow_lite.cli.commands.executor_list"
-_KIT = "airflow_lite.cli.commands.executors"
+_COMMANDS = "airflow_lite.cli.commands.executors"
 
 COMMANDS = (
-    GroupCommand(
-        "executors",
-        "Look at executors, and test them",
+    ActionCommand(
+        "list",
+        "List the executors, and which one is configured",
+        lazy_load_command(f"{_COMMANDS}.list_executors"),
+        (OUTPUT,),
+    ),
+    ActionCommand(
+        "info",
+        "Show all about one executor: its flags, commands, options",
+        lazy_load_command(f"{_COMMANDS}.info"),
         (
-            ActionCommand(
-                "list",
-                "List the executors, and which one is configured",
-                lazy_load_command(f"{_LIST}.list_executors"),
-                (OUTPUT,),
+            Arg(
+                "name",
+                "Its name or module path (default: the one that is configured)",
+                metavar="NAME",
+                nargs="?",
+                completer="executor",
             ),
-            ActionCommand(
-                "info",
-                "Show all about one executor: its flags, commands, options",
-                lazy_load_command(f"{_LIST}.info"),
-                (
-                    Arg(
-                        "name",
-                        help="Its name or module path (default: the one that is configured)",
-                        metavar="NAME",
-                        nargs="?",
-                        completer="executor",
-                    ),
-                    OUTPUT,
-                ),
-            ),
-            ActionCommand(
-                "certify",
-                "Run the conformance kit on one executor",
-                lazy_load_command(f"{_KIT}.certify"),
-                (
-                    Arg(
-                        "executor",
-                        help="Name of the executor, or the module path of its class",
-                        completer="executor",
-                    ),
-                    OUTPUT,
-                ),
-                epilog="Exits with 0 only if every case that applies has passed.\n"
-                "example: airflow-lite executors certify my_company.executors.MyExecutor",
-            ),
+            OUTPUT,
         ),
+    ),
+    ActionCommand(
+        "certify",
+        "Run the conformance kit on one executor",
+        lazy_load_command(f"{_COMMANDS}.certify"),
+        (
+            Arg(
+                "executor",
+                "Name of the executor, or the module path of its class",
+                completer="executor",
+            ),
+            OUTPUT,
+        ),
+        epilog="Exits with 0 only if every case that applies has passed.\n"
+        "example: airflow-lite executors certify my_company.executors.MyExecutor",
     ),
 )

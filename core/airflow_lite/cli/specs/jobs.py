@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.specs._common import switch
 from airflow_lite.cli.types import positive_int
 
 COMMANDS = (
-    GroupCommand(
-        "jobs",
-        "Look at running schedulers",
+    ActionCommand(
+        "check",
+        "Exit with 0 if a scheduler is alive, else with 1",
+        lazy_load_command("airflow_lite.cli.commands.jobs.check"),
         (
-            ActionCommand(
-                "check",
-                "Exit with 0 if a scheduler is alive, else with 1",
-                lazy_load_command("airflow_lite.cli.commands.jobs.check"),
-                (
-                    Arg(
-                        "--job-type",
-                        help="Only jobs of this type",
-                        choices=("SchedulerJob", "BackfillJob"),
-                    ),
-                    Arg("--hostname", help="Only jobs on this machine", type=str),
-                    Arg("--local", help="Only jobs on the machine we are on", action="store_true"),
-                    Arg(
-                        "--limit",
-                        help="Look at no more than this many; 0 is all (default: 1)",
-                        type=positive_int(allow_zero=True),
-                        default=1,
-                    ),
-                    Arg(
-                        "--allow-multiple",
-                        help="More than one is fine; needs a --limit above 1",
-                        action="store_true",
-                    ),
-                ),
-                epilog="examples:\n"
-                "  airflow-lite jobs check --job-type SchedulerJob --local\n"
-                "  airflow-lite jobs check --allow-multiple --limit 100",
+            Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
+            Arg("--hostname", "Only jobs on this machine", type=str),
+            switch("--local", "Only jobs on the machine we are on"),
+            Arg(
+                "--limit",
+                "Look at no more than this many; 0 is all (default: 1)",
+                type=positive_int(allow_zero=True),
+                default=1,
             ),
+            switch("--allow-multiple", "More than one is fine; needs a --limit above 1"),
         ),
+        epilog="examples:\n"
+        "  airflow-lite jobs check --job-type SchedulerJob --local\n"
+        "  airflow-lite jobs check --allow-multiple --limit 100",
     ),
 )

@@ -2,61 +2,49 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.specs._common import OUTPUT
 
 _COMMANDS = "airflow_lite.cli.commands.plugins"
 _NAME = "Name of a distribution, of a group of commands, or of an executor"
 
 COMMANDS = (
-    GroupCommand(
-        "plugins",
-        "Look at the installed plugins",
+    ActionCommand(
+        "list",
+        "List the plugins and executors, and what is wrong with them",
+        lazy_load_command(f"{_COMMANDS}.list_plugins"),
+        (OUTPUT,),
+    ),
+    ActionCommand(
+        "info",
+        "Show all about one plugin: its commands, options, what importing it costs",
+        lazy_load_command(f"{_COMMANDS}.info"),
+        (Arg("name", _NAME, metavar="NAME", completer="plugin"), OUTPUT),
+    ),
+    ActionCommand(
+        "doctor",
+        "Look plugins over: each is imported in a process of its own",
+        lazy_load_command(f"{_COMMANDS}.doctor"),
         (
-            ActionCommand(
-                "list",
-                "List the plugins and executors, and what is wrong with them",
-                lazy_load_command(f"{_COMMANDS}.list_plugins"),
-                (OUTPUT,),
-            ),
-            ActionCommand(
-                "info",
-                "Show all about one plugin: its commands, options, what importing it costs",
-                lazy_load_command(f"{_COMMANDS}.info"),
-                (Arg("name", help=_NAME, metavar="NAME", completer="plugin"), OUTPUT),
-            ),
-            ActionCommand(
-                "doctor",
-                "Look plugins over: each is imported in a process of its own",
-                lazy_load_command(f"{_COMMANDS}.doctor"),
-                (
-                    Arg(
-                        "name",
-                        help=f"{_NAME} (default: all)",
-                        metavar="NAME",
-                        nargs="?",
-                        completer="plugin",
-                    ),
-                    OUTPUT,
-                ),
-                epilog="Also runs the health check of the executor named, or else of the one that"
-                "\nis configured. The exit code is 1 if anything is wrong.",
-            ),
-            ActionCommand(
-                "new",
-                "Write a distribution of your own: executor, commands, tests, CI",
-                lazy_load_command(f"{_COMMANDS}.new"),
-                (
-                    Arg("name", help="Name of the distribution, such as my-executor"),
-                    Arg(
-                        ("-d", "--directory"),
-                        help="Folder to make it in (default: the current one)",
-                        default=".",
-                        completer="file",
-                    ),
-                ),
-                epilog="example: airflow-lite plugins new my-executor",
+            Arg("name", f"{_NAME} (default: all)", metavar="NAME", nargs="?", completer="plugin"),
+            OUTPUT,
+        ),
+        epilog="Also runs the health check of the executor named, or else of the one that"
+        "\nis configured. The exit code is 1 if anything is wrong.",
+    ),
+    ActionCommand(
+        "new",
+        "Write a distribution of your own: executor, commands, tests, CI",
+        lazy_load_command(f"{_COMMANDS}.new"),
+        (
+            Arg("name", "Name of the distribution, such as my-executor"),
+            Arg(
+                ("-d", "--directory"),
+                "Folder to make it in (default: the current one)",
+                default=".",
+                completer="file",
             ),
         ),
+        epilog="example: airflow-lite plugins new my-executor",
     ),
 )

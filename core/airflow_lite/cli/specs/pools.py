@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
-from airflow_lite.cli.specs._common import OUTPUT
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.specs._common import OUTPUT, switch
 
 _COMMANDS = "airflow_lite.cli.commands.pools"
-_POOL = Arg("pool", help="The pool's name", metavar="NAME", completer="pool")
+_POOL = Arg("pool", "The pool's name", metavar="NAME", completer="pool")
 
 COMMANDS = (
-    GroupCommand(
-        "pools",
-        "Manage pools",
+    ActionCommand(
+        "list", "List the pools", lazy_load_command(f"{_COMMANDS}.list_pools"), (OUTPUT,)
+    ),
+    ActionCommand(
+        "get", "Show one pool", lazy_load_command(f"{_COMMANDS}.get_pool"), (_POOL, OUTPUT)
+    ),
+    ActionCommand(
+        "set",
+        "Make a pool or change it",
+        lazy_load_command(f"{_COMMANDS}.set_pool"),
         (
-            ActionCommand(
-                "list", "List the pools", lazy_load_command(f"{_COMMANDS}.list_pools"), (OUTPUT,)
-            ),
-            ActionCommand(
-                "get", "Show one pool", lazy_load_command(f"{_COMMANDS}.get_pool"), (_POOL, OUTPUT)
-            ),
-            ActionCommand(
-                "set",
-                "Make a pool or change it",
-                lazy_load_command(f"{_COMMANDS}.set_pool"),
-                (
-                    _POOL,
-                    Arg("slots", help="Number of slots; -1 is without limit", type=int),
-                    Arg("description", help="What the pool is for"),
-                    Arg(
-                        "--include-deferred",
-                        help="Count deferred tasks as taking slots",
-                        action="store_true",
-                    ),
-                    OUTPUT,
-                ),
-                epilog='example: airflow-lite pools set database 4 "Queries of the warehouse"',
-            ),
-            ActionCommand(
-                "delete",
-                "Delete a pool",
-                lazy_load_command(f"{_COMMANDS}.delete_pool"),
-                (_POOL, OUTPUT),
-            ),
+            _POOL,
+            Arg("slots", "Number of slots; -1 is without limit", type=int),
+            Arg("description", "What the pool is for"),
+            switch("--include-deferred", "Count deferred tasks as taking slots"),
+            OUTPUT,
         ),
+        epilog='example: airflow-lite pools set database 4 "Queries of the warehouse"',
+    ),
+    ActionCommand(
+        "delete", "Delete a pool", lazy_load_command(f"{_COMMANDS}.delete_pool"), (_POOL, OUTPUT)
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-from airflow_lite.cli.specs._common import OUTPUT, SUBDIR
+from airflow_lite.cli.specs._common import OUTPUT, SUBDIR, switch
 
 _COMMANDS = "airflow_lite.cli.commands"
 
@@ -12,7 +12,7 @@ COMMANDS = (
         "completion",
         "Print what makes your shell's Tab key complete commands",
         lazy_load_command(f"{_COMMANDS}.completion.completion"),
-        (Arg("shell", help="Your shell: bash, zsh or fish", choices=("bash", "zsh", "fish")),),
+        (Arg("shell", "Your shell: bash, zsh or fish", choices=("bash", "zsh", "fish")),),
         epilog="bash:  echo 'source <(airflow-lite completion bash)' >> ~/.bashrc\n"
         "zsh:   echo 'source <(airflow-lite completion zsh)' >> ~/.zshrc\n"
         "fish:  airflow-lite completion fish > ~/.config/fish/completions/airflow-lite.fish",
@@ -21,10 +21,7 @@ COMMANDS = (
         "info",
         "Show what runs here: versions, paths, settings",
         lazy_load_command(f"{_COMMANDS}.info.info"),
-        (
-            Arg("--anonymize", help="Leave out names of users and machines", action="store_true"),
-            OUTPUT,
-        ),
+        (switch("--anonymize", "Leave out names of users and machines"), OUTPUT),
     ),
     ActionCommand(
         "man",
@@ -33,7 +30,7 @@ COMMANDS = (
         (
             Arg(
                 "name",
-                help="A group of commands, such as dags (default: airflow-lite itself)",
+                "A group of commands, such as dags (default: airflow-lite itself)",
                 nargs="?",
                 metavar="NAME",
                 completer="page",
@@ -53,14 +50,13 @@ COMMANDS = (
         (
             Arg(
                 ("-n", "--num-runs"),
-                help="Times to go round the loop; -1 is without end",
+                "Times to go round the loop; -1 is without end",
                 type=int,
                 default=-1,
             ),
-            Arg(
+            switch(
                 ("-s", "--skip-serve-logs"),
-                help="Accepted as in Airflow, without effect: no logs are served",
-                action="store_true",
+                "Accepted as in Airflow, without effect: no logs are served",
             ),
             SUBDIR,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.specs._common import (
     DAG_ID,
     END_DATE,
@@ -13,24 +13,21 @@ from airflow_lite.cli.specs._common import (
     SUBDIR,
     TASK_ID,
     YES,
+    switch,
 )
-from airflow_lite.cli.types import json_object, positive_int
+from airflow_lite.cli.types import positive_int
 
 _LOOK = "airflow_lite.cli.commands.tasks"
 _RUN = "airflow_lite.cli.commands.task_runs"
 _CLEAR = "airflow_lite.cli.commands.task_clear"
 
 
-def _switch(short: str, long: str, text: str) -> Arg:
-    return Arg((short, long), help=text, action="store_true")
-
-
-_SHOW = (
+COMMANDS = (
     ActionCommand(
         "list",
         "List the tasks of a DAG",
         lazy_load_command(f"{_LOOK}.list_tasks"),
-        (DAG_ID, _switch("-t", "--tree", "As a tree, with operators"), SUBDIR),
+        (DAG_ID, switch(("-t", "--tree"), "As a tree, with operators"), SUBDIR),
     ),
     ActionCommand(
         "state",
@@ -52,7 +49,7 @@ _SHOW = (
             DAG_ID,
             TASK_ID,
             RUN,
-            Arg("--map-index", help="Only this index of a mapped task", type=int),
+            Arg("--map-index", "Only this index of a mapped task", type=int),
             OUTPUT,
         ),
     ),
@@ -64,15 +61,12 @@ _SHOW = (
             DAG_ID,
             TASK_ID,
             RUN,
-            Arg("--try-number", help="Which try (default: the last)", type=positive_int()),
+            Arg("--try-number", "Which try (default: the last)", type=positive_int()),
             MAP_INDEX,
-            _switch("-f", "--follow", "Go on as the log grows, until the try ends"),
+            switch(("-f", "--follow"), "Go on as the log grows, until the try ends"),
         ),
         epilog="example: airflow-lite tasks logs my_dag my_task manual__2024-01-31T00:00:00+00:00",
     ),
-)
-
-_RUNNING = (
     ActionCommand(
         "run",
         "Run one attempt of a task instance and record its outcome",
@@ -83,11 +77,11 @@ _RUNNING = (
             RUN,
             SUBDIR,
             MAP_INDEX,
-            Arg("--try-number", help="The try that was queued", type=positive_int()),
-            Arg("--attempt", help="Token of the attempt that was queued"),
-            Arg("--pool", help="Pool whose slots it takes", completer="pool"),
-            _switch("-f", "--force", "Run whatever state the task instance is in"),
-            _switch("-m", "--mark-success", "Mark it as succeeded without running it"),
+            Arg("--try-number", "The try that was queued", type=positive_int()),
+            Arg("--attempt", "Token of the attempt that was queued"),
+            Arg("--pool", "Pool whose slots it takes", completer="pool"),
+            switch(("-f", "--force"), "Run whatever state the task instance is in"),
+            switch(("-m", "--mark-success"), "Mark it as succeeded without running it"),
         ),
         description="Run one attempt of a task instance and record its outcome.\n\n"
         "With --attempt, the one that the scheduler queued under this token; this is what an\n"
@@ -104,17 +98,17 @@ _RUNNING = (
             TASK_ID,
             Arg(
                 "execution_date_or_run_id",
-                help="The run's id or logical date (default: now)",
+                "The run's id or logical date (default: now)",
                 nargs="?",
                 metavar="RUN_ID_OR_DATE",
                 completer="run_id",
             ),
             SUBDIR,
             MAP_INDEX,
-            Arg(("-t", "--task-params"), help="JSON object that goes over params"),
-            Arg("--env-vars", help="JSON object of environment variables", type=json_object),
-            _switch("-n", "--dry-run", "Render the templates, run nothing"),
-            _switch("-m", "--post-mortem", "Open pdb where an exception was raised"),
+            Arg(("-t", "--task-params"), "JSON object that goes over params"),
+            Arg("--env-vars", "JSON object of environment variables"),
+            switch(("-n", "--dry-run"), "Render the templates, run nothing"),
+            switch(("-m", "--post-mortem"), "Open pdb where an exception was raised"),
         ),
         epilog="example: airflow-lite tasks test my_dag my_task 2024-01-31",
     ),
@@ -130,19 +124,17 @@ _RUNNING = (
         lazy_load_command(f"{_CLEAR}.clear"),
         (
             DAG_ID,
-            Arg(("-t", "--task-regex"), help="Only tasks whose id has a match for this"),
+            Arg(("-t", "--task-regex"), "Only tasks whose id has a match for this"),
             START_DATE,
             END_DATE,
             SUBDIR,
-            _switch("-u", "--upstream", "Also the tasks upstream of those"),
-            _switch("-d", "--downstream", "Also the tasks downstream of those"),
-            _switch("-f", "--only-failed", "Only those that failed"),
-            _switch("-r", "--only-running", "Only those that run"),
-            _switch("-R", "--dag-regex", "Take dag_id as a regular expression"),
+            switch(("-u", "--upstream"), "Also the tasks upstream of those"),
+            switch(("-d", "--downstream"), "Also the tasks downstream of those"),
+            switch(("-f", "--only-failed"), "Only those that failed"),
+            switch(("-r", "--only-running"), "Only those that run"),
+            switch(("-R", "--dag-regex"), "Take dag_id as a regular expression"),
             YES,
         ),
         epilog="example: airflow-lite tasks clear my_dag -t '^load_' -d -s 2024-01-01",
     ),
 )
-
-COMMANDS = (GroupCommand("tasks", "Manage tasks", _SHOW + _RUNNING),)

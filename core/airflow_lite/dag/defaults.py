@@ -31,7 +31,7 @@ class AuthorDefaults:
         """Read them from `config`, or from the process's own; raise `ConfigError`."""
         config = config or Config.load()
         return cls(
-            timezone=_timezone(config.get("core", "default_timezone")),
+            timezone=default_timezone(config),
             catchup=config.getboolean("scheduler", "catchup_by_default"),
             max_active_tasks=config.getint("core", "max_active_tasks_per_dag"),
             max_active_runs=config.getint("core", "max_active_runs_per_dag"),
@@ -45,7 +45,9 @@ class AuthorDefaults:
         )
 
 
-def _timezone(name: str) -> tzinfo:
+def default_timezone(config: Config) -> tzinfo:
+    """Return `[core] default_timezone`; raise `ConfigError` if there is no such zone."""
+    name = config.get("core", "default_timezone")
     if name.lower() == "utc":
         return UTC
     from zoneinfo import ZoneInfo
@@ -54,7 +56,8 @@ def _timezone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ConfigError(
-            f"[core] default_timezone is {name!r}. Make it the name of a time zone."
+            f"[core] default_timezone is {name!r}, which is no time zone. Write for example utc"
+            " or Europe/Berlin."
         ) from None
 
 
