@@ -72,11 +72,11 @@ class Cron(NamedTuple):
         return next(self._simulated(moment, back=True))
 
     def describe(self) -> str:
-        """Return the expression as a short English sentence."""
+        """Return the expression as a short English sentence; as in Airflow, "At 00:00" is daily."""
         from datetime import datetime
 
         text: str = self._simulated(datetime(2000, 1, 1)).explain()  # noqa: DTZ001 - any does
-        return text
+        return text.removesuffix(" every day")
 
     def _simulated(self, moment: datetime, *, back: bool = False) -> CronSim:
         from cronsim import CronSim  # heavy enough to be left out where nothing is planned

@@ -21,14 +21,14 @@ DAY_US = 86_400_000_000
     [
         (None, ScheduleSpec("none", "", 0.0, "None", "Never, external triggers only")),
         ("@once", ScheduleSpec("once", "", 0.0, "@once", "Once, as soon as possible")),
-        ("@daily", ScheduleSpec("cron", "0 0 * * *", 0.0, "@daily", "At 00:00 every day")),
+        ("@daily", ScheduleSpec("cron", "0 0 * * *", 0.0, "@daily", "At 00:00")),
         (
             "@Hourly",
             ScheduleSpec("cron", "0 * * * *", 0.0, "@Hourly", "At the start of every hour"),
         ),
         (
             " 5  4 * * * ",
-            ScheduleSpec("cron", "5 4 * * *", 0.0, "5  4 * * *", "At 04:05 every day"),
+            ScheduleSpec("cron", "5 4 * * *", 0.0, "5  4 * * *", "At 04:05"),
         ),
         (timedelta(minutes=30), ScheduleSpec("delta", "", 1800.0, "0:30:00")),
     ],
