@@ -238,10 +238,10 @@ class Hosted:
 
         return RunCommand(TaskInstanceKey("hosted", task_id, "run", try_number, -1, token))
 
-    def start(self):
+    def start(self, **options):
         from airflow_lite.worker import TaskHost
 
-        self.host = TaskHost(self.config, on_ended=self.ended.__setitem__)
+        self.host = TaskHost(self.config, on_ended=self.ended.__setitem__, **options)
         self.host.start()
 
     def give(self, task_id, try_number=1, **options):

@@ -37,6 +37,12 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("scheduler", "num_stuck_in_queued_retries", "2", "Requeues of a stuck attempt per try."),
     ("scheduler", "beat_interval_s", "2", "Seconds between the beats of task hosts."),
     ("scheduler", "beat_timeout_s", "10", "Seconds without a beat until attempts are lost."),
+    (
+        "scheduler",
+        "task_host_idle_timeout",
+        "90",
+        "Idle seconds until the task host ends; 0: never.",
+    ),
     ("scheduler", "lease_timeout_s", "8", "Seconds without renewal until an owner is dead."),
     ("scheduler", "fallback_poll_s", "5", "Seconds between looks where no wake-up came."),
     ("scheduler", "executor_budget_s", "10", "Seconds of one executor call until it is stalled."),

@@ -40,7 +40,11 @@ class LocalExecutor(BaseExecutor):
         from airflow_lite.worker.task_host import TaskHost
 
         self._host = TaskHost(
-            self.config, on_ended=self._ended, on_running=self._runs, job_id=self.job_id
+            self.config,
+            on_ended=self._ended,
+            on_running=self._runs,
+            job_id=self.job_id,
+            idle_s=self.config.getfloat("scheduler", "task_host_idle_timeout") or None,
         )
         self._host.start()
 

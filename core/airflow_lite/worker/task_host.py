@@ -36,7 +36,8 @@ class TaskHost:
     `on_ended(token, was_claimed)` and `on_running(token)` are called on a thread of this object's;
     neither tells the outcome, which is in the row. A host that dies is started again; attempts that
     it had not claimed run then under the same token, those that it had are lost, and its death is
-    recorded where schedulers look.
+    recorded where schedulers look. With `idle_s`, a host that was given nothing for so long ends,
+    for the sake of its memory, and the next attempt starts another.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class TaskHost:
         on_ended: Callable[[str, bool], None],
         on_running: Callable[[str], None] = lambda _: None,
         job_id: int | None = None,
+        idle_s: float | None = None,
     ) -> None:
         self._config = config
         self._on_ended = on_ended
         self._on_running = on_running
         self._job_id = job_id
+        self._idle_s = idle_s
         self._commands: dict[str, list[str]] = {}
         self._outbox: deque[dict[str, Any]] = deque()
         self._wake_read, self._wake_write = os.pipe()
@@ -61,13 +64,14 @@ class TaskHost:
         self._is_ending = False
         self._is_detached = False
         self._is_over = False
+        self._is_resting = False  # the host was told to end, since there is nothing to do
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor = ""
         self._thread = threading.Thread(target=self._run, name="task-host", daemon=True)
 
     @property
     def pid(self) -> int | None:
-        """The host's process id; None before `start`."""
+        """The host's process id; None before `start`, and while there is nothing to do."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
@@ -147,11 +151,14 @@ class TaskHost:
                 self._channel.close()
                 return
             code = self._bury()
-            if self._is_ending:
+            if self._is_resting:
+                delay_s = self._rest()
+            elif not self._is_ending:
+                if time.monotonic() - started > _LIVED_WELL_S:
+                    delay_s = _FIRST_RESTART_S
+                logger.error("the task host is gone (%s); starting it again", code)
+            if self._is_ending or self._is_detached:
                 return
-            if time.monotonic() - started > _LIVED_WELL_S:
-                delay_s = _FIRST_RESTART_S
-            logger.error("the task host is gone (%s); starting it again", code)
             delay_s = self._restart(delay_s)
 
     def _talk(self) -> None:
@@ -159,7 +166,9 @@ class TaskHost:
         while not self._channel.is_closed and not self._is_detached:
             waiting = [self._channel] if self._channel.has_unsent else []
             watched: list[Channel | int] = [self._channel, self._wake_read]
-            readable, writable, _ = select.select(watched, waiting, [])
+            readable, writable, _ = select.select(watched, waiting, [], self._patience_s())
+            if not readable and not writable:
+                self._let_it_end()
             if self._wake_read in readable:
                 os.read(self._wake_read, 4096)
                 self._send_all()
@@ -169,7 +178,28 @@ class TaskHost:
                 for message in self._channel.receive():
                     self._hear(message)
 
+    def _patience_s(self) -> float | None:
+        """Return how long to wait for something to do; None: as long as it takes."""
+        return None if self._commands or self._is_resting or self._is_ending else self._idle_s
+
+    def _let_it_end(self) -> None:
+        """Tell a host without work to end; what comes from now on is for the next one."""
+        if not self._outbox:
+            self._is_resting = True
+            self._channel.send({"drain": True})
+
+    def _rest(self) -> float:
+        """Wait for work without a host; return the delay of the next restart."""
+        self._process = None
+        while not (self._commands or self._is_ending or self._is_detached):
+            select.select([self._wake_read], [], [])
+            os.read(self._wake_read, 4096)
+        self._is_resting = False
+        return 0.0
+
     def _send_all(self) -> None:
+        if self._is_resting:
+            return
         runs: list[list[str]] = []
         while self._outbox:
             message = self._outbox.popleft()
@@ -231,7 +261,7 @@ class TaskHost:
         """Start another host and hand it what this one left; return the next delay."""
         while not self._is_ending:
             time.sleep(delay_s)
-            delay_s = min(delay_s * 2, _LONGEST_RESTART_S)
+            delay_s = min(max(delay_s * 2, _FIRST_RESTART_S), _LONGEST_RESTART_S)
             try:
                 self._channel = self._spawn()
             except OSError:

@@ -457,6 +457,28 @@ def test_a_detached_host_finishes_what_runs_records_it_and_ends(sleeping, wait_u
     assert [one.end_cause for one in sleeping.supervisors()] == ["ended"]
 
 
+def test_an_idle_host_ends_and_the_next_attempt_starts_another(make_hosted, wait_until):
+    hosted = make_hosted(HEAD + "@task()\ndef fine(): pass\n")
+    hosted.start(idle_s=0.2)
+    first = hosted.host.pid
+    wait_until(lambda: hosted.host.pid is None, "the idle host's end")
+    wait_until(lambda: not hosted.processes(), "the end of its processes")
+
+    assert hosted.finish("fine").state == "success"
+    assert hosted.host.pid not in {None, first}
+    assert {one.end_cause for one in hosted.supervisors()} <= {"ended", None}
+
+
+def test_an_attempt_that_comes_while_an_idle_host_ends_is_run_once(make_hosted):
+    hosted = make_hosted(HEAD + "@task()\ndef fine(): note('ran', 'x')\n")
+    hosted.start(idle_s=0.001)
+    for number in range(1, 7):
+        assert hosted.finish("fine", number).state == "success"
+    hosted.host.drain()
+    assert hosted.host.wait(30)
+    assert (hosted.home.folder / "ran").read_text() == "x\n" * 6
+
+
 def test_a_draining_host_gives_back_what_it_has_not_claimed(sleeping, wait_until):
     running = sleeping.give("short")
     wait_until(lambda: sleeping.row("short").state == "running", "the task to run")
