@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from airflow_lite.cli.outline import ArgOutline
+from airflow_lite.cli.options import EXECUTOR, GLOBAL, HELP, VERBOSE
+from airflow_lite.cli.spec import GroupCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_lite.cli.outline import Outline
+    from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
 
 FILE = "file"
-#: What every command takes.
-HELP = ArgOutline(("-h", "--help"), "help", "Show help and exit", "0")
-VERBOSE = ArgOutline(("-v", "--verbose"), "verbose", "Show tracebacks and more of the log", "0")
-#: What stands before a command.
-EXECUTOR = ArgOutline(
-    ("--executor",), "executor", "Use this executor, over configuration", completer="executor"
-)
-GLOBAL = (
-    HELP,
-    ArgOutline(("--version",), "version", "Show the version", "0"),
-    EXECUTOR,
-    ArgOutline(("--no-plugins",), "no_plugins", "Leave every plugin alone", "0"),
-)
+#: Actions of argparse, by name: what takes no value, and what may be given again.
+_NO_VALUE = {
+    *("store_true", "store_false", "store_const", "append_const", "count", "help", "version"),
+    "BooleanOptionalAction",
+}
+_REPEATED = {"append", "append_const", "count", "extend"}
 
 
 class Candidate(NamedTuple):
@@ -43,13 +37,13 @@ class Answer(NamedTuple):
 
 
 class Sources(Protocol):
-    """Where words come from that are not in the command's outline."""
+    """Where words come from that are not in the command's spec."""
 
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return name and help of every command and group that can be used."""
 
-    def outline(self, name: str) -> Outline | None:
-        """Return the outline of one of them; None if it is not known."""
+    def command(self, name: str) -> CLICommand | None:
+        """Return the spec of one of them; None if it is not known."""
 
     def values(
         self, completer: str, given: Mapping[str, str], prefix: str
@@ -60,10 +54,10 @@ class Sources(Protocol):
 class _Place(NamedTuple):
     """Where the words before the cursor lead: the option that waits for a value, and so on."""
 
-    waiting: ArgOutline | None
-    positional: ArgOutline | None
+    waiting: Arg | None
+    positional: Arg | None
     given: dict[str, str]
-    used: set[ArgOutline]
+    used: set[Arg]
     only_positionals: bool
 
 
@@ -79,7 +73,7 @@ def complete(words: Sequence[str], sources: Sources) -> Answer:
         if current.startswith("-"):
             return _flags(GLOBAL, set(), current)
         return _matching(sources.commands(), current)
-    found = sources.outline(name)
+    found = sources.command(name)
     return Answer() if found is None else _within(found, rest, current, sources)
 
 
@@ -98,21 +92,22 @@ def _without_globals(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def _within(command: Outline, words: list[str], current: str, sources: Sources) -> Answer:
-    while command.is_group:
+def _within(command: CLICommand, words: list[str], current: str, sources: Sources) -> Answer:
+    while isinstance(command, GroupCommand):
         names = [word for word in words if not word.startswith("-")]
         if not names:
             if current.startswith("-"):
                 return _flags((HELP,), set(), current)
-            return _matching(((one.name, one.help) for one in command.commands), current)
-        inner = [one for one in command.commands if one.name == names[0]]
+            shown = [one for one in command.subcommands if not getattr(one, "hide", False)]
+            return _matching(sorted((one.name, one.help) for one in shown), current)
+        inner = [one for one in command.subcommands if one.name == names[0]]
         if not inner:
             return Answer()
         command, words = inner[0], words[words.index(names[0]) + 1 :]
     return _argument(command, words, current, sources)
 
 
-def _argument(command: Outline, words: list[str], current: str, sources: Sources) -> Answer:
+def _argument(command: ActionCommand, words: list[str], current: str, sources: Sources) -> Answer:
     args = [*command.args, HELP]
     if not any(set(arg.flags) & set(VERBOSE.flags) for arg in args):
         args.append(VERBOSE)
@@ -130,12 +125,12 @@ def _argument(command: Outline, words: list[str], current: str, sources: Sources
     return _flags(args, place.used, current)
 
 
-def _place(args: Iterable[ArgOutline], words: Iterable[str]) -> _Place:
+def _place(args: Iterable[Arg], words: Iterable[str]) -> _Place:
     options = {flag: arg for arg in args if not arg.is_positional for flag in arg.flags}
     positionals = deque(_one_by_one(arg for arg in args if arg.is_positional))
     given: dict[str, str] = {}
-    used: set[ArgOutline] = set()
-    waiting: deque[ArgOutline] = deque()
+    used: set[Arg] = set()
+    waiting: deque[Arg] = deque()
     only_positionals = False
     for word in words:
         is_option = word.startswith("-") and word != "-" and not only_positionals
@@ -154,7 +149,7 @@ def _place(args: Iterable[ArgOutline], words: Iterable[str]) -> _Place:
             used.add(option)
             if has_value:
                 given.setdefault(option.dest, value)
-            elif option.takes != "0":
+            elif _takes(option) != "0":
                 waiting.extend(_one_by_one([option]))
         elif positionals:
             given.setdefault(positionals[0].dest, word)
@@ -168,25 +163,34 @@ def _place(args: Iterable[ArgOutline], words: Iterable[str]) -> _Place:
     )
 
 
-def _one_by_one(args: Iterable[ArgOutline]) -> list[ArgOutline]:
+def _one_by_one(args: Iterable[Arg]) -> list[Arg]:
     """Return each argument as often as it takes a word."""
-    return [arg for arg in args for _ in range(int(arg.takes) if arg.takes.isdecimal() else 1)]
+    return [arg for arg in args for _ in range(int(_takes(arg)) if _takes(arg).isdecimal() else 1)]
 
 
-def _take_one(args: deque[ArgOutline]) -> None:
-    if args[0].takes in {"*", "+", "..."}:
+def _takes(arg: Arg) -> str:
+    """Return how many words an argument takes: a number, or argparse's `?`, `*`, `+`."""
+    action = arg.kwargs.get("action")
+    if getattr(action, "__name__", action) in _NO_VALUE:
+        return "0"
+    return str(arg.kwargs.get("nargs") or 1)
+
+
+def _take_one(args: deque[Arg]) -> None:
+    if _takes(args[0]) in {"*", "+", "..."}:
         return
     args.popleft()
 
 
-def _flags(args: Iterable[ArgOutline], used: set[ArgOutline], current: str) -> Answer:
+def _flags(args: Iterable[Arg], used: set[Arg], current: str) -> Answer:
     """Return the options that are not yet given: by their long name, unless `-x` is asked for."""
-    free = [arg for arg in args if not arg.is_positional and (arg.is_repeated or arg not in used)]
-    rows = [(flag, arg.help) for arg in free for flag in _shown(arg, current)]
+    options = [arg for arg in args if not arg.is_positional]
+    free = [arg for arg in options if arg not in used or arg.kwargs.get("action") in _REPEATED]
+    rows = [(flag, arg.kwargs.get("help") or "") for arg in free for flag in _shown(arg, current)]
     return _matching(sorted(rows), current)
 
 
-def _shown(arg: ArgOutline, current: str) -> tuple[str, ...]:
+def _shown(arg: Arg, current: str) -> tuple[str, ...]:
     """Return the flags of an option that are worth offering for what was typed."""
     long = tuple(flag for flag in arg.flags if flag.startswith("--"))
     if current in {"", "-", "--"}:
@@ -195,11 +199,11 @@ def _shown(arg: ArgOutline, current: str) -> tuple[str, ...]:
 
 
 def _after_equals(
-    args: Iterable[ArgOutline], given: Mapping[str, str], current: str, sources: Sources
+    args: Iterable[Arg], given: Mapping[str, str], current: str, sources: Sources
 ) -> Answer:
     flag, _, prefix = current.partition("=")
     option = next((arg for arg in args if flag in arg.flags), None)
-    if option is None or option.takes == "0":
+    if option is None or _takes(option) == "0":
         return Answer()
     answer = _values(option, given, prefix, sources)
     return answer._replace(
@@ -207,13 +211,14 @@ def _after_equals(
     )
 
 
-def _values(arg: ArgOutline, given: Mapping[str, str], prefix: str, sources: Sources) -> Answer:
-    if arg.choices:
-        return _matching(((choice, "") for choice in arg.choices), prefix)
+def _values(arg: Arg, given: Mapping[str, str], prefix: str, sources: Sources) -> Answer:
+    if choices := arg.kwargs.get("choices"):
+        return _matching(((str(choice), "") for choice in choices), prefix)
     if arg.completer == FILE:
         return Answer(is_file=True)
     return _matching(sources.values(arg.completer, given, prefix) if arg.completer else (), prefix)
 
 
 def _matching(rows: Iterable[tuple[str, str]], prefix: str) -> Answer:
-    return Answer(tuple(Candidate(*row) for row in rows if row[0].startswith(prefix)))
+    found = [(value, " ".join(text.split())) for value, text in rows if value.startswith(prefix)]
+    return Answer(tuple(Candidate(*row) for row in found))

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
+from airflow_lite.cli.options import GLOBAL, HELP
 from airflow_lite.cli.parser import Parser, command_parser
 from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.words import PROGRAM
@@ -66,9 +67,9 @@ def _program() -> _PageParser:
         epilog="Each group has a page of its own, such as airflow-lite-dags(1). Plugins bring"
         " further groups: see `airflow-lite --help`.",
     )
-    parser.add_argument("--version", help="Show the version", action="store_true")
-    parser.add_argument("--executor", help="Use this executor, over configuration and environment")
-    parser.add_argument("--no-plugins", help="Leave every plugin alone", action="store_true")
+    for option in GLOBAL:
+        if option is not HELP:  # argparse's own
+            option.add_to_parser(parser)
     commands = parser.add_subparsers(metavar="COMMAND", title="Commands", prog=PROGRAM)
     for entry in CORE_COMMANDS:
         commands.add_parser(entry.name, help=entry.help, description=entry.help)

@@ -1,105 +1,50 @@
-"""What completion needs to know of a command: plain data that JSON can hold.
-
-So that a plugin's commands can be kept in a file, and completed without importing the plugin.
-"""
+"""Commands as data that JSON can hold, so that a plugin's are completed without importing it."""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_lite.cli.spec import GroupCommand
+from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand
 
 if TYPE_CHECKING:
-    from airflow_lite.cli.spec import Arg, CLICommand
+    from airflow_lite.cli.spec import CLICommand
 
-_NO_VALUE = {"store_true", "store_false", "store_const", "append_const", "count", "help", "version"}
-_REPEATED = {"append", "append_const", "count", "extend"}
 _MOST_CHOICES = 200
 
 
-class ArgOutline(NamedTuple):
-    """One argument. `takes` is how many words: a number, or argparse's `?`, `*`, `+`."""
-
-    flags: tuple[str, ...]
-    dest: str
-    help: str = ""
-    takes: str = "1"
-    choices: tuple[str, ...] = ()
-    completer: str = ""
-    is_repeated: bool = False
-
-    @property
-    def is_positional(self) -> bool:
-        """Whether the argument is named by its place."""
-        return not self.flags[0].startswith("-")
-
-
-class Outline(NamedTuple):
-    """One command or group; a hidden command is not in its group's outline."""
-
-    name: str
-    help: str = ""
-    args: tuple[ArgOutline, ...] = ()
-    commands: tuple[Outline, ...] = ()
-    is_group: bool = False
-
-
-def outline(command: CLICommand) -> Outline:
-    """Return the outline of a command or group."""
+def to_json(command: CLICommand) -> list[Any]:
+    """Return name, help, arguments and commands; a group has None for arguments."""
     if isinstance(command, GroupCommand):
-        shown = [one for one in command.subcommands if not getattr(one, "hide", False)]
-        commands = tuple(outline(one) for one in sorted(shown, key=lambda one: one.name))
-        return Outline(command.name, one_line(command.help), commands=commands, is_group=True)
-    args = tuple(_argument(arg) for arg in command.args)
-    return Outline(command.name, one_line(command.help), args)
+        shown = [to_json(one) for one in command.subcommands if not getattr(one, "hide", False)]
+        return [command.name, command.help, None, shown]
+    return [command.name, command.help, [_argument(arg) for arg in command.args], []]
 
 
-def _argument(arg: Arg) -> ArgOutline:
-    given = arg.kwargs
-    action = given.get("action", "store")
-    return ArgOutline(
-        arg.flags,
-        arg.dest,
-        one_line(given.get("help") or ""),
-        _takes(action, given.get("nargs")),
-        tuple(str(choice) for choice in islice(given.get("choices") or (), _MOST_CHOICES)),
-        arg.completer or "",
-        action in _REPEATED,
-    )
+def _argument(arg: Arg) -> list[Any]:
+    """Return what of an argument tells which words may follow."""
+    kwargs: dict[str, Any] = {name: arg.kwargs.get(name) for name in ("help", "nargs")}
+    kwargs["choices"] = [str(one) for one in islice(arg.kwargs.get("choices") or (), _MOST_CHOICES)]
+    action = arg.kwargs.get("action")
+    kwargs["action"] = getattr(action, "__name__", action)
+    kwargs["dest"] = arg.dest
+    return [arg.flags, kwargs, arg.completer]
 
 
-def _takes(action: Any, nargs: Any) -> str:
-    if action in _NO_VALUE or getattr(action, "__name__", "") == "BooleanOptionalAction":
-        return "0"
-    return "1" if nargs is None else str(nargs)
+def from_json(data: Any) -> CLICommand:
+    """Read what `to_json` made, after JSON; raise `TypeError` or `ValueError`."""
+    name, text, args, commands = data
+    if args is None:
+        return GroupCommand(str(name), str(text), tuple(from_json(one) for one in commands))
+    return ActionCommand(str(name), str(text), _never, tuple(_argument_from(one) for one in args))
 
 
-def one_line(text: str) -> str:
-    """Return the text without tabs and line ends, as it may stand beside a word."""
-    return " ".join(text.split())
+def _argument_from(data: Any) -> Arg:
+    flags, kwargs, completer = data
+    if not flags:
+        raise ValueError("an argument has no name")
+    return Arg(tuple(map(str, flags)), completer=completer, **kwargs)
 
 
-def from_json(data: Any) -> Outline:
-    """Read an outline that went through JSON; raise `TypeError` or `ValueError`."""
-    name, text, args, commands, is_group = data
-    return Outline(
-        str(name),
-        str(text),
-        tuple(_argument_from(arg) for arg in args),
-        tuple(from_json(command) for command in commands),
-        bool(is_group),
-    )
-
-
-def _argument_from(data: Any) -> ArgOutline:
-    flags, dest, text, takes, choices, completer, is_repeated = data
-    return ArgOutline(
-        tuple(map(str, flags)),
-        str(dest),
-        str(text),
-        str(takes),
-        tuple(map(str, choices)),
-        str(completer),
-        bool(is_repeated),
-    )
+def _never(*_: object) -> NoReturn:
+    raise AssertionError("A command that was read from JSON is for completion alone.")

@@ -7,18 +7,16 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from airflow_lite.cli.spec import Arg, GroupCommand
+from airflow_lite.cli.options import VERBOSE
+from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.words import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_lite.cli.spec import ActionCommand, CLICommand
+    from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
 
 AnyParser = TypeVar("AnyParser", bound="Parser")
-
-#: Every command has it, as Airflow's do.
-VERBOSE = Arg(("-v", "--verbose"), help="Show tracebacks and more of the log", action="store_true")
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -152,15 +150,11 @@ def _fill_group(parser: Parser, group: GroupCommand) -> None:
 
 def _fill_action(parser: Parser, command: ActionCommand) -> None:
     arguments = [*command.args]
-    if not _takes_verbose(arguments):
+    if not any(set(argument.flags) & set(VERBOSE.flags) for argument in arguments):
         arguments.append(VERBOSE)
     for argument in sorted(arguments, key=_order):
         argument.add_to_parser(parser)
     parser.set_defaults(func=command.func)
-
-
-def _takes_verbose(arguments: list[Arg]) -> bool:
-    return any(set(argument.flags) & set(VERBOSE.flags) for argument in arguments)
 
 
 def _order(argument: Arg) -> tuple[bool, str]:

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.cli.outline import outline
+from airflow_lite.cli.outline import to_json
 from airflow_lite.cli.parser import command_parser
 from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.config import Config, ConfigOption
@@ -203,7 +203,7 @@ def _commands(groups: Iterable[GroupCommand]) -> dict[str, tuple[str, list[str]]
 
 
 def _outlines(groups: Iterable[GroupCommand]) -> tuple[Any, ...]:
-    return tuple(outline(group) for group in groups)
+    return tuple(to_json(group) for group in groups)
 
 
 def _fill(parser: Any) -> None:

@@ -7,22 +7,17 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_COMMANDS
+from airflow_lite.cli.options import GLOBAL
 from airflow_lite.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from airflow_lite.cli.main import Flags
-    from airflow_lite.cli.spec import CLICommand
+    from airflow_lite.cli.spec import Arg, CLICommand
     from airflow_lite.config import Config
 
 USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND …"
 #: So many executors are named to one who asks for a command that nobody is known to have.
 _MOST_EXECUTORS = 3
-OPTIONS = (
-    ("-h, --help", "Show this message"),
-    ("--version", "Show the version"),
-    ("--executor NAME", "Use this executor, over configuration and environment"),
-    ("--no-plugins", "Leave every plugin alone"),
-)
 
 
 def root_help(flags: Flags) -> str:
@@ -31,12 +26,17 @@ def root_help(flags: Flags) -> str:
     single = [(entry.name, entry.help) for entry in CORE_COMMANDS if not entry.is_group]
     parts = [USAGE, "", *_section("Groups", groups), *_section("Commands", single)]
     parts += _section("Groups of plugins", _plugin_groups(flags))
-    parts += _section("Options", OPTIONS)
+    options = [(_flags(option), option.kwargs["help"]) for option in GLOBAL]
+    parts += _section("Options", options)
     parts += ["See `airflow-lite COMMAND --help` for one command. Start with `quickstart`."]
     return "\n".join(parts)
 
 
-def _section(title: str, rows: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> list[str]:
+def _flags(option: Arg) -> str:
+    return " ".join(filter(None, (", ".join(option.flags), option.kwargs.get("metavar"))))
+
+
+def _section(title: str, rows: list[tuple[str, str]]) -> list[str]:
     return [f"{title}:", *(f"  {name:<18}{text}" for name, text in rows), ""] if rows else []
 
 

@@ -10,14 +10,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, find
-from airflow_lite.cli.outline import Outline, from_json, one_line, outline
+from airflow_lite.cli.outline import from_json
 from airflow_lite.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from airflow_lite.cli.spec import CLICommand
     from airflow_lite.config import Config
     from airflow_lite.plugins.model import Plugin
+
+
+#: Completers that the store answers: the function in `store.completion`, and what it must be told.
+_STORED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dag_id": ("dag_ids", ()),
+    "task_id": ("task_ids", ("dag_id",)),
+    "run_id": ("run_ids", ("dag_id",)),
+    "pool": ("pools", ()),
+}
 
 
 class Suggestions:
@@ -57,18 +67,15 @@ class Suggestions:
         except UserError:
             return []
         told = [(group.name, group.help) for group in self._kept(self._class_only())]
-        return [(group.name, one_line(group.help)) for group in groups] + told
+        return [(group.name, group.help) for group in groups] + told
 
-    def outline(self, name: str) -> Outline | None:
-        """Return the outline of a core command, or of a plugin's group as its probe saw it."""
+    def command(self, name: str) -> CLICommand | None:
+        """Return the spec of a core command, or of a plugin's group as its probe saw it."""
         command = find(name)
-        return outline(command) if command is not None else self._outline_of_plugin(name)
-
-    def _outline_of_plugin(self, name: str) -> Outline | None:
+        if command is not None or self._config is None:
+            return command
         from airflow_lite.plugins.groups import companions
 
-        if self._config is None:
-            return None
         kept = self._kept([*companions(self._config), *self._class_only()])
         return next((one for one in kept if one.name == name), None)
 
@@ -84,7 +91,7 @@ class Suggestions:
             if any(is_meant(entry, name) for entry in plugin.executors)
         ]
 
-    def _kept(self, plugins: list[Plugin]) -> list[Outline]:
+    def _kept(self, plugins: list[Plugin]) -> list[CLICommand]:
         """Return the groups of these plugins, as their probes saw them."""
         if self._config is None or not plugins:
             return []
@@ -100,43 +107,25 @@ class Suggestions:
         self, completer: str, given: Mapping[str, str], prefix: str
     ) -> Iterable[tuple[str, str]]:
         """Return what a completer stands for; nothing for one that is not known."""
+        if completer in _STORED:
+            return self._stored(*_STORED[completer], given, prefix)
         choose = getattr(self, f"_{completer}_values", None)
-        rows = [] if choose is None else choose(given, prefix)
-        return [(value, one_line(text)) for value, text in rows]
+        return [] if choose is None else choose(given)
 
-    def _dag_id_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    def _stored(
+        self, query: str, needs: tuple[str, ...], given: Mapping[str, str], prefix: str
+    ) -> Iterable[tuple[str, str]]:
         from airflow_lite.store import completion
 
-        return completion.dag_ids(self._database, prefix) if self._database else []
-
-    def _task_id_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
-        from airflow_lite.store import completion
-
-        if not self._database or "dag_id" not in given:
+        if self._config is None or not given.keys() >= {*needs}:
             return []
-        return completion.task_ids(self._database, given["dag_id"], prefix)
+        path = completion.sqlite_path(self._config.get("database", "sql_alchemy_conn"))
+        rows: Iterable[tuple[str, str]] = []
+        if path:
+            rows = getattr(completion, query)(path, *(given[name] for name in needs), prefix)
+        return rows
 
-    def _run_id_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
-        from airflow_lite.store import completion
-
-        if not self._database or "dag_id" not in given:
-            return []
-        return completion.run_ids(self._database, given["dag_id"], prefix)
-
-    def _pool_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
-        from airflow_lite.store import completion
-
-        return completion.pools(self._database, prefix) if self._database else []
-
-    @property
-    def _database(self) -> str | None:
-        from airflow_lite.store.completion import sqlite_path
-
-        if self._config is None:
-            return None
-        return sqlite_path(self._config.get("database", "sql_alchemy_conn"))
-
-    def _executor_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    def _executor_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         from airflow_lite.plugins.packages import CORE_EXECUTORS
 
         found = dict.fromkeys(CORE_EXECUTORS, "")
@@ -145,21 +134,21 @@ class Suggestions:
                 found.setdefault(entry.name, plugin.summary)
         return sorted(found.items())
 
-    def _plugin_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    def _plugin_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         return sorted({plugin.distribution: plugin.summary for plugin in self._plugins}.items())
 
-    def _section_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    def _section_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         from airflow_lite.config import core_options
 
         return [(section, "") for section in dict.fromkeys(row.section for row in core_options())]
 
-    def _option_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    def _option_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         from airflow_lite.config import core_options
 
         wanted = given.get("section", "").lower()
         return [(row.name, row.help) for row in core_options() if row.section == wanted]
 
-    def _page_values(self, given: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    def _page_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         groups = [(entry.name, entry.help) for entry in CORE_COMMANDS if entry.is_group]
         for plugin in self._plugins:
             groups += [(entry.name, plugin.summary) for entry in plugin.groups]

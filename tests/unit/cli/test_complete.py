@@ -1,4 +1,4 @@
-"""What may stand where the cursor is, told from outlines alone."""
+"""What may stand where the cursor is, told from specs alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from airflow_lite.cli.complete import complete
 from airflow_lite.cli.core_commands import all_commands
-from airflow_lite.cli.outline import from_json, outline
+from airflow_lite.cli.outline import from_json, to_json
 from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 from airflow_lite.cli.tab import split_line
 
@@ -45,16 +45,23 @@ class Listed:
     def commands(self):
         return [("dags", "Manage DAGs"), ("dask", "Look"), ("version", "Show")]
 
-    def outline(self, name):
-        return outline(GROUP) if name == "dask" else None
+    def command(self, name):
+        return GROUP if name == "dask" else None
 
     def values(self, completer, given, prefix):
         about = ",".join(f"{name}={value}" for name, value in sorted(given.items()))
         return [(f"{completer}-1", about), (f"{completer}-2", about)]
 
 
-def offered(line):
-    return [found.value for found in complete(line.split(" "), Listed()).candidates]
+class Kept(Listed):
+    """The same, with the group as it comes back from JSON."""
+
+    def command(self, name):
+        return from_json(json.loads(json.dumps(to_json(GROUP)))) if name == "dask" else None
+
+
+def offered(line, sources=None):
+    return [found.value for found in complete(line.split(" "), sources or Listed()).candidates]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +101,7 @@ def offered(line):
 )
 def test_only_what_may_stand_there_is_offered(line, expected):
     assert offered(line) == expected
+    assert offered(line, Kept()) == expected
 
 
 def test_options_are_offered_where_no_positional_is_left():
@@ -111,18 +119,27 @@ def test_a_path_is_left_to_the_shell():
 
 
 def test_help_fits_on_a_line():
-    [tag] = [arg for arg in outline(GROUP).commands[0].args if arg.dest == "tag"]
+    [tag] = complete(["dask", "logs", "--tag"], Listed()).candidates
     assert tag.help == "May be given again"
 
 
 @pytest.mark.parametrize("command", [*all_commands(), GROUP], ids=lambda command: command.name)
 def test_an_outline_goes_through_json(command):
-    made = outline(command)
-    assert from_json(json.loads(json.dumps(made))) == made
+    made = json.loads(json.dumps(to_json(command)))
+    assert json.loads(json.dumps(to_json(from_json(made)))) == made
 
 
 @pytest.mark.parametrize(
-    "data", [[], {}, None, ["a", "b", [[]], [], True], ["a", "b", [], [1], True], "12345"]
+    "data",
+    [
+        [],
+        {},
+        None,
+        ["a", "b", [[]], []],
+        ["a", "b", None, [1]],
+        ["a", "b", [[[], {}, None]], []],
+        "1234",
+    ],
 )
 def test_an_outline_that_is_none_is_refused(data):
     with pytest.raises((TypeError, ValueError)):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-from airflow_lite.cli.specs._common import (
+from airflow_lite.cli.options import (
     CONF,
     DAG_ID,
     END_DATE,
@@ -14,6 +13,7 @@ from airflow_lite.cli.specs._common import (
     YES,
     switch,
 )
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.types import moment, positive_int, words
 
 _LOOK = "airflow_lite.cli.commands.dags"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_lite.cli.options import OUTPUT
 from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-from airflow_lite.cli.specs._common import OUTPUT
 
 _COMMANDS = "airflow_lite.cli.commands.executors"
 

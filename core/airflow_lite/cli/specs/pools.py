@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_lite.cli.options import OUTPUT, switch
 from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-from airflow_lite.cli.specs._common import OUTPUT, switch
 
 _COMMANDS = "airflow_lite.cli.commands.pools"
 _POOL = Arg("pool", "The pool's name", metavar="NAME", completer="pool")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-from airflow_lite.cli.specs._common import (
+from airflow_lite.cli.options import (
     DAG_ID,
     END_DATE,
     MAP_INDEX,
@@ -15,6 +14,7 @@ from airflow_lite.cli.specs._common import (
     YES,
     switch,
 )
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.types import positive_int
 
 _LOOK = "airflow_lite.cli.commands.tasks"

@@ -1,4 +1,4 @@
-"""Arguments that several groups share."""
+"""Arguments that several commands share, and those of the program itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ def switch(flags: str | tuple[str, str], help: str) -> Arg:
     """Return an option that takes no value: it is given or not."""
     return Arg(flags, help, action="store_true")
 
+
+HELP = switch(("-h", "--help"), "Show help and exit")
+#: Every command has it, as Airflow's do.
+VERBOSE = switch(("-v", "--verbose"), "Show tracebacks and more of the log")
+EXECUTOR = Arg(
+    "--executor",
+    "Use this executor, over configuration and environment",
+    metavar="NAME",
+    completer="executor",
+)
+#: What stands before a command, or among its words.
+GLOBAL = (
+    HELP,
+    switch("--version", "Show the version"),
+    EXECUTOR,
+    switch("--no-plugins", "Leave every plugin alone"),
+)
 
 DAG_ID = Arg("dag_id", "The id of the DAG", completer="dag_id")
 TASK_ID = Arg("task_id", "The id of the task", completer="task_id")
