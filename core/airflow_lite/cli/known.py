@@ -1,17 +1,23 @@
-"""DAGs as the files have them now: parsed if no scheduler has seen them, or not as they are."""
+"""What a user named: a DAG as its file has it now, a run, a task instance, a moment."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_lite import clock
 from airflow_lite.cli import context
-from airflow_lite.errors import DagNotFound
-from airflow_lite.keys import check_id
+from airflow_lite.dag.defaults import default_timezone
+from airflow_lite.errors import DagNotFound, InvalidIdError
+from airflow_lite.keys import check_id, check_run_id
 from airflow_lite.store import dags, listing
 
 if TYPE_CHECKING:
     import argparse
+
+    import sqlalchemy as sa
+    from sqlalchemy import RowMapping
 
     from airflow_lite.dag.spec import DagSpec
 
@@ -58,3 +64,49 @@ def is_within(args: argparse.Namespace, path: str) -> bool:
         return True
     wanted = Path(args.subdir).expanduser().absolute()
     return wanted in {Path(path), *Path(path).parents}
+
+
+def the_run(args: argparse.Namespace, connection: sa.Connection) -> RowMapping:
+    """Return the run of `args.dag_id` that `args.execution_date_or_run_id` names.
+
+    Raises `InvalidIdError`, `DagNotFound` and `DagRunNotFound`.
+    """
+    named = args.execution_date_or_run_id
+    logical_us = parsed_us(args, named)
+    try:
+        run_id = check_run_id(named)
+    except InvalidIdError:
+        if logical_us is None:
+            raise
+        run_id = ""  # a date with a blank in it names no run, but it may be one's logical date
+    found: RowMapping = listing.the_run(
+        connection, check_id(args.dag_id, "DAG id"), run_id or named, logical_us
+    )
+    return found
+
+
+def the_instance(
+    args: argparse.Namespace, connection: sa.Connection
+) -> tuple[RowMapping, RowMapping]:
+    """Return the run and the task instance that `args` names.
+
+    Raises as `the_run` does, and `TaskNotFound`.
+    """
+    task_id = check_id(args.task_id, "task id")
+    run = the_run(args, connection)
+    return run, listing.the_instance(connection, run, task_id, args.map_index)
+
+
+def to_us(args: argparse.Namespace, moment: datetime | None) -> int | None:
+    """Return a moment in microseconds; one without a zone is in `[core] default_timezone`."""
+    if moment is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=default_timezone(context.config(args)))
+    return None if moment is None else clock.to_us(moment)
+
+
+def parsed_us(args: argparse.Namespace, text: str) -> int | None:
+    """Return a date in ISO 8601 as microseconds; None if `text` is none."""
+    try:
+        return to_us(args, datetime.fromisoformat(text))
+    except ValueError:
+        return None

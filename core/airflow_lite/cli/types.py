@@ -19,7 +19,7 @@ def _refused(reason: str) -> Exception:
 def moment(text: str) -> datetime:
     """Read a date or date and time in ISO 8601, `2024-01-31` or `2024-01-31T06:00:00+02:00`.
 
-    One without an offset stays naive: `moments.to_us` gives it `[core] default_timezone`.
+    One without an offset stays naive: `known.to_us` gives it `[core] default_timezone`.
     """
     from datetime import datetime
 

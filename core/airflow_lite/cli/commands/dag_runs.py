@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.cli import context, known, moments
+from airflow_lite.cli import context, known
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
@@ -24,15 +24,14 @@ _US_PER_S = 1_000_000
 
 def list_runs(args: argparse.Namespace) -> int:
     """List the runs of a DAG, the latest first."""
-    config = context.config(args)
     check_id(args.dag_id, "DAG id")
     with context.store(args).read() as connection:
         rows = listing.runs(
             connection,
             args.dag_id,
             state=args.state,
-            start_us=moments.to_us(config, args.start_date),
-            end_us=moments.to_us(config, args.end_date),
+            start_us=known.to_us(args, args.start_date),
+            end_us=known.to_us(args, args.end_date),
             backfills=not args.no_backfill,
         )
     if not rows:
@@ -63,7 +62,7 @@ def test(args: argparse.Namespace) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
     _, spec = known.the_spec(args)
     conf = checked_conf(args.conf, spec)
-    logical_us = moments.to_us(context.config(args), args.execution_date)
+    logical_us = known.to_us(args, args.execution_date)
     found = run_here(
         args, args.dag_id, logical_us=logical_us, conf=conf, use_executor=args.use_executor
     )

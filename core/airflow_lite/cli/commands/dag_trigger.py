@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.cli import context, known, moments
+from airflow_lite.cli import context, known
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import SystemClock, from_us, iso
@@ -48,7 +48,7 @@ def _make_run(
     args: argparse.Namespace, version_id: int, spec: DagSpec, conf: dict[str, Any]
 ) -> int:
     """Insert the run. One that was given no date and finds its second taken gets microseconds."""
-    exact_us = moments.to_us(context.config(args), args.exec_date) or SystemClock().now_us()
+    exact_us = known.to_us(args, args.exec_date) or SystemClock().now_us()
     whole_us = exact_us - exact_us % _US_PER_S
     logical_us = whole_us if args.replace_microseconds else exact_us
     try:

@@ -1,4 +1,4 @@
-"""`airflow-lite man`."""
+"""`airflow-lite man`: pages are found by the records of the distributions that brought them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
-from airflow_lite.cli.pages import find_page
+from airflow_lite.cli.core_commands import CORE_COMMANDS
 from airflow_lite.errors import UserError
+from airflow_lite.words import PROGRAM, did_you_mean
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
+
+    from airflow_lite.config import Config
+    from airflow_lite.plugins.model import Plugin
 
 #: A letter struck over another: how a page for a printer is bold or underlined.
 _OVERSTRUCK = re.compile(".\b")
 _ESCAPE = re.compile("\x1b\\[[0-9;]*m")
+
+
+class PageNotFound(UserError):
+    """There is no such page. Read about all commands with `airflow-lite man`."""
 
 
 class NoManError(UserError):
@@ -28,8 +36,7 @@ class NoManError(UserError):
 
 def man(args: argparse.Namespace) -> int:
     """Show a page: in the pager on a terminal, as plain text anywhere else."""
-    page = find_page(args.name, context.config(args))
-    viewer = _viewer(page.path)
+    viewer = _viewer(_find_page(args.name, context.config(args)))
     if sys.stdout.isatty():
         sys.stdout.flush()
         return subprocess.run(viewer, check=False).returncode
@@ -57,3 +64,44 @@ def _plain(viewer: list[str]) -> str:
         reason = done.stderr.decode(errors="replace").strip()
         raise UserError(f"`{' '.join(viewer)}` failed: {reason}. See `--help` instead.")
     return _ESCAPE.sub("", _OVERSTRUCK.sub("", done.stdout.decode(errors="replace")))
+
+
+def _find_page(word: str | None, config: Config) -> Path:
+    """Return the page of the program, or of the group that `word` names; raise `PageNotFound`."""
+    wanted = PROGRAM if not word else f"{PROGRAM}-{word.removeprefix(PROGRAM).lstrip('-')}"
+    pages = _installed_pages(config)
+    found = pages.get(wanted.rstrip("-"))
+    if found is not None:
+        return found
+    groups = {entry.name for entry in CORE_COMMANDS if entry.is_group}
+    if not word or word in groups:
+        raise PageNotFound(
+            f"The page {wanted}(1) is not installed. Install {PROGRAM} from its wheel, or see"
+            f" `{' '.join(filter(None, (PROGRAM, word)))} --help`."
+        )
+    names = groups | {name.removeprefix(f"{PROGRAM}-") for name in pages}
+    raise PageNotFound(
+        f"There is no page {word[:60]!r}.{did_you_mean(word, names)}"
+        f" Read about all commands with `{PROGRAM} man`."
+    )
+
+
+def _installed_pages(config: Config) -> dict[str, Path]:
+    """Return the pages that airflow-lite and its plugins installed, by name."""
+    from airflow_lite.plugins.index import installed_plugins
+
+    plugins = installed_plugins(config)
+    return {page.stem: page for plugin in plugins for page in _pages_of(plugin)}
+
+
+def _pages_of(plugin: Plugin) -> list[Path]:
+    """Return the pages in the record of one distribution; none if it has no record."""
+    from importlib.metadata import PathDistribution
+
+    try:
+        files = PathDistribution(Path(plugin.location)).files or []
+    except (OSError, ValueError):  # a record that is no record
+        return []
+    named = [file for file in files if file.match(f"man1/{PROGRAM}*.1")]
+    pages = [Path(str(file.locate())).resolve() for file in named]
+    return [page for page in pages if page.is_file()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_lite.cli import context, known, moments
+from airflow_lite.cli import context, known
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag.shape import reach
 from airflow_lite.errors import UserError
@@ -65,13 +65,12 @@ def pattern(text: str) -> re.Pattern[str]:
 def _chosen(
     args: argparse.Namespace, connection: sa.Connection, spec: DagSpec
 ) -> list[tuple[Clearable, RowMapping]]:
-    config = context.config(args)
     rows = edits.instances_to_clear(
         connection,
         spec.dag_id,
         chosen_tasks(args, spec),
-        start_us=moments.to_us(config, args.start_date),
-        end_us=moments.to_us(config, args.end_date),
+        start_us=known.to_us(args, args.start_date),
+        end_us=known.to_us(args, args.end_date),
         states=_states(args),
     )
     return [

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.cli import context, known, moments
+from airflow_lite.cli import context, known
 from airflow_lite.cli.run_conf import json_object
-from airflow_lite.cli.runs import the_instance
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import UserError
 from airflow_lite.keys import RunCommand, TaskInstanceKey, check_id, check_run_id, check_token
@@ -50,7 +49,7 @@ def _own_command(args: argparse.Namespace) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
     known.the_spec(args)
     with context.store(args).begin() as connection:
-        run, instance = the_instance(args, connection)
+        run, instance = known.the_instance(args, connection)
         _check_may_run(args, instance)
         token = edits.queue_by_hand(
             connection, instance, pool=args.pool, now_us=SystemClock().now_us()
@@ -82,7 +81,7 @@ def _check_may_run(args: argparse.Namespace, instance: RowMapping) -> None:
 
 def _mark_success(args: argparse.Namespace) -> int:
     with context.store(args).begin() as connection:
-        _, instance = the_instance(args, connection)
+        _, instance = known.the_instance(args, connection)
         runs = edits.mark(
             connection,
             [instance["id"]],
@@ -130,9 +129,7 @@ def _where(args: argparse.Namespace) -> dict[str, Any]:
     if task_id not in spec.tasks:
         raise _no_task(args, list(spec.tasks))
     named = args.execution_date_or_run_id
-    logical_us = (
-        SystemClock().now_us() if named is None else moments.parsed_us(context.config(args), named)
-    )
+    logical_us = SystemClock().now_us() if named is None else known.parsed_us(args, named)
     return {
         "dag_id": args.dag_id,
         "task_id": task_id,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.output import print_rows
-from airflow_lite.cli.runs import the_instance, the_run
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.keys import TaskInstanceKey, check_id
@@ -51,7 +50,7 @@ def _tree(spec: DagSpec) -> Iterator[str]:
 def state(args: argparse.Namespace) -> int:
     """Print the state of a task instance; None if nothing was decided of it."""
     with context.store(args).read() as connection:
-        _, instance = the_instance(args, connection)
+        _, instance = known.the_instance(args, connection)
     print(instance["state"])
     return 0
 
@@ -59,7 +58,7 @@ def state(args: argparse.Namespace) -> int:
 def states_for_dag_run(args: argparse.Namespace) -> int:
     """List the states of all task instances of a run."""
     with context.store(args).read() as connection:
-        run = the_run(args, connection)
+        run = known.the_run(args, connection)
         instances = listing.instances(connection, run["id"])
     mapped = any(instance["map_index"] >= 0 for instance in instances)
     print_rows([_state_row(run, instance, mapped=mapped) for instance in instances], args.output)
@@ -83,11 +82,11 @@ def history(args: argparse.Namespace) -> int:
     """List every change of state of a task's instances."""
     check_id(args.task_id, "task id")
     with context.store(args).read() as connection:
-        run = the_run(args, connection)
+        run = known.the_run(args, connection)
         events = listing.history(connection, run["id"], args.task_id, args.map_index)
         if not events:
             args.map_index = -1 if args.map_index is None else args.map_index
-            the_instance(args, connection)
+            known.the_instance(args, connection)
     print_rows([_event_row(event) for event in events], args.output)
     return 0
 
@@ -108,7 +107,7 @@ def _event_row(event: RowMapping) -> dict[str, Any]:
 def logs(args: argparse.Namespace) -> int:
     """Print the log of one try, and what the executor adds to it."""
     with context.store(args).read() as connection:
-        run, instance = the_instance(args, connection)
+        run, instance = known.the_instance(args, connection)
     if args.follow and int(instance["try_number"]) < (args.try_number or 1):
         instance = _wait_for_try(args, run)
     from airflow_lite.logs.read import task_log
@@ -139,7 +138,7 @@ def _wait_for_try(args: argparse.Namespace, run: RowMapping) -> RowMapping:
     names = args.dag_id, args.task_id, run["run_id"]
     wait_for_try(context.config(args), TaskInstanceKey(*names, number, args.map_index))
     with context.store(args).read() as connection:
-        return the_instance(args, connection)[1]
+        return known.the_instance(args, connection)[1]
 
 
 def _try(wanted: int | None, instance: RowMapping) -> int:
