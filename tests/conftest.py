@@ -65,6 +65,8 @@ class Home:
             "HOME": str(self.folder.parent),
             "AIRFLOW_LITE_HOME": str(self.folder),
             "COLUMNS": "200",
+            # Any that is free: schedulers of several tests run at once.
+            "AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT": "0",
         }
 
     def dag(self, name, text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 #: A file name may have 255 bytes on usual file systems; a longer component ends in a hash.
 _LONGEST = 200
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: What `log_path` makes of ids that are allowed, a hash after those that are too long.
+_ID, _RUN_ID, _HASH = r"[\w.-]+", r"[A-Za-z0-9_.~:+-]+", r"(~[0-9a-f]{16})?"
+_FORM = re.compile(
+    rf"dag_id={_ID}{_HASH}/run_id={_RUN_ID}/task_id={_ID}{_HASH}"
+    r"(/map_index=[0-9]+)?/attempt=[0-9]+\.log"
+)
 
 
 def log_path(folder: Path, key: TaskInstanceKey) -> Path:
@@ -71,4 +79,15 @@ def _open_for_writing(folder: Path, path: Path) -> int:
 def open_for_reading(folder: Path, key: TaskInstanceKey) -> int:
     """Return a descriptor of the log file of a try; raise OSError, FileNotFoundError if none."""
     checked = check_inside(folder, log_path(folder, key))
-    return os.open(checked, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.open(checked, _READING)
+
+
+def open_named(folder: Path, path: str) -> int:
+    """Return a descriptor of the log file at `path` below `folder`, which somebody else named.
+
+    Raises `InvalidIdError` unless the path is one that `log_path` makes, and OSError.
+    """
+    if not _FORM.fullmatch(path):
+        raise InvalidIdError("That is not the path of a log.")
+    checked = check_inside(folder, folder / path)
+    return os.open(checked, _READING)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from airflow_lite.cli.run_once import run_dag_once
     from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
     from airflow_lite.errors import UserError
+    from airflow_lite.logs.serving import serve_logs
 
 __all__ = [
     "ActionCommand",
@@ -20,6 +21,7 @@ __all__ = [
     "lazy_load_command",
     "print_rows",
     "run_dag_once",
+    "serve_logs",
 ]
 
 _HOMES = {
@@ -31,6 +33,7 @@ _HOMES = {
     "lazy_load_command": "airflow_lite.cli.spec",
     "print_rows": "airflow_lite.cli.output",
     "run_dag_once": "airflow_lite.cli.run_once",
+    "serve_logs": "airflow_lite.logs.serving",
 }
 
 

@@ -1,28 +1,30 @@
-"""Reading the log of one try: what the executor knows, then the file, also while it grows."""
+"""Reading the log of one try: what the executor knows, then the file, also while it grows.
+
+A file that is not here is asked of the machines that ran the try.
+"""
 
 from __future__ import annotations
 
-import os
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import log_path, open_for_reading
-from airflow_lite.states import ACTIVE, FINISHED, RUN_FINISHED
+from airflow_lite.log_paths import log_path
+from airflow_lite.logs.reader import FileSource, Reader
+from airflow_lite.logs.remote import LogNotReadable, RemoteSource
+from airflow_lite.logs.try_rows import TryRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_lite.config import Config
-    from airflow_lite.executors.task_instance import TaskInstance
-    from airflow_lite.store.attempts import Queued
 
-_CHUNK = 1 << 16
-#: Longest line, in bytes, that is kept together; a longer one comes in pieces.
-_LONGEST = 1 << 20
-#: Seconds between two looks at a log that is followed.
-_FOLLOW_S = 0.2
+#: Seconds between two looks at a log that is followed, and how long they become while it rests.
+_FOLLOW_S, _LONGEST_S = 0.2, 1.0
+#: After so many looks that all brought lines, it is looked whether the try has ended all the same.
+_MOST_BUSY_LOOKS = 10
 
 
 def task_log(
@@ -37,8 +39,9 @@ def task_log(
 ) -> Iterator[str]:
     """Yield the lines of the log of one try, without line ends; first what the executor adds.
 
-    Bytes that are not UTF-8 are replaced. With `follow` it goes on until the try has ended.
-    Nothing that an executor does makes this fail: what it raises becomes a line.
+    Bytes that are not UTF-8 are replaced. With `follow` it goes on until the try has ended, over
+    all its reschedules. Nothing that an executor or another machine does makes this fail: what
+    goes wrong there becomes a line.
     """
     key = TaskInstanceKey(dag_id, task_id, run_id, try_number, map_index)
     folder = Path(config.get("logging", "base_log_folder")).expanduser().absolute()
@@ -48,49 +51,114 @@ def task_log(
 
 def wait_for_try(config: Config, key: TaskInstanceKey) -> None:
     """Return once the try of `key` was begun, or once it cannot be: its task or run is over."""
-    while not _is_begun_or_over(config, key):
-        time.sleep(_FOLLOW_S)
-
-
-def _is_begun_or_over(config: Config, key: TaskInstanceKey) -> bool:
-    found = _find(config, key)
-    if found is None or found.try_number >= key.try_number:
-        return True
-    return found.state in FINISHED or found.run.state in RUN_FINISHED
+    with TryRows(config, key) as rows:
+        while not rows.is_begun_or_over():
+            time.sleep(_FOLLOW_S)
 
 
 def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) -> Iterator[str]:
-    messages, logs = _from_executor(config, key)
-    for message in messages:
-        yield from (f"*** {line}" for line in message.splitlines())
-    reader = _Reader(folder, key)
-    while follow and not _has_ended(config, key):
-        yield from reader.new_lines()
-        time.sleep(_FOLLOW_S)
-    yield from reader.new_lines()
-    yield from reader.rest()
-    for log in logs:
-        yield from log.splitlines()
-    if not reader.is_found and not logs:
-        yield f"*** There is no log file {log_path(folder, key)}."
-    elif reader.is_empty and not logs:
-        yield f"*** The log file {log_path(folder, key)} is empty. Is its disk full?"
-    yield from _unlogged_ends(config, key)
+    with TryRows(config, key) as rows:
+        messages, logs = _from_executor(config, key, rows)
+        for message in messages:
+            yield from (f"*** {line}" for line in message.splitlines())
+        log = _TryLog(config, folder, key, rows)
+        if follow:
+            yield from _until_ended(log, rows)
+        yield from log.new_lines()
+        yield from log.rest()
+        for text in logs:
+            yield from text.splitlines()
+        if not logs:
+            yield from log.remarks()
+        yield from _unlogged_ends(rows)
 
 
-def _unlogged_ends(config: Config, key: TaskInstanceKey) -> Iterator[str]:
+def _until_ended(log: _TryLog, rows: TryRows) -> Iterator[str]:
+    """Yield lines as they come; the row is looked at when none do, and now and then."""
+    pause_s, busy_looks = _FOLLOW_S, 0
+    while True:
+        lines = 0
+        for line in log.new_lines():
+            lines += 1
+            yield line
+        busy_looks = busy_looks + 1 if lines else _MOST_BUSY_LOOKS
+        if busy_looks >= _MOST_BUSY_LOOKS:
+            busy_looks = 0
+            if rows.has_ended():
+                return
+        pause_s = _FOLLOW_S if lines else min(pause_s * 1.5, _LONGEST_S)
+        time.sleep(pause_s)
+
+
+class _TryLog:
+    """The log of one try wherever it lies: here, else on the machines that ran its attempts."""
+
+    def __init__(self, config: Config, folder: Path, key: TaskInstanceKey, rows: TryRows) -> None:
+        self._config = config
+        self._rows = rows
+        self._path = log_path(folder, key)
+        self._asked = str(self._path.relative_to(folder))
+        self._here = Reader(FileSource(folder, key))
+        self._there: dict[str, Reader] = {}
+        self._troubles: dict[str, str] = {}  # machine -> the last that was told of it
+
+    def new_lines(self) -> Iterator[str]:
+        """Yield the whole lines that are new."""
+        yield from self._here.new_lines()
+        if not self._here.is_found:
+            for host in self._others():
+                yield from self._lines_from(host)
+
+    def _others(self) -> list[str]:
+        own = self._config.get("core", "hostname") or socket.gethostname()
+        return [host for host in self._rows.hosts() if host != own]
+
+    def _lines_from(self, host: str) -> Iterator[str]:
+        if host not in self._there:
+            self._there[host] = Reader(RemoteSource(self._config, host, self._asked))
+        try:
+            yield from self._there[host].new_lines()
+        except LogNotReadable as error:
+            trouble = " ".join(f"*** The log on {host} could not be read: {error}".split())
+            if self._troubles.get(host) != trouble:
+                self._troubles[host] = trouble
+                yield f"{trouble}."
+
+    def rest(self) -> Iterator[str]:
+        """Yield what comes after the last line end."""
+        for reader in (self._here, *self._there.values()):
+            yield from reader.rest()
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what there is to say where there is no log, or nothing in it, or more of it."""
+        if self._here.is_found:
+            if self._here.is_empty:
+                yield f"*** The log file {self._path} is empty. Is its disk full?"
+            yield from self._elsewhere()
+            return
+        found = {host: reader for host, reader in self._there.items() if reader.is_found}
+        for host, reader in found.items():
+            if reader.is_empty:
+                yield f"*** The log file on {host} is empty. Is its disk full?"
+        if not found and not self._troubles:
+            asked = f", nor on {', '.join(self._there)}" if self._there else ""
+            yield f"*** There is no log file {self._path}{asked}."
+
+    def _elsewhere(self) -> Iterator[str]:
+        """Tell of attempts whose part of the log may be on other machines."""
+        hosts, others = self._rows.hosts(), self._others()
+        if others and len(others) < len(hosts):
+            yield (
+                f"*** Part of this try ran on {', '.join(others)}: what it wrote is above only if"
+                " the log folder is shared."
+            )
+
+
+def _unlogged_ends(rows: TryRows) -> Iterator[str]:
     """Yield what ended attempts of this try that could not write it into the log."""
-    from airflow_lite.store import listing
     from airflow_lite.store.attempts import LOG_CUT
-    from airflow_lite.store.engine import open_store
 
-    store = open_store(config)
-    try:
-        with store.read() as connection:
-            causes = listing.unlogged_causes(connection, key)
-    finally:
-        store.close()
-    for cause in causes:
+    for cause in rows.unlogged_causes():
         _, is_cut, why = " ".join(cause.split()).rpartition(f"{LOG_CUT}: ")
         if is_cut:
             yield f"*** The log of this try is cut, what is missing was not written: {why}."
@@ -98,82 +166,9 @@ def _unlogged_ends(config: Config, key: TaskInstanceKey) -> Iterator[str]:
             yield f"*** The scheduler ended this try: {why}."
 
 
-class _Reader:
-    """Reads a file that may not be there yet and may still grow."""
-
-    def __init__(self, folder: Path, key: TaskInstanceKey) -> None:
-        self._folder = folder
-        self._key = key
-        self._position = 0
-        self._begun = b""
-        self.is_found = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was in it so far."""
-        return self._position == 0
-
-    def new_lines(self) -> Iterator[str]:
-        """Yield the whole lines that are new."""
-        try:
-            fd = open_for_reading(self._folder, self._key)
-        except FileNotFoundError:
-            return
-        self.is_found = True
-        with os.fdopen(fd, "rb") as file:
-            file.seek(self._position)
-            while data := file.read(_CHUNK):
-                self._position += len(data)
-                *lines, self._begun = (self._begun + data).split(b"\n")
-                yield from (line.decode("utf-8", "replace") for line in lines)
-                if len(self._begun) >= _LONGEST:
-                    yield from self.rest()
-
-    def rest(self) -> Iterator[str]:
-        """Yield what comes after the last line end."""
-        if self._begun:
-            yield self._begun.decode("utf-8", "replace")
-            self._begun = b""
-
-
-def _has_ended(config: Config, key: TaskInstanceKey) -> bool:
-    """Whether nothing more will come into the log of this try."""
-    row = _row(config, key)
-    return row is None or row.try_number != key.try_number or row.state not in ACTIVE
-
-
-def _find(config: Config, key: TaskInstanceKey) -> Queued | None:
-    from airflow_lite.store import attempts
-    from airflow_lite.store.engine import open_store
-
-    store = open_store(config)
-    try:
-        with store.read() as connection:
-            return attempts.find(connection, [key]).get(key.primary)
-    finally:
-        store.close()
-
-
-def _row(config: Config, key: TaskInstanceKey) -> TaskInstance | None:
-    from airflow_lite.executors.task_instance import TaskInstance
-
-    found = _find(config, key)
-    if found is None:
-        return None
-    return TaskInstance(
-        key.dag_id,
-        key.task_id,
-        key.run_id,
-        found.try_number,
-        key.map_index,
-        found.attempt or "",
-        state=found.state,
-        queue=found.queue,
-        pool=found.pool,
-    )
-
-
-def _from_executor(config: Config, key: TaskInstanceKey) -> tuple[list[str], list[str]]:
+def _from_executor(
+    config: Config, key: TaskInstanceKey, rows: TryRows
+) -> tuple[list[str], list[str]]:
     """Ask the configured executor; what it raises is a message."""
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.executors.loading import executor_class, load_executor
@@ -182,7 +177,7 @@ def _from_executor(config: Config, key: TaskInstanceKey) -> tuple[list[str], lis
     try:
         if executor_class(name, config).get_task_log is BaseExecutor.get_task_log:
             return [], []
-        instance = _row(config, key)
+        instance = rows.instance()
         if instance is None:
             return [], []
         messages, logs = load_executor(config).get_task_log(instance, key.try_number)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from airflow_lite.doorbell import Doorbell
+    from airflow_lite.logs.service import LogService
     from airflow_lite.plugins.listeners import Listeners
     from airflow_lite.scheduler.dag_files import DagFiles
     from airflow_lite.scheduler.ownership import Ownership
@@ -51,6 +52,7 @@ class Loop:
         self.watch = Watch(world)
         self._bell: Doorbell | None = None
         self._files: DagFiles | None = None
+        self._log_service: LogService | None = None
         self.listeners: Listeners | None = None
         self._failures = 0
         self._again_at = 0.0
@@ -76,6 +78,14 @@ class Loop:
 
         world = self.world
         self._files = DagFiles(world.config, world.store, world.clock, wake=world.waker.wake)
+
+    def serve_logs(self) -> None:
+        """Serve the logs of this machine to others, where they can be; raise `ConfigError`."""
+        from airflow_lite.logs.service import LogService
+
+        self._log_service = LogService(self.world.config)
+        self._log_service.start()
+        self.world.waker.watch(self._log_service.fileno())
 
     def listen(self, *, interrupts: bool = True) -> None:
         """Take the signals of this process: SIGTERM, SIGUSR2, and with `interrupts` SIGINT.
@@ -121,6 +131,8 @@ class Loop:
 
     def step(self) -> None:
         """Make one pass; where it fails, load everything again and try later."""
+        if self._log_service is not None:
+            self._log_service.poll()
         if self._pause_s() > 0 and not self.stopping.is_asked:
             return
         try:
@@ -255,6 +267,8 @@ class Loop:
                 self.listeners.close()
         finally:
             self.ownership.end(state=state)
+            if self._log_service is not None:
+                self._log_service.close()
             if self._bell is not None:
                 self._bell.close()
             self.world.waker.close()

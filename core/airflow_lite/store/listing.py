@@ -218,8 +218,24 @@ def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence
     """
     by_scheduler = sa.or_(attempt.c.claimed_us.is_(None), attempt.c.cause.like("lost: %"))
     is_cut = attempt.c.cause.like(f"%{LOG_CUT}: %")
-    query = (
-        sa.select(attempt.c.cause)
+    query = _of_try(attempt.c.cause, key).where(
+        attempt.c.cause.is_not(None),
+        sa.or_(sa.and_(attempt.c.accepted, by_scheduler), is_cut),
+    )
+    return connection.execute(query.order_by(attempt.c.ended_us)).scalars().all()
+
+
+def hosts_of_try(connection: sa.Connection, key: TaskInstanceKey) -> list[str]:
+    """Return the machines that claimed attempts of this try, each once, in their order."""
+    query = _of_try(attempt.c.hostname, key).where(attempt.c.hostname.is_not(None))
+    rows = connection.execute(query.order_by(attempt.c.claimed_us))
+    return list(dict.fromkeys(rows.scalars()))
+
+
+def _of_try(column: sa.Column[Any], key: TaskInstanceKey) -> sa.Select[Any]:
+    """Return the query for one column of the attempts of a try."""
+    return (
+        sa.select(column)
         .join(task_instance, task_instance.c.id == attempt.c.task_instance_id)
         .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
         .where(
@@ -228,11 +244,8 @@ def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence
             task_instance.c.task_id == key.task_id,
             task_instance.c.map_index == key.map_index,
             attempt.c.try_number == key.try_number,
-            attempt.c.cause.is_not(None),
-            sa.or_(sa.and_(attempt.c.accepted, by_scheduler), is_cut),
         )
     )
-    return connection.execute(query.order_by(attempt.c.ended_us)).scalars().all()
 
 
 def alive_jobs(

@@ -59,7 +59,8 @@ def update(store, table, **values):
 
 def test_following_waits_until_the_try_has_begun(store, tmp_path, monkeypatch, capsys):
     def begin_and_end(_seconds):
-        write_log(tmp_path, b"said\n")
+        if not (tmp_path / "logs").exists():
+            write_log(tmp_path, b"said\n")
         update(store, schema.task_instance, try_number=1, state="success")
 
     monkeypatch.setattr(read.time, "sleep", begin_and_end)
@@ -121,3 +122,87 @@ def test_an_end_that_is_in_the_log_is_not_told_again(store, tmp_path, capsys):
 
     assert run(["tasks", "logs", "d", "t", "r"]) == 0
     assert capsys.readouterr().out == "said\n"
+
+
+# ---------------------------------------------------------------- how long one is followed
+
+
+REST = {}
+
+
+def follow(store, tmp_path, monkeypatch, capsys, steps):
+    """Follow try 1; before each further look, write a state into the log and the row, or rest."""
+    left = list(steps)
+
+    def step(_seconds):
+        assert left, "it is followed on and on"
+        values = dict(left.pop(0))
+        if run_state := values.pop("run", None):
+            update(store, schema.dag_run, state=run_state)
+        if values:
+            write_log(tmp_path, f"{values['state']}\n".encode())
+            update(store, schema.task_instance, **values)
+
+    update(store, schema.task_instance, try_number=1, state="running")
+    monkeypatch.setattr(read.time, "sleep", step)
+    assert run(FOLLOW) == 0
+    return capsys.readouterr().out.splitlines(), left
+
+
+def test_following_goes_on_over_the_reschedules_of_a_try(store, tmp_path, monkeypatch, capsys):
+    states = ["up_for_reschedule", "scheduled", "queued", "running", "restarting", "deferred"]
+    steps = [step for state in [*states, "success"] for step in ({"state": state}, REST)]
+
+    assert follow(store, tmp_path, monkeypatch, capsys, steps) == ([*states, "success"], [])
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"state": "success"},
+        {"state": "failed"},
+        {"state": "skipped"},
+        {"state": "up_for_retry"},
+        {"state": None},
+        {"state": "queued", "try_number": 2},
+        {"state": "up_for_reschedule", "run": "failed"},
+    ],
+)
+def test_following_ends_with_the_try(store, tmp_path, monkeypatch, capsys, end):
+    lines, left = follow(store, tmp_path, monkeypatch, capsys, [end, REST, {"state": "later"}])
+
+    assert (lines, left) == ([str(end["state"])], [{"state": "later"}])
+
+
+def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(store, tmp_path, monkeypatch, capsys):
+    from airflow_lite.store import attempts, engine
+
+    opened, asked, looks = [], [], []
+    monkeypatch.setattr(engine, "open_store", lambda *words: opened.append(words) or open_store(*words))
+    real_find = attempts.find
+    monkeypatch.setattr(attempts, "find", lambda *words: asked.append(len(looks)) or real_find(*words))
+
+    def look(_seconds):
+        looks.append(None)
+        if len(looks) <= 5:
+            write_log(tmp_path, b"busy\n")
+        elif len(looks) == 8:
+            update(store, schema.task_instance, state="success")
+
+    update(store, schema.task_instance, try_number=1, state="running")
+    monkeypatch.setattr(read.time, "sleep", look)
+    assert run(FOLLOW) == 0
+    assert capsys.readouterr().out == "busy\n" * 5
+    assert asked == [0, 6, 7, 8]
+    assert len(opened) == 2  # one of the command, one of the reader
+
+
+def test_a_log_that_never_rests_is_followed_no_longer_than_its_try(store, tmp_path, monkeypatch, capsys):
+    def look(_seconds):
+        write_log(tmp_path, b"left behind\n")
+        update(store, schema.task_instance, state="success")
+
+    update(store, schema.task_instance, try_number=1, state="running")
+    monkeypatch.setattr(read.time, "sleep", look)
+    assert run(FOLLOW) == 0
+    assert 0 < capsys.readouterr().out.count("left behind\n") < 30

@@ -7,7 +7,8 @@ import os
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.log_paths import open_for_writing
-from airflow_lite.logs.read import _Reader, task_log
+from airflow_lite.logs.read import task_log
+from airflow_lite.logs.reader import FileSource, Reader
 
 KEY = TaskInstanceKey("d", "t", "r")
 
@@ -16,7 +17,7 @@ def _written(folder, data):
     fd = open_for_writing(folder, KEY)
     os.write(fd, data)
     os.close(fd)
-    return _Reader(folder, KEY)
+    return Reader(FileSource(folder, KEY))
 
 
 def test_whole_lines_come_at_once_and_the_rest_at_the_end(tmp_path):

@@ -75,7 +75,7 @@ def _print_option(args: argparse.Namespace, config: Config, option: ConfigOption
 
 def _without_secrets(option: ConfigOption, value: str) -> str:
     """Return a value fit to be shown to whoever reads a whole listing, which gets pasted."""
-    if (option.section, option.name) == ("sentry", "sentry_dsn") and value:
+    if option.name in {"secret_key", "sentry_dsn"} and value:
         return "***"
     scheme, separator, rest = value.partition("://")
     credentials, at, place = rest.rpartition("@")

@@ -32,7 +32,9 @@ def scheduler(args: argparse.Namespace) -> int:
     executor = _executor(config, store)
     loop = make_loop(config, store, executor)
     _greet(config, executor)
-    return _run(loop, executor, most_passes=getattr(args, "num_runs", -1))
+    serves_logs = executor.serve_logs and not getattr(args, "skip_serve_logs", False)
+    most_passes = getattr(args, "num_runs", -1)
+    return _run(loop, executor, serves_logs=serves_logs, most_passes=most_passes)
 
 
 def _log_to_stderr(config: Config) -> None:
@@ -87,13 +89,15 @@ def _greet(config: Config, executor: BaseExecutor) -> None:
         logger.warning("%s", silent)
 
 
-def _run(loop: Loop, executor: BaseExecutor, *, most_passes: int) -> int:
+def _run(loop: Loop, executor: BaseExecutor, *, serves_logs: bool, most_passes: int) -> int:
     from airflow_lite.scheduler.events import ExecutorDidNotStart
 
     state = "failed"
     try:
         loop.let_plugins_listen()
         loop.listen()
+        if serves_logs:
+            loop.serve_logs()
         loop.run(most_passes=most_passes)
         state = "success"
     except ExecutorDidNotStart as error:

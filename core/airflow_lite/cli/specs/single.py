@@ -56,7 +56,7 @@ COMMANDS = (
             ),
             switch(
                 ("-s", "--skip-serve-logs"),
-                "Accepted as in Airflow, without effect: no logs are served",
+                "Do not serve the tasks' logs to other machines",
             ),
             SUBDIR,
         ),

@@ -1,0 +1,188 @@
+"""`python -m airflow_lite.logs.server FD IDLE_S`: serves the log files of this machine over HTTP.
+
+`GET /log/PATH` with `Authorization: Bearer TOKEN` gives one file below the log folder, from
+`Range: bytes=N-` on if that is asked for. Started by `LogService` when somebody knocks; it ends
+when nobody has asked for IDLE_S seconds, and with whoever started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import stat
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.logs.token import is_valid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_CHUNK = 1 << 18
+#: Connections at once; more are refused, so that no crowd takes this machine's memory.
+_MOST_CONNECTIONS = 64
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
+#: The descriptor that is at its end once whoever started this is gone.
+_LIFELINE = 0
+
+
+def make_app(folder: Path, key: bytes) -> Starlette:
+    """Return the application: one route, for the logs below `folder`."""
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    def log(request: Request) -> Response:
+        path = request.path_params["path"]
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not is_valid(key, token.strip(), path):
+            return Response(status_code=403)
+        file = _opened(folder, path)
+        return Response(status_code=404) if file is None else _answer(request, file)
+
+    return Starlette(routes=[Route("/log/{path:path}", log, methods=["GET"])])
+
+
+def _opened(folder: Path, path: str) -> BinaryIO | None:
+    """Open a log; None if there is none, or it is nothing that may be read by others."""
+    from airflow_lite.errors import InvalidIdError
+    from airflow_lite.log_paths import open_named
+
+    try:
+        file = open(open_named(folder, path), "rb")  # noqa: SIM115 - closed once it is sent
+    except (InvalidIdError, OSError):
+        return None
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    return None
+
+
+def _answer(request: Request, file: BinaryIO) -> Response:
+    from starlette.responses import Response, StreamingResponse
+
+    size = os.fstat(file.fileno()).st_size
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    first = int(asked[1]) if asked else 0
+    end = min(int(asked[2]) + 1, size) if asked and asked[2] else size
+    if asked and first >= end:
+        file.close()
+        return Response(status_code=416, headers={"content-range": f"bytes */{size}"})
+    headers = {"content-length": str(end - first), "accept-ranges": "bytes"}
+    if asked:
+        headers["content-range"] = f"bytes {first}-{end - 1}/{size}"
+    return StreamingResponse(
+        _chunks(file, first, end - first),
+        status_code=206 if asked else 200,
+        headers=headers,
+        media_type="application/octet-stream",  # a task may write any bytes
+    )
+
+
+def _chunks(file: BinaryIO, first: int, count: int) -> Iterator[bytes]:
+    """Yield `count` bytes; what the log grows by meanwhile is for the next request."""
+    with file:
+        file.seek(first)
+        while count > 0 and (data := file.read(min(_CHUNK, count))):
+            count -= len(data)
+            yield data
+
+
+class Activity:
+    """An ASGI application around another, which knows for how long nobody has asked it."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._open = 0
+        self._latest = time.monotonic()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Have the application answer, and note when it has."""
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._latest = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last answer was complete; 0 while one is being given."""
+        return 0.0 if self._open else time.monotonic() - self._latest
+
+
+async def serve(app: Any, listener: socket.socket, idle_s: float) -> None:
+    """Answer whoever connects to `listener`, until nobody has for `idle_s` seconds."""
+    activity = Activity(app)
+    server = _server(activity)
+    asyncio.get_running_loop().add_reader(_LIFELINE, _end_now, server)
+    _end_when_idle(server, activity, idle_s)
+    await server.serve(sockets=[listener])
+
+
+def _server(app: Any) -> uvicorn.Server:
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+        )
+    )
+
+
+def _end_when_idle(server: uvicorn.Server, activity: Activity, idle_s: float) -> None:
+    """End if nobody has asked for so long, else look again when that may be."""
+    left_s = idle_s - activity.idle_s
+    if left_s <= 0:
+        server.should_exit = True
+    else:
+        asyncio.get_running_loop().call_later(left_s, _end_when_idle, server, activity, idle_s)
+
+
+def _end_now(server: uvicorn.Server) -> None:
+    """End without waiting for answers that are being given: nobody is left to wait for us."""
+    asyncio.get_running_loop().remove_reader(_LIFELINE)
+    server.should_exit = server.force_exit = True
+
+
+def main(arguments: list[str]) -> int:
+    """Serve on the listening socket of this descriptor."""
+    from pathlib import Path
+
+    from airflow_lite.config import Config
+    from airflow_lite.errors import UserError
+    from airflow_lite.logs.key import signing_key
+
+    fd, idle_s = arguments
+    listener = socket.socket(fileno=int(fd))
+    try:
+        config = Config.load()
+        folder = Path(config.get("logging", "base_log_folder")).expanduser().absolute()
+        app = make_app(folder, signing_key(config))
+    except UserError as error:
+        print(f"airflow-lite: logs are not served: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    asyncio.run(serve(app, listener, float(idle_s)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,207 @@
+"""Serving the logs of this machine to others, at no cost while nobody asks for any.
+
+`LogService` only listens. The log server is a process of its own, started when the first one
+connects, and it ends when nobody has asked for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from airflow_lite.errors import ConfigError
+from airflow_lite.worker.environment import environment
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+
+logger = logging.getLogger(__name__)
+
+#: What the extra `server` brings.
+_NEEDS = ("jwt", "starlette", "uvicorn")
+#: Seconds without a request after which the server ends.
+IDLE_S = 60.0
+#: Seconds until a port that is taken is tried again; the one who has it may end.
+_RETRY_S = 5.0
+#: Seconds until a server that failed is started again, doubled up to the longest.
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 60.0
+_BACKLOG = 64
+
+
+class LogService:
+    """Listens on `[logging] worker_log_server_host` and `worker_log_server_port`.
+
+    `poll` is to be called when `fileno()` is readable, and now and then; nothing here blocks.
+    Whatever keeps logs from being served is logged once, and harms nothing else.
+    """
+
+    def __init__(self, config: Config, *, idle_s: float = IDLE_S) -> None:
+        self._config = config
+        self._idle_s = idle_s
+        self._where = _where(config)
+        self._selector = selectors.DefaultSelector()  # so that what is waited for may change
+        self._listener: socket.socket | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+        self._lifeline: socket.socket | None = None
+        self._delay_s = _FIRST_DELAY_S
+        self._again_at = 0.0
+        self._is_told = False
+        self.is_possible = not _missing()
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when `poll` has something to do."""
+        return self._selector.fileno()
+
+    @property
+    def port(self) -> int | None:
+        """The port that it listens on; None if it does not."""
+        return None if self._listener is None else int(self._listener.getsockname()[1])
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process that serves; None while nobody asks."""
+        return None if self._server is None else self._server.pid
+
+    def start(self) -> None:
+        """Listen, or log why not; a port that is taken is tried again later by `poll`."""
+        if not self.is_possible:
+            logger.info(
+                "logs are not served to other machines: %s is not installed"
+                " (pip install 'airflow-lite[server]')",
+                " and ".join(_missing()),
+            )
+            return
+        try:
+            self._listener = self._listen()
+        except OSError as error:
+            self._again_at = time.monotonic() + _RETRY_S
+            self.is_possible = not isinstance(error, socket.gaierror)  # asking again may take long
+            self._tell_of(error)
+            return
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        logger.info("logs are served at http://%s:%s", self._where[0], self.port)
+
+    def _listen(self) -> socket.socket:
+        family, *_, address = socket.getaddrinfo(
+            *self._where, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setblocking(False)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    def _tell_of(self, error: OSError) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
+        logger.warning(
+            "logs are not served at %s:%s: %s. If it is not another scheduler or worker that serves"
+            " them there, change [logging] worker_log_server_host or worker_log_server_port",
+            *self._where,
+            error.strerror or error,
+        )
+
+    def poll(self) -> None:
+        """Start the server if somebody has connected, see to its end; never raises, never waits."""
+        if self._listener is None:
+            if self.is_possible and time.monotonic() >= self._again_at:
+                self.start()
+        elif self._server is not None:
+            if self._server.poll() is not None:
+                self._bury(self._server.returncode)
+        elif time.monotonic() >= self._again_at:
+            self._watch(self._listener)
+            if self._selector.select(0):
+                self._spawn(self._listener)
+
+    def _watch(self, wanted: socket.socket | None) -> None:
+        """Let `fileno()` be readable when `wanted` is, and for nothing else."""
+        for key in list(self._selector.get_map().values()):
+            if key.fileobj is wanted:
+                return
+            self._selector.unregister(key.fileobj)
+        if wanted is not None:
+            self._selector.register(wanted, selectors.EVENT_READ)
+
+    def _spawn(self, listener: socket.socket) -> None:
+        ours, theirs = socket.socketpair()
+        fd = listener.fileno()
+        words = ["-P", "-m", "airflow_lite.logs.server", str(fd), str(self._idle_s)]
+        try:
+            with theirs:
+                self._server = subprocess.Popen(
+                    [sys.executable, *words],
+                    stdin=theirs.fileno(),  # at its end when we are gone, however that comes
+                    pass_fds=[fd],
+                    env=environment(self._config),
+                    start_new_session=True,  # an interrupt from the terminal is for us
+                )
+        except OSError as error:
+            ours.close()
+            self._wait_after(f"cannot be started: {error}")
+            return
+        self._lifeline = ours
+        self._watch(ours)  # readable when the server is gone
+
+    def _bury(self, code: int) -> None:
+        self._watch(self._listener)
+        self._server = None
+        self._cut()
+        if code:
+            self._wait_after(f"ended with exit code {code}")
+        else:
+            self._delay_s = _FIRST_DELAY_S
+
+    def _wait_after(self, what: str) -> None:
+        self._watch(None)
+        logger.warning("the log server %s; not started again for %g s", what, self._delay_s)
+        self._again_at = time.monotonic() + self._delay_s
+        self._delay_s = min(self._delay_s * 2, _LONGEST_DELAY_S)
+
+    def _cut(self) -> None:
+        if self._lifeline is not None:
+            self._lifeline.close()
+            self._lifeline = None
+
+    def close(self) -> None:
+        """Stop listening, and the server with it, at once."""
+        self._selector.close()
+        self._cut()
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait()
+        if self._listener is not None:
+            self._listener.close()
+
+
+def _where(config: Config) -> tuple[str, int]:
+    host = config.get("logging", "worker_log_server_host").strip()
+    port = config.getint("logging", "worker_log_server_port")
+    if not host:
+        raise ConfigError(
+            "[logging] worker_log_server_host is empty. Make it 127.0.0.1 for this machine alone,"
+            " or the address that other machines reach."
+        )
+    if not 0 <= port < 1 << 16:
+        raise ConfigError(f"[logging] worker_log_server_port is {port}. Make it 1 to 65535.")
+    return host, port
+
+
+def _missing() -> list[str]:
+    from importlib.util import find_spec
+
+    with suppress(ImportError, ValueError):
+        return [name for name in _NEEDS if find_spec(name) is None]
+    return list(_NEEDS)

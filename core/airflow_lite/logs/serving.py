@@ -1,0 +1,51 @@
+"""Serving logs from a command that runs on a worker's machine."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_lite.config import Config
+    from airflow_lite.logs.service import LogService
+
+#: Seconds between two looks where nothing woke the thread: whether a port that was taken is free.
+_POLL_S = 5.0
+
+
+@contextmanager
+def serve_logs(config: Config) -> Iterator[int | None]:
+    """Serve the logs of this machine's tasks while the block runs, as `scheduler` does for its own.
+
+    For the command that an executor has for workers' machines, so that `tasks logs` finds what
+    ran there. Gives the port, or None where logs cannot be served, which is logged and no error;
+    wrong options are: `ConfigError`. A thread listens; the server is a process that is started
+    when somebody asks.
+    """
+    from airflow_lite.logs.service import LogService
+
+    service = LogService(config)
+    reader, writer = os.pipe()
+    thread = threading.Thread(target=_serve, args=(service, reader), name="logs", daemon=True)
+    service.start()
+    thread.start()
+    try:
+        yield service.port
+    finally:
+        os.close(writer)
+        thread.join()
+        os.close(reader)
+        service.close()
+
+
+def _serve(service: LogService, stop: int) -> None:
+    waiting = select.poll()
+    waiting.register(service.fileno(), select.POLLIN)
+    waiting.register(stop, select.POLLIN)
+    while stop not in dict(waiting.poll(_POLL_S * 1000)):
+        service.poll()

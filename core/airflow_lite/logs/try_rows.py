@@ -1,0 +1,108 @@
+"""What the store tells of one try to whoever reads its log, over one connection."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from airflow_lite.states import ACTIVE, FINISHED, RUN_FINISHED, TaskInstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from airflow_lite.config import Config
+    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.store.attempts import Queued
+    from airflow_lite.store.engine import Store
+
+#: From these a further attempt of the same try may follow.
+_WAITING = frozenset(
+    {
+        TaskInstanceState.SCHEDULED,
+        TaskInstanceState.UP_FOR_RESCHEDULE,
+        TaskInstanceState.DEFERRED,
+    }
+)
+
+
+class TryRows:
+    """Reads the rows of one try; the store is opened when first asked, and once."""
+
+    def __init__(self, config: Config, key: TaskInstanceKey) -> None:
+        self._config = config
+        self._key = key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if "_store" in self.__dict__:
+            self._store.close()
+
+    @cached_property
+    def _store(self) -> Store:
+        from airflow_lite.store.engine import open_store
+
+        return open_store(self._config)
+
+    def _found(self) -> Queued | None:
+        from airflow_lite.store import attempts
+
+        with self._store.read() as connection:
+            return attempts.find(connection, [self._key]).get(self._key.primary)
+
+    def is_begun_or_over(self) -> bool:
+        """Whether the try was begun, or cannot be: its task or run is over."""
+        found = self._found()
+        if found is None or found.try_number >= self._key.try_number:
+            return True
+        return found.state in FINISHED or found.run.state in RUN_FINISHED
+
+    def has_ended(self) -> bool:
+        """Whether nothing more will come into the log of this try."""
+        found = self._found()
+        if found is None or found.try_number != self._key.try_number:
+            return True
+        if found.state in ACTIVE:
+            return False
+        return found.state not in _WAITING or found.run.state in RUN_FINISHED
+
+    def instance(self) -> TaskInstance | None:
+        """Return the task instance as executors see it; None if there is none."""
+        from airflow_lite.executors.task_instance import TaskInstance
+
+        found, key = self._found(), self._key
+        if found is None:
+            return None
+        return TaskInstance(
+            key.dag_id,
+            key.task_id,
+            key.run_id,
+            found.try_number,
+            key.map_index,
+            found.attempt or "",
+            state=found.state,
+            queue=found.queue,
+            pool=found.pool,
+        )
+
+    def hosts(self) -> list[str]:
+        """Return the machines that ran attempts of this try, in their order."""
+        from airflow_lite.store import listing
+
+        with self._store.read() as connection:
+            return listing.hosts_of_try(connection, self._key)
+
+    def unlogged_causes(self) -> Sequence[str]:
+        """Return what ended attempts of this try that could not write it into the log."""
+        from airflow_lite.store import listing
+
+        with self._store.read() as connection:
+            return listing.unlogged_causes(connection, self._key)
