@@ -22,7 +22,7 @@ _PARTIAL, _FORBIDDEN, _NOT_FOUND, _NOT_SATISFIABLE = 206, 403, 404, 416
 
 
 class LogNotReadable(Exception):
-    """Why a log on another machine cannot be read now: a line for whoever reads it."""
+    """A log on another machine cannot be read now. The output of `tasks logs` says why."""
 
 
 class RemoteSource:

@@ -23,7 +23,13 @@ OTHER = TaskInstanceKey("d", "other", "r")
 def claims(served, **changes):
     """Return the claims of a good token; None takes one out."""
     now = int(time.time())
-    good = {"aud": "task-instance-logs", "iat": now, "nbf": now, "exp": now + 30, "filename": served.path}
+    good = {
+        "aud": "task-instance-logs",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 30,
+        "filename": served.path,
+    }
     return {name: value for name, value in (good | changes).items() if value is not None}
 
 
@@ -34,7 +40,15 @@ def encoded(served, algorithm="HS256", key=None, **changes):
 
 def unsigned(served):
     parts = ({"alg": "none", "typ": "JWT"}, claims(served))
-    return ".".join([*(base64.urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=").decode() for one in parts), ""])
+    return ".".join(
+        [
+            *(
+                base64.urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=").decode()
+                for one in parts
+            ),
+            "",
+        ]
+    )
 
 
 def test_a_token_for_exactly_this_log_gives_its_bytes_as_they_are(served):
@@ -171,7 +185,9 @@ def test_a_gigabyte_is_sent_without_being_held_in_memory(make_served):
     before_kb = peak_kb(served.service.server_pid)
 
     connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
-    connection.request("GET", f"/log/{served.path}", headers={"Authorization": f"Bearer {served.token()}"})
+    connection.request(
+        "GET", f"/log/{served.path}", headers={"Authorization": f"Bearer {served.token()}"}
+    )
     answer, received, part = connection.getresponse(), 0, bytearray(1 << 20)
     while count := answer.readinto(part):
         received += count
@@ -183,7 +199,11 @@ def test_a_gigabyte_is_sent_without_being_held_in_memory(make_served):
 
 def test_another_method_or_address_is_refused(served):
     connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
-    for method, path, status in [("POST", f"/log/{served.path}", 405), ("GET", "/", 404), ("GET", "/docs", 404)]:
+    for method, path, status in [
+        ("POST", f"/log/{served.path}", 405),
+        ("GET", "/", 404),
+        ("GET", "/docs", 404),
+    ]:
         connection.request(method, path, headers={"Authorization": f"Bearer {served.token()}"})
         answer = connection.getresponse()
         answer.read()

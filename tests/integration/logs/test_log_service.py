@@ -50,9 +50,17 @@ def test_it_listens_on_loopback_alone_unless_told_otherwise(make_served):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("worker_log_server_port", "99999", r"^\[logging\] worker_log_server_port is 99999\. Make it 1 to 65535"),
+        (
+            "worker_log_server_port",
+            "99999",
+            r"^\[logging\] worker_log_server_port is 99999\. Make it 1 to 65535",
+        ),
         ("worker_log_server_port", "x", r"^\[logging\] worker_log_server_port is 'x'"),
-        ("worker_log_server_host", " ", r"^\[logging\] worker_log_server_host is empty\. Make it 127\.0\.0\.1"),
+        (
+            "worker_log_server_host",
+            " ",
+            r"^\[logging\] worker_log_server_host is empty\. Make it 127\.0\.0\.1",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_errors(tmp_path, name, value, message):
@@ -74,11 +82,15 @@ def test_a_server_that_fails_is_told_and_not_started_again_at_once(make_served, 
 def test_a_port_that_is_taken_is_told_once_and_taken_when_it_is_free(tmp_path, caplog):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        service = LogService(Config(tmp_path, file={"logging": {"worker_log_server_port": str(port)}}))
+        service = LogService(
+            Config(tmp_path, file={"logging": {"worker_log_server_port": str(port)}})
+        )
         service.start()
         service._again_at = 0.0
         service.poll()
-    assert caplog.text.count(f"logs are not served at 127.0.0.1:{port}: Address already in use.") == 1
+    assert (
+        caplog.text.count(f"logs are not served at 127.0.0.1:{port}: Address already in use.") == 1
+    )
     assert service.port is None
 
     service._again_at = 0.0
@@ -92,7 +104,9 @@ def test_a_command_on_a_worker_s_machine_serves_its_logs_for_its_own_time(make_s
     with serve_logs(other.config) as port:
         assert port not in {None, other.port}
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request("GET", f"/log/{other.path}", headers={"Authorization": f"Bearer {other.token()}"})
+        connection.request(
+            "GET", f"/log/{other.path}", headers={"Authorization": f"Bearer {other.token()}"}
+        )
         assert connection.getresponse().read().startswith(b"one\n")
         connection.close()
     with pytest.raises(ConnectionRefusedError):
@@ -109,7 +123,10 @@ def server_of(home):
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if b"airflow_lite.logs.server" in (entry / "cmdline").read_bytes() and mark in (entry / "environ").read_bytes():
+            if (
+                b"airflow_lite.logs.server" in (entry / "cmdline").read_bytes()
+                and mark in (entry / "environ").read_bytes()
+            ):
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -127,7 +144,9 @@ def knock(port):
 @pytest.fixture
 def port_of(wait_until):
     """Return the port on which a scheduler says that it serves logs."""
-    return lambda scheduler: int(wait_until(lambda: SERVED.search(scheduler.output()), "logs to be served")[1])
+    return lambda scheduler: int(
+        wait_until(lambda: SERVED.search(scheduler.output()), "logs to be served")[1]
+    )
 
 
 def test_a_scheduler_serves_the_logs_of_its_tasks(home, port_of, wait_until):
@@ -170,14 +189,18 @@ def test_a_server_that_answers_slowly_does_not_outlive_its_scheduler(home, port_
     with home.scheduler() as scheduler:
         with socket.create_connection(("127.0.0.1", port_of(scheduler)), timeout=60) as reader:
             token = sign(signing_key(Config.load(home.environ)), path, 30)
-            reader.sendall(f"GET /log/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+            reader.sendall(
+                f"GET /log/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+            )
             assert reader.recv(12) == b"HTTP/1.1 200"  # and no more is taken
             assert scheduler.stop() == 0
     wait_until(lambda: not server_of(home), "the server to end")
 
 
 def test_skip_serve_logs_listens_on_nothing(home):
-    done = home.run("--executor", "LocalExecutor", "scheduler", "--skip-serve-logs", "--num-runs", "1")
+    done = home.run(
+        "--executor", "LocalExecutor", "scheduler", "--skip-serve-logs", "--num-runs", "1"
+    )
     assert "logs are" not in done.stderr
 
 
@@ -193,7 +216,9 @@ def test_without_the_extra_one_line_says_so_and_the_scheduler_goes_on(home, tmp_
 
     done = home.run("--executor", "LocalExecutor", "scheduler", "--num-runs", "1")
     (line,) = [line for line in done.stderr.splitlines() if "logs are" in line]
-    assert line.endswith(f"logs are not served to other machines: {module} is not installed (pip install 'airflow-lite[server]')")
+    assert line.endswith(
+        f"logs are not served to other machines: {module} is not installed (pip install 'airflow-lite[server]')"
+    )
     assert "scheduler stopped" in done.stderr
 
 
@@ -202,5 +227,7 @@ def test_a_scheduler_goes_on_where_the_port_is_taken(home):
         port = other.getsockname()[1]
         home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT"] = str(port)
         done = home.run("--executor", "LocalExecutor", "scheduler", "--num-runs", "2")
-    assert done.stderr.count(f"logs are not served at 127.0.0.1:{port}: Address already in use.") == 1
+    assert (
+        done.stderr.count(f"logs are not served at 127.0.0.1:{port}: Address already in use.") == 1
+    )
     assert "scheduler stopped" in done.stderr

@@ -116,13 +116,17 @@ def test_a_machine_that_does_not_serve_is_a_line(machines):
 def test_another_secret_is_a_line_that_says_so(machines):
     machines.options["webserver"]["secret_key"] = "some other secret"
 
-    assert trouble(machines).startswith("refused. [webserver] secret_key must be the same there and here")
+    assert trouble(machines).startswith(
+        "refused. [webserver] secret_key must be the same there and here"
+    )
 
 
 def test_a_secret_that_cannot_be_used_is_a_line(machines):
     machines.options["webserver"]["secret_key"] = "short"
 
-    assert trouble(machines).startswith("[webserver] secret_key has 5 characters. Make it 16 or more")
+    assert trouble(machines).startswith(
+        "[webserver] secret_key has 5 characters. Make it 16 or more"
+    )
 
 
 def test_a_log_that_is_not_there_either_is_told(machines):
@@ -181,7 +185,10 @@ def answering(answer):
     [
         (b"", "timed out."),
         (b"HTTP/1.1 206 Partial Content\r\nContent-Length: 9\r\n\r\n", "timed out."),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n", "the answer is 302."),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n",
+            "the answer is 302.",
+        ),
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "the answer is 500."),
         (b"what?\r\n\r\n", "what?."),
     ],
@@ -199,7 +206,11 @@ def test_what_is_left_of_an_answer_that_breaks_off_is_shown(machines, monkeypatc
     with answering(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 99\r\n\r\none\ntw") as port:
         machines.options["logging"]["worker_log_server_port"] = str(port)
 
-        assert machines.lines() == ["one", "*** The log on 127.0.0.1 could not be read: timed out.", "tw"]
+        assert machines.lines() == [
+            "one",
+            "*** The log on 127.0.0.1 could not be read: timed out.",
+            "tw",
+        ]
 
 
 def test_a_log_elsewhere_is_followed_to_its_end(machines):
@@ -229,5 +240,7 @@ def test_a_machine_that_goes_away_is_told_once_while_its_log_is_followed(machine
     machines.update(schema.task_instance, state="running")
     monkeypatch.setattr("airflow_lite.logs.read.time.sleep", look)
 
-    assert machines.lines(follow=True) == ["*** The log on 127.0.0.1 could not be read: [Errno 111] Connection refused."]
+    assert machines.lines(follow=True) == [
+        "*** The log on 127.0.0.1 could not be read: [Errno 111] Connection refused."
+    ]
     assert len(looks) >= 3

@@ -174,13 +174,19 @@ def test_following_ends_with_the_try(store, tmp_path, monkeypatch, capsys, end):
     assert (lines, left) == ([str(end["state"])], [{"state": "later"}])
 
 
-def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(store, tmp_path, monkeypatch, capsys):
+def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
+    store, tmp_path, monkeypatch, capsys
+):
     from airflow_lite.store import attempts, engine
 
     opened, asked, looks = [], [], []
-    monkeypatch.setattr(engine, "open_store", lambda *words: opened.append(words) or open_store(*words))
+    monkeypatch.setattr(
+        engine, "open_store", lambda *words: opened.append(words) or open_store(*words)
+    )
     real_find = attempts.find
-    monkeypatch.setattr(attempts, "find", lambda *words: asked.append(len(looks)) or real_find(*words))
+    monkeypatch.setattr(
+        attempts, "find", lambda *words: asked.append(len(looks)) or real_find(*words)
+    )
 
     def look(_seconds):
         looks.append(None)
@@ -197,7 +203,9 @@ def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(store, t
     assert len(opened) == 2  # one of the command, one of the reader
 
 
-def test_a_log_that_never_rests_is_followed_no_longer_than_its_try(store, tmp_path, monkeypatch, capsys):
+def test_a_log_that_never_rests_is_followed_no_longer_than_its_try(
+    store, tmp_path, monkeypatch, capsys
+):
     def look(_seconds):
         write_log(tmp_path, b"left behind\n")
         update(store, schema.task_instance, state="success")
