@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite import clock
 from airflow_lite.cli import context
@@ -64,6 +67,14 @@ def is_within(args: argparse.Namespace, path: str) -> bool:
         return True
     wanted = Path(args.subdir).expanduser().absolute()
     return wanted in {Path(path), *Path(path).parents}
+
+
+def bury_dead_tests(args: argparse.Namespace) -> None:
+    """Fail the runs of every `dags test` that was killed on this machine, before they are shown."""
+    from airflow_lite.scheduler.dead_tests import fail_dead_tests
+
+    with suppress(SQLAlchemyError):  # who only looks may not be able to write
+        fail_dead_tests(context.config(args), context.store(args))
 
 
 def the_run(args: argparse.Namespace, connection: sa.Connection) -> RowMapping:

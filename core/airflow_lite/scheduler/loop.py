@@ -88,12 +88,15 @@ class Loop:
         self.world.waker.watch(self._log_service.fileno())
 
     def listen(self, *, interrupts: bool = True) -> None:
-        """Take the signals of this process: SIGTERM, SIGUSR2, and with `interrupts` SIGINT.
+        """Take the signals of this process: SIGTERM, SIGINT, SIGUSR2. Main thread only.
 
-        Main thread only.
+        Without `interrupts`, the first two raise KeyboardInterrupt in the code of a task.
         """
         if self.world.is_inline:
-            self.stopping.notice = "stopping: the task that runs ends first, and no other begins"
+            self.stopping.notice = (
+                "stopping: the task that runs ends first, and no other begins;"
+                " a second signal ends it"
+            )
         self.stopping.listen(interrupts=interrupts)
         self.world.waker.wake_on_signals()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.store import jobs
+from airflow_lite.worker.process import process_start
 
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock
@@ -117,6 +118,7 @@ class Ownership:
                     hostname=hostname(config),
                     pid=os.getpid(),
                     boot_id=boot_id(),
+                    process_start=process_start(os.getpid()),
                     executor=executor,
                     now_us=clock.now_us(),
                 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.errors import DagNotFound, UserError
-from airflow_lite.states import RUN_FINISHED, DagRunState, DagRunType
+from airflow_lite.scheduler.dead_tests import fail_dead_tests
+from airflow_lite.states import DagRunState, DagRunType
 from airflow_lite.store import dags, runs, scheduling
 
 if TYPE_CHECKING:
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.scheduler.loop import Loop
     from airflow_lite.store.engine import Store
+
+
+class RunStopped(UserError):
+    """The run was stopped by a signal, and is failed. Start it again."""
+
+    def __init__(self, run_id: str, dag_id: str, number: int) -> None:
+        name = signal.Signals(number).name
+        super().__init__(f"Run {run_id!r} of DAG {dag_id!r} was stopped by {name}, and is failed.")
+        self.exit_code = 128 + number  # as a shell tells of a signal
 
 
 def run_dag(
@@ -37,12 +48,13 @@ def run_dag(
 
     Attempts run in this process, or with `use_executor` on the configured executor. An earlier
     run with this logical date is replaced, as Airflow's `dag.test` does. `on_event` gets a line
-    for each thing that happens. Returns the run's final state; raises `UserError`. Stopped by a
-    signal before the end, the run is failed.
+    for each thing that happens. Returns the run's final state; raises `UserError`. SIGINT and
+    SIGTERM end what runs, fail the run, and raise `RunStopped`.
     """
     from airflow_lite.scheduler.assembly import make_loop
 
     clock = SystemClock()
+    fail_dead_tests(config, store, clock)
     executor = executor or _executor(config, use_executor=use_executor)
     loop = make_loop(
         config, store, executor, kind="dags_test", only_dag=dag_id, clock=clock, on_event=on_event
@@ -111,29 +123,40 @@ def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:
 
 def _drive(loop: Loop, run_row: int) -> DagRunState:
     """Pass until the run is over or a signal came; return the run's state."""
-    world = loop.world
+    world, stopping = loop.world, loop.stopping
     is_main = threading.current_thread() is threading.main_thread()
+    stopping.revokes = True
     if is_main:
-        # In this process a task is interrupted by SIGINT as any Python code is.
+        # In this process a task is interrupted by a signal as any Python code is.
         loop.listen(interrupts=not world.is_inline)
     try:
         loop.run(until=lambda: run_row not in world.owned.runs and not world.owned.stale_runs)
+        return _end(loop, run_row)
+    except BaseException as error:
+        if is_main:
+            stopping.deafen()
+        if isinstance(error, KeyboardInterrupt) and stopping.signal is not None:
+            return _end(loop, run_row)
         with world.store.begin() as connection:
-            rows = runs.run_rows(connection, [run_row])
-            if not rows:
-                return DagRunState.FAILED
-            if rows[0].state not in RUN_FINISHED:
-                _abandon(connection, run_row, world.clock.now_us())
-                return DagRunState.FAILED
-            return DagRunState(rows[0].state)
-    except BaseException:
-        with world.store.begin() as connection:
-            _abandon(connection, run_row, world.clock.now_us())
+            _abandon(connection, run_row, world.clock.now_us(), "the process that ran it failed")
         raise
     finally:
         if is_main:
-            loop.stopping.unlisten()
+            stopping.unlisten()
 
 
-def _abandon(connection: sa.Connection, run_row: int, now_us: int) -> None:
-    scheduling.abandon_runs(connection, [run_row], now_us)
+def _end(loop: Loop, run_row: int) -> DagRunState:
+    """Return the state of a run that is over; fail one that is not, and raise `RunStopped`."""
+    world, number = loop.world, loop.stopping.signal
+    cause = f"stopped by {signal.Signals(number).name}" if number else "its process ended"
+    with world.store.begin() as connection:
+        _abandon(connection, run_row, world.clock.now_us(), cause)
+        rows = runs.run_rows(connection, [run_row])
+    state = DagRunState(rows[0].state) if rows else DagRunState.FAILED
+    if number is not None and rows and state != DagRunState.SUCCESS:
+        raise RunStopped(rows[0].run_id, rows[0].dag_id, number)
+    return state
+
+
+def _abandon(connection: sa.Connection, run_row: int, now_us: int, cause: str) -> None:
+    scheduling.abandon_runs(connection, [run_row], now_us, cause)

@@ -28,6 +28,8 @@ class Stopping:
     is_over: bool = False
     terminated: bool = False
     notice: str | None = None  # told by the signal itself, where a task may keep the loop busy
+    signal: int | None = None  # the first that came
+    revokes: bool = False  # what runs is stopped at once, without the grace
     _before: dict[int, Any] = field(default_factory=dict)
 
     @property
@@ -40,21 +42,24 @@ class Stopping:
         self.requests += 1
 
     def listen(self, *, interrupts: bool = True) -> None:
-        """Take SIGTERM, SIGUSR2, and with `interrupts` SIGINT. Main thread only.
+        """Take SIGTERM, SIGINT and SIGUSR2. Main thread only.
 
-        Without, SIGTERM interrupts as SIGINT does: the code of a task is on this very thread.
+        Without, both interrupt the code of a task, which is on this very thread, as any other.
         """
-        if interrupts:
-            for number in _STOPS:
-                self._before[number] = signal.signal(number, self._take_signal)
-        else:
-            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-            self._before[signal.SIGTERM] = before
+        take = self._take_signal if interrupts else self._interrupt
+        for number in _STOPS:
+            self._before[number] = signal.signal(number, take)
         self._before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: self._ask_dump())
         # Only so that the end of a child wakes the selector.
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def _take_signal(self, *_: object) -> None:
+    def _interrupt(self, number: int, _frame: object) -> None:
+        self.signal = self.signal or number
+        self.ask()
+        raise KeyboardInterrupt
+
+    def _take_signal(self, number: int, _frame: object) -> None:
+        self.signal = self.signal or number
         if self.notice is not None and not self.is_signalled:
             logger.info("%s", self.notice)
         self.is_signalled = True
@@ -62,6 +67,11 @@ class Stopping:
 
     def _ask_dump(self) -> None:
         self.wants_dump = True
+
+    def deafen(self) -> None:
+        """Let no signal disturb what is done at last."""
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_IGN)
 
     def unlisten(self) -> None:
         """Give the signals back to whoever had them."""
@@ -85,10 +95,15 @@ class Stopping:
 
     def _begin(self, world: World) -> None:
         grace_s = world.settings.shutdown_grace_s
+        what = "are stopped" if self.revokes else f"get {grace_s:g} s"
+        notice = f"stopping: running tasks {what}; a second signal terminates"
         if self.notice is None or not self.is_signalled:
-            logger.info("stopping: running tasks get %g s; a second signal terminates", grace_s)
+            logger.info("%s", notice)
         if self.is_signalled:
-            world.tell(f"stopping: running tasks get {grace_s:g} s; a second signal terminates")
+            world.tell(notice)
+        if self.is_signalled and self.revokes:
+            for one in list(world.owned.live()):
+                world.revoke(one)
         # Its own wait is as long: it is late only if it overruns.
         self.deadline = world.clock.monotonic() + grace_s + 1.0
         self.is_over = world.runner.end(0.0) and not world.callbacks

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.scheduler.dead_tests import fail_dead_tests
 from airflow_lite.scheduler.dispatch import as_seen
 from airflow_lite.scheduler.failing import requeue
 from airflow_lite.scheduler.loading import refresh, reload
-from airflow_lite.scheduler.ownership import boot_id, hostname
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import jobs, scheduling
 
@@ -57,33 +56,13 @@ def _seen(world: World, one: Active, external_id: str | None) -> Any:
 
 def _fail_dead_jobs(world: World) -> None:
     """On SQLite our lock proves that no other scheduler lives; `dags test` by its process."""
+    fail_dead_tests(world.config, world.store, world.clock)
     now_us = world.clock.now_us()
     with world.store.begin() as connection:
         earlier = [
             row for row in jobs.running_jobs(connection, "scheduler") if row.id != world.job_id
         ]
-        tests = [row for row in jobs.running_jobs(connection, "dags_test") if _is_dead(world, row)]
-        jobs.fail_jobs(connection, [row.id for row in earlier + tests], now_us)
-        scheduling.abandon_runs(
-            connection, jobs.runs_of_jobs(connection, [row.id for row in tests]), now_us
-        )
+        jobs.fail_jobs(connection, [row.id for row in earlier], now_us)
         jobs.own_all_dags(connection, world.job_id)
     for row in earlier:
         logger.warning("the scheduler with pid %d on %s is dead", row.pid, row.hostname)
-
-
-def _is_dead(world: World, row: Any) -> bool:
-    """Tell whether a job's process on this machine is gone, as far as can be told."""
-    if row.hostname != hostname(world.config):
-        return False
-    return row.boot_id != boot_id() or not _exists(row.pid)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

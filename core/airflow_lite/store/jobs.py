@@ -30,6 +30,7 @@ def start_job(
     hostname: str,
     pid: int,
     boot_id: str | None,
+    process_start: int | None,
     executor: str,
     now_us: int,
 ) -> int:
@@ -40,6 +41,7 @@ def start_job(
         "hostname": hostname,
         "pid": pid,
         "boot_id": boot_id,
+        "process_start": process_start,
         "executor": executor,
         "start_us": now_us,
         "latest_beat_us": database_now_us(connection),

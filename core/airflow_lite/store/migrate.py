@@ -153,6 +153,15 @@ def in_use(config: Config) -> bool:
             return bool(alive_jobs(connection, within_s=within_s))
 
 
+def is_made(config: Config) -> bool:
+    """Return whether there is a store that needs no upgrade; makes nothing, nor its file."""
+    url = sa.make_url(config.get("database", "sql_alchemy_conn"))
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        return False
+    with bare_store(config) as store:
+        return revision(store) == HEAD
+
+
 def shown_address(config: Config) -> str:
     """Return the store's URL as it may be shown."""
     with bare_store(config) as store:

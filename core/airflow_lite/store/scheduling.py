@@ -56,6 +56,10 @@ _INSTANCE_COLUMNS = (
 #: Written so that the partial index over them serves the query.
 _IS_UNFINISHED_RUN = sa.text("dag_run.state IN ('queued', 'running')")
 _IS_ACTIVE = sa.text("task_instance.state IN ('queued', 'running', 'restarting')")
+_IS_BEGUN = sa.text(
+    "task_instance.state IN"
+    " ('queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule')"
+)
 
 
 def _conditional() -> sa.Update:
@@ -377,13 +381,14 @@ def delete_run(connection: sa.Connection, run_row_id: int) -> None:
     connection.execute(dag_run.delete().where(dag_run.c.id == run_row_id))
 
 
-def abandon_runs(connection: sa.Connection, run_row_ids: Sequence[int], now_us: int) -> None:
-    """Fail runs whose own job died, and what it was running of them."""
-    cause = "the process that ran this run is dead"
+def abandon_runs(
+    connection: sa.Connection, run_row_ids: Sequence[int], now_us: int, cause: str
+) -> None:
+    """Fail runs whose own job is over, and what it had begun of them."""
     for ids in chunks(run_row_ids):
         connection.execute(
             task_instance.update()
-            .where(_ti.dag_run_id.in_(ids), _IS_ACTIVE)
+            .where(_ti.dag_run_id.in_(ids), _IS_BEGUN)
             .values(
                 state="failed",
                 end_us=now_us,

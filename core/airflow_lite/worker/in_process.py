@@ -12,13 +12,19 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.errors import AirflowTaskTimeout, DagNotFound, TaskNotFound
+from airflow_lite.errors import (
+    AirflowTaskTerminated,
+    AirflowTaskTimeout,
+    DagNotFound,
+    TaskNotFound,
+)
 from airflow_lite.worker.execution import Execution
 from airflow_lite.worker.log import FileHandler, LineFormatter, LogFile, Tee
 from airflow_lite.worker.request import AttemptRequest, Outcome, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from airflow_lite.config import Config
     from airflow_lite.store.attempts import RunInfo, Supervisor
@@ -144,7 +150,7 @@ class _Claimed:
 
 def _run(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
     """Run the code, under its time limit, and its callbacks."""
-    with _time_limit(execution, policy.execution_timeout_s):
+    with _time_limit(execution, policy.execution_timeout_s), _second_signal_ends(execution):
         outcome = execution.run()
     error = execution.context.get("exception")
     if pdb and isinstance(error, BaseException):
@@ -175,6 +181,36 @@ def _time_limit(execution: Execution, limit_s: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _second_signal_ends(execution: Execution) -> Iterator[None]:
+    """Let the first SIGTERM or SIGINT do what it did before, and another one end the code."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    count = 0
+
+    def take(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        own = before[signal.Signals(number)]
+        if callable(own):
+            own(number, frame)
+        if count > 1:
+            logger.error("Received a second signal. Terminating subprocesses.")
+            execution.task.on_kill()
+            raise AirflowTaskTerminated("Task received a second signal")
+
+    taken = [number for number, own in before.items() if callable(own)]
+    for number in taken:
+        signal.signal(number, take)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
 
 
 @contextmanager

@@ -89,7 +89,7 @@ CALLS = {
         "run_of": lambda c: scheduling.run_of(c, "d", 1),
         "has_active": lambda c: scheduling.has_active(c, 1),
         "drop_old_events": lambda c: scheduling.drop_old_events(c, 1, 10),
-        "abandon_runs": lambda c: scheduling.abandon_runs(c, [1], NOW),
+        "abandon_runs": lambda c: scheduling.abandon_runs(c, [1], NOW, "its process is dead"),
         "delete_run": lambda c: scheduling.delete_run(c, 99),
     },
     attempts: {

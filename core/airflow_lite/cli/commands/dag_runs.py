@@ -25,6 +25,7 @@ _US_PER_S = 1_000_000
 def list_runs(args: argparse.Namespace) -> int:
     """List the runs of a DAG, the latest first."""
     check_id(args.dag_id, "DAG id")
+    known.bury_dead_tests(args)
     with context.store(args).read() as connection:
         rows = listing.runs(
             connection,

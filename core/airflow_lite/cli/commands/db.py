@@ -39,6 +39,10 @@ def check(args: argparse.Namespace) -> int:
             time.sleep(args.retry_delay)
         else:
             break
+    if steps.is_made(context.config(args)):
+        from airflow_lite.cli import known
+
+        known.bury_dead_tests(args)
     print("Connection successful.")
     return 0
 

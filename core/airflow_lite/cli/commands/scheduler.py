@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.scheduler.loop import Loop
-    from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +27,8 @@ def scheduler(args: argparse.Namespace) -> int:
 
     config = context.config(args)
     _log_to_stderr(config)
+    executor = _executor(args, config)
     store = context.store(args)
-    executor = _executor(config, store)
     loop = make_loop(config, store, executor)
     _greet(config, executor)
     serves_logs = executor.serve_logs and not getattr(args, "skip_serve_logs", False)
@@ -44,23 +43,27 @@ def _log_to_stderr(config: Config) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format=_FORMAT, force=True)
 
 
-def _executor(config: Config, store: Store) -> BaseExecutor:
+def _executor(args: argparse.Namespace, config: Config) -> BaseExecutor:
     """Load the configured executor; if that is gone, say how many tasks wait for it."""
     from airflow_lite.executors.loading import load_executor
 
     try:
         return load_executor(config)
     except UserError as error:
-        waiting = _waiting(config, store)
+        waiting = _waiting(args, config)
         if not waiting:
             raise
         raise UnknownExecutorError(f"{error} {waiting}") from None
 
 
-def _waiting(config: Config, store: Store) -> str | None:
-    from airflow_lite.store import scheduling
+def _waiting(args: argparse.Namespace, config: Config) -> str | None:
+    """Look for what waits, in a store that is there; none is made for it."""
+    from airflow_lite.cli import context
+    from airflow_lite.store import migrate, scheduling
 
-    with store.read() as connection:
+    if not migrate.is_made(config):
+        return None
+    with context.store(args).read() as connection:
         counts = scheduling.waiting_in_queue(connection)
     wanted = config.get("core", "executor").rpartition(".")[2]
     count = counts.get(wanted, 0)

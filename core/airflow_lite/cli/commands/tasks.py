@@ -49,6 +49,7 @@ def _tree(spec: DagSpec) -> Iterator[str]:
 
 def state(args: argparse.Namespace) -> int:
     """Print the state of a task instance; None if nothing was decided of it."""
+    known.bury_dead_tests(args)
     with context.store(args).read() as connection:
         _, instance = known.the_instance(args, connection)
     print(instance["state"])
@@ -57,6 +58,7 @@ def state(args: argparse.Namespace) -> int:
 
 def states_for_dag_run(args: argparse.Namespace) -> int:
     """List the states of all task instances of a run."""
+    known.bury_dead_tests(args)
     with context.store(args).read() as connection:
         run = known.the_run(args, connection)
         instances = listing.instances(connection, run["id"])

@@ -104,6 +104,7 @@ def _job() -> None:
         sa.Column("hostname", sa.String(length=250), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("boot_id", sa.String(length=64)),
+        sa.Column("process_start", sa.BigInteger()),
         sa.Column("executor", sa.String(length=250)),
         sa.Column("start_us", sa.BigInteger(), nullable=False),
         sa.Column("latest_beat_us", sa.BigInteger(), nullable=False),
