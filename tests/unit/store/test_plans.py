@@ -136,7 +136,14 @@ CALLS = {
     },
     jobs: {
         "start_job": lambda c: jobs.start_job(
-            c, kind="scheduler", hostname="h", pid=1, boot_id=None, executor="e", now_us=NOW
+            c,
+            kind="scheduler",
+            hostname="h",
+            pid=1,
+            boot_id=None,
+            process_start=1,
+            executor="e",
+            now_us=NOW,
         ),
         "beat": lambda c: jobs.beat(c, 1),
         "running_jobs": lambda c: jobs.running_jobs(c, "scheduler"),
