@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,38 @@ def test_help_of_the_group_brings_no_dask(home):
     assert "--queues" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"dask", "distributed", "tornado", "asyncio"}
+
+
+def knock(port):
+    """Return what the log server of a port answers to who has no token; None if there is none."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/log/none")
+        return connection.getresponse().status
+    except ConnectionRefusedError:
+        return None
+    finally:
+        connection.close()
+
+
+def test_a_worker_serves_the_logs_of_its_machine_while_it_runs(home, make_cluster, wait_until):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT"] = str(port)
+    worker = make_cluster().start_worker("worker-1")
+    log = home.folder / "worker-1.out"
+    wait_until(lambda: "Looking for" in log.read_text(), "the worker to run")
+    assert knock(port) == 403
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+    assert knock(port) is None
+
+
+def test_a_worker_serves_no_logs_where_it_is_told_so(home, make_cluster, wait_until):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT"] = str(port)
+    make_cluster().start_worker("worker-1", "--skip-serve-logs")
+    log = home.folder / "worker-1.out"
+    wait_until(lambda: "Looking for" in log.read_text(), "the worker to run")
+    assert knock(port) is None

@@ -57,6 +57,11 @@ GROUP = GroupCommand(
                     help="This machine's address, for the others (default: 127.0.0.1 if the "
                     "scheduler is on this machine, else the one that leads to it)",
                 ),
+                Arg(
+                    ("-s", "--skip-serve-logs"),
+                    help="Do not serve this machine's task logs to others",
+                    action="store_true",
+                ),
             ),
             epilog="It waits for the Dask scheduler, also when that one was restarted. SIGTERM "
             "ends it; what runs then is finished and recorded by itself.\n"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.cli import UserError, config, print_rows
+from airflow_lite.cli import UserError, config, print_rows, serve_logs
 from airflow_lite_dask_executor import serving
 from airflow_lite_dask_executor.settings import DaskSettings, Tls, with_scheme
 
@@ -41,7 +42,8 @@ def worker(args: argparse.Namespace) -> int:
         host=args.host,
         tls=settings.tls,
     )
-    asyncio.run(serving.serve_workers(crew))
+    with nullcontext() if args.skip_serve_logs else serve_logs(config(args)):
+        asyncio.run(serving.serve_workers(crew))
     return 0
 
 
