@@ -105,14 +105,13 @@ class Home:
         return json.loads(self.run(*words, "-o", "json").stdout)
 
     @contextmanager
-    def scheduler(self, executor="LocalExecutor", expect_exit=0):
+    def scheduler(self, executor="LocalExecutor", expect_exit=0, options=()):
         """Run a scheduler for the length of the block; it must stop with `expect_exit`."""
         number = len(list(self.folder.glob("scheduler-*.out")))
         log = self.folder / f"scheduler-{number}.out"
         with log.open("wb") as file:
-            process = self.start(
-                "--executor", executor, "scheduler", stdout=file, stderr=subprocess.STDOUT
-            )
+            words = ("--executor", executor, "scheduler", *options)
+            process = self.start(*words, stdout=file, stderr=subprocess.STDOUT)
             running = Scheduler(process, log)
             try:
                 yield running

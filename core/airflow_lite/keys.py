@@ -13,6 +13,7 @@ MAX_ID_LENGTH = 250
 _ID = re.compile(r"[\w.-]+", re.UNICODE)
 _RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
+_PICKLE_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def check_id(value: object, kind: str = "id") -> str:
@@ -33,6 +34,13 @@ def check_token(value: object) -> str:
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise InvalidIdError(f"attempt token {_shown(value)} is not 32 hexadecimal digits.")
     return value
+
+
+def check_pickle_id(value: object) -> int:
+    """Return `value` as the id of a pickled DAG; raise `InvalidIdError`."""
+    if not isinstance(value, str) or not _PICKLE_ID.fullmatch(value):
+        raise InvalidIdError(f"pickle id {_shown(value)} is not a whole number above 0.")
+    return int(value)
 
 
 def _checked(value: object, kind: str, pattern: re.Pattern[str], allowed: str) -> str:
@@ -97,6 +105,7 @@ class RunCommand(NamedTuple):
     key: TaskInstanceKey
     pool: str | None = None
     subdir: str | None = None
+    pickle_id: int | None = None
 
     def words(self) -> list[str]:
         """Return the command as a list of words, never for a shell."""
@@ -108,6 +117,8 @@ class RunCommand(NamedTuple):
             command += ["--pool", self.pool]
         if self.subdir is not None:
             command += ["--subdir", self.subdir]
+        if self.pickle_id is not None:
+            command += ["--pickle", str(self.pickle_id)]
         return command
 
     @classmethod
@@ -125,7 +136,13 @@ class RunCommand(NamedTuple):
             int(options.pop("--map-index", "-1")),
             check_token(options.pop("--attempt", None)),
         )
-        found = cls(key, options.pop("--pool", None), options.pop("--subdir", None))
+        pickle = options.pop("--pickle", None)
+        found = cls(
+            key,
+            options.pop("--pool", None),
+            options.pop("--subdir", None),
+            None if pickle is None else check_pickle_id(pickle),
+        )
         if options:
             raise ValueError(f"Unknown options in the run command: {sorted(options)}.")
         return found

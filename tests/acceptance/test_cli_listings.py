@@ -77,12 +77,14 @@ def test_a_listing_of_the_configuration_shows_no_secret(home):
         "DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg://me:p@ss:word@host/db",
         "SENTRY__SENTRY_DSN": "https://key@host/42",
         "WEBSERVER__SECRET_KEY": "known to us alone",
+        "CORE__PICKLE_SECRET_KEY": "never to be seen, as long as it is",
     }
     home.environ |= {f"AIRFLOW_LITE__{name}": value for name, value in secrets.items()}
     lines = home.run("config", "list").stdout.splitlines()
     assert "sql_alchemy_conn = postgresql+psycopg://me:***@host/db" in lines
     assert "sentry_dsn = ***" in lines
     assert "secret_key = ***" in lines
+    assert "pickle_secret_key = ***" in lines
     home.environ["AIRFLOW_LITE__SENTRY__SENTRY_DSN"] = ""
     assert "sentry_dsn = " in home.run("config", "list").stdout.splitlines()
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def config(args: Any) -> Config:
-    """Return the configuration, with `--executor` and `--subdir` over it; raise `UserError`."""
+    """Return the configuration, what the command line says over it; raise `UserError`."""
     found: Config | None = getattr(args, "_config", None)
     if found is None:
         from airflow_lite.config import CONFIG_FILE, Config
@@ -31,6 +31,8 @@ def _overrides(args: Any) -> dict[tuple[str, str], str]:
         overrides["core", "executor"] = executor
     if subdir := getattr(args, "subdir", None):
         overrides["core", "dags_folder"] = str(_folder(subdir))
+    if getattr(args, "do_pickle", False) or getattr(args, "ship_dag", False):
+        overrides["core", "donot_pickle"] = "False"
     return overrides
 
 

@@ -17,36 +17,66 @@ from airflow_lite.errors import AirflowDagException
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.spec import DagSpec
 
 _MOST_WARNINGS = 20
 
 
-def parse(path: str, *, folder: str, memory_mb: int) -> dict[str, Any]:
+def parse(path: str, *, folder: str, memory_mb: int, max_pickle_bytes: int = 0) -> dict[str, Any]:
     """Return `{"dags": [DagSpec.to_json()], "error": …, "warnings": […], "modules": […]}`.
 
-    `modules` are the files below `folder` that were imported besides.
+    `modules` are the files below `folder` that were imported besides. With `max_pickle_bytes`,
+    `pickles` has the DAGs that could be pickled within it, in base64 by DAG id.
     """
+    pickles: dict[str, str] = {}
+    unpickled: list[str] = []
     known = set(sys.modules)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            dags, error = _load(path, folder), None
+            found, dags = _load(path, folder)
+            error = None
+            if max_pickle_bytes:
+                pickles, unpickled = _pickle(found, path, folder, max_pickle_bytes)
         except BaseException as raised:
             dags, error = [], explain(raised, path, memory_mb)
     return {
         "dags": dags,
         "error": error,
-        "warnings": [*_threads(path), *_shown(caught, path)],
+        "warnings": [*_threads(path), *unpickled, *_shown(caught, path)],
         "modules": _modules(known, path, folder),
+        "pickles": pickles,
     }
 
 
-def _load(path: str, folder: str) -> list[str]:
+def _load(path: str, folder: str) -> tuple[list[DAG], list[str]]:
+    """Return the file's DAGs, and each as JSON."""
     from airflow_lite.dag.load import load_file
 
     _check_source(path)
-    return [_text(dag.to_spec()) for dag in load_file(path, dags_folder=folder or None)]
+    dags = load_file(path, dags_folder=folder or None)
+    return dags, [_text(dag.to_spec()) for dag in dags]
+
+
+def _pickle(
+    dags: list[DAG], path: str, folder: str, most_bytes: int
+) -> tuple[dict[str, str], list[str]]:
+    """Return the pickles by DAG id, and a line for each DAG that has none."""
+    from base64 import b64encode
+
+    from airflow_lite.dag.pickled import dump
+
+    found, lines = {}, []
+    for dag in dags:
+        try:
+            found[dag.dag_id] = b64encode(dump(dag, path, folder, most_bytes)).decode()
+        except AirflowDagException as error:
+            lines.append(
+                f"{path}: DAG {dag.dag_id!r} is not pickled, so its tasks need this file where"
+                f" they run: {error}"
+            )
+    return found, lines
 
 
 def _check_source(path: str) -> None:

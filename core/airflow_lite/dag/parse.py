@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -42,6 +43,7 @@ class FileResult:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     duration_us: int = 0
+    pickles: Mapping[str, bytes] = field(default_factory=dict)  # by DAG id, not signed yet
 
 
 def parse_batches(
@@ -199,6 +201,7 @@ class _Server:
                 report["error"] and _storable(report["error"]),
                 tuple(map(_storable, report["warnings"])),
                 duration_us,
+                {name: b64decode(text) for name, text in report["pickles"].items()},
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             error = "The file wrote something else in place of its result."

@@ -37,6 +37,7 @@ class Options:
     timeout_s: float
     memory_mb: int
     folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
+    max_pickle_bytes: int = 0  # of one DAG's pickle; 0: none is made
 
     def to_json(self) -> str:
         """Return the options as the server reads them."""
@@ -51,6 +52,8 @@ def main(arguments: list[str]) -> None:
     sys.dont_write_bytecode = True
     with suppress(Exception):  # a fault there is the error of each file that it concerns
         import_authoring()
+        if options.max_pickle_bytes:
+            import cloudpickle  # noqa: F401 - once for all files
     # Whoever asked may go at any time: then there is nobody to tell.
     with suppress(BrokenPipeError, ConnectionResetError), control, control.makefile("r") as lines:
         for line in lines:
@@ -261,7 +264,10 @@ def _free_reserve() -> None:
 def _report(path: str, options: Options) -> bytes:
     dump = json.dumps
     found: dict[str, Any] = _parse_file.parse(
-        path, folder=options.folder, memory_mb=options.memory_mb
+        path,
+        folder=options.folder,
+        memory_mb=options.memory_mb,
+        max_pickle_bytes=options.max_pickle_bytes,
     )
     _free_reserve()
     return dump(found).encode() + b"\n"

@@ -44,8 +44,9 @@ class BaseExecutor(Telling):
     """
 
     supports_ad_hoc_ti_run: bool = False
-    #: Whether DAGs may be shipped pickled. Nothing is pickled unless the user turned that on.
-    supports_pickling: bool = False
+    #: Tasks may be run from pickled DAGs: the command, with `--pickle ID`, goes to a task host or
+    #: to `airflow-lite tasks run`. Nothing is pickled unless the user turns that on.
+    supports_pickling: bool = True
     #: Its tasks run on task hosts, which tell Sentry of those that fail.
     supports_sentry: bool = False
     #: Tasks run on the scheduler's machine.
@@ -219,16 +220,22 @@ class BaseExecutor(Telling):
         """Build the command of a task instance and queue it.
 
         Dependencies are decided before an attempt is made, so asking to ignore them here, or for
-        a pickled DAG or another configuration, raises `ValueError`.
+        another configuration, or for a pickled DAG of an executor that does not support it, raises
+        `ValueError`.
         """
-        given = {name: value for name, value in locals().items() if name not in _PASSED_ON}
+        passed_on = _PASSED_ON | ({"pickle_id"} if self.supports_pickling else set())
+        given = {name: value for name, value in locals().items() if name not in passed_on}
         asked = [name for name, value in given.items() if value]
         if asked:
             raise ValueError(
                 f"queue_task_instance cannot pass on {', '.join(asked)}. "
                 "An attempt is queued when the scheduler has decided that it runs."
             )
-        command = RunCommand(task_instance.key, pool=pool or task_instance.pool).words()
+        command = RunCommand(
+            task_instance.key,
+            pool=pool or task_instance.pool,
+            pickle_id=pickle_id or task_instance.pickle_id,
+        ).words()
         self.queue_command(
             task_instance, command, task_instance.priority_weight, task_instance.queue
         )
@@ -373,7 +380,7 @@ class BaseExecutor(Telling):
         self.external_ids.pop(key, None)
 
 
-_PASSED_ON = frozenset({"self", "task_instance", "pool"})
+_PASSED_ON = frozenset({"self", "task_instance", "pool", "passed_on"})
 
 
 def _checked(parallelism: int) -> int:

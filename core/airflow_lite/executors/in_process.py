@@ -19,6 +19,7 @@ class InProcessExecutor(BaseExecutor):
     is_single_threaded = True
     is_production = False
     runs_in_process = True
+    supports_pickling = False
     name = "InProcessExecutor"
 
     def __init__(self, *, uses_pdb: bool = False) -> None:

@@ -97,7 +97,9 @@ class LocalExecutor(BaseExecutor):
         queued = [ti for ti in tis if ti.state == TaskInstanceState.QUEUED and ti.attempt]
         for ti in queued:
             self.running.add(ti.key)
-            self.execute_async(ti.key, RunCommand(ti.key, pool=ti.pool).words())
+            self.execute_async(
+                ti.key, RunCommand(ti.key, pool=ti.pool, pickle_id=ti.pickle_id).words()
+            )
         return [ti for ti in tis if ti not in queued]
 
     def end(self) -> None:

@@ -27,6 +27,7 @@ class TaskInstance:
     external_executor_id: str | None = None
     hostname: str | None = None
     queued_us: int | None = None
+    pickle_id: int | None = None  # of its DAG, pickled in the store; None: run from its file
 
     @property
     def key(self) -> TaskInstanceKey:

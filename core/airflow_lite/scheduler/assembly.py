@@ -10,6 +10,7 @@ from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
 from airflow_lite.scheduler.callbacks import Callbacks
 from airflow_lite.scheduler.loop import Loop
 from airflow_lite.scheduler.ownership import Ownership
+from airflow_lite.scheduler.pickling import check_pickling
 from airflow_lite.scheduler.settings import Settings
 from airflow_lite.scheduler.waker import Timers, Waker
 from airflow_lite.scheduler.world import Runner, World
@@ -55,6 +56,7 @@ def make_loop(
     clock = clock or SystemClock()
     settings = Settings.read(config)
     check_store(executor, config)
+    has_pickles = check_pickling(executor, config)
     ownership = Ownership.take(config, store, clock, kind=kind, executor=name_of(executor))
     is_scheduler = kind == "scheduler"
     executor.job_id = ownership.job_id
@@ -73,6 +75,7 @@ def make_loop(
         job_id=ownership.job_id,
         scope=None if is_scheduler else ownership.job_id,
         only_dag=only_dag,
+        has_pickles=has_pickles,
         on_event=on_event,
     )
     loop = Loop(world, ownership)

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite import doorbell
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag import folder
+from airflow_lite.scheduler.pickling import ships_pickles, signer
+from airflow_lite.signing import KEY_VARIABLE
 from airflow_lite.store import dags
+from airflow_lite.store.pickles import PICKLED_BY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +82,8 @@ class _Work:
         self._paused = config.getboolean("core", "dags_are_paused_at_creation")
         self._config = config
         self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
+        self._environ.pop(KEY_VARIABLE, None)  # not for what runs user code
+        self._ships_pickles = ships_pickles(config)
         self._passed = _Passed()
 
     def scan(self) -> Scan:
@@ -98,10 +103,14 @@ class _Work:
     def _is_due(self, path: str, known: KnownFile | None) -> bool:
         if known is None:
             return not self._passed.is_passed_over(path)
-        if folder.has_changed(path, known.fingerprint):
+        if self._has_changed(path, known):
             return True
         retry_us = known.parsed_us + _RETRY_FACTOR * known.duration_us
         return known.error is not None and self._clock.now_us() >= retry_us
+
+    def _has_changed(self, path: str, known: KnownFile) -> bool:
+        lacks_pickles = self._ships_pickles and known.pickled_by != PICKLED_BY
+        return lacks_pickles or folder.has_changed(path, known.fingerprint)
 
     def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:
         """Return the file that has a DAG, if the store knows one, and whether it has changed."""
@@ -110,7 +119,7 @@ class _Work:
             known = dags.known_files(connection, [path]) if path else []
         if path is None or not known:
             return None, False
-        return path, folder.has_changed(path, known[0].fingerprint)
+        return path, self._has_changed(path, known[0])
 
     def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
         """Parse files and save what they hold, in batches as they come; yield what was saved."""
@@ -131,9 +140,13 @@ class _Work:
             timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),
             memory_mb=self._config.getint("core", "dag_memory_limit_mb"),
             folder=str(self._folder),
+            max_pickle_bytes=(
+                self._config.getint("core", "max_dag_pickle_size") if self._ships_pickles else 0
+            ),
         )
 
     def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
+        sign = signer(self._config) if self._ships_pickles else None
         with self._store.begin() as connection:
             return dags.save_results(
                 connection,
@@ -141,6 +154,7 @@ class _Work:
                 self._clock.now_us(),
                 paused_at_creation=self._paused,
                 gone=gone,
+                sign=sign,
             )
 
     def forget(self, gone: Sequence[str]) -> list[Saved]:

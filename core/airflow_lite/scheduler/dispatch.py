@@ -53,7 +53,7 @@ def dispatch(world: World) -> None:
     for candidate, row in zip(fresh, rows, strict=True):
         _remember(world, candidate, row)
     if fresh:
-        items = [_item(candidate) for candidate in fresh]
+        items = [_item(candidate, world.pickle_of(candidate.run.dag_id)) for candidate in fresh]
         world.runner.queue(items)
         announcing.tasks_queued(world, items)
 
@@ -177,14 +177,18 @@ def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
     world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
 
 
-def _item(candidate: Candidate) -> QueueItem:
-    seen = as_seen(candidate.run, candidate.instance, candidate.dag.tasks)
-    command = RunCommand(seen.key, pool=seen.pool, subdir=None).words()
+def _item(candidate: Candidate, pickle_id: int | None) -> QueueItem:
+    seen = as_seen(candidate.run, candidate.instance, candidate.dag.tasks, pickle_id=pickle_id)
+    command = RunCommand(seen.key, pool=seen.pool, pickle_id=pickle_id).words()
     return QueueItem(seen, command, seen.priority_weight, seen.queue)
 
 
 def as_seen(
-    run: Run, instance: Instance, tasks: dict[str, Any], external_id: str | None = None
+    run: Run,
+    instance: Instance,
+    tasks: dict[str, Any],
+    external_id: str | None = None,
+    pickle_id: int | None = None,
 ) -> TaskInstance:
     """Return a task instance as executors see it."""
     task = tasks.get(instance.task_id)
@@ -203,4 +207,5 @@ def as_seen(
         executor_config=task.executor_config if task is not None else {},
         external_executor_id=external_id,
         queued_us=instance.queued_us,
+        pickle_id=pickle_id,
     )

@@ -60,11 +60,11 @@ def _take_dags(world: World, rows: list[Any]) -> None:
 def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None:
     owned = world.owned
     known = owned.dags.get(row.dag_id)
-    state = (row.is_paused, row.is_active, row.row_version)
+    state = (row.is_paused, row.is_active, row.row_version, row.pickle_id)
     if known is not None and newer is None:
-        if (known.is_paused, known.is_active, known.row_version) == state:
+        if (known.is_paused, known.is_active, known.row_version, known.pickle_id) == state:
             return
-        known.is_paused, known.is_active, known.row_version = state
+        known.is_paused, known.is_active, known.row_version, known.pickle_id = state
     elif newer is not None:
         owned.stale_runs |= {
             run_id for run_id, one in owned.aside.items() if one.dag_id == row.dag_id

@@ -26,6 +26,7 @@ class OwnedDag:
     is_paused: bool = False
     is_active: bool = True
     row_version: int = 0
+    pickle_id: int | None = None
     next_create_after_us: int | None = None  # when to look at its schedule again
     told_create_after_us: int | None = None  # what its row says of that
     last: Schedule | None = None  # its newest scheduled run, once it was looked for

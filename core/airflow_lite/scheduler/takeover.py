@@ -51,7 +51,8 @@ def _see_about(world: World, queued: list[tuple[Active, Any]]) -> None:
 
 def _seen(world: World, one: Active, external_id: str | None) -> Any:
     known = world.owned.dags.get(one.run.dag_id)
-    return as_seen(one.run, one.instance, known.spec.tasks if known else {}, external_id)
+    pickle_id = world.pickle_of(one.run.dag_id)
+    return as_seen(one.run, one.instance, known.spec.tasks if known else {}, external_id, pickle_id)
 
 
 def _fail_dead_jobs(world: World) -> None:

@@ -92,6 +92,7 @@ class World:
     job_id: int
     scope: int | None = None
     only_dag: str | None = None
+    has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
     owned: Owned = field(default_factory=Owned)
     on_event: Callable[[str], None] | None = None
     #: Tells plugins: (hook, event). None: no plugin listens.
@@ -130,3 +131,8 @@ class World:
     def takes_schedules(self) -> bool:
         """Whether runs are made from schedules here."""
         return self.scope is None and self.settings.use_job_schedule
+
+    def pickle_of(self, dag_id: str) -> int | None:
+        """Return the pickle that attempts of a DAG go out with; None: they need its file."""
+        known = self.owned.dags.get(dag_id) if self.has_pickles else None
+        return None if known is None else known.pickle_id

@@ -10,34 +10,17 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.store._dag_files import DUPLICATE, Saved, deactivate, known_files
+from airflow_lite.store._found_dag import FoundDag
 from airflow_lite.store.many import chunks
-from airflow_lite.store.schema import dag, dag_file, dag_version
+from airflow_lite.store.pickles import PICKLED_BY, Unsaved, save
+from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_lite.dag.parse import FileResult
     from airflow_lite.dag.spec import DagSpec
-
-
-@dataclass
-class _Found:
-    """A DAG as it was found: its spec, as text too, and the row that it had before, if any."""
-
-    spec: DagSpec
-    path: str
-    text: str
-    digest: str
-    before: sa.RowMapping | None
-
-    @property
-    def is_new_version(self) -> bool:
-        return self.before is None or self.before["digest"] != self.digest
-
-    @property
-    def is_surprise(self) -> bool:
-        """Whether whoever keeps this DAG in memory has to look again."""
-        return self.is_new_version or self.before is None or not self.before["is_active"]
+    from airflow_lite.store.pickles import Sign
 
 
 @dataclass
@@ -48,7 +31,8 @@ class Batch:
     results: Sequence[FileResult]
     now_us: int
     gone: set[str]
-    found: list[_Found] = field(default_factory=list)
+    sign: Sign | None = None
+    found: list[FoundDag] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
 
@@ -86,7 +70,7 @@ class Batch:
             self._save_file(result, result.error, old.dag_ids if old else ())
             return Saved(result.path, result.error, notices=result.warnings)
         found = [
-            self._found(spec, result.path)
+            self._found(spec, result)
             for spec in result.dags
             if self.owners[spec.dag_id] == result.path
         ]
@@ -114,10 +98,12 @@ class Batch:
     def _is_known(self, path: str) -> bool:
         return path in self.known or any(result.path == path for result in self.results)
 
-    def _found(self, spec: DagSpec, path: str) -> _Found:
+    def _found(self, spec: DagSpec, result: FileResult) -> FoundDag:
         text = spec.to_json()
-        digest = sha256(text.encode()).hexdigest()  # DagSpec.digest, from the text that is at hand
-        return _Found(spec, path, text, digest, self.before.get(spec.dag_id))
+        of_spec = sha256(text.encode()).hexdigest()  # DagSpec.digest, from the text that is at hand
+        payload = result.pickles.get(spec.dag_id) if self.sign is not None else None
+        before = self.before.get(spec.dag_id)
+        return FoundDag(spec, result.path, text, of_spec, before, payload)
 
     def _refusals(self, result: FileResult) -> str | None:
         refused = [s.dag_id for s in result.dags if self.owners[s.dag_id] != result.path]
@@ -145,12 +131,14 @@ class Batch:
                 "dag_ids": json.dumps(list(ids)),
                 "error": error,
                 "warnings": json.dumps(result.warnings),
+                "pickled_by": PICKLED_BY if self.sign is not None else None,
             }
         )
 
     def write(self, *, paused_at_creation: bool) -> None:
         versions = self._write_versions()
-        rows = [self._dag_row(item, versions) for item in self.found]
+        pickles = self._write_pickles(versions)
+        rows = [self._dag_row(item, versions, pickles) for item in self.found]
         inserts = [
             row | {"is_paused": _is_paused(item.spec, default=paused_at_creation)}
             for row, item in zip(rows, self.found, strict=True)
@@ -186,13 +174,33 @@ class Batch:
         self.connection.execute(dag_version.insert(), rows)
         return _latest_ids(self.connection, [str(row["dag_id"]) for row in rows])
 
-    def _dag_row(self, item: _Found, versions: dict[str, int]) -> dict[str, Any]:
+    def _write_pickles(self, versions: dict[str, int]) -> dict[str, int]:
+        """Insert the new pickles, signed; return the id of each by DAG id."""
+        if self.sign is None:
+            return {}
+        unsaved = [
+            Unsaved(
+                item.spec.dag_id,
+                versions.get(item.spec.dag_id) or item.before_of("version_id"),
+                item.payload,
+            )
+            for item in self.found
+            if item.payload is not None and item.is_new_pickle
+        ]
+        return save(self.connection, unsaved, self.sign, self.now_us)
+
+    def _dag_row(
+        self, item: FoundDag, versions: dict[str, int], pickles: dict[str, int]
+    ) -> dict[str, Any]:
         spec = item.spec
-        before = item.before["version_id"] if item.before is not None else None
+        pickle_id = pickles.get(spec.dag_id)
+        old_pickle = item.before_of("pickle_id") if item.payload is not None else None
         return {
             "dag_id": spec.dag_id,
             "fileloc": item.path,
-            "version_id": versions.get(spec.dag_id, before),
+            "version_id": versions.get(spec.dag_id, item.before_of("version_id")),
+            "pickle_id": pickle_id or old_pickle,
+            "last_pickled_us": self.now_us if pickle_id else item.before_of("last_pickled_us"),
             "is_active": True,
             "description": spec.description,
             "owners": spec.owners,
@@ -219,6 +227,8 @@ _DAG_COLUMNS = (
     "schedule",
     "timetable_description",
     "last_parsed_us",
+    "pickle_id",
+    "last_pickled_us",
 )
 _UPDATE_DAG = (
     dag.update()
@@ -238,9 +248,20 @@ def _is_paused(spec: DagSpec, *, default: bool) -> bool:
 def _dag_rows(
     connection: sa.Connection, ids: Iterable[str], paths: Iterable[str]
 ) -> Iterator[sa.RowMapping]:
-    query = sa.select(
-        dag.c.dag_id, dag.c.fileloc, dag.c.is_active, dag.c.version_id, dag_version.c.digest
-    ).outerjoin(dag_version, dag_version.c.id == dag.c.version_id)
+    query = (
+        sa.select(
+            dag.c.dag_id,
+            dag.c.fileloc,
+            dag.c.is_active,
+            dag.c.version_id,
+            dag.c.pickle_id,
+            dag.c.last_pickled_us,
+            dag_version.c.digest,
+            dag_pickle.c.digest.label("pickle_digest"),
+        )
+        .outerjoin(dag_version, dag_version.c.id == dag.c.version_id)
+        .outerjoin(dag_pickle, dag_pickle.c.id == dag.c.pickle_id)
+    )
     for column, values in ((dag.c.dag_id, ids), (dag.c.fileloc, paths)):
         for chunk in chunks(values):
             yield from connection.execute(query.where(column.in_(chunk))).mappings()

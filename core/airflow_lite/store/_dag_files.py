@@ -36,6 +36,7 @@ class KnownFile(NamedTuple):
     error: str | None
     parsed_us: int
     duration_us: int
+    pickled_by: str | None = None  # the versions that pickled its DAGs; None: nothing did
 
 
 def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
@@ -63,12 +64,13 @@ def known_files(connection: sa.Connection, paths: Collection[str] | None = None)
         dag_file.c.error,
         dag_file.c.parsed_us,
         dag_file.c.duration_us,
+        dag_file.c.pickled_by,
     )
     queries = [query] if paths is None else (query.where(_is_in(chunk)) for chunk in chunks(paths))
     return [
-        KnownFile(path, stamp, tuple(json.loads(ids)), error, parsed_us, duration_us)
+        KnownFile(path, stamp, tuple(json.loads(ids)), *rest)
         for one in queries
-        for path, stamp, ids, error, parsed_us, duration_us in connection.execute(one)
+        for path, stamp, ids, *rest in connection.execute(one)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from airflow_lite.dag.parse import FileResult
+    from airflow_lite.store.pickles import Sign
 
 __all__ = [
     "KnownFile",
@@ -29,6 +31,7 @@ __all__ = [
     "save_results",
     "spec_of_version",
     "specs_of",
+    "warnings_of",
 ]
 
 
@@ -53,18 +56,20 @@ def save_results(
     *,
     paused_at_creation: bool = False,
     gone: Collection[str] = (),
+    sign: Sign | None = None,
 ) -> list[Saved]:
     """Save what files held, in order of their paths, with as many statements as for one file.
 
     A DAG gets a new version when its spec changed; a file that could not be imported leaves its
     DAGs as they were; a DAG that its file does not have any more becomes inactive. A DAG id that
     another file has, unless that is in `gone`, is refused: the file gets an error naming both.
-    `paused_at_creation` is for DAGs that are new and do not say themselves.
+    `paused_at_creation` is for DAGs that are new and do not say themselves. With `sign` the
+    pickles of the results are saved; without, tasks are run from the files.
     """
     from airflow_lite.store._dag_batch import Batch
 
     ordered = sorted(results, key=lambda result: result.path)
-    batch = Batch(connection, ordered, now_us, set(gone))
+    batch = Batch(connection, ordered, now_us, set(gone), sign)
     saved = [batch.save(result) for result in ordered]
     batch.write(paused_at_creation=paused_at_creation)
     return saved
@@ -128,3 +133,10 @@ def file_of(connection: sa.Connection, dag_id: str) -> str | None:
     query = sa.select(dag.c.fileloc).where(dag.c.dag_id == dag_id, dag.c.is_active)
     path: str | None = connection.execute(query).scalar()
     return path
+
+
+def warnings_of(connection: sa.Connection, dag_id: str) -> list[str]:
+    """Return what parsing the file of a DAG warned of, when it was last imported."""
+    query = sa.select(dag_file.c.warnings).join(dag, dag.c.fileloc == dag_file.c.path)
+    text = connection.execute(query.where(dag.c.dag_id == dag_id)).scalar()
+    return [] if text is None else list(json.loads(text))

@@ -19,6 +19,7 @@ from airflow_lite.store.schema import (
     callback_request,
     dag,
     dag_file,
+    dag_pickle,
     dag_run,
     dag_version,
     rendered_fields,
@@ -210,6 +211,7 @@ def delete_dag(connection: sa.Connection, dag_id: str) -> int:
         _forget_file(dag_id),
         dag.delete().where(dag.c.dag_id == dag_id),
         dag_version.delete().where(dag_version.c.dag_id == dag_id),
+        dag_pickle.delete().where(dag_pickle.c.dag_id == dag_id),
     )
     return sum(connection.execute(statement).rowcount for statement in deletes)
 

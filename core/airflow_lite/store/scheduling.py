@@ -301,7 +301,7 @@ def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
 def dag_rows(connection: sa.Connection) -> list[Row]:
     """Return what a scheduler must know of every DAG."""
     columns = ("dag_id", "version_id", "is_paused", "is_active", "row_version", "fileloc")
-    due = ("next_logical_us", "next_create_after_us")
+    due = ("next_logical_us", "next_create_after_us", "pickle_id")
     return list(connection.execute(sa.select(*(dag.c[name] for name in columns + due))))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -96,6 +97,8 @@ dag = Table(
     Column("next_interval_end_us", Moment),
     Column("next_create_after_us", Moment),
     Column("last_parsed_us", Moment),
+    Column("pickle_id", Id),  # None: its tasks are run from its file
+    Column("last_pickled_us", Moment),
     _count("row_version"),  # raised by every write that is not the owner's
 )
 
@@ -112,6 +115,21 @@ dag_version = Table(
     UniqueConstraint("dag_id", "number"),
 )
 
+#: A DAG with its code, for workers that have not its file. Read where its signature is checked.
+dag_pickle = Table(
+    "dag_pickle",
+    metadata,
+    _id(),
+    Column("dag_id", String(250), nullable=False),
+    Column("version_id", Id, nullable=False),
+    Column("python", String(16), nullable=False),  # whose byte code is in it, such as 3.12
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),  # of the payload
+    Column("signature", String(64), nullable=False),
+    Column("created_us", Moment, nullable=False),
+    Index("dag_pickle_dag", "dag_id"),
+)
+
 #: What is known of a DAG file: to skip it unchanged, and why it could not be imported.
 dag_file = Table(
     "dag_file",
@@ -123,6 +141,7 @@ dag_file = Table(
     Column("dag_ids", Text, nullable=False, server_default=text("'[]'")),
     Column("error", Text),  # an import error: shown by `dags list-import-errors`
     Column("warnings", Text, nullable=False, server_default=text("'[]'")),
+    Column("pickled_by", String(100)),  # versions that pickled its DAGs; None: nothing did
 )
 
 dag_run = Table(

@@ -100,7 +100,7 @@ class Attempt:
             queue=row.queue,
             priority_weight=row.priority_weight,
             hostname=settings.hostname,
-            fileloc=self.path,
+            fileloc=row.fileloc if self.command.pickle_id is not None else self.path,
             max_xcom_bytes=settings.max_xcom_bytes,
             max_log_bytes=settings.max_log_bytes,
             log_level=settings.log_level,

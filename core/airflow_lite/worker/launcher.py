@@ -8,6 +8,7 @@ import selectors
 import signal
 import socket
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_lite.dag.folder import has_changed
@@ -15,11 +16,13 @@ from airflow_lite.log_paths import open_for_writing
 from airflow_lite.store import attempts as rows
 from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.channel import Channel
+from airflow_lite.worker.pickles import PickleRefused, Pickles
 from airflow_lite.worker.process import describe_end
 from airflow_lite.worker.pump import Pump
 from airflow_lite.worker.request import Outcome
 
 if TYPE_CHECKING:
+    from airflow_lite.keys import RunCommand
     from airflow_lite.worker.desk import Desk
     from airflow_lite.worker.wards import Wards
     from airflow_lite.worker.zygotes import FileZygote, Zygotes
@@ -34,6 +37,7 @@ class Launcher:
         self._desk = desk
         self._zygotes = zygotes
         self._wards = wards
+        self._pickles = Pickles(desk.settings, desk.store)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
     def look_up(self) -> None:
@@ -49,7 +53,7 @@ class Launcher:
                 self._desk.drop(attempt)
                 continue
             attempt.row, attempt.phase = row, Phase.WAITING
-            attempt.path = attempt.command.subdir or row.fileloc
+            attempt.path = _path(attempt.command, row.fileloc)
 
     def ask_zygotes(self) -> None:
         """Claim what a zygote is ready for; order zygotes for the rest."""
@@ -66,7 +70,11 @@ class Launcher:
     def _ask_zygote(self, attempt: Attempt, paths: dict[str, FileZygote]) -> None:
         zygote = attempt.zygote
         if zygote is None or not zygote.is_alone:
-            zygote = paths.get(attempt.path) or self._zygote_of(attempt.path)
+            try:
+                zygote = paths.get(attempt.path) or self._zygote_of(attempt)
+            except PickleRefused as error:
+                attempt.error = str(error)
+                return
             paths[attempt.path] = zygote
             if zygote.is_ready and zygote.threads:
                 zygote = self._alone(attempt, zygote)
@@ -75,13 +83,25 @@ class Launcher:
             zygote.tokens.add(attempt.token)
             self._claim(attempt)
 
-    def _zygote_of(self, path: str) -> FileZygote:
+    def _zygote_of(self, attempt: Attempt) -> FileZygote:
         now = time.monotonic()
-        zygote = self._zygotes.get(path, has_changed, now)
+        load = partial(self._payload, attempt)
+        zygote = self._zygotes.get(attempt.path, has_changed, now, load)
         if zygote.asked_at == now:
             self._limit_import(zygote)
             self._zygotes.trim()
         return zygote
+
+    def _payload(self, attempt: Attempt) -> bytes | None:
+        """Return the pickled DAG to run from, its signature checked; None: it is run from a file.
+
+        Raises `PickleRefused`.
+        """
+        if attempt.command.pickle_id is None:
+            return None
+        if attempt.zygote is not None:  # checked when that was made
+            return attempt.zygote.payload
+        return self._pickles.checked(attempt.command.pickle_id, attempt.key.dag_id)
 
     def _alone(self, attempt: Attempt, parsed: FileZygote) -> FileZygote:
         """Return a zygote of the attempt's own: a process with threads must not be forked."""
@@ -91,7 +111,9 @@ class Launcher:
             " each attempt imports it anew, which is slower. Start threads in tasks."
         )
         attempt.notices = (notice,)
-        zygote = self._zygotes.start(attempt.path, time.monotonic(), alone=True)
+        zygote = self._zygotes.start(
+            attempt.path, time.monotonic(), alone=True, payload=parsed.payload
+        )
         self._limit_import(zygote)
         return zygote
 
@@ -205,7 +227,7 @@ class Launcher:
 
     def _fork_afresh(self, attempt: Attempt) -> None:
         attempt.is_second_parse = True
-        attempt.zygote = self._zygote_of(attempt.path)
+        attempt.zygote = self._zygote_of(attempt)
         self._unforked.append(attempt)
 
     def _fork_when_parsed(self, attempt: Attempt) -> None:
@@ -219,3 +241,10 @@ class Launcher:
             self.fail_unstarted(attempt)
         else:
             self._unforked.append(attempt)
+
+
+def _path(command: RunCommand, fileloc: str) -> str:
+    """Return the file to run from, or the name of the pickled DAG that is run instead."""
+    if command.pickle_id is not None:
+        return f"pickled DAG {command.pickle_id}"
+    return command.subdir or fileloc

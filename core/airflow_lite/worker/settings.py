@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from airflow_lite.worker.sentry import SentrySettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_lite.config import Config
 
 
@@ -31,6 +33,8 @@ class HostSettings:
     max_retry_delay_s: float
     reschedules_sensors: bool
     sentry: SentrySettings | None = None  # None: nothing is reported
+    #: Returns the key that pickled DAGs are signed with. None: the user did not turn those on.
+    pickle_key: Callable[[], bytes] | None = None
 
     @classmethod
     def read(cls, config: Config) -> HostSettings:
@@ -50,7 +54,18 @@ class HostSettings:
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
             reschedules_sensors=_flag(config, "change_sensor_mode_to_reschedule"),
             sentry=SentrySettings.read(config) if _flag(config, "supports_sentry") else None,
+            pickle_key=_pickle_key(config),
         )
+
+
+def _pickle_key(config: Config) -> Callable[[], bytes] | None:
+    if config.getboolean("core", "donot_pickle"):
+        return None
+    from functools import partial
+
+    from airflow_lite.signing import checking_key
+
+    return partial(checking_key, config)
 
 
 def _flag(config: Config, flag: str) -> bool:

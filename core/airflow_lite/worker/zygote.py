@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_lite.signing import KEY_VARIABLE
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.process import die_with_parent, kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
@@ -44,6 +45,7 @@ def _silence() -> None:
 
     What a DAG file prints while it is imported goes nowhere.
     """
+    os.environ.pop(KEY_VARIABLE, None)  # not for what runs user code
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
@@ -182,7 +184,8 @@ def _in_child(act: Callable[[], None]) -> NoReturn:
 class _FileZygote:
     """Parses one file and forks a child for each attempt; `alone`: becomes the child itself.
 
-    `order` is what `Zygotes.start` sends.
+    `order` is what `Zygotes.start` sends. Where its DAG is pickled, that is the host's first
+    message, and the path only names it.
     """
 
     def __init__(self, channel: Channel, order: dict[str, Any]) -> None:
@@ -190,6 +193,7 @@ class _FileZygote:
         self._path: str = order["path"]
         self._folder: str = order["folder"]
         self._alone: bool = order["alone"]
+        self._pickled: bool = order["pickled"]
         self._sentry = SentrySettings(*order["sentry"]) if order["sentry"] else None
         self._dags: dict[str, Any] = {}
         self._tokens: dict[int, str] = {}
@@ -222,12 +226,11 @@ class _FileZygote:
         from airflow_lite.dag._parse_error import explain
         from airflow_lite.dag._parse_file import _modules
         from airflow_lite.dag.folder import fingerprint, with_modules
-        from airflow_lite.dag.load import load_file
 
         own, known = fingerprint(self._path), set(sys.modules)
         error = None
         try:
-            self._dags = {dag.dag_id: dag for dag in load_file(self._path)}
+            self._dags = {dag.dag_id: dag for dag in self._load()}
         except BaseException as raised:
             error = explain(raised, self._path, 0)
         found = with_modules(own, _modules(known, self._path, self._folder))
@@ -235,6 +238,26 @@ class _FileZygote:
             thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
         ]
         return {"error": error, "fingerprint": found, "threads": threads}
+
+    def _load(self) -> list[Any]:
+        from airflow_lite.dag.load import load_file
+
+        if not self._pickled:
+            return load_file(self._path)
+        from base64 import b64decode
+
+        from airflow_lite.dag.pickled import load
+
+        return [load(b64decode(self._first_message()["dag"]))]
+
+    def _first_message(self) -> dict[str, Any]:
+        """Wait for the host's first message; end with it if it is gone."""
+        while True:
+            select.select([self._channel], [], [])
+            for message in self._channel.receive():
+                return message  # it sends no other before it is answered
+            if self._channel.is_closed:
+                os._exit(0)
 
     def _run(self, message: dict[str, Any]) -> None:
         run = message["run"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class FileZygote:
     channel: Channel
     asked_at: float
     is_alone: bool = False  # runs a single attempt in itself
+    payload: bytes | None = None  # a pickled DAG, in place of the file
     pid: int | None = None
     is_parsed: bool = False
     error: str | None = None
@@ -105,15 +107,22 @@ class Zygotes:
         self._base = self._listen(ours)
 
     def get(
-        self, path: str, fingerprint_changed: Callable[[str, str], bool], now: float
+        self,
+        path: str,
+        fingerprint_changed: Callable[[str, str], bool],
+        now: float,
+        load: Callable[[], bytes | None] = lambda: None,
     ) -> FileZygote:
-        """Return the zygote to fork from, or the one that will be; stale ones are retired."""
+        """Return the zygote to fork from, or the one that will be; stale ones are retired.
+
+        `load` is asked for the pickled DAG that a new one is to take in place of the file.
+        """
         found = self._current.get(path)
         if found is not None and self._is_stale(found, fingerprint_changed, now):
             self.retire(found)
             found = None
         if found is None:
-            found = self._current[path] = self.start(path, now)
+            found = self._current[path] = self.start(path, now, payload=load())
         found.used_at = now
         return found
 
@@ -123,13 +132,19 @@ class Zygotes:
         if not zygote.is_parsed:
             return False
         too_old = now - zygote.asked_at > FRESH_S
-        return too_old or changed(zygote.path, zygote.fingerprint)
+        is_file = zygote.payload is None
+        return too_old or (is_file and changed(zygote.path, zygote.fingerprint))
 
-    def start(self, path: str, now: float, *, alone: bool = False) -> FileZygote:
-        """Order a zygote for `path`; `alone` is one that runs a single attempt in itself."""
+    def start(
+        self, path: str, now: float, *, alone: bool = False, payload: bytes | None = None
+    ) -> FileZygote:
+        """Order a zygote for `path`, or for the pickled DAG that goes by that name.
+
+        `alone` is one that runs a single attempt in itself.
+        """
         ours, theirs = socket.socketpair()
         self._count += 1
-        zygote = FileZygote(self._count, path, Channel(ours), now, is_alone=alone)
+        zygote = FileZygote(self._count, path, Channel(ours), now, alone, payload)
         self.all[zygote.number] = zygote
         order = {
             "zygote": zygote.number,
@@ -137,9 +152,12 @@ class Zygotes:
             "folder": self._dags_folder,
             "alone": alone,
             "sentry": self._sentry,
+            "pickled": payload is not None,
         }
         self._base.send(order, (theirs.detach(),))
         self._watch(zygote.channel, lambda: self._hear(zygote))
+        if payload is not None:
+            zygote.channel.send({"dag": b64encode(payload).decode()})
         return zygote
 
     def _hear(self, zygote: FileZygote) -> None:

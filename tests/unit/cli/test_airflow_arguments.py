@@ -25,7 +25,6 @@ LEFT_OUT = {
     ("scheduler", "--stdout"): "as --daemon",
     ("scheduler", "--stderr"): "as --daemon",
     ("scheduler", "--log-file"): "as --daemon",
-    ("scheduler", "--do-pickle"): "no DAG is pickled",
     ("tasks clear", "--exclude-parentdag"): "there are no SubDAGs",
     ("tasks clear", "--exclude-subdags"): "there are no SubDAGs",
     ("tasks run", "--cfg-path"): "the configuration is the home's",
@@ -37,10 +36,8 @@ LEFT_OUT = {
     ("tasks run", "--job-id"): "internal to Airflow",
     ("tasks run", "--local"): "internal to Airflow",
     ("tasks run", "--no-shut-down-logging"): "internal to Airflow",
-    ("tasks run", "--pickle"): "no DAG is pickled",
     ("tasks run", "--raw"): "internal to Airflow",
     ("tasks run", "--read-from-db"): "internal to Airflow",
-    ("tasks run", "--ship-dag"): "no DAG is pickled",
 }
 #: Commands whose words differ: Airflow's `plugins` is our `plugins list`.
 RENAMED = {"plugins": "plugins list"}

@@ -20,7 +20,7 @@ from airflow_lite.states import TaskInstanceState
     ("flag", "value"),
     [
         ("supports_ad_hoc_ti_run", False),
-        ("supports_pickling", False),
+        ("supports_pickling", True),
         ("supports_sentry", False),
         ("is_local", False),
         ("is_single_threaded", False),
@@ -460,9 +460,19 @@ def test_queue_task_instance_builds_the_command(make_ti):
     assert (priority, queue, queued) == (7, "gpu", ti)
 
 
+@pytest.mark.parametrize(("own", "given", "passed"), [(None, 3, 3), (4, None, 4), (4, 3, 3)])
+def test_queue_task_instance_passes_on_a_pickled_dag(make_ti, own, given, passed):
+    executor = BaseExecutor()
+    ti = make_ti(pickle_id=own)
+    executor.queue_task_instance(ti, pickle_id=given)
+    assert RunCommand.parse(executor.queued_tasks[ti.key][0]).pickle_id == passed
+
+
 def test_queue_task_instance_refuses_what_it_cannot_pass_on(make_ti):
+    executor = BaseExecutor()
+    executor.supports_pickling = False
     with pytest.raises(ValueError, match="cannot pass on mark_success, pickle_id"):
-        BaseExecutor().queue_task_instance(make_ti(), mark_success=True, pickle_id=3)
+        executor.queue_task_instance(make_ti(), mark_success=True, pickle_id=3)
 
 
 def test_execute_async_must_be_written(make_ti):

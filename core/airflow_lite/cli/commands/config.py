@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from airflow_lite.config import Config, ConfigOption
 
+_SECRETS = {"pickle_secret_key", "secret_key", "sentry_dsn"}
+
 
 def get_value(args: argparse.Namespace) -> int:
     """Print the value of one option."""
@@ -75,7 +77,7 @@ def _print_option(args: argparse.Namespace, config: Config, option: ConfigOption
 
 def _without_secrets(option: ConfigOption, value: str) -> str:
     """Return a value fit to be shown to whoever reads a whole listing, which gets pasted."""
-    if option.name in {"secret_key", "sentry_dsn"} and value:
+    if option.name in _SECRETS and value:
         return "***"
     scheme, separator, rest = value.partition("://")
     credentials, at, place = rest.rpartition("@")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_lite.config import ENV_PREFIX
 from airflow_lite.errors import UnknownExecutorError, UserError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def scheduler(args: argparse.Namespace) -> int:
     from airflow_lite.scheduler.assembly import make_loop
 
     config = context.config(args)
+    if args.do_pickle:  # for the commands that an executor starts
+        os.environ[f"{ENV_PREFIX}CORE__DONOT_PICKLE"] = "False"
     _log_to_stderr(config)
     executor = _executor(args, config)
     store = context.store(args)

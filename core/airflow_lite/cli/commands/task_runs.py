@@ -9,9 +9,16 @@ from airflow_lite.cli import context, known
 from airflow_lite.cli.run_conf import json_object
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import UserError
-from airflow_lite.keys import RunCommand, TaskInstanceKey, check_id, check_run_id, check_token
+from airflow_lite.keys import (
+    RunCommand,
+    TaskInstanceKey,
+    check_id,
+    check_pickle_id,
+    check_run_id,
+    check_token,
+)
 from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
-from airflow_lite.store import edits
+from airflow_lite.store import dags, edits, listing
 
 if TYPE_CHECKING:
     import argparse
@@ -42,12 +49,42 @@ def _queued_command(args: argparse.Namespace) -> RunCommand:
         args.map_index,
         check_token(args.attempt),
     )
-    return RunCommand(key, args.pool, args.subdir)
+    return RunCommand(key, args.pool, args.subdir, _pickle_id(args))
+
+
+def _pickle_id(args: argparse.Namespace) -> int | None:
+    """Return the pickled DAG to run from: the given one, or with `--ship-dag` one made now."""
+    if args.pickle is not None and args.ship_dag:
+        raise UserError("--pickle and --ship-dag exclude each other. Give one of them.")
+    if args.pickle is not None:
+        return check_pickle_id(args.pickle)
+    if not args.ship_dag:
+        return None
+    from airflow_lite.scheduler.pickling import check_can_pickle
+
+    check_can_pickle(context.config(args))
+    known.the_spec(args)
+    with context.store(args).read() as connection:
+        pickle_id: int | None = listing.the_dag(connection, args.dag_id)["pickle_id"]
+    if pickle_id is None:
+        raise UserError(_not_pickled(args))
+    context.notice(f"Pickled DAG {args.dag_id!r} as pickle_id: {pickle_id}")
+    return pickle_id
+
+
+def _not_pickled(args: argparse.Namespace) -> str:
+    with context.store(args).read() as connection:
+        warnings = dags.warnings_of(connection, args.dag_id)
+    reasons = [line for line in warnings if f"DAG {args.dag_id!r} is not pickled" in line]
+    executor = context.config(args).get("core", "executor")
+    return " ".join(reasons) or f"{executor} runs no pickled DAGs. Leave out --ship-dag."
 
 
 def _own_command(args: argparse.Namespace) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
-    known.the_spec(args)
+    pickle_id = _pickle_id(args)
+    if pickle_id is None:
+        known.the_spec(args)
     with context.store(args).begin() as connection:
         run, instance = known.the_instance(args, connection)
         _check_may_run(args, instance)
@@ -65,7 +102,7 @@ def _own_command(args: argparse.Namespace) -> RunCommand:
         args.map_index,
         token,
     )
-    return RunCommand(key, args.pool, args.subdir)
+    return RunCommand(key, args.pool, args.subdir, pickle_id)
 
 
 def _check_may_run(args: argparse.Namespace, instance: RowMapping) -> None:

@@ -58,6 +58,10 @@ COMMANDS = (
                 ("-s", "--skip-serve-logs"),
                 "Do not serve the tasks' logs to other machines",
             ),
+            switch(
+                ("-p", "--do-pickle"),
+                "Ship DAGs pickled to workers, as [core] donot_pickle = False does",
+            ),
             SUBDIR,
         ),
         epilog="signals:\n"

@@ -79,6 +79,12 @@ COMMANDS = (
             MAP_INDEX,
             Arg("--try-number", "The try that was queued", type=positive_int()),
             Arg("--attempt", "Token of the attempt that was queued"),
+            Arg(
+                ("-p", "--pickle"),
+                "Id of the pickled DAG to run from, in place of its file",
+                metavar="ID",
+            ),
+            switch("--ship-dag", "Pickle the DAG and run from that"),
             Arg("--pool", "Pool whose slots it takes", completer="pool"),
             switch(("-f", "--force"), "Run whatever state the task instance is in"),
             switch(("-m", "--mark-success"), "Mark it as succeeded without running it"),

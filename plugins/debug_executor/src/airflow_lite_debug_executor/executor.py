@@ -23,6 +23,7 @@ class DebugExecutor(BaseExecutor):
     is_production = False
     change_sensor_mode_to_reschedule = True
     runs_in_process = True
+    supports_pickling = False
 
     def __init__(self) -> None:
         super().__init__(parallelism=1)

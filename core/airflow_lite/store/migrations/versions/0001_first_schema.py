@@ -51,6 +51,7 @@ def upgrade() -> None:
     """Make every table and the trigger that writes task_event."""
     _dag_file()
     _dag_version()
+    _dag_pickle()
     _job()
     _pool()
     _task_event()
@@ -77,6 +78,7 @@ def _dag_file() -> None:
         sa.Column("dag_ids", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("error", sa.Text()),
         sa.Column("warnings", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("pickled_by", sa.String(length=100)),
         sa.PrimaryKeyConstraint("path"),
     )
 
@@ -93,6 +95,22 @@ def _dag_version() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("dag_id", "number"),
     )
+
+
+def _dag_pickle() -> None:
+    op.create_table(
+        "dag_pickle",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("version_id", ID, nullable=False),
+        sa.Column("python", sa.String(length=16), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.String(length=64), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("dag_pickle_dag", "dag_pickle", ["dag_id"])
 
 
 def _job() -> None:
@@ -164,6 +182,8 @@ def _dag() -> None:
         sa.Column("next_interval_end_us", sa.BigInteger()),
         sa.Column("next_create_after_us", sa.BigInteger()),
         sa.Column("last_parsed_us", sa.BigInteger()),
+        sa.Column("pickle_id", ID),
+        sa.Column("last_pickled_us", sa.BigInteger()),
         sa.Column("row_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["owner_job_id"], ["job.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("dag_id"),

@@ -1,0 +1,94 @@
+"""Pickled DAGs: signed bytes, saved with what was parsed and read by task hosts."""
+
+from __future__ import annotations
+
+import sys
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from airflow_lite import __version__
+from airflow_lite.store.many import chunks
+from airflow_lite.store.schema import dag_pickle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    #: Returns the signature of a DAG's pickle: (dag id, version id, payload).
+    Sign = Callable[[str, int, bytes], str]
+
+#: A pickle that another took the place of is kept so long: attempts that name it may be queued.
+_KEPT_US = 24 * 3600 * 1_000_000
+#: Byte code is of one minor version of Python.
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+#: What pickles here. Where that is another than before, DAGs are pickled anew.
+PICKLED_BY = f"Python {PYTHON}, airflow-lite {__version__}"
+
+
+class Pickle(NamedTuple):
+    """One row. Its payload may be anything until its signature is checked."""
+
+    id: int
+    dag_id: str
+    version_id: int
+    python: str
+    payload: bytes
+    signature: str
+
+
+class Unsaved(NamedTuple):
+    """What is to be saved of one DAG."""
+
+    dag_id: str
+    version_id: int
+    payload: bytes
+
+
+def payload_digest(payload: bytes) -> str:
+    """Return what tells two pickles apart."""
+    return sha256(payload).hexdigest()
+
+
+def get(connection: sa.Connection, pickle_id: int) -> Pickle | None:
+    """Return a pickled DAG; None if there is no such row."""
+    query = sa.select(*(dag_pickle.c[name] for name in Pickle._fields))
+    row = connection.execute(query.where(dag_pickle.c.id == pickle_id)).first()
+    return None if row is None else Pickle(*row)
+
+
+def save(
+    connection: sa.Connection, unsaved: Sequence[Unsaved], sign: Sign, now_us: int
+) -> dict[str, int]:
+    """Sign and save pickles, one a DAG; return their ids by DAG id."""
+    rows = [
+        {
+            **one._asdict(),
+            "python": PYTHON,
+            "digest": payload_digest(one.payload),
+            "signature": sign(*one),
+            "created_us": now_us,
+        }
+        for one in unsaved
+    ]
+    if not rows:
+        return {}
+    connection.execute(dag_pickle.insert(), rows)
+    newest: dict[str, int] = {}
+    for ids in chunks([one.dag_id for one in unsaved]):
+        _forget_old(connection, ids, now_us - _KEPT_US)
+        query = sa.select(dag_pickle.c.dag_id, sa.func.max(dag_pickle.c.id))
+        query = query.where(dag_pickle.c.dag_id.in_(ids)).group_by(dag_pickle.c.dag_id)
+        newest |= {row[0]: row[1] for row in connection.execute(query)}
+    return newest
+
+
+def _forget_old(connection: sa.Connection, dag_ids: Sequence[str], before_us: int) -> None:
+    """Delete the pickles of these DAGs that another took the place of before a moment."""
+    newer = dag_pickle.alias("newer")
+    is_replaced = sa.exists().where(
+        newer.c.dag_id == dag_pickle.c.dag_id,
+        newer.c.id > dag_pickle.c.id,
+        newer.c.created_us < before_us,
+    )
+    connection.execute(dag_pickle.delete().where(dag_pickle.c.dag_id.in_(dag_ids), is_replaced))
