@@ -193,15 +193,14 @@ def test_a_dag_that_cannot_be_pickled_runs_from_its_file_with_a_warning(
     home, wait_until, options, line, reason
 ):
     home.environ |= ON | options
+    warning = "DAG 'plain' is not pickled, so its tasks need this file where they run: "
     text = PLAIN.format(value="str(LOCK)[:0]").replace("with DAG", f"{line}\nwith DAG")
     home.dag("plain", text)
     with home.scheduler() as scheduler:
+        wait_until(lambda: warning in scheduler.output(), "the warning")
         home.run("dags", "trigger", "plain", "--wait")
-        output = scheduler.output()
     assert states(home, "plain") == ["success"]
     assert details(home, "plain")["pickle_id"] is None
-    warning = "DAG 'plain' is not pickled, so its tasks need this file where they run: "
-    assert warning in output or warning in home.run("dags", "list").stderr
     shipped = home.run(
         *("tasks", "run", "plain", "only", states_run(home), "--ship-dag", "--force"), exit_code=1
     )
