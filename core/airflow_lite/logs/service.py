@@ -85,7 +85,10 @@ class LogService:
             self._tell_of(error)
             return
         self._selector.register(self._listener, selectors.EVENT_READ)
-        logger.info("logs are served at http://%s:%s", self._where[0], self.port)
+        host = self._where[0]
+        logger.info(
+            "logs are served at http://%s:%s", f"[{host}]" if ":" in host else host, self.port
+        )
 
     def _listen(self) -> socket.socket:
         family, *_, address = socket.getaddrinfo(
@@ -136,24 +139,25 @@ class LogService:
             self._selector.register(wanted, selectors.EVENT_READ)
 
     def _spawn(self, listener: socket.socket) -> None:
-        ours, theirs = socket.socketpair()
-        fd = listener.fileno()
-        words = ["-P", "-m", "airflow_lite.logs.server", str(fd), str(self._idle_s)]
         try:
+            self._lifeline, theirs = socket.socketpair()
             with theirs:
-                self._server = subprocess.Popen(
-                    [sys.executable, *words],
-                    stdin=theirs.fileno(),  # at its end when we are gone, however that comes
-                    pass_fds=[fd],
-                    env=environment(self._config),
-                    start_new_session=True,  # an interrupt from the terminal is for us
-                )
+                self._server = self._started(listener.fileno(), theirs.fileno())
         except OSError as error:
-            ours.close()
-            self._wait_after(f"cannot be started: {error}")
+            self._cut()
+            self._wait_after(f"cannot be started: {error.strerror or error}")
             return
-        self._lifeline = ours
-        self._watch(ours)  # readable when the server is gone
+        self._watch(self._lifeline)  # readable when the server is gone
+
+    def _started(self, listener: int, lifeline: int) -> subprocess.Popen[bytes]:
+        words = ["-P", "-m", "airflow_lite.logs.server", str(listener), str(self._idle_s)]
+        return subprocess.Popen(
+            [sys.executable, *words],
+            stdin=lifeline,  # at its end when we are gone, however that comes
+            pass_fds=[listener],
+            env=environment(self._config),
+            start_new_session=True,  # an interrupt from the terminal is for us
+        )
 
     def _bury(self, code: int) -> None:
         self._watch(self._listener)

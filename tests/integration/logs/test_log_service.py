@@ -79,6 +79,27 @@ def test_a_server_that_fails_is_told_and_not_started_again_at_once(make_served, 
     assert served.ask(served.token())[0] == 200
 
 
+@pytest.mark.parametrize("what", ["socket.socketpair", "subprocess.Popen"])
+def test_a_server_that_cannot_be_started_is_told_and_no_error(tmp_path, monkeypatch, caplog, what):
+    def fail(*_words, **_options):
+        raise OSError(24, "Too many open files")
+
+    service = LogService(Config(tmp_path, file={"logging": {"worker_log_server_port": "0"}}))
+    service.start()
+    with socket.create_connection(("127.0.0.1", service.port)), monkeypatch.context() as patch:
+        patch.setattr(f"airflow_lite.logs.service.{what}", fail)
+        service.poll()
+        service.poll()
+    assert (
+        caplog.text.count(
+            "the log server cannot be started: Too many open files; not started again for 1 s"
+        )
+        == 1
+    )
+    assert service.server_pid is None
+    service.close()
+
+
 def test_a_port_that_is_taken_is_told_once_and_taken_when_it_is_free(tmp_path, caplog):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
