@@ -6,31 +6,29 @@ processes that run no user code sign and check: schedulers, the command line and
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import ConfigError
+from airflow_lite.key_file import SHORTEST_KEY, make_key, read_key
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 #: In the home, for its owner only.
 KEY_FILE = "pickle.key"
-#: Least number of characters of a key that is configured.
-SHORTEST_KEY = 32
 #: The variable that holds the key; taken out of the environment of what runs user code.
 KEY_VARIABLE = "AIRFLOW_LITE__CORE__PICKLE_SECRET_KEY"
 
 
 def signing_key(config: Config) -> bytes:
     """Return the key to sign with, made in the home if there is none; raise `ConfigError`."""
-    return _configured_key(config) or _read(config.path(KEY_FILE)) or _make(config)
+    path = config.path(KEY_FILE)
+    return _configured_key(config) or read_key(path) or make_key(path)
 
 
 def checking_key(config: Config) -> bytes:
     """Return the key to check signatures with; raise `ConfigError` if there is none here."""
-    key = _configured_key(config) or _read(config.path(KEY_FILE))
+    key = _configured_key(config) or read_key(config.path(KEY_FILE))
     if key is None:
         raise ConfigError(
             f"There is no key to check pickled DAGs with. Copy {KEY_FILE} from the scheduler's"
@@ -71,44 +69,3 @@ def _configured_key(config: Config) -> bytes | None:
             f' {SHORTEST_KEY}: python -c "import secrets; print(secrets.token_hex(32))"'
         )
     return key.encode()
-
-
-def _read(path: str) -> bytes | None:
-    """Return the key of the file; None if there is no file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the file.") from None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-            raise ConfigError(
-                f"{path} must be a file that only its owner can read and write: chmod 600 {path}"
-            )
-        key = file.read(1024).strip()
-    if len(key) < SHORTEST_KEY:
-        raise ConfigError(f"{path} holds no key. Remove it: the scheduler makes another.")
-    return key
-
-
-def _make(config: Config) -> bytes:
-    """Make the file, whole or not at all; where two processes do so at once, one wins."""
-    import secrets
-    from contextlib import suppress
-
-    path, own = config.path(KEY_FILE), config.path(f".{KEY_FILE}.{secrets.token_hex(8)}")
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        with suppress(FileExistsError):
-            os.link(own, path)
-        os.unlink(own)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be made: {error.strerror}. Check the home.") from None
-    key = _read(path)
-    assert key is not None  # it was made just now
-    return key

@@ -101,13 +101,13 @@ def test_what_has_no_token_is_not_told_whether_it_is_there(served):
 
 
 OUTSIDE = [
-    "../secret_key",
+    "../logs.key",
     "..",
     "",
     "/etc/passwd",
-    "dag_id=d/../../secret_key",
-    "dag_id=d/run_id=r/task_id=t/../../../../secret_key",
-    "dag_id=d/run_id=r/task_id=t/attempt=1.log/../../../../../secret_key",
+    "dag_id=d/../../logs.key",
+    "dag_id=d/run_id=r/task_id=t/../../../../logs.key",
+    "dag_id=d/run_id=r/task_id=t/attempt=1.log/../../../../../logs.key",
     "dag_id=../run_id=r/task_id=t/attempt=1.txt",
     "dag_id=d/run_id=a b/task_id=t/attempt=1.log",
     "dag_id=d/run_id=r/task_id=t/attempt=1\n.log",

@@ -70,12 +70,12 @@ def test_options_that_cannot_be_are_errors(tmp_path, name, value, message):
 
 def test_a_server_that_fails_is_told_and_not_started_again_at_once(make_served, wait_until, caplog):
     served = make_served()
-    (served.config.home / "secret_key").write_text("")  # no secret: the server cannot begin
+    (served.config.home / "logs.key").write_text("")  # no secret: the server cannot begin
     with socket.create_connection(("127.0.0.1", served.port)):
         wait_until(lambda: "ended with exit code 1" in caplog.text, "the server to fail")
     assert "the log server ended with exit code 1; not started again for 1 s" in caplog.text
 
-    (served.config.home / "secret_key").unlink()
+    (served.config.home / "logs.key").unlink()
     assert served.ask(served.token())[0] == 200
 
 

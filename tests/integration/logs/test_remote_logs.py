@@ -125,7 +125,7 @@ def test_a_secret_that_cannot_be_used_is_a_line(machines):
     machines.options["webserver"]["secret_key"] = "short"
 
     assert trouble(machines).startswith(
-        "[webserver] secret_key has 5 characters. Make it 16 or more"
+        "[webserver] secret_key has 5 characters. Make it at least 16: "
     )
 
 

@@ -22,8 +22,8 @@ def test_it_is_made_at_first_use_for_its_owner_alone(tmp_path):
         os.umask(before)
 
     assert len(key) == 32
-    assert (home / "secret_key").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in home.iterdir()] == ["secret_key"]
+    assert (home / "logs.key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in home.iterdir()] == ["logs.key"]
     assert signing_key(Config(home)) == key
     assert signing_key(Config(tmp_path / "another")) != key
 
@@ -55,22 +55,22 @@ def test_the_option_takes_its_place_and_makes_no_file(tmp_path):
 
 def test_a_secret_that_is_none_is_refused(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"^\[webserver\] secret_key has 3 characters\. Make it 16 "
+        ConfigError, match=r"^\[webserver\] secret_key has 3 characters\. Make it at least 16: "
     ):
         signing_key(Config(tmp_path, file={"webserver": {"secret_key": "abc"}}))
 
-    path = tmp_path / "secret_key"
+    path = tmp_path / "logs.key"
     path.write_text("")
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match="is too short. Remove it to have a new one made"):
+    with pytest.raises(ConfigError, match="holds no key. Remove it: another is made"):
         signing_key(Config(tmp_path))
 
 
 def test_a_secret_that_others_may_read_is_refused(tmp_path):
     signing_key(Config(tmp_path))
-    (tmp_path / "secret_key").chmod(0o640)
+    (tmp_path / "logs.key").chmod(0o640)
 
-    with pytest.raises(ConfigError, match="is open to other users. Run `chmod 600` on it"):
+    with pytest.raises(ConfigError, match="only its owner can read and write: chmod 600 "):
         signing_key(Config(tmp_path))
 
 
@@ -79,6 +79,6 @@ def test_a_home_where_it_cannot_be_made_is_told(tmp_path):
 
     with pytest.raises(
         ConfigError,
-        match=f"^The secret in {re.escape(str(tmp_path))}/home/secret_key cannot be used: Not a directory",
+        match=f"^{re.escape(str(tmp_path))}/home/logs.key cannot be read: Not a directory",
     ):
         signing_key(Config(tmp_path / "home"))

@@ -1,0 +1,58 @@
+"""A secret key in a file of the home, for its owner alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from airflow_lite.errors import ConfigError
+
+#: Least number of characters of a key.
+SHORTEST_KEY = 32
+
+
+def read_key(path: str) -> bytes | None:
+    """Return the key of the file; None if there is no file. Raises `ConfigError`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the file.") from None
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            raise ConfigError(
+                f"{path} must be a file that only its owner can read and write: chmod 600 {path}"
+            )
+        key = file.read(1024).strip()
+    if len(key) < SHORTEST_KEY:
+        raise ConfigError(f"{path} holds no key. Remove it: another is made.")
+    return key
+
+
+def make_key(path: str) -> bytes:
+    """Make the file, whole or not at all, and return its key; raise `ConfigError`.
+
+    Where two processes do so at once, one wins, and both return its key.
+    """
+    import secrets
+    from contextlib import suppress
+
+    folder, name = os.path.split(path)
+    own = os.path.join(folder, f".{name}.{secrets.token_hex(8)}")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32) + "\n")
+            with suppress(FileExistsError):
+                os.link(own, path)
+        finally:
+            os.unlink(own)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be made: {error.strerror}. Check the home.") from None
+    key = read_key(path)
+    assert key is not None  # it was made just now
+    return key
