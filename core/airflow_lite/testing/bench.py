@@ -110,6 +110,7 @@ class Bench:
         return {
             "AIRFLOW_LITE_HOME": str(self.home),
             "AIRFLOW_LITE__SCHEDULER__SHUTDOWN_GRACE_S": "2",
+            "AIRFLOW_LITE__CORE__DONOT_PICKLE": "False",
             "AIRFLOW_LITE_KIT_SECRET": SECRET,
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONUTF8": "1",
@@ -155,6 +156,26 @@ class Bench:
         ti = TaskInstance(DAG_ID, task_id, run_id, attempt=token, state="queued", **fields)
         command = RunCommand(ti.key, pool=ti.pool, subdir=str(self.dag_file))
         return Attempt(ti, command.words())
+
+    def pickled_attempt(self) -> Attempt:
+        """Make an attempt that is to be run from the DAG's pickle, and fails without it."""
+        from dataclasses import replace
+
+        attempt, pickle_id = self.attempt(), self.rows.pickle(self.dag_file)
+        plan = {"exit_code": 0, "waits": False, "pickle_id": pickle_id}
+        (self.notes / "plans" / attempt.ti.attempt).write_text(json.dumps(plan), encoding="utf-8")
+        ti = replace(attempt.ti, pickle_id=pickle_id)
+        return Attempt(ti, RunCommand(ti.key, ti.pool, pickle_id=pickle_id).words())
+
+    @contextmanager
+    def without_dag_file(self) -> Iterator[None]:
+        """Take the DAG file away for the length of the block."""
+        hidden = self.folder / "hidden"
+        self.dag_file.rename(hidden)
+        try:
+            yield
+        finally:
+            hidden.rename(self.dag_file)
 
     def again(self, attempt: Attempt, *, waits: bool = False) -> Attempt:
         """Return the same task instance under a new token, queued in place of the old."""

@@ -54,6 +54,15 @@ def local(subject: Subject) -> str | None:
     return own_thread(subject)
 
 
+def pickles(subject: Subject) -> str | None:
+    """Return None if attempts may be run from pickled DAGs, and one can be made here."""
+    from airflow_lite.dag.pickled import INSTALL, is_installed
+
+    if not subject.type.supports_pickling:
+        return "its tasks are not run from pickled DAGs (supports_pickling is False)"
+    return None if is_installed() else f"cloudpickle is not installed here. {INSTALL}"
+
+
 def module_of_its_own(subject: Subject) -> str | None:
     """Return None if the executor can be imported by its name in another process."""
     if subject.path is None:

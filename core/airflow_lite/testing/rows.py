@@ -23,7 +23,8 @@ class Rows:
         from airflow_lite.config import Config
         from airflow_lite.store.engine import open_store
 
-        self._store = open_store(Config.load(environ))
+        self._config = Config.load(environ)
+        self._store = open_store(self._config)
         self._spec = _spec(dag_file)
         self._version = self._save(dag_file)
         self._free: list[tuple[int, str, str]] = []
@@ -48,6 +49,23 @@ class Rows:
         row, task_id, run_id = self._free.pop()
         self._queue_row(row, None, None, token)
         return task_id, run_id
+
+    def pickle(self, dag_file: Path) -> int:
+        """Pickle the DAG of the file as schedulers do, signed; return the id of the pickle."""
+        from airflow_lite.clock import SystemClock
+        from airflow_lite.dag.parse import parse_batches
+        from airflow_lite.dag.parse_child import Options
+        from airflow_lite.scheduler.pickling import signer
+        from airflow_lite.store.pickles import Unsaved, save
+
+        options = Options(30.0, 2048, str(dag_file.parent), max_pickle_bytes=1 << 22)
+        batches = parse_batches([str(dag_file)], options, environ=self._config.environ)
+        ((result,),) = batches
+        assert DAG_ID in result.pickles, f"the kit's DAG: {result.error or result.warnings}"
+        unsaved = Unsaved(DAG_ID, self._version, result.pickles[DAG_ID])
+        with self._store.begin() as connection:
+            found = save(connection, [unsaved], signer(self._config), SystemClock().now_us())
+        return found[DAG_ID]
 
     def requeue(self, ti: TaskInstance, token: str) -> None:
         """Queue the task instance of `ti` under a new token, whatever state it is in."""

@@ -70,6 +70,10 @@ def main(argv: list[str]) -> int:
         return 2
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     token = words[words.index("--attempt") + 1]
+    pickle_id = _plan(folder, token).get("pickle_id")
+    if pickle_id is not None and words[-2:] != ["--pickle", str(pickle_id)]:
+        sys.stderr.write(f"airflow-lite (the kit's stand-in): no DAG file for {words!r}\n")
+        return 1
     return act(folder, token, by="command", words=words)
 
 

@@ -1,4 +1,4 @@
-"""Optional: revoking, cleaning up, adoption, logs, callbacks."""
+"""Optional: revoking, cleaning up, adoption, logs, callbacks, pickled DAGs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
-from airflow_lite.testing.needs import local, overrides, own_thread
+from airflow_lite.testing.needs import local, overrides, own_thread, pickles
 from airflow_lite.testing.processes import is_alive
 
 if TYPE_CHECKING:
@@ -176,6 +176,17 @@ class OptionalCases(Cases):
         except ValueError:
             return
         raise AssertionError("send_callback without a sink raised no ValueError")
+
+    @case("optional.pickling.runs-without-the-file", pickles)
+    def test_pickled_dag_runs_without_its_file(self) -> None:
+        """A DAG that is shipped pickled runs, though its file is out of the workers' reach."""
+        rig = self.rig().start()
+        attempt = self.bench.pickled_attempt()
+        with self.bench.without_dag_file():
+            rig.run(attempt)
+        count = len(self.bench.starts(attempt))
+        assert count == 1, f"{attempt} was shipped pickled, and its code ran {count} times"
+        assert self.bench.recorded(attempt), f"the outcome of {attempt} is not on record"
 
     @case("optional.queues.reach-execute-async")
     def test_queue_reaches_execute_async(self) -> None:

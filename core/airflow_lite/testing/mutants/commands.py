@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.keys import RunCommand
 from airflow_lite.testing.bench import SECRET
 from airflow_lite.testing.mutants.base import Mutant
 
@@ -51,6 +52,16 @@ class ThroughAShell(_Spawning):
     def words(self, command: list[str]) -> list[str]:
         """Return a shell and a line for it."""
         return ["/bin/sh", "-c", " ".join(f'"{word}"' for word in command)]
+
+
+class LosesThePickle(_Spawning):
+    """Makes the command anew, without the pickled DAG that it names."""
+
+    caught_by = "optional.pickling.runs-without-the-file"
+
+    def words(self, command: list[str]) -> list[str]:
+        """Return the command for a worker that has the DAG file."""
+        return RunCommand.parse(command)._replace(pickle_id=None).words()
 
 
 class TriesAgainByItself(Mutant):

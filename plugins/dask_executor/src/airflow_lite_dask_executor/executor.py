@@ -244,7 +244,7 @@ class DaskExecutor(BaseExecutor):
         if ti.state != TaskInstanceState.QUEUED or not ti.attempt:
             return False
         self._priorities[ti.key] = ti.priority_weight
-        command = RunCommand(ti.key, pool=ti.pool).words()
+        command = RunCommand(ti.key, pool=ti.pool, pickle_id=ti.pickle_id).words()
         try:
             self.execute_async(ti.key, command, ti.queue, ti.executor_config)
         except AttemptRefused as error:
