@@ -112,9 +112,7 @@ def test_a_bad_configuration_is_one_line(home, text, line):
     home.dag("good", DAG)
     home.folder.joinpath("airflow_lite.cfg").write_bytes(text)
 
-    done = home.run(
-        "dags", "trigger", "good", "-e", "2024-01-01", "--wait", exit_code=1, timeout=20
-    )
+    done = home.run("dags", "trigger", "good", "-e", "2024-01-01", "--wait", exit_code=1)
 
     assert line in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

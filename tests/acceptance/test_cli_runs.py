@@ -276,7 +276,7 @@ def test_sigterm_stops_a_dags_test_and_the_task_that_runs_in_it(home, wait_until
     wait_until(lambda: (home.folder / "gate.called").exists(), "the task to run")
     started.terminate()
 
-    assert started.wait(20) != 0
+    assert started.wait(60) != 0
     started.communicate()
     assert home.json("dags", "list-runs", "-d", "slow")[0]["state"] == "failed"
 

@@ -26,11 +26,11 @@ def test_the_conformance_dag_ends_as_under_airflow(executor, home, golden_folder
     trigger = expected["trigger"]
     with home.scheduler(executor):
         home.run(
-            *("dags", "trigger", "conformance", "--wait", "--timeout", "90"),
+            *("dags", "trigger", "conformance", "--wait", "--timeout", "300"),
             *("-r", trigger["run_id"], "-e", trigger["logical_date"]),
             *("-c", json.dumps(trigger["conf"])),
             exit_code=1,
-            timeout=100,
+            timeout=320,
         )
     runs = home.json("dags", "list-runs", "-d", "conformance")
     rows = home.json("tasks", "states-for-dag-run", "conformance", trigger["run_id"])
@@ -44,11 +44,11 @@ def test_tries_and_xcoms_are_airflows_too(home, golden_folder, expected):
     trigger = expected["trigger"]
     with home.scheduler("LocalExecutor"):
         home.run(
-            *("dags", "trigger", "conformance", "--wait", "--timeout", "90"),
+            *("dags", "trigger", "conformance", "--wait", "--timeout", "300"),
             *("-r", trigger["run_id"], "-e", trigger["logical_date"]),
             *("-c", json.dumps(trigger["conf"])),
             exit_code=1,
-            timeout=100,
+            timeout=320,
         )
     found = rows_of(home)
     for task_id, task in expected["tasks"].items():

@@ -36,7 +36,7 @@ def call(*words, cwd=ROOT, **environ):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
@@ -120,7 +120,7 @@ def test_publishing_one_works_as_the_page_says(core, environment, home, tmp_path
 def test_it_runs_a_dag(home):
     home.dag("one", DAG)
     with home.scheduler("MyExecutor"):
-        home.run("dags", "trigger", "one", "--wait", "--timeout", "60", timeout=90)
+        home.run("dags", "trigger", "one", "--wait", "--timeout", "200", timeout=220)
     [run] = home.json("dags", "list-runs", "-d", "one")
     assert run["state"] == "success"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -88,20 +87,19 @@ def test_a_new_scheduler_finishes_what_a_killed_one_began(home, wait_until, tmp_
     wait_until(lambda: not processes_of(home.folder), "every process to be gone")
 
 
-def test_what_died_with_its_host_is_retried_soon(home, wait_until, tmp_path):
+def test_what_died_with_its_host_is_retried_without_waiting_for_beats(home, wait_until, tmp_path):
     starts = tmp_path / "starts"
     starts.mkdir()
     home.dag("wide", RETRIED.replace("{starts}", str(starts)))
     home.run("dags", "trigger", "wide")
+    home.environ["AIRFLOW_LITE__SCHEDULER__BEAT_TIMEOUT_S"] = "3600"  # its death is proven before
     with home.scheduler() as first:
         wait_until(lambda: list(starts.iterdir()), "the task to start")
         (host,) = hosts_of(first.pid)
         first.kill()
         os.kill(host, signal.SIGKILL)
     with home.scheduler():
-        before = time.monotonic()
         wait_until(lambda: of_state(home) in {"success", "failed"}, "the run to end")
-        assert time.monotonic() - before < 9
     assert of_state(home) == "success"
     assert findings(home) == []
     assert (starts / "a").read_text().split() == ["1", "2"]

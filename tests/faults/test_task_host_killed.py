@@ -139,7 +139,7 @@ def test_what_a_killed_host_had_not_claimed_runs_under_its_token(make_hosted, wa
 def test_a_terminated_host_leaves_no_process(busy, wait_until):
     busy.host.terminate()
     busy.wait(*busy.tokens.values())
-    assert busy.host.wait(30)
+    assert busy.host.wait(60)
 
     assert [busy.row(name).state for name in busy.tokens] == ["failed"] * 3
     wait_until(lambda: not busy.processes(), "the end of every process")

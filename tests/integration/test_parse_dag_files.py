@@ -182,10 +182,12 @@ def test_a_dag_that_is_asked_for_is_found_before_the_rest_is_parsed(
 ) -> None:
     write(config, "wanted", "the_one")
     (config.home / "dags" / "a_hang.py").write_text("# airflow dag\nwhile True:\n    pass\n")
+    timeout = {"AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT": "600"}
+    patient = Config(home=config.home, environ={**config.environ, **timeout})
     started = time.monotonic()
-    process_now(config, store, "the_one")
+    process_now(patient, store, "the_one")
     assert tasks(store, "the_one") == ["a"]
-    assert time.monotonic() - started < 3.0, "the hanging file must not be waited for"
+    assert time.monotonic() - started < 300.0, "the hanging file must not be waited for"
     assert process_now(config, store, "the_one") == []
 
 
@@ -217,21 +219,20 @@ def test_the_loop_never_waits_for_a_file(
     clock = MovedClock()
     files = DagFiles(config, store, clock, wake=lambda: woken.append(True))
     assert files.due_in_s() == 0.0
-    started = time.monotonic()
     assert files.tick()
     assert not files.tick()
-    assert time.monotonic() - started < 1.0
+    assert files.is_busy
     # The good file is there while the other still hangs.
-    saved = wait_until(files.poll, "the good file to be saved", 2.5)
+    saved = wait_until(files.poll, "the good file to be saved")
     assert [(one.changed, one.error) for one in saved] == [(("first",), None)]
     assert woken
-    (hung,) = wait_until(files.poll, "the hanging file to be given up", 20.0)
+    (hung,) = wait_until(files.poll, "the hanging file to be given up")
     assert hung.error.startswith("The file was not imported within 3 s.")
-    wait_until(lambda: not files.is_busy, "the pass to end", 10.0)
+    wait_until(lambda: not files.is_busy, "the pass to end")
     assert 0 < files.due_in_s() <= 30.0
     clock.hours = 0.02
     assert files.tick()
-    wait_until(lambda: not files.is_busy, "the second pass to end", 10.0)
+    wait_until(lambda: not files.is_busy, "the second pass to end")
     assert files.close()
 
 
@@ -240,12 +241,12 @@ def test_a_pass_is_due_at_once_when_someone_says_so(
 ) -> None:
     files = DagFiles(config, store, SystemClock())
     assert files.tick()
-    wait_until(lambda: not files.is_busy, "the first pass to end", 10.0)
+    wait_until(lambda: not files.is_busy, "the first pass to end")
     assert not files.tick()
     write(config, "one", "first")
     files.look_soon()
     assert files.tick()
-    (saved,) = wait_until(files.poll, "the new file to be saved", 10.0)
+    (saved,) = wait_until(files.poll, "the new file to be saved")
     assert saved.changed == ("first",)
     assert files.close()
 
@@ -258,7 +259,7 @@ def test_closing_ends_a_pass_in_the_middle(
     (config.home / "dags" / "hangs.py").write_text(source)
     files = DagFiles(config, store, SystemClock())
     files.tick()
-    wait_until(note.exists, "the file to be imported", 10.0)
-    assert files.close(timeout_s=5.0)
+    wait_until(note.exists, "the file to be imported")
+    assert files.close(timeout_s=60.0)
     assert files.poll() == []
     assert not files.tick()

@@ -49,9 +49,9 @@ def write(home, tmp_path):
 def test_the_end_of_a_run_calls_the_callback_of_its_dag(home, tmp_path, wait_until):
     calls, _ = write(home, tmp_path)
     with home.scheduler():
-        home.run("dags", "trigger", "good", "-r", "one", "--wait", "--timeout", "30")
+        home.run("dags", "trigger", "good", "-r", "one", "--wait", "--timeout", "100")
         wait_until(lambda: calls.exists() and calls.read_text(), "the callback of the success")
-        home.run("dags", "trigger", "bad", "-r", "two", "--wait", "--timeout", "30", exit_code=1)
+        home.run("dags", "trigger", "bad", "-r", "two", "--wait", "--timeout", "100", exit_code=1)
         wait_until(lambda: calls.read_text().count("\n") == 2, "the callback of the failure")
     assert calls.read_text().split() == ["one", "succe", "two", "task_"]
 
@@ -82,6 +82,6 @@ def test_an_attempt_that_was_lost_has_its_callback_called(home, tmp_path, wait_u
 def test_a_task_whose_process_vanished_has_its_callbacks_called(home, tmp_path, wait_until):
     calls, _ = write(home, tmp_path)
     with home.scheduler():
-        home.run("dags", "trigger", "gone", "-r", "four", "--wait", "--timeout", "30", exit_code=1)
+        home.run("dags", "trigger", "gone", "-r", "four", "--wait", "--timeout", "100", exit_code=1)
         wait_until(lambda: calls.exists() and calls.read_text().count("\n") == 2, "both callbacks")
     assert calls.read_text().split() == ["four", "ended", "four", "ended"]

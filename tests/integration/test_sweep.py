@@ -37,7 +37,7 @@ def attempt(process, **changes):
 
 def test_the_process_of_an_attempt_is_killed(process):
     assert sweep([attempt(process)], HERE) == 1
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

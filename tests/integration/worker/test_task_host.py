@@ -366,7 +366,8 @@ SLEEPS = HEAD + (
     "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "    note('started', 'x')\n"
     "    time.sleep(1000)\n"
-    "@task()\ndef short(): time.sleep(0.7)\n"
+    "@task()\ndef held():\n"
+    "    while not os.path.exists(os.path.join(HOME, 'gate')): time.sleep(0.02)\n"
 )
 
 
@@ -446,12 +447,13 @@ def test_a_row_edited_while_it_runs_stops_the_attempt_by_the_next_beat(
 
 
 def test_a_detached_host_finishes_what_runs_records_it_and_ends(sleeping, wait_until):
-    token = sleeping.give("short")
-    wait_until(lambda: sleeping.row("short").state == "running", "the task to run")
+    token = sleeping.give("held")
+    wait_until(lambda: sleeping.row("held").state == "running", "the task to run")
     sleeping.host.detach()
-    assert sleeping.host.wait(30)
+    (sleeping.home.folder / "gate").touch()
+    assert sleeping.host.wait(60)
 
-    wait_until(lambda: sleeping.row("short").state == "success", "the outcome")
+    wait_until(lambda: sleeping.row("held").state == "success", "the outcome")
     wait_until(lambda: not sleeping.processes(), "the host's end")
     assert sleeping.attempt(token).accepted
     assert [one.end_cause for one in sleeping.supervisors()] == ["ended"]
@@ -480,14 +482,16 @@ def test_an_attempt_that_comes_while_an_idle_host_ends_is_run_once(make_hosted):
 
 
 def test_a_draining_host_gives_back_what_it_has_not_claimed(sleeping, wait_until):
-    running = sleeping.give("short")
-    wait_until(lambda: sleeping.row("short").state == "running", "the task to run")
+    running = sleeping.give("held")
+    wait_until(lambda: sleeping.row("held").state == "running", "the task to run")
     sleeping.host.drain()
     late = sleeping.give("sleeps")
-    sleeping.wait(running, late)
+    sleeping.wait(late)
+    (sleeping.home.folder / "gate").touch()
+    sleeping.wait(running)
 
     assert sleeping.row("sleeps").state == "queued"
-    assert sleeping.row("short").state == "success"
+    assert sleeping.row("held").state == "success"
 
 
 def test_beats_are_written_while_something_runs(sleeping, wait_until):

@@ -14,7 +14,7 @@ from airflow_lite.config import Config
 from airflow_lite.store.engine import open_store
 from airflow_lite.testing.checker import check
 
-END_S = 20.0
+END_S = 60.0
 
 
 def free_port():
@@ -66,7 +66,7 @@ class Cluster:
         """Wait until each of these commands says that its workers are there."""
         for name in names:
             log = self.home.folder / f"{name}.out"
-            self._wait_until(lambda log=log: " Dask worker" in log.read_text(), name, 40)
+            self._wait_until(lambda log=log: " Dask worker" in log.read_text(), name)
 
     def worker_pids(self):
         """Return the process ids of the Dask workers themselves, children of the commands."""

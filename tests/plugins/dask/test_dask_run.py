@@ -39,11 +39,11 @@ def run_golden(home, golden, golden_folder):
     shutil.copy(golden_folder / "conformance_dag.py", home.dags)
     with home.scheduler("DaskExecutor") as running:
         home.run(
-            *("dags", "trigger", "conformance", "--wait", "--timeout", "90"),
+            *("dags", "trigger", "conformance", "--wait", "--timeout", "300"),
             *("-r", trigger["run_id"], "-e", trigger["logical_date"]),
             *("-c", json.dumps(trigger["conf"])),
             exit_code=1,
-            timeout=100,
+            timeout=320,
         )
     print(running.output())
     rows = home.json("tasks", "states-for-dag-run", "conformance", trigger["run_id"])
@@ -94,7 +94,7 @@ def test_a_task_goes_to_a_worker_of_its_queue_or_is_refused(home, make_cluster):
     cluster.start_worker("worker-gpu", "--nthreads", "2", "--queues", "gpu")
     cluster.wait_for_workers("worker-gpu")
     with home.scheduler("DaskExecutor"):
-        home.run("dags", "trigger", "placed", "-r", "r", "--wait", "--timeout", "60", exit_code=1)
+        home.run("dags", "trigger", "placed", "-r", "r", "--wait", "--timeout", "100", exit_code=1)
         rows = {row["worker"]: row["queues"] for row in home.json("dask", "status")}
         (gpu,) = [worker for worker, queues in rows.items() if queues == ["gpu"]]
         log = home.run("tasks", "logs", "placed", "on_gpu", "r").stdout
@@ -123,7 +123,7 @@ def test_a_worker_that_comes_later_gets_what_waits(home, make_cluster, wait_unti
         wait_until(lambda: "scheduler started" in running.output(), "the scheduler")
         home.run("dags", "trigger", "placed", "-r", "r")
         cluster.start_worker("worker-1", "--nthreads", "2", "--queues", "gpu,tpu")
-        home.run("dags", "trigger", "placed", "-r", "s", "--wait", "--timeout", "60", exit_code=1)
+        home.run("dags", "trigger", "placed", "-r", "s", "--wait", "--timeout", "100", exit_code=1)
         states = home.json("tasks", "states-for-dag-run", "placed", "r")
     assert {row["task_id"]: row["state"] for row in states} == {
         **dict.fromkeys(("anywhere", "on_gpu", "on_tpu"), "success"),

@@ -12,7 +12,6 @@ from airflow_lite import (
     BashOperator,
     EmptyOperator,
     Label,
-    PythonOperator,
     TaskGroup,
     chain,
     chain_linear,

@@ -139,7 +139,7 @@ def test_an_event_from_a_foreign_thread_only_appends_and_wakes(make_ti):
     executor.bind(woken.set)
     thread = threading.Thread(target=executor.success, args=(key,))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert woken.is_set()
     assert executor.event_buffer == {}
     assert executor.running == {key}
@@ -152,7 +152,7 @@ def test_events_of_foreign_threads_come_before_later_ones_of_its_own(make_ti):
     foreign, own = make_ti("foreign").key, make_ti("own").key
     thread = threading.Thread(target=executor.success, args=(foreign,))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     executor.success(own)
     assert list(executor.get_event_buffer()) == [foreign, own]
 

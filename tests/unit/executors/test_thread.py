@@ -24,7 +24,7 @@ from airflow_lite.executors.thread import ExecutorThread, InlineExecutor, QueueI
 from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 def item(ti, priority=1):

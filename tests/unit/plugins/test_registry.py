@@ -12,7 +12,7 @@ from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.plugins.listeners import Listeners
 from airflow_lite.plugins.registry import Answer, PluginError, Registry
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 def plugin(**hooks):
