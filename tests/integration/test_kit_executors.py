@@ -7,18 +7,24 @@ from airflow_lite.testing.reference_executor import ReferenceExecutor
 from airflow_lite.testing.remote_engine import RemoteEngine, RemoteExecutor
 
 
-class TestReferenceExecutor(ExecutorConformance):
+class Patient(ExecutorConformance):
+    """Waits longer for what must come, as the machine may be slow and busy."""
+
+    deadline_s = 60.0
+
+
+class TestReferenceExecutor(Patient):
     executor = ReferenceExecutor
 
 
-class TestRemoteExecutor(ExecutorConformance):
+class TestRemoteExecutor(Patient):
     executor = RemoteExecutor
     engine = RemoteEngine
 
 
-class TestLocalExecutor(ExecutorConformance):
+class TestLocalExecutor(Patient):
     executor = "LocalExecutor"
 
 
-class TestSequentialExecutor(ExecutorConformance):
+class TestSequentialExecutor(Patient):
     executor = "SequentialExecutor"

@@ -16,6 +16,7 @@ from airflow_lite.testing.mutants.base import mutants
 MUTANTS = {mutant.path: mutant for mutant in sorted(mutants())}
 #: Each waits most of the time for what does not come.
 AT_ONCE = 4
+LOOKS = 3
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +30,14 @@ def verdicts(request):
 
 
 def certificate(path):
+    """Look until the case fails: what a mutant does too late, a busy machine may hide once."""
     located = Located(path.rpartition(":")[2], path)
-    return path, certify(
-        located, cases=[MUTANTS[path].case], engine=MUTANTS[path].engine, wait_s=5.0
-    )
+    mutant = MUTANTS[path]
+    for _ in range(LOOKS):
+        found = certify(located, cases=[mutant.case], engine=mutant.engine, wait_s=5.0)
+        if not found.conforms:
+            break
+    return path, found
 
 
 @pytest.mark.parametrize("path", MUTANTS)

@@ -23,7 +23,7 @@ START_DEADLINE_S = 30.0
 #: How often, in seconds, to look whether a process has gone whose pipe something else holds open.
 _LOOK_S = 0.1
 #: How long, in seconds, a process may take to end once it has closed its pipe.
-_END_S = 1.0
+_END_S = 5.0
 _MOST_OUTPUT = 2000
 _CHILD = (
     "import json, sys; request = json.load(sys.stdin); sys.path[:] = request['path'];"

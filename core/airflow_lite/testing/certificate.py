@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Longest run of the whole kit, in seconds.
 DEADLINE_S = 900.0
-WAIT_S = 20.0
+WAIT_S = 30.0
 _TEST = """\
 from airflow_lite.testing import ExecutorConformance
 

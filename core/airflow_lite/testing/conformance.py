@@ -67,7 +67,7 @@ class ExecutorConformance(
 
     executor: Any = None
     engine: Any = None
-    deadline_s: float = 20.0
+    deadline_s: float = 30.0
 
     @pytest.fixture(scope="class")
     @classmethod

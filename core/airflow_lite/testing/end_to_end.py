@@ -68,7 +68,7 @@ def skipping(ti):
 
 def waiting(ti):
     note(ti)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while not os.path.exists(os.path.join(FOLDER, "gate")) and time.monotonic() < until:
         time.sleep(0.02)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 #: Wall time, less the time that the thread was ready and found no CPU, where Linux tells it.
 _SPENT_S = """
 import time

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SOCKET_VARIABLE = "AIRFLOW_LITE_REMOTE_ENGINE"
 #: Longest wait, in seconds, for an answer of the engine.
-ANSWER_S = 1.0
-_START_S = 20.0
+ANSWER_S = 5.0
+_START_S = 60.0
 _POLL_S = 0.02
 
 

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 #: Longest wait for a gate, in seconds: nothing of the kit outlives it for long.
-LONGEST_S = 60.0
+LONGEST_S = 180.0
 _POLL_S = 0.01
 
 

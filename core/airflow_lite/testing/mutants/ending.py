@@ -52,13 +52,13 @@ class EndOnce(Mutant):
 
 
 class EndTakesItsTime(Mutant):
-    """Waits a moment also where nothing runs."""
+    """Waits for a while also where nothing runs."""
 
     caught_by = "faults.end.without-work-is-quick"
 
     def end(self) -> None:
         """Wait, then end."""
-        time.sleep(1.5)
+        time.sleep(8)
         super().end()
 
 
