@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -351,3 +352,42 @@ def test_a_disabled_plugin_and_no_plugins_at_all_run_nothing(home, all_at_once):
     rows = home.json("--no-plugins", "plugins", "list")
     assert {row["distribution"] for row in rows} == {"airflow-lite"}
     assert all_at_once.ran() == []
+
+
+@pytest.mark.parametrize(
+    ("word", "refusal"),
+    [("dies", "exit code 9"), ("hangs", "took longer than 3 s"), ("raises", "ValueError: boom")],
+)
+def test_an_executor_by_module_path_gives_one_line_too(home, site, word, refusal):
+    code = {"dies": "import os; os._exit(9)", "hangs": HANG, "raises": "raise ValueError('boom')"}
+    (site.directory / "by_path.py").write_text(code[word] + SOUND_EXECUTOR)
+
+    done = home.run("--executor", "by_path.Own", "scheduler", "-n", "1", exit_code=1)
+
+    assert done.stderr.startswith("airflow-lite: error: Executor 'by_path.Own' cannot be loaded")
+    assert done.stderr.count("\n") == 1
+    assert refusal in done.stderr
+
+
+def test_a_sound_executor_by_module_path_runs(home, site):
+    (site.directory / "by_path.py").write_text(SOUND_EXECUTOR)
+    home.run("--executor", "by_path.Own", "scheduler", "-n", "1")
+
+
+def test_a_failure_is_known_however_the_program_is_started(home, site):
+    site.install_sound("bad", plugin="raise ValueError('boom')")
+    script = Path(sys.executable).with_name("airflow-lite")
+    told = []
+    for program in ([sys.executable, "-m", "airflow_lite"], [str(script)]):
+        done = subprocess.run(
+            [*program, "--executor", "BadExecutor", "bad", "go"],
+            env=home.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told.append(done.stderr)
+        told.append(len(site.ran()))
+
+    assert "ValueError: boom" in told[0]
+    assert told == [told[0], 1, told[0], 0]

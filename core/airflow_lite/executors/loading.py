@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.importing import import_string
 from airflow_lite.plugins.naming import configured_name, locate
-from airflow_lite.plugins.quarantine import checked, insist
-from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target
+from airflow_lite.plugins.quarantine import checked, insist, verdicts
+from airflow_lite.plugins.unnamed import unnamed_plugin
+from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target, targets_of
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -24,7 +25,7 @@ MANDATORY = ("sync", "execute_async")
 
 
 def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
-    """Import and return the class of an executor; a plugin's only once a child process could.
+    """Import and return the class of an executor; not the core's, only once a child process could.
 
     Raises what `locate` raises, `PluginError` for a plugin that is quarantined, and `ConfigError`
     where the class cannot be imported, or is none of an executor.
@@ -37,7 +38,7 @@ def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
 def executor_flag(name_or_path: str, flag: str, config: Config) -> bool:
     """Return a flag of an executor, such as "is_production".
 
-    That of an installed plugin is known from its probe, so that its code is not imported for it.
+    It is known from the executor's probe, so that its code is not imported for it.
     Raises as `executor_class` does.
     """
     located = locate(name_or_path, config)
@@ -48,12 +49,32 @@ def executor_flag(name_or_path: str, flag: str, config: Config) -> bool:
 
 
 def _checked(located: Located, config: Config) -> list[Verdict]:
-    """Return the verdicts on an executor of a plugin and the module that speaks for it."""
+    """Return the verdicts on an executor and, if a plugin has it, what speaks for that."""
     if located.plugin is None:
-        return []
+        return _checked_path(located, config)
     modules = [Target(MODULE, *entry) for entry in located.plugin.groups]
     executor = Target(EXECUTOR, located.entry_name, located.path)
     return checked(located.plugin, [*modules, executor], config)
+
+
+def _checked_path(located: Located, config: Config) -> list[Verdict]:
+    """Return the verdict on an executor by module path, if it can be imported; none on the core's.
+
+    Raises `ConfigError` where importing it would end this process, or keep it too long. What else
+    is wrong with it is told best by importing it here.
+    """
+    plugin = unnamed_plugin(located)
+    if plugin is None:
+        return []
+    (verdict,) = verdicts(plugin, targets_of(plugin), config)
+    if verdict.is_fatal:
+        place = f"{verdict.file}: " if verdict.file else ""
+        slow = ", or raise [plugins] import_timeout_s" if verdict.is_timeout else ""
+        raise ConfigError(
+            f"Executor {located.title} cannot be loaded: {place}{verdict.error}. "
+            f"Mend it{slow}, or name another executor."
+        )
+    return [verdict] if verdict.is_sound else []
 
 
 def imported(located: Located) -> type[BaseExecutor]:
@@ -92,11 +113,11 @@ def load_executor(config: Config) -> BaseExecutor:
     """
     insist(config)
     located = locate(configured_name(config), config)
-    verdicts = _checked(located, config)
+    found = _checked(located, config)
     if located.plugin is not None:
         from airflow_lite.plugins.options import add_options
 
-        add_options(located.plugin, config, verdicts)
+        add_options(located.plugin, config, found)
     executor = _made(imported(located), located)
     executor.name = located.name.rpartition(".")[2]
     executor.configure(config)

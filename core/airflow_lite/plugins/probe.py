@@ -66,6 +66,7 @@ def _ended_by(target: Target, answer: Answer, timeout_s: float) -> Verdict:
         error=error,
         file=begun[-1] if begun else "",
         is_timeout=answer.is_timeout,
+        is_fatal=True,
         output=answer.output,
     )
 

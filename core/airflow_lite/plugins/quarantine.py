@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite import __version__
 from airflow_lite.plugins.model import Plugin, PluginError, PluginState
-from airflow_lite.plugins.search import search_key
+from airflow_lite.plugins.search import installed_key
 from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def verdicts(
 
     `fresh` probes them all.
     """
-    own, path = _fingerprint(plugin), search_key()
+    own, path = _fingerprint(plugin), installed_key()
     known = {} if fresh else {v.target: v for v in _valid(_read(plugin, config), own, path)}
     unknown = [target for target in targets if target not in known]
     if unknown:
@@ -81,7 +81,7 @@ def verdicts(
 def known_verdicts(plugin: Plugin, config: Config) -> list[Verdict]:
     """Return the verdicts that are kept and still hold, probing nothing."""
     kept = _read(plugin, config)
-    return _valid(kept, _fingerprint(plugin), search_key()) if kept else []
+    return _valid(kept, _fingerprint(plugin), installed_key()) if kept else []
 
 
 def kept_outlines(plugin: Plugin, config: Config) -> list[Any]:
@@ -139,7 +139,7 @@ def _fingerprint(plugin: Plugin) -> list[Any]:
     location = Path(plugin.location)
     beside = [
         [directory, changed]
-        for directory, changed in search_key()
+        for directory, changed in installed_key()
         if directory.endswith("-packages") or directory == str(location.parent)
     ]
     tops = {target.value.partition(":")[0].partition(".")[0] for target in targets_of(plugin)}

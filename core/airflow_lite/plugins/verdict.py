@@ -26,7 +26,8 @@ class Verdict(NamedTuple):
     """What importing one entry point did, and what is in it.
 
     `error` is the first cause of why it cannot be used, empty for a sound one; `file` is where
-    that arose; `needs` names the dependency that is missing. `commands` maps each group's name to
+    that arose; `needs` names the dependency that is missing; `is_fatal`: the process that imported
+    it ended of it, or had to be ended. `commands` maps each group's name to
     its help and its commands; `options` has (section, name, default, help) in each row;
     `outlines` are those of the groups (see `cli.outline`), for completion.
     """
@@ -38,6 +39,7 @@ class Verdict(NamedTuple):
     file: str = ""
     needs: str = ""
     is_timeout: bool = False
+    is_fatal: bool = False
     import_ms: float = 0.0
     modules: int = 0
     packages: tuple[str, ...] = ()

@@ -18,6 +18,10 @@ class Engine(Protocol):
     """What runs the executor's attempts, as far as a test may handle it.
 
     One engine serves all cases of a class. Every method returns when its effect is there.
+
+    It should have `kill_worker()`, which kills, as by `kill -9`, every worker that runs an attempt
+    and has it replaced; and `cut()`, which makes it unreachable for the executor, with
+    `restore()`. Without one of these the cases about it do not apply.
     """
 
     def start(self, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -30,8 +34,18 @@ class Engine(Protocol):
     def stop(self) -> None:
         """Stop it, and leave nothing behind."""
 
+
+@runtime_checkable
+class Workers(Protocol):
+    """An engine whose workers can be killed."""
+
     def kill_worker(self) -> None:
         """Kill, as by `kill -9`, every worker that runs an attempt, and have it replaced."""
+
+
+@runtime_checkable
+class Link(Protocol):
+    """An engine that can be cut off."""
 
     def cut(self) -> None:
         """Make the engine unreachable for the executor; what runs goes on if it can."""

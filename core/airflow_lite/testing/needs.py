@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.testing.engine import Link, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,20 @@ def engine(subject: Subject) -> str | None:
             "entry-point group airflow_lite.testing.v1"
         )
     return None
+
+
+def workers(subject: Subject) -> str | None:
+    """Return None if the kit can kill the workers of the executor's engine."""
+    if subject.engine is not None and not isinstance(subject.engine, Workers):
+        return "its Engine has no kill_worker"
+    return engine(subject)
+
+
+def link(subject: Subject) -> str | None:
+    """Return None if the kit can make the executor's engine unreachable."""
+    if subject.engine is not None and not isinstance(subject.engine, Link):
+        return "its Engine has no cut and restore"
+    return engine(subject)
 
 
 def overrides(method: str) -> Callable[[Subject], str | None]:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,10 @@ class ReferenceExecutor(BaseExecutor):
         """Start the attempt's process; raise if it cannot be started."""
         RunCommand.parse(command)
         self.children[key] = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PATH": search_path()},
+            start_new_session=True,
         )
         self.running_state(key, _identity(self.children[key].pid))
 
@@ -91,6 +95,11 @@ class ReferenceExecutor(BaseExecutor):
         self.children.clear()
         self.adopted.clear()
         super().terminate()
+
+
+def search_path() -> str:
+    """Return PATH, with the folder of this Python at its end: airflow-lite is there."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors.base import BaseExecutor
 from airflow_lite.keys import RunCommand
+from airflow_lite.testing.reference_executor import search_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -182,7 +183,9 @@ class Server:
 
     def _run(self, token: str, command: list[str]) -> None:
         if token not in self._children:
-            self._children[token] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            self._children[token] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, env={**os.environ, "PATH": search_path()}
+            )
 
     def _kill(self, token: str) -> None:
         child = self._children.get(token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError, UserError
-from airflow_lite.executors.loading import executor_class, load_executor
+from airflow_lite.executors.loading import executor_class, executor_flag, load_executor
 from airflow_lite.plugins.packages import CORE_EXECUTORS, KNOWN_PACKAGES
 
 SOURCE = """
@@ -145,6 +146,53 @@ def test_what_cannot_be_loaded_is_told_in_one_line(tmp_path, own, executor, mess
         load_executor(config(tmp_path, executor))
     assert str(caught.value) == message
     assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "end", "remedy"),
+    [
+        ("import os; os._exit(9)", "ended the process with exit code 9", ""),
+        ("import os; os.kill(os.getpid(), 9)", "ended the process by SIGKILL", ""),
+        (
+            "import time; time.sleep(1000)",
+            "took longer than 3 s",
+            ", or raise [plugins] import_timeout_s",
+        ),
+    ],
+)
+def test_a_module_path_that_would_end_or_keep_us_is_told_in_one_line(
+    tmp_path, monkeypatch, code, end, remedy
+):
+    (tmp_path / "fatal_executors.py").write_text(f"{code}\n{SOURCE}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = "fatal_executors.Own"
+    settings = config(tmp_path, name, AIRFLOW_LITE__PLUGINS__IMPORT_TIMEOUT_S="3")
+    message = (
+        f"Executor {name!r} cannot be loaded: {tmp_path / 'fatal_executors.py'}: importing 'fatal_executors:Own' {end}. "
+        f"Mend it{remedy}, or name another executor."
+    )
+    for call in (load_executor, lambda settings: executor_flag(name, "is_local", settings)):
+        with pytest.raises(ConfigError) as caught:
+            call(settings)
+        assert str(caught.value) == message
+    assert "fatal_executors" not in sys.modules
+
+
+def test_a_flag_of_a_module_path_is_known_without_importing_it_here(tmp_path, own):
+    sys.modules.pop("own_executors", None)
+    assert executor_flag("own_executors.Own", "is_production", config(tmp_path, "any"))
+    assert "own_executors" not in sys.modules
+
+
+def test_a_module_that_was_mended_is_looked_at_again(tmp_path, monkeypatch):
+    module = tmp_path / "mended_executors.py"
+    module.write_text("import os; os._exit(9)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = config(tmp_path, "mended_executors.Own")
+    with pytest.raises(ConfigError):
+        load_executor(settings)
+    module.write_text(SOURCE)
+    assert load_executor(settings).name == "Own"
 
 
 def test_negative_parallelism_is_refused_when_loading(tmp_path, own):

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_lite.testing import needs
 from airflow_lite.testing.engine import Engine, installed_engine
+from airflow_lite.testing.local_engine import LocalEngine
+from airflow_lite.testing.reference_executor import ReferenceExecutor
 from airflow_lite.testing.remote_engine import RemoteEngine, Server
+from airflow_lite.testing.subject import subject_of
 
 
 @pytest.fixture
@@ -31,12 +35,33 @@ def test_an_executor_without_an_engine_has_none(distribution):
     assert installed_engine("NobodysExecutor") is None
 
 
-def test_what_lacks_a_method_is_no_engine():
+def test_what_cannot_be_stopped_is_no_engine():
     class Half:
         def start(self, environ):
             return {}
 
     assert not isinstance(Half(), Engine)
+
+
+def test_an_engine_need_not_do_everything_and_the_cases_about_the_rest_do_not_apply():
+    local = subject_of(ReferenceExecutor, LocalEngine())
+    assert isinstance(local.engine, Engine)
+    assert needs.workers(local) is None
+    assert needs.link(local) == "its Engine has no cut and restore"
+
+    remote = subject_of(ReferenceExecutor, RemoteEngine())
+    assert needs.workers(remote) is None
+    assert needs.link(remote) is None
+
+
+def test_without_an_engine_no_case_about_its_faults_applies():
+    reference = subject_of(ReferenceExecutor)
+    assert needs.workers(reference) == needs.link(reference) == needs.engine(reference)
+
+
+@pytest.mark.parametrize("name", ["LocalExecutor", "SequentialExecutor"])
+def test_the_executors_of_the_core_have_an_engine(name):
+    assert isinstance(installed_engine(name), LocalEngine)
 
 
 def test_server_calls_an_unknown_token_lost_and_kills_nothing_for_it():

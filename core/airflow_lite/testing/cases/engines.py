@@ -9,31 +9,33 @@ from airflow_lite.states import TaskInstanceState
 from airflow_lite.testing.case import case
 from airflow_lite.testing.cases.base import Cases
 from airflow_lite.testing.cases.ending import END_S, TERMINATE_S
-from airflow_lite.testing.needs import engine, own_thread
+from airflow_lite.testing.engine import Link, Workers
+from airflow_lite.testing.needs import link, own_thread, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_lite.testing.bench import Attempt
-    from airflow_lite.testing.engine import Engine
     from airflow_lite.testing.rig import Rig
 
 
 class EngineCases(Cases):
     """Faults that an `Engine` makes."""
 
-    @case("faults.worker.lost", engine, own_thread)
+    @case("faults.worker.lost", workers, own_thread)
     def test_lost_worker_is_told(self) -> None:
         """The end of an attempt whose worker was killed is told, never as a success; others run."""
         rig, attempt = self._one_in_flight()
-        self._engine.kill_worker()
+        engine = self.subject.engine
+        assert isinstance(engine, Workers)
+        engine.kill_worker()
         rig.until_ended(attempt)
         state = rig.ends(attempt)[0].state
         assert state != TaskInstanceState.SUCCESS, "a success was told of what its worker lost"
         assert not rig.has(attempt), "what its worker lost is still held"
         self._runs(rig)
 
-    @case("faults.backend.cut-in-flight", engine, own_thread)
+    @case("faults.backend.cut-in-flight", link, own_thread)
     def test_what_runs_survives_a_cut(self) -> None:
         """While the engine cannot be reached nothing is raised nor told; afterwards the end is."""
         rig, attempt = self._one_in_flight()
@@ -45,7 +47,7 @@ class EngineCases(Cases):
         rig.until_ended(attempt)
         self._runs(rig)
 
-    @case("faults.backend.cut-at-start", engine, own_thread)
+    @case("faults.backend.cut-at-start", link, own_thread)
     def test_start_without_the_engine_is_bounded(self) -> None:
         """Where the engine cannot be reached `start` returns or raises; later a start goes well."""
         with self._cut():
@@ -62,7 +64,7 @@ class EngineCases(Cases):
         assert text, "start raised an error without a word"
         self._runs(self.rig().start())
 
-    @case("faults.backend.cut-at-submit", engine, own_thread)
+    @case("faults.backend.cut-at-submit", link, own_thread)
     def test_submit_without_the_engine_loses_nothing(self) -> None:
         """What cannot be handed over is kept or comes back as a failure; it is not lost."""
         rig = self.rig().start()
@@ -77,7 +79,7 @@ class EngineCases(Cases):
         rig.until_ended(attempt)
         self._runs(rig)
 
-    @case("faults.backend.cut-at-end", engine, own_thread)
+    @case("faults.backend.cut-at-end", link, own_thread)
     def test_end_without_the_engine_is_bounded(self) -> None:
         """`end` and `terminate` return in time though the engine cannot be reached."""
         rig, _ = self._one_in_flight()
@@ -85,18 +87,15 @@ class EngineCases(Cases):
             rig.end(END_S)
             rig.terminate(TERMINATE_S)
 
-    @property
-    def _engine(self) -> Engine:
-        assert self.subject.engine is not None
-        return self.subject.engine
-
     @contextmanager
     def _cut(self) -> Iterator[None]:
-        self._engine.cut()
+        engine = self.subject.engine
+        assert isinstance(engine, Link)
+        engine.cut()
         try:
             yield
         finally:
-            self._engine.restore()
+            engine.restore()
 
     def _one_in_flight(self) -> tuple[Rig, Attempt]:
         rig = self.rig().start()
