@@ -107,7 +107,9 @@ def test_a_renamed_file_keeps_its_dag_active(config: Config, store: Store) -> No
 
 
 def test_one_dag_id_in_two_files_is_refused_for_the_second(config: Config, store: Store) -> None:
-    first, second = write(config, "a", "same"), write(config, "b", "same", task="b")
+    first = write(config, "a", "same")
+    process_now(config, store)
+    second = write(config, "b", "same", task="b")
     process_now(config, store)
     expected = f"DAG id 'same' is in {first} and again in {second}."
     assert errors(store) == [f"{expected} Rename one of the two DAGs."]

@@ -501,7 +501,7 @@ def test_beats_are_written_while_something_runs(sleeping, wait_until):
     sleeping.wait(token)
 
 
-def test_tasks_run_in_the_foreground_exits_by_what_was_recorded(make_hosted):
+def test_tasks_run_in_the_foreground_exits_by_what_was_recorded(make_hosted, wait_until):
     hosted = make_hosted(HEAD + "@task()\ndef fine(): return os.getpid()\n")
     token = hosted.queue("fine")
     words = hosted.command("fine", token).words()[1:]
@@ -509,5 +509,5 @@ def test_tasks_run_in_the_foreground_exits_by_what_was_recorded(make_hosted):
     hosted.home.run(*words, exit_code=0)
     hosted.home.run(*words, exit_code=3)
     assert hosted.row("fine").state == "success"
-    assert not hosted.processes()
+    wait_until(lambda: not hosted.processes(), "the end of every process")
     assert os.getpid() != hosted.xcoms("fine")["return_value"]
