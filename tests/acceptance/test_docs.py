@@ -19,7 +19,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)```", re.DOTALL)
-PAGES = ["tutorial/first-dag.md", "tutorial/first-executor.md"]
+PAGES = ["tutorial/first-dag.md", "tutorial/first-executor.md", "how-to/ship-dags-pickled.md"]
 
 
 def blocks(page):
