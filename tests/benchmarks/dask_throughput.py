@@ -27,6 +27,8 @@ import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import forked_task
+
 DAG_FILE = """
 from datetime import datetime
 from airflow_lite import DAG, PythonOperator
@@ -40,34 +42,50 @@ with DAG("bench", start_date=datetime(2024, 1, 1), schedule=None, max_active_tas
 """
 
 
-def fork_task(number, path):
-    """Execute one task of a DAG file in a child of the Dask worker, and wait for its end."""
-    import os
-    import sys
-
-    from airflow_lite.dag.load import load_file
-
-    cache = sys.modules[__name__].__dict__.setdefault("_dags", {})
-    if path not in cache:
-        cache[path] = load_file(path)[0]
-    task = cache[path].get_task(f"t{number}")
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            task.prepare_for_execution().execute({})
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if status:
-        raise RuntimeError(f"the child of task {number} ended with {status}")
-
-
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
+
+
+TICKS = os.sysconf("SC_CLK_TCK")
+#: What tells a process by its command line; a zygote is a fork of its task host.
+ROLES = (
+    ("forked_task.py", "raw helpers"),
+    ("worker.host_process", "task hosts"),
+    ("multiprocessing.spawn", "Dask workers"),
+    ("dask scheduler", "Dask scheduler"),
+    ("dask worker", "nannies"),
+    ("airflow_lite scheduler", "scheduler"),
+)
+FORKING = {"raw helpers", "zygotes"}
+
+
+def cpu_of(home):
+    """Return the CPU seconds so far of the home's processes and of the client, by role."""
+    used = {"client": sum(os.times()[:2])}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or entry.name == str(os.getpid()):
+            continue
+        try:
+            if f"AIRFLOW_LITE_HOME={home}".encode() not in (entry / "environ").read_bytes():
+                continue
+            fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+            role = role_of(entry, fields[1].decode())
+        except OSError:
+            continue
+        own, children = (sum(map(int, fields[at : at + 2])) / TICKS for at in (11, 13))
+        used[role] = used.get(role, 0.0) + own
+        if role in FORKING:
+            used["children"] = used.get("children", 0.0) + children
+    return used
+
+
+def role_of(entry, parent):
+    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    if "host_process" in line and "host_process" in Path(f"/proc/{parent}/cmdline").read_text():
+        return "zygotes"
+    return next((role for part, role in ROLES if part in line), "other")
 
 
 class Bench:
@@ -81,6 +99,7 @@ class Bench:
         self.address = f"127.0.0.1:{free_port()}"
         self.environ = {
             **os.environ,
+            "PYTHONPATH": str(Path(__file__).parent),
             "AIRFLOW_LITE_HOME": str(home),
             "AIRFLOW_LITE__CORE__EXECUTOR": "DaskExecutor",
             "AIRFLOW_LITE__CORE__PARALLELISM": "0",
@@ -100,11 +119,27 @@ class Bench:
                 process.send_signal(signal.SIGTERM)
                 process.wait(60)
 
+    def counted(self, name, act):
+        """Return what `act` does, and print it beside the CPU time that it took."""
+        before = cpu_of(self.home)
+        seconds = act()
+        after = cpu_of(self.home)
+        each_ms = {
+            role: (much - before.get(role, 0)) * 1000 / self.args.tasks
+            for role, much in after.items()
+        }
+        parts = ", ".join(f"{role} {much:.2f}" for role, much in each_ms.items() if much >= 0.05)
+        print(
+            f"  {name} {seconds:.2f} s; CPU {sum(each_ms.values()):.2f} ms a task: {parts}",
+            flush=True,
+        )
+        return seconds
+
     def raw_s(self, client):
         """Return the seconds that raw `Client.map` takes."""
         numbers = list(range(self.args.tasks))
         start = time.perf_counter()
-        futures = client.map(fork_task, numbers, path=str(self.dag_file), pure=False)
+        futures = client.map(forked_task.run, numbers, path=str(self.dag_file), pure=False)
         client.gather(futures)
         return time.perf_counter() - start
 
@@ -141,9 +176,8 @@ def measure(bench, args):
     ):
         client.wait_for_workers(args.workers, timeout=60)
         for number in range(args.runs + 1):
-            raw.append(bench.raw_s(client))
-            ours.append(bench.ours_s(number))
-            print(f"  raw {raw[-1]:.2f} s, ours {ours[-1]:.2f} s", flush=True)
+            raw.append(bench.counted("raw", lambda: bench.raw_s(client)))
+            ours.append(bench.counted("ours", lambda number=number: bench.ours_s(number)))
     return raw[1:], ours[1:]
 
 

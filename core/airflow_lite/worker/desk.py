@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import selectors
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.worker.attempt import Phase
 from airflow_lite.worker.ledger import Ledger
 from airflow_lite.worker.timers import Timers
 
@@ -27,8 +29,16 @@ LAZY_S = 0.1
 class Desk:
     """The one object that holds a host's state."""
 
-    def __init__(self, settings: HostSettings, store: Store, who: Supervisor, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: HostSettings,
+        store: Store,
+        who: Supervisor,
+        clock: Clock,
+        most_at_once: int = sys.maxsize,
+    ) -> None:
         self.settings = settings
+        self.most_at_once = most_at_once
         self.store = store
         self.who = who
         self.clock = clock
@@ -42,6 +52,14 @@ class Desk:
         self.must_flush = False
         self._is_lazy_due = False  # a timer will flush
         self._channels: dict[Channel, Callable[[], None]] = {}
+
+    @property
+    def room(self) -> int:
+        """How many attempts more may be claimed now."""
+        if self.most_at_once == sys.maxsize:
+            return sys.maxsize
+        over = {Phase.NEW, Phase.WAITING, Phase.ENDING}
+        return self.most_at_once - sum(one.phase not in over for one in self.attempts.values())
 
     def watch(self, channel: Channel, act: Callable[[], None]) -> None:
         """Call `act` whenever the channel has something to receive."""

@@ -10,6 +10,7 @@ import logging
 import selectors
 import signal
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -52,11 +53,13 @@ class Host:
         who: Supervisor,
         base: socket.socket,
         clock: Clock,
+        most_at_once: int = sys.maxsize,
     ) -> None:
-        self._desk = Desk(settings, store, who, clock)
+        self._desk = Desk(settings, store, who, clock, most_at_once)
         self._scheduler: Channel | None = None
         self._is_draining = False
         self._store_fails = False
+        self._has_trouble = False  # and the scheduler was told so
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
         self.on_end: Callable[[str, str | None], None] = lambda *_: None
@@ -93,6 +96,13 @@ class Host:
                 attempt, reason, self._desk.settings.kill_grace_s if grace_s is None else grace_s
             )
 
+    def release(self, tokens: Iterable[str]) -> None:
+        """Let go of those of these attempts that are not claimed yet."""
+        for token in tokens:
+            attempt = self._desk.waiting.get(token)
+            if attempt is not None:
+                self._desk.drop(attempt)
+
     def drain(self) -> None:
         """Claim no more; end once what runs has ended."""
         self._is_draining = True
@@ -118,6 +128,8 @@ class Host:
                     logger.error("not a run command: %s: %r", error, words)
             if "cancel" in message:
                 self.cancel(message["cancel"], message.get("grace_s"))
+            if "release" in message:
+                self.release(message["release"])
             if "drain" in message:
                 self.drain()
             if "terminate" in message:
@@ -134,6 +146,7 @@ class Host:
         """Serve until drained."""
         with self._desk.store.begin() as connection:
             rows.register(connection, self._desk.who, self._desk.clock.now_us())
+        self._tell_trouble(None)
         while not self._is_over:
             self._turn()
         self._end()
@@ -171,6 +184,8 @@ class Host:
 
     def _work(self) -> None:
         try:
+            if self._has_trouble:
+                self._prove_store()
             self._launcher.look_up()
             self._launcher.ask_zygotes()
             if self._desk.must_flush:
@@ -180,9 +195,21 @@ class Host:
             self._answer()
         except SQLAlchemyError as error:
             logger.error("the task host cannot use the metadata database, trying on: %s", error)
-            self._store_fails = True
+            self._store_fails = self._has_trouble = True
+            first_line = str(error).splitlines()[0]
+            self._tell_trouble(f"its task host cannot use the metadata database: {first_line}")
             self._desk.timers.at(time.monotonic() + STORE_RETRY_S, self._try_store_again)
         self._tell_dropped()
+
+    def _tell_trouble(self, trouble: str | None) -> None:
+        if self._scheduler is not None:
+            self._scheduler.send({"trouble": trouble})
+
+    def _prove_store(self) -> None:
+        with self._desk.store.begin() as connection:
+            rows.beat(connection, self._desk.who.id, self._desk.clock.now_us())
+        self._has_trouble = False
+        self._tell_trouble(None)
 
     def _try_store_again(self) -> None:
         self._store_fails = False

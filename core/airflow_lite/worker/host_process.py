@@ -1,4 +1,4 @@
-"""`python -m airflow_lite.worker.host_process SUPERVISOR JOB FD`: a task host for a scheduler."""
+"""`python -m airflow_lite.worker.host_process SUPERVISOR JOB FD [MOST]`: a task host."""
 
 from __future__ import annotations
 
@@ -57,7 +57,12 @@ def supervisor(
 
 
 def make_host(
-    config: Config, base: socket.socket, kind: str, name: str, job_id: int | None
+    config: Config,
+    base: socket.socket,
+    kind: str,
+    name: str,
+    job_id: int | None,
+    most_at_once: int = sys.maxsize,
 ) -> Host:
     """Return a host on an open store, with the base zygote at the other end of `base`."""
     from airflow_lite.clock import SystemClock
@@ -67,14 +72,16 @@ def make_host(
 
     settings = HostSettings.read(config)
     who = supervisor(settings, kind, name, job_id)
-    return Host(settings, open_store(config), who, base, SystemClock())
+    return Host(settings, open_store(config), who, base, SystemClock(), most_at_once)
 
 
 def main(arguments: list[str]) -> int:
     """Be the host of the scheduler at the other end of the descriptor."""
     from airflow_lite.config import Config
+    from airflow_lite.errors import UserError
+    from airflow_lite.worker.channel import Channel
 
-    name, job, fd = arguments
+    name, job, fd, *most = arguments
     scheduler = socket.socket(fileno=int(fd))
     os.set_inheritable(scheduler.fileno(), False)
     logging.basicConfig(
@@ -82,7 +89,12 @@ def main(arguments: list[str]) -> int:
     )
     config = Config.load()
     base = fork_base(scheduler)
-    host = make_host(config, base, "host", name, int(job) if job else None)
+    try:
+        host = make_host(config, base, "host", name, int(job) if job else None, *map(int, most))
+    except UserError as error:
+        logging.error("%s", error)  # noqa: LOG015 - this is the program
+        Channel(scheduler).send({"trouble": f"its task host cannot start: {error}"})
+        return 1
     host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
     host.serve(scheduler)
     host.run()

@@ -61,11 +61,15 @@ class Launcher:
         for attempt in unforked:
             self._fork_when_parsed(attempt)
         paths: dict[str, FileZygote] = {}
+        room = self._desk.room if self._desk.waiting else 0
         for attempt in list(self._desk.waiting.values()):
+            if room <= 0:
+                return
             if attempt.phase is Phase.WAITING and not attempt.error:
                 self._ask_zygote(attempt, paths)
             if attempt.phase is Phase.WAITING and attempt.error:
                 self._claim(attempt)
+            room -= attempt.phase is Phase.CLAIMING
 
     def _ask_zygote(self, attempt: Attempt, paths: dict[str, FileZygote]) -> None:
         zygote = attempt.zygote

@@ -38,6 +38,11 @@ class TaskHost:
     it had not claimed run then under the same token, those that it had are lost, and its death is
     recorded where schedulers look. With `idle_s`, a host that was given nothing for so long ends,
     for the sake of its memory, and the next attempt starts another.
+
+    It runs no more than `most_at_once` attempts at once, if that is given; the others wait in it.
+    With `on_trouble(reason)`, called on the same thread, it tells that attempts can not be claimed
+    now, since the metadata database cannot be used from here; None: they can again. A host that
+    could not even start then gives back what it was handed.
     """
 
     def __init__(
@@ -46,14 +51,20 @@ class TaskHost:
         *,
         on_ended: Callable[[str, bool], None],
         on_running: Callable[[str], None] = lambda _: None,
+        on_trouble: Callable[[str | None], None] | None = None,
         job_id: int | None = None,
         idle_s: float | None = None,
+        most_at_once: int | None = None,
     ) -> None:
         self._config = config
         self._on_ended = on_ended
         self._on_running = on_running
+        self._on_trouble = on_trouble
         self._job_id = job_id
         self._idle_s = idle_s
+        self._most_at_once = most_at_once
+        self._is_ready = False
+        self._trouble: str | None = None
         self._commands: dict[str, list[str]] = {}
         self._outbox: deque[dict[str, Any]] = deque()
         self._wake_read, self._wake_write = os.pipe()
@@ -93,6 +104,10 @@ class TaskHost:
     def cancel(self, token: str, grace_s: float | None = None) -> None:
         """Stop one attempt, whether it runs or waits; SIGKILL after `grace_s`."""
         self._send({"cancel": token, "grace_s": grace_s})
+
+    def release(self, tokens: list[str]) -> None:
+        """Let go of those of these attempts that are not claimed yet: they end as such."""
+        self._send({"release": tokens})
 
     def drain(self) -> None:
         """Claim nothing more; the host ends once what runs has ended."""
@@ -157,6 +172,9 @@ class TaskHost:
                 if time.monotonic() - started > _LIVED_WELL_S:
                     delay_s = _FIRST_RESTART_S
                 logger.error("the task host is gone (%s); starting it again", code)
+                if not self._is_ready:
+                    self._tell_trouble(self._trouble or f"its task host cannot start: it {code}")
+                    self._drop_all()
             if self._is_ending or self._is_detached:
                 return
             delay_s = self._restart(delay_s)
@@ -214,6 +232,9 @@ class TaskHost:
             self._channel.send({"run": runs})
 
     def _hear(self, message: dict[str, Any]) -> None:
+        if "trouble" in message:
+            self._is_ready = self._is_ready or message["trouble"] is None
+            self._tell_trouble(message["trouble"])
         for token in message.get("ended", ()):
             self._tell(token, was_claimed=True)
         for token in message.get("dropped", ()):
@@ -225,6 +246,17 @@ class TaskHost:
     def _tell(self, token: str, *, was_claimed: bool) -> None:
         if self._commands.pop(token, None) is not None:
             self._on_ended(token, was_claimed)
+
+    def _tell_trouble(self, trouble: str | None) -> None:
+        if self._on_trouble is not None and trouble != self._trouble:
+            self._on_trouble(trouble)
+        self._trouble = trouble
+
+    def _drop_all(self) -> None:
+        """Give back what waits for a host that could not start, if somebody is told why."""
+        if self._on_trouble is not None:
+            for token in list(self._commands):
+                self._tell(token, was_claimed=False)
 
     def _bury(self) -> str:
         """Wait for the dead host's process, record its death, and say how it ended."""
@@ -275,8 +307,10 @@ class TaskHost:
 
     def _spawn(self) -> Channel:
         ours, theirs = socket.socketpair()
+        self._is_ready = False
         self._supervisor = uuid.uuid4().hex
         job = "" if self._job_id is None else str(self._job_id)
+        most = [] if self._most_at_once is None else [str(self._most_at_once)]
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -287,6 +321,7 @@ class TaskHost:
                     self._supervisor,
                     job,
                     str(theirs.fileno()),
+                    *most,
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

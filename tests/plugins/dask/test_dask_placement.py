@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
 from airflow_lite_dask_executor.placement import Placement, place
@@ -23,7 +25,7 @@ def test_the_default_queue_is_any_worker():
 
 
 def test_a_queue_is_one_of_a_resource_of_its_name():
-    assert placed("gpu").options() == {"priority": 1, "resources": {"gpu": 1}, "workers": None}
+    assert placed("gpu").options() == {"priority": 1, "resources": {"gpu": 1}}
 
 
 def test_the_default_queue_is_a_resource_too_where_workers_name_it():
@@ -33,11 +35,9 @@ def test_the_default_queue_is_a_resource_too_where_workers_name_it():
 
 def test_executor_config_asks_for_resources_workers_and_priority():
     asked = {"resources": {"memory_gb": 4.5}, "workers": "gpu-box", "priority": -3}
-    assert placed("gpu", asked, priority=9).options() == {
-        "priority": -3,
-        "resources": {"gpu": 1, "memory_gb": 4.5},
-        "workers": ["gpu-box"],
-    }
+    found = placed("gpu", asked, priority=9)
+    assert found.options() == {"priority": -3, "resources": {"gpu": 1, "memory_gb": 4.5}}
+    assert Cluster((ANY, GPU)).restriction(found.workers) == [GPU.address]
 
 
 @pytest.mark.parametrize("name", ["tcp://10.0.0.2:40000", "10.0.0.2:40000", "10.0.0.2", "gpu-box"])
@@ -116,6 +116,32 @@ def test_what_can_never_be_had_is_refused_with_the_way_out(queue, executor_confi
     with pytest.raises(AttemptRefused) as refused:
         placed(queue, executor_config)
     assert str(refused.value) == message
+
+
+ASIDE = replace(GPU, fault="it is elsewhere")
+
+
+def test_nothing_is_sent_to_a_worker_that_is_set_aside():
+    cluster = Cluster((ANY, ASIDE))
+    assert (cluster.threads, cluster.queues) == (4, [])
+    assert cluster.restriction([]) == [ANY.address]
+    assert cluster.restriction(["gpu-box"]) == []
+    with pytest.raises(AttemptRefused, match="No Dask worker serves queue 'gpu'"):
+        placed("gpu", workers=[ANY, ASIDE])
+    with pytest.raises(AttemptRefused) as refused:
+        placed(executor_config={"workers": ["gpu-box"]}, workers=[ANY, ASIDE])
+    assert str(refused.value) == (
+        "executor_config asks for Dask worker tcp://10.0.0.2:40000, which gets no tasks: it is "
+        "elsewhere."
+    )
+
+
+def test_where_strangers_could_join_only_known_workers_are_sent_anything():
+    seen = Cluster((ANY, GPU))
+    assert seen.judged({}, is_closed=False).restriction([]) is None
+    assert seen.judged({}, is_closed=True).restriction([]) == []
+    closed = seen.judged({ANY.address: None, GPU.address: "no"}, is_closed=True)
+    assert closed.restriction([]) == [ANY.address]
 
 
 def test_a_cluster_is_read_from_what_its_scheduler_says():

@@ -13,7 +13,7 @@ from airflow_lite_dask_executor.health import judge
 from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
 from airflow_lite_dask_executor.looking import elsewhere, is_here
 from airflow_lite_dask_executor.settings import DaskSettings, Tls
-from airflow_lite_dask_executor.worker import database_of
+from airflow_lite_dask_executor.remote import database_of
 
 from airflow_lite.config import Config
 from airflow_lite.executors import ConfigError
@@ -164,6 +164,7 @@ HERE = {
     "sees_dags_folder": True,
     "database": "postgresql://db/airflow",
     "sees_database": True,
+    "fault": None,
 }
 
 
@@ -192,6 +193,10 @@ def test_workers_that_see_the_same_are_healthy():
         (
             {"sees_database": False},
             "cannot reach database 'postgresql://db/airflow'. Open the way to it",
+        ),
+        (
+            {"fault": "its task host cannot start: no such column"},
+            "gets no tasks: its task host cannot start: no such column",
         ),
     ],
 )

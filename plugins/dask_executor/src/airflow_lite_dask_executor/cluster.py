@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,13 +15,17 @@ _TAKES_TASKS = frozenset({"init", "running", "paused"})
 
 @dataclass(frozen=True)
 class WorkerSeen:
-    """One Dask worker; `queues` are the names of its resources; `memory` is in bytes."""
+    """One Dask worker; the names of its resources are its queues; `memory` is in bytes.
+
+    With a `fault` it is set aside: no attempt is sent there.
+    """
 
     address: str
     name: str
     threads: int
     resources: Mapping[str, float] = field(default_factory=dict)
     memory: int = 0
+    fault: str | None = None
 
     @property
     def host(self) -> str:
@@ -36,9 +40,10 @@ class WorkerSeen:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers that take tasks."""
+    """The workers that take tasks; where `is_closed`, none but these may be sent any."""
 
     workers: tuple[WorkerSeen, ...] = ()
+    is_closed: bool = False
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> Cluster:
@@ -50,22 +55,49 @@ class Cluster:
         )
         return cls(tuple(sorted(found, key=lambda one: one.address)))
 
+    def judged(self, faults: Mapping[str, str | None], *, is_closed: bool) -> Cluster:
+        """Return it with the faults of its workers, by address; None: there is none.
+
+        Where it is closed, a worker that nobody looked at yet is as good as absent.
+        """
+        workers = tuple(
+            replace(worker, fault=faults.get(worker.address))
+            for worker in self.workers
+            if worker.address in faults or not is_closed
+        )
+        return Cluster(workers, is_closed)
+
+    @property
+    def fit(self) -> tuple[WorkerSeen, ...]:
+        """The workers that are not set aside."""
+        return tuple(worker for worker in self.workers if worker.fault is None)
+
     @property
     def threads(self) -> int:
         """How many attempts can run at once."""
-        return sum(worker.threads for worker in self.workers)
+        return sum(worker.threads for worker in self.fit)
 
     @property
     def queues(self) -> list[str]:
         """The names of all resources, in order."""
-        return sorted({name for worker in self.workers for name in worker.resources})
+        return sorted({name for worker in self.fit for name in worker.resources})
+
+    def restriction(self, names: Iterable[str]) -> list[str] | None:
+        """Return the addresses that Dask may send attempts to; None: any.
+
+        `names` are the workers that were asked for, if any were.
+        """
+        wanted = frozenset(names)
+        if not wanted and not self.is_closed and len(self.fit) == len(self.workers):
+            return None
+        return [one.address for one in self.fit if not wanted or wanted & one.names]
 
     def could_give(self, resources: Mapping[str, float], names: Iterable[str]) -> bool:
         """Return whether one of the named workers, or any if none is, has all of these."""
         wanted = frozenset(names)
         return any(
             all(worker.resources.get(name, 0) >= much for name, much in resources.items())
-            for worker in self.workers
+            for worker in self.fit
             if not wanted or wanted & worker.names
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.cli import UserError, config, print_rows, serve_logs
 from airflow_lite_dask_executor import serving
 from airflow_lite_dask_executor.settings import DaskSettings, Tls, with_scheme
+from airflow_lite_dask_executor.store_file import StoreFile
 
 if TYPE_CHECKING:
     import argparse
@@ -59,13 +60,14 @@ def cluster(args: argparse.Namespace) -> int:
 def status(args: argparse.Namespace) -> int:
     """List the workers."""
     settings = DaskSettings.read(config(args))
+    store = StoreFile.of(config(args).get("database", "sql_alchemy_conn"))
     if not settings.address:
         raise UserError(
             "[dask] cluster_address is empty, so there is no cluster but while a scheduler runs. "
             "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS."
         )
     try:
-        rows = _rows(settings)
+        rows = _rows(settings, store)
     except OSError as error:
         raise UserError(
             f"No Dask scheduler answers at {settings.address} ({error}). Start it with "
@@ -75,14 +77,15 @@ def status(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(settings: DaskSettings) -> list[dict[str, Any]]:
-    from airflow_lite_dask_executor.connection import picture
+def _rows(settings: DaskSettings, store: StoreFile | None) -> list[dict[str, Any]]:
+    from airflow_lite_dask_executor.client import picture
     from airflow_lite_dask_executor.looking import connected
-    from airflow_lite_dask_executor.worker import running_attempts
+    from airflow_lite_dask_executor.remote import report
 
     with connected(settings) as client:
         workers = picture(client).workers
-        running = client.run(running_attempts, on_error="ignore")
+        reports = client.run(report, store, on_error="ignore")
+    nothing: tuple[str, list[str]] = ("does not answer", [])
     return [
         {
             "worker": one.address,
@@ -90,8 +93,9 @@ def _rows(settings: DaskSettings) -> list[dict[str, Any]]:
             "threads": one.threads,
             "queues": sorted(one.resources),
             "memory_mb": one.memory >> 20,
-            "running": len(running.get(one.address, ())),
-            "attempts": running.get(one.address, []),
+            "state": reports.get(one.address, nothing)[0] or "ready",
+            "running": len(reports.get(one.address, nothing)[1]),
+            "attempts": reports.get(one.address, nothing)[1],
         }
         for one in workers
     ]

@@ -7,13 +7,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite_dask_executor.client import first_line, new_client, stop
 from airflow_lite_dask_executor.cluster import Cluster
-from airflow_lite_dask_executor.settings import security
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_lite_dask_executor.settings import DaskSettings
+    from airflow_lite_dask_executor.vetting import Vetting
 
 #: Seconds until the next try to connect; doubled up to the longest.
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
@@ -21,8 +22,6 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
 _LOOK_S = 15.0
 #: Longest time, in seconds, that closing may take, of the client and of a cluster of ours.
 _CLOSE_S = 3.0
-#: Seconds that a Dask scheduler has to answer a question.
-ANSWER_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -31,20 +30,22 @@ class Connection:
     """Keeps a client connected, and knows what the cluster looks like.
 
     `on_change()` is called, on a thread of this object's, when the cluster has changed or can be
-    reached again; `on_running(token, worker)` on the client's thread when an attempt runs.
+    reached again; `on_told(told)` on the client's thread with what a worker tells of attempts.
     """
 
     def __init__(
         self,
         settings: DaskSettings,
+        vetting: Vetting,
         *,
         on_change: Callable[[], None],
-        on_running: Callable[[str, str], None],
+        on_told: Callable[[dict[str, Any]], None],
     ) -> None:
         self._settings = settings
         self._address = settings.address
         self._on_change = on_change
-        self._on_running = on_running
+        self._on_told = on_told
+        self._vetting = vetting
         self._client: Any = None
         self._local: Any = None
         self._is_ready = False
@@ -112,23 +113,30 @@ class Connection:
                 self._look()
         return self.cluster
 
-    def map(self, words: Sequence[str], tokens: Sequence[str], options: dict[str, Any]) -> Any:
-        """Have attempts run, keyed by their tokens; return a future of each."""
-        from airflow_lite_dask_executor.worker import run_attempt
+    def map(self, words: Sequence[str], keys: Sequence[str], options: dict[str, Any]) -> Any:
+        """Have the attempts of some lanes run, all lanes at once; return a future of each."""
+        from airflow_lite_dask_executor.remote import run_attempts
 
         return self._client.map(
-            run_attempt, list(words), key=list(tokens), pure=False, retries=0, **options
+            run_attempts, list(words), key=list(keys), pure=False, retries=0, **options
         )
+
+    def set_aside(self, worker: str, fault: str | None) -> None:
+        """Send a worker nothing more, for what it said of itself; None: ask it anew."""
+        if fault is not None:
+            self._vetting.judge(worker, fault)
+            self.cluster = self._vetting.judged(self.cluster)
+        self._bell.set()
 
     def stop(self, tokens: list[str], futures: list[Any], grace_s: float | None = None) -> None:
         """Have attempts stopped wherever they are; returns at once."""
         client = self._client
         if client is not None and client.status == "running":
-            client.loop.add_callback(_stop, client, tokens, futures, grace_s)
+            client.loop.add_callback(stop, client, tokens, futures, grace_s)
 
     def kill(self, tokens: list[str], timeout_s: float) -> None:
         """Have attempts killed; return when the workers know, or after `timeout_s`."""
-        from airflow_lite_dask_executor.worker import stop_attempts
+        from airflow_lite_dask_executor.remote import stop_attempts
 
         client = self._client
         if not tokens or client is None or client.status != "running":
@@ -210,19 +218,25 @@ class Connection:
         from airflow_lite_dask_executor.worker import NAME, TaskHostPlugin
 
         client = self._client
-        client.register_plugin(TaskHostPlugin(), name=NAME)
+        try:
+            client.register_plugin(TaskHostPlugin(), name=NAME)
+        except Exception as error:
+            if isinstance(error, OSError) or client.status != "running":
+                raise
+            logger.warning("not every Dask worker has a task host: %s", first_line(error))
         client.subscribe_topic(NAME, self._hear_worker)
         client.subscribe_topic("all", self._hear_scheduler)
 
     def _look(self) -> None:
-        self.cluster = picture(self._client)
+        self.cluster = self._vetting.look(self._client)
 
     # ---------------------------------------------------------------- on the client's thread
 
     def _hear_worker(self, event: tuple[float, dict[str, Any]]) -> None:
         _, told = event
-        for token in told["running"]:
-            self._on_running(token, told["worker"])
+        if "fault" in told:
+            self.set_aside(told["worker"], told["fault"])
+        self._on_told(told)
 
     def _hear_scheduler(self, event: tuple[float, dict[str, Any]]) -> None:
         _, told = event
@@ -230,44 +244,10 @@ class Connection:
             self._bell.set()
 
 
-def new_client(settings: DaskSettings, address: str) -> Any:
-    """Return a client that is connected; raise OSError if that takes too long."""
-    from distributed import Client
-
-    return Client(
-        address,
-        security=security(settings.tls),
-        timeout=settings.connect_timeout_s,
-        set_as_default=False,
-        name="airflow-lite",
-    )
-
-
-def picture(client: Any) -> Cluster:
-    """Ask the Dask scheduler what the cluster looks like; raise OSError if it does not answer."""
-    return Cluster.of(client.sync(client.scheduler.identity, callback_timeout=ANSWER_S))
-
-
-async def _stop(client: Any, tokens: list[str], futures: list[Any], grace_s: float | None) -> None:
-    from airflow_lite_dask_executor.worker import stop_attempts
-
-    try:
-        if futures:
-            await client.cancel(futures, force=True)
-        await client.run(stop_attempts, tokens, grace_s, wait=False, on_error="ignore")
-    except OSError as error:
-        logger.warning("not every Dask worker could be told to stop an attempt: %s", error)
-
-
 def _unreachable(address: str, error: Exception) -> Exception:
     from airflow_lite.executors import ConfigError
 
     return ConfigError(
-        f"DaskExecutor cannot use the Dask scheduler at {address!r}: {_first_line(error)}. "
+        f"DaskExecutor cannot use the Dask scheduler at {address!r}: {first_line(error)}. "
         "Start it with `airflow-lite dask scheduler`, or set [dask] cluster_address."
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections import deque
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors import (
@@ -16,6 +12,7 @@ from airflow_lite.executors import (
     RunCommand,
     TaskInstanceState,
 )
+from airflow_lite_dask_executor.board import Board
 from airflow_lite_dask_executor.placement import place
 
 if TYPE_CHECKING:
@@ -25,33 +22,18 @@ if TYPE_CHECKING:
     from airflow_lite_dask_executor.connection import Connection
     from airflow_lite_dask_executor.placement import Placement
 
-#: So often an attempt is handed over anew after somebody cancelled it on the cluster.
-MOST_CANCELS = 5
-#: While no attempt takes longer, in seconds, as many again wait on the cluster as run.
-BRISK_S = 2.0
 #: Seconds that `terminate` gives the workers to hear of it.
 KILL_S = 3.0
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class Submission:
-    """An attempt handed to Dask at `since`, in seconds, or about to be: then `future` is None."""
-
-    key: TaskInstanceKey
-    command: list[str]
-    placement: Placement
-    since: float
-    future: Any = None
-    cancels: int = 0
-
-
 class DaskExecutor(BaseExecutor):
     """Hands attempts to a Dask cluster, keyed by their tokens, and hears of their ends.
 
-    What Dask says of an attempt is only a reason to look at its row. Handing one over again, after
-    a lost connection or a dead worker, does no harm: only one task host can claim it.
+    While attempts are over quickly, some go together as one Dask task, a lane. What Dask says of an
+    attempt is only a reason to look at its row. Handing one over again, after a lost connection or
+    a dead worker, does no harm: only one task host can claim it.
     """
 
     supports_sentry = True
@@ -59,9 +41,7 @@ class DaskExecutor(BaseExecutor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connection: Connection | None = None
-        self._submissions: dict[str, Submission] = {}
-        self._unsent: dict[str, Submission] = {}
-        self._lost: deque[str] = deque()
+        self._board = Board(self, wake=self._wake, now=self.clock.monotonic)
         self._priorities: dict[TaskInstanceKey, int] = {}
         self._default_queue = "default"
 
@@ -72,11 +52,14 @@ class DaskExecutor(BaseExecutor):
         from airflow_lite.worker import child_environment
         from airflow_lite_dask_executor.connection import Connection
         from airflow_lite_dask_executor.settings import DaskSettings
+        from airflow_lite_dask_executor.store_file import StoreFile
+        from airflow_lite_dask_executor.vetting import Vetting
 
         self._default_queue = self.config.get("operators", "default_queue")
-        connection = Connection(
-            DaskSettings.read(self.config), on_change=self._changed, on_running=self._runs
-        )
+        settings = DaskSettings.read(self.config)
+        store = StoreFile.of(self.config.get("database", "sql_alchemy_conn"))
+        vetting = Vetting(store, is_closed=store is not None and not settings.is_loopback)
+        connection = Connection(settings, vetting, on_change=self._wake, on_told=self._board.hear)
         connection.open(child_environment(self.config))
         self._connection = connection
 
@@ -88,16 +71,15 @@ class DaskExecutor(BaseExecutor):
 
     def terminate(self) -> None:
         """Have everything killed, and leave the cluster."""
-        tokens = list(self._submissions)
         super().terminate()
+        tokens = self._board.clear()
         if self._connection is not None:
             self._connection.kill(tokens, KILL_S)
             self._close()
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
-        self._submissions.clear()
-        self._unsent.clear()
+        self._board.clear()
         if connection is not None:
             connection.close()
 
@@ -124,8 +106,7 @@ class DaskExecutor(BaseExecutor):
         """Put the attempt among those that the next `sync` hands over at once."""
         priority = self._priorities.pop(key, 1)
         placement = self._place(queue, executor_config, priority)
-        submission = Submission(key, command, placement, self.clock.monotonic())
-        self._submissions[key.attempt] = self._unsent[key.attempt] = submission
+        self._board.add(key, command, placement)
 
     def _place(self, queue: str | None, executor_config: Any, priority: int) -> Placement:
         if self._connection is None:
@@ -141,67 +122,8 @@ class DaskExecutor(BaseExecutor):
 
     def sync(self) -> None:
         """Hand over what is new, and again what Dask let go of."""
-        connection = self._connection
-        if connection is None:
-            return
-        self._take_lost(connection)
-        if self._unsent and connection.is_ready:
-            unsent, self._unsent = self._unsent, {}
-            alike: dict[Placement, list[Submission]] = {}
-            for submission in unsent.values():
-                alike.setdefault(submission.placement, []).append(submission)
-            for placement, group in alike.items():
-                self._submit(connection, placement, group)
-
-    def _submit(
-        self, connection: Connection, placement: Placement, group: list[Submission]
-    ) -> None:
-        words = [json.dumps(one.command) for one in group]
-        tokens = [one.key.attempt for one in group]
-        futures = connection.map(words, tokens, placement.options())
-        for one, token, future in zip(group, tokens, futures, strict=True):
-            one.future = future
-            future.add_done_callback(partial(self._ended, token))
-
-    def _take_lost(self, connection: Connection) -> None:
-        lost = {self._lost.popleft() for _ in range(len(self._lost))}
-        again = [found for token in lost if (found := self._submissions.get(token)) is not None]
-        if not again:
-            return
-        connection.suspect()
-        for one in again:
-            one.future = None
-            one.cancels += 1
-            if one.cancels > MOST_CANCELS:
-                del self._submissions[one.key.attempt]
-                self.fail(one.key, f"it was cancelled on the Dask cluster {one.cancels} times")
-            else:
-                self._unsent[one.key.attempt] = one
-
-    # ---------------------------------------------------------------- what is heard, elsewhere
-
-    def _ended(self, token: str, future: Any) -> None:
-        """Take note that Dask is done with an attempt; called on a thread of Dask's."""
-        submission = self._submissions.get(token)
-        if submission is None or submission.future is not future:
-            return
-        if future.status == "finished":
-            self._submissions.pop(token, None)
-            self.success(submission.key)
-        elif future.status == "error":
-            self._submissions.pop(token, None)
-            self.fail(submission.key, _reason(future))
-        else:  # cancelled, or the connection is lost: whether it runs is unknown
-            self._lost.append(token)
-            self._wake()
-
-    def _runs(self, token: str, worker: str) -> None:
-        submission = self._submissions.get(token)
-        if submission is not None:
-            self.running_state(submission.key, worker)
-
-    def _changed(self) -> None:
-        self._wake()
+        if self._connection is not None:
+            self._board.hand_over(self._connection)
 
     # ---------------------------------------------------------------- slots
 
@@ -209,20 +131,12 @@ class DaskExecutor(BaseExecutor):
     def slots_available(self) -> int:
         """How many attempts more could be queued: no more than the cluster has threads for.
 
-        While all are over quickly, twice as many, so that no thread waits for the next one. Behind
+        While all are over quickly some more, so that no thread waits for the next one. Behind
         long ones they would wait on the cluster until they counted as stuck.
         """
         connection = self._connection
         threads = connection.cluster.threads if connection and connection.is_ready else 0
-        room = threads * 2 if self._is_brisk else threads
-        return min(self.parallelism or sys.maxsize, room) - self.slots_occupied
-
-    @property
-    def _is_brisk(self) -> bool:
-        """Whether no attempt has been on the cluster for long: the first is the oldest."""
-        oldest = list(self._submissions.values())[:1]
-        now = self.clock.monotonic()
-        return all(now - one.since < BRISK_S for one in oldest)
+        return min(self.parallelism or sys.maxsize, self._board.room(threads)) - self.slots_occupied
 
     # ---------------------------------------------------------------- taking back, taking over
 
@@ -230,11 +144,9 @@ class DaskExecutor(BaseExecutor):
         """Take an attempt back, and have it stopped wherever it runs."""
         self._forget(ti.key)
         self._priorities.pop(ti.key, None)
-        self._unsent.pop(ti.attempt, None)
-        submission = self._submissions.pop(ti.attempt, None)
-        future = None if submission is None else submission.future
+        futures = self._board.remove(ti.attempt)
         if self._connection is not None and ti.attempt:
-            self._connection.stop([ti.attempt], [] if future is None else [future])
+            self._connection.stop([ti.attempt], futures)
 
     def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
         """Hand over what was queued for a dead scheduler, under the same token."""
@@ -275,9 +187,3 @@ class DaskExecutor(BaseExecutor):
             "this one. Set [database] sql_alchemy_conn to a PostgreSQL database, or use only "
             "workers of this machine."
         )
-
-
-def _reason(future: Any) -> str:
-    error = future.exception(timeout=5)
-    text = str(error).strip() or type(error).__name__
-    return f"Dask: {type(error).__name__}: {text.splitlines()[0]}"

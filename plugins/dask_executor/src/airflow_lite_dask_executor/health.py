@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 def report(context: HealthContext) -> HealthReport:
     """Ask the Dask scheduler, and every worker to look around itself."""
     from airflow_lite_dask_executor.looking import connected
+    from airflow_lite_dask_executor.remote import look_around
     from airflow_lite_dask_executor.settings import DaskSettings
-    from airflow_lite_dask_executor.worker import look_around
+    from airflow_lite_dask_executor.store_file import StoreFile
 
     settings = DaskSettings.read(context.config)
+    store = StoreFile.of(context.config.get("database", "sql_alchemy_conn"))
     if not settings.address:
         return HealthReport(True, "[dask] cluster_address is empty: a cluster starts when needed.")
     try:
         with connected(settings, context.timeout_s) as client:
-            found = client.run(look_around, on_error="return")
+            found = client.run(look_around, store, on_error="return")
     except OSError as error:
         return HealthReport(
             False,
@@ -66,7 +68,9 @@ def _faults(seen: Any, here: Mapping[str, Any]) -> Iterator[str]:
             )
     if not seen["sees_dags_folder"]:
         yield f"has no folder {seen['dags_folder']!r}. Set [core] dags_folder there"
-    if seen["database"] != here["database"]:
+    if seen["fault"]:
+        yield f"gets no tasks: {seen['fault']}"
+    elif seen["database"] != here["database"]:
         yield (
             f"uses database {seen['database']!r}, this machine {here['database']!r}. "
             "Set [database] sql_alchemy_conn there"

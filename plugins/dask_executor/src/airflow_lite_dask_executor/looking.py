@@ -6,7 +6,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite_dask_executor.connection import new_client, picture
+from airflow_lite_dask_executor.client import new_client, picture
 from airflow_lite_dask_executor.settings import DaskSettings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def connected(settings: DaskSettings, timeout_s: float = LOOK_S) -> Iterator[Any
 
 def task_lines(config: Config, ti: TaskInstance) -> list[str]:
     """Return the lines that workers keep of an attempt; empty where they cannot be asked."""
-    from airflow_lite_dask_executor.worker import lines_of_attempt
+    from airflow_lite_dask_executor.remote import lines_of_attempt
 
     settings = DaskSettings.read(config)
     if not settings.address or not ti.attempt:

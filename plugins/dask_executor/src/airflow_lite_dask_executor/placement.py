@@ -23,12 +23,8 @@ class Placement(NamedTuple):
     workers: tuple[str, ...] = ()
 
     def options(self) -> dict[str, Any]:
-        """Return it as arguments of `Client.map`."""
-        return {
-            "priority": self.priority,
-            "resources": dict(self.resources) or None,
-            "workers": list(self.workers) or None,
-        }
+        """Return it as arguments of `Client.map`, but for the workers."""
+        return {"priority": self.priority, "resources": dict(self.resources) or None}
 
 
 def place(
@@ -47,7 +43,7 @@ def place(
     asked = _checked(executor_config)
     resources: dict[str, float] = dict(asked.get("resources") or {})
     workers = _names(asked.get("workers"))
-    if cluster.workers:
+    if cluster.fit:
         _add_queue(resources, queue, default_queue, cluster)
         _check_there(resources, workers, cluster)
     elif queue not in {None, default_queue}:
@@ -79,10 +75,20 @@ def _check_there(
             f"executor_config asks for Dask worker {unknown[0]!r}, which is not in the cluster. "
             f"The workers are {', '.join(worker.address for worker in cluster.workers)}."
         )
+    _check_fit(workers, cluster)
     if not cluster.could_give(resources, workers):
         raise AttemptRefused(
             f"No Dask worker{' of those asked for' if workers else ''} has the resources "
             f"{dict(resources)}. Ask for less, or start a worker that has them."
+        )
+
+
+def _check_fit(workers: tuple[str, ...], cluster: Cluster) -> None:
+    asked = [one for one in cluster.workers if one.names & frozenset(workers)]
+    if asked and all(one.fault is not None for one in asked):
+        raise AttemptRefused(
+            f"executor_config asks for Dask worker {asked[0].address}, which gets no tasks: "
+            f"{asked[0].fault}."
         )
 
 

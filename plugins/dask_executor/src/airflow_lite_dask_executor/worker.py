@@ -7,32 +7,29 @@ worker dies, it finishes and records what runs, and takes nothing new.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from distributed import WorkerPlugin, get_worker
+from distributed import WorkerPlugin
 
 from airflow_lite.executors import RunCommand
+from airflow_lite_dask_executor.memory import Memory
+from airflow_lite_dask_executor.verdict import HANDED_BACK, NOT_CLAIMED, NotRunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from distributed import Worker
 
     from airflow_lite.worker import TaskHost
 
 #: The name of the plugin on every worker, and of the topic of its events.
 NAME = "airflow-lite"
-#: So many attempts are remembered, for `get_task_log`.
-MOST_REMEMBERED = 2000
-#: So late, in seconds, schedulers hear that an attempt runs: of a short one, not at all.
-TELL_S = 0.5
+#: What runs for longer, in seconds, takes long: schedulers hear that it runs, and what waits here
+#: is handed back.
+LONG_S = 0.5
 #: What distributed's nanny sets for all its workers; not meant for the user's tasks.
 _NANNY_HASH_SEED = "6640"
-
-
-class NotClaimedError(RuntimeError):
-    """The attempt was not this worker's to run: claimed before, or superseded."""
 
 
 class TaskHostPlugin(WorkerPlugin):
@@ -47,10 +44,13 @@ class TaskHostPlugin(WorkerPlugin):
         self._address = ""
         self._worker: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[str, list[asyncio.Future[bool]]] = {}
-        self._running: dict[str, str] = {}
-        self._untold: list[str] = []
-        self._remembered: OrderedDict[str, list[str]] = OrderedDict()
+        self._lanes: dict[str, list[_Lane]] = {}
+        self._tasks: dict[str, str] = {}
+        self.memory = Memory()
+        #: Why no attempt can be run here now; None: they can.
+        self.fault: str | None = None
+        #: The same, or why a scheduler sends none, as the worker's log has it.
+        self.told: str | None = None
 
     def __reduce__(self) -> Any:
         """Travel to workers without any state."""
@@ -64,9 +64,11 @@ class TaskHostPlugin(WorkerPlugin):
         self._worker, self._address = worker, worker.address
         self._loop = asyncio.get_running_loop()
         self._host = TaskHost(
-            Config.load(_environ()),
-            on_ended=self._tell_ended,
-            on_running=self._tell_running,
+            Config.load(worker_environ()),
+            on_ended=lambda *told: self._call(self._ended, *told),
+            on_running=lambda token: self._call(self._runs, token),
+            on_trouble=lambda fault: self._call(self._in_trouble, fault),
+            most_at_once=worker.state.nthreads,
         )
         self._host.start()
 
@@ -77,162 +79,115 @@ class TaskHostPlugin(WorkerPlugin):
             self._host.detach()
             self._host = None
 
-    async def run(self, command: list[str]) -> None:
-        """Have an attempt run; return when its outcome is recorded.
+    # ---------------------------------------------------------------- what the worker is told
 
-        Raises `NotClaimedError` where it was not to be run here.
+    async def run(self, commands: list[list[str]]) -> None:
+        """Have attempts run; return when the outcomes of all are recorded.
+
+        Raises `NotRunError` where some were not to be run here, once all the others are.
         """
-        key = RunCommand.parse(command).key
-        if self._host is None:
-            raise NotClaimedError(f"Dask worker {self._address} is about to end.")
-        token = key.attempt
-        self._note(token, f"handed to the task host of Dask worker {self._address}")
-        ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(token, []).append(ended)
-        self._running[token] = f"{key.dag_id}.{key.task_id}"
-        self._host.run(command)
-        if not await ended:
-            raise NotClaimedError(
-                f"Dask worker {self._address} did not run it: in the database that the worker "
-                "sees, it is not queued under this attempt (any more)."
-            )
+        keys = [RunCommand.parse(command).key for command in commands]
+        tokens = [key.attempt for key in keys]
+        if self._host is None or self.fault is not None:
+            fault = self.fault or "it is about to end"
+            raise NotRunError(dict.fromkeys(tokens, fault), self._address, fault)
+        lane = _Lane(tokens, asyncio.get_running_loop().create_future())
+        for key, command in zip(keys, commands, strict=True):
+            self.memory.note(key.attempt, f"handed to the task host of Dask worker {self._address}")
+            self._lanes.setdefault(key.attempt, []).append(lane)
+            self._tasks[key.attempt] = f"{key.dag_id}.{key.task_id}"
+            self._host.run(command)
+        await lane.over
+        if lane.reasons:
+            raise NotRunError(lane.reasons, self._address, self.fault)
 
-    def stop(self, tokens: list[str], grace_s: float | None) -> None:
+    def stop(self, tokens: Iterable[str], grace_s: float | None) -> None:
         """Stop those attempts that are here."""
         for token in tokens:
-            if self._host is not None and token in self._running:
-                self._note(token, "told to stop")
+            if self._host is not None and token in self._tasks:
+                self.memory.note(token, "told to stop")
                 self._host.cancel(token, grace_s)
-
-    def lines_of(self, token: str) -> list[str]:
-        """Return what this worker knows of an attempt."""
-        return list(self._remembered.get(token, ()))
 
     def running(self) -> list[str]:
         """Return the tasks that wait or run here."""
-        return sorted(self._running.values())
+        return sorted(self._tasks.values())
 
-    def _tell_ended(self, token: str, was_claimed: bool) -> None:  # noqa: FBT001 - a callback
-        """Pass the end of an attempt on to the event loop; called on the task host's thread."""
-        self._call(self._ended, token, was_claimed)
-
-    def _ended(self, token: str, was_claimed: bool) -> None:  # noqa: FBT001 - a callback
-        self._note(token, "ended; its outcome is recorded" if was_claimed else "not claimed here")
-        self._running.pop(token, None)
-        for ended in self._waiting.pop(token, ()):
-            if not ended.done():
-                ended.set_result(was_claimed)
-
-    def _tell_running(self, token: str) -> None:
-        self._call(self._is_running, token)
-
-    def _is_running(self, token: str) -> None:
-        self._note(token, "running")
-        if not self._untold:
-            asyncio.get_running_loop().call_later(TELL_S, self._tell_of_running)
-        self._untold.append(token)
-
-    def _tell_of_running(self) -> None:
-        untold, self._untold = self._untold, []
-        running = [token for token in untold if token in self._running]
-        if running:
-            self._worker.log_event(NAME, {"running": running, "worker": self._address})
+    # ---------------------------------------------------------------- what the host tells
 
     def _call(self, function: Any, *args: Any) -> None:
+        """Pass on to the event loop what is told on the task host's thread."""
         assert self._loop is not None  # setup came first
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *args)
 
-    def _note(self, token: str, what: str) -> None:
-        from datetime import UTC, datetime
+    def _ended(self, token: str, was_claimed: bool) -> None:  # noqa: FBT001 - a callback
+        self.memory.note(token, "ended; its outcome is recorded" if was_claimed else "not run here")
+        self._tasks.pop(token, None)
+        for lane in self._lanes.pop(token, ()):
+            reason = None if was_claimed else self._why_not(token, lane)
+            is_told = lane.is_slow and len(lane.left) > 1
+            if is_told:
+                self._tell(ended={token: reason})
+            lane.end(token, None if is_told else reason)
 
-        line = f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {what}"
-        self._remembered.setdefault(token, []).append(line)
-        self._remembered.move_to_end(token)
-        while len(self._remembered) > MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+    def _why_not(self, token: str, lane: _Lane) -> str:
+        if self.fault is not None:
+            return self.fault
+        return HANDED_BACK if token in lane.released else NOT_CLAIMED
+
+    def _in_trouble(self, fault: str | None) -> None:
+        self.fault = fault
+        self._tell(fault=fault)
+        if fault is not None and self._host is not None:
+            self._host.release(list(self._lanes))
+
+    def _runs(self, token: str) -> None:
+        self.memory.note(token, "running")
+        asyncio.get_running_loop().call_later(LONG_S, self._takes_long, token)
+
+    def _takes_long(self, token: str) -> None:
+        if token in self._tasks:
+            self._tell(running=[token])
+            self._hand_back()
+
+    def _hand_back(self) -> None:
+        """Let a free thread elsewhere have what has not begun here and is not alone in its lane."""
+        waiting: list[str] = []
+        for lane in {lane for lanes in self._lanes.values() for lane in lanes}:
+            if not lane.is_slow and not lane.is_single:
+                lane.is_slow = True
+                lane.released = set(lane.left)
+                waiting += lane.left
+        if waiting and self._host is not None:
+            self._host.release(waiting)
+
+    def _tell(self, **what: Any) -> None:
+        self._worker.log_event(NAME, {"worker": self._address, **what})
 
 
-def _environ() -> dict[str, str]:
+class _Lane:
+    """The attempts of one Dask task that have not ended, and why others were not run."""
+
+    def __init__(self, tokens: list[str], over: asyncio.Future[None]) -> None:
+        self.left = set(tokens)
+        self.is_single = len(tokens) == 1
+        self.over = over
+        self.reasons: dict[str, str] = {}
+        self.released: set[str] = set()
+        self.is_slow = False  # each end is told by itself
+
+    def end(self, token: str, reason: str | None) -> None:
+        """Take note that one has ended, or why it was not run if nobody knows yet."""
+        self.left.discard(token)
+        if reason is not None:
+            self.reasons[token] = reason
+        if not self.left and not self.over.done():
+            self.over.set_result(None)
+
+
+def worker_environ() -> dict[str, str]:
     """Return the worker's environment without what only its nanny wants in it."""
     environ = dict(os.environ)
     if environ.get("PYTHONHASHSEED") == _NANNY_HASH_SEED:
         del environ["PYTHONHASHSEED"]
     return environ
-
-
-# ---------------------------------------------------------------- what clients have workers call
-
-
-async def run_attempt(words: str) -> None:
-    """Run one attempt, as a Dask task; `words` is its run command as JSON.
-
-    JSON, since Dask would take a word of a list for the key of another task.
-    """
-    plugin = get_worker().plugins.get(NAME)
-    if not isinstance(plugin, TaskHostPlugin):
-        raise NotClaimedError("This Dask worker has no task host: DaskExecutor starts it.")
-    await plugin.run(json.loads(words))
-
-
-async def stop_attempts(
-    tokens: list[str], grace_s: float | None = None, *, dask_worker: Any
-) -> None:
-    """Stop those of these attempts that run on this worker."""
-    plugin = dask_worker.plugins.get(NAME)
-    if plugin is not None:
-        plugin.stop(tokens, grace_s)
-
-
-def lines_of_attempt(token: str, *, dask_worker: Any) -> list[str]:
-    """Return what this worker knows of an attempt."""
-    plugin = dask_worker.plugins.get(NAME)
-    return plugin.lines_of(token) if plugin is not None else []
-
-
-def running_attempts(*, dask_worker: Any) -> list[str]:
-    """Return the tasks that wait or run on this worker."""
-    plugin = dask_worker.plugins.get(NAME)
-    return plugin.running() if plugin is not None else []
-
-
-def look_around() -> dict[str, Any]:
-    """Return what this worker's machine has installed and can see."""
-    from importlib import metadata
-
-    from airflow_lite.config import Config
-
-    config = Config.load(_environ())
-    folder = config.get("core", "dags_folder")
-    return {
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "dags_folder": folder,
-        "sees_dags_folder": os.path.isdir(folder),
-        "database": database_of(config.get("database", "sql_alchemy_conn")),
-        "sees_database": _sees(config.get("database", "sql_alchemy_conn")),
-    }
-
-
-#: What must be the same everywhere.
-PACKAGES = ("airflow-lite", "airflow-lite-dask-executor", "distributed")
-
-
-def database_of(url: str) -> str:
-    """Return which database a URL names, without user and password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}://{rest.rpartition('@')[2].partition('?')[0]}"
-
-
-def _sees(url: str) -> bool:
-    """Return whether the database is there, as far as a look without a driver can tell."""
-    import socket
-    from urllib.parse import urlsplit
-
-    if url.startswith("sqlite"):
-        return os.path.isfile(database_of(url).removeprefix("sqlite:///"))
-    parts = urlsplit(url)
-    try:
-        socket.create_connection((parts.hostname or "localhost", parts.port or 5432), 3).close()
-    except OSError:
-        return False
-    return True

@@ -1,0 +1,58 @@
+"""What is on the cluster: attempts, and the lanes that they were handed over in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.executors import TaskInstanceKey
+    from airflow_lite_dask_executor.placement import Placement
+
+
+@dataclass(eq=False)
+class Submission:
+    """An attempt that Dask has in `lane`, or is about to get; `returns` are the times it let go."""
+
+    key: TaskInstanceKey
+    command: list[str]
+    placement: Placement
+    since: float
+    lane: Lane | None = None
+    is_alone: bool = False
+    returns: int = 0
+
+    @property
+    def token(self) -> str:
+        """Its token."""
+        return self.key.attempt
+
+
+@dataclass(eq=False)
+class Lane:
+    """Attempts that are one Dask task, of which a worker's host runs one after the other."""
+
+    tokens: tuple[str, ...]
+    since: float
+    future: Any = None
+    workers: list[str] | None = None  # the addresses of those that may have it; None: any
+
+    @property
+    def name(self) -> str:
+        """The Dask task's key: the token, or the first and the number of the others."""
+        first, *others = self.tokens
+        return f"{first}+{len(others)}" if others else first
+
+
+def lanes_of(group: list[Submission], size: int, now: float) -> list[Lane]:
+    """Put attempts into lanes of at most `size`; those that came back are in one of their own."""
+    alone = [[one] for one in group if one.is_alone]
+    rest = [one for one in group if not one.is_alone]
+    chunks = alone + [rest[at : at + size] for at in range(0, len(rest), size)]
+    lanes = []
+    for chunk in chunks:
+        lane = Lane(tuple(one.token for one in chunk), now)
+        for one in chunk:
+            one.lane = lane
+        lanes.append(lane)
+    return lanes
