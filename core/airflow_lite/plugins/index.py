@@ -8,18 +8,17 @@ imported on its word: whoever imports a plugin reads that distribution's metadat
 
 from __future__ import annotations
 
-import json
 import os
 from binascii import crc32
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite import __version__
+from airflow_lite.plugins import cache
 from airflow_lite.plugins.model import Plugin, PluginState, normalised
+from airflow_lite.plugins.search import search_key
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_lite.config import Config
 
 #: Raised when what the index holds changes its form.
@@ -75,16 +74,18 @@ def read_again(plugin: Plugin) -> Plugin | None:
 
 
 def _all(config: Config) -> list[Plugin]:
-    from airflow_lite.plugins.search import search_key
-
     key = search_key()
     name = _file_name(key)
-    found = _cached(config.path(name), key)
-    if found is None:
-        from airflow_lite.plugins.discovery import discover
+    kept = cache.read(config, name, FORMAT)
+    if [kept.get("core"), kept.get("key")] == [__version__, key]:
+        with suppress(KeyError, TypeError, ValueError):
+            return [Plugin.from_json(fields) for fields in kept["plugins"]]
+    from airflow_lite.plugins.discovery import discover
 
-        found = discover([directory for directory, _ in key], __version__)
-        _keep(config.home / name, key, found, config.home)
+    found = discover([directory for directory, _ in key], __version__)
+    plugins = [plugin.to_json() for plugin in found]
+    cache.write(config, name, FORMAT, {"core": __version__, "key": key, "plugins": plugins})
+    _drop_old_files(config)
     return found
 
 
@@ -94,35 +95,8 @@ def _file_name(key: list[list[Any]]) -> str:
     return FILES.replace("*", f"{crc32(os.fsencode(directories)):08x}")
 
 
-def _cached(path: str, key: list[list[Any]]) -> list[Plugin] | None:
-    """Return what the cache holds under `key`; None if that is nothing, or makes no sense."""
-    try:
-        with open(path, "rb") as file:
-            kept = json.load(file)
-        if [kept["format"], kept["core"], kept["key"]] != [FORMAT, __version__, key]:
-            return None
-        return [Plugin.from_json(fields) for fields in kept["plugins"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _keep(file: Path, key: list[list[Any]], plugins: list[Plugin], home: Path) -> None:
-    """Write the cache, if there is a home to keep it in; a read-only one does without."""
-    if not home.is_dir():
-        return
-    text = json.dumps(
-        {
-            "format": FORMAT,
-            "core": __version__,
-            "key": key,
-            "plugins": [plugin.to_json() for plugin in plugins],
-        }
-    )
-    unfinished = file.with_suffix(f".{os.getpid()}")
+def _drop_old_files(config: Config) -> None:
     with suppress(OSError):
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        unfinished.write_text(text)
-        unfinished.replace(file)
-        files = sorted(home.glob(FILES), key=lambda one: one.stat().st_mtime_ns)
+        files = sorted(config.home.glob(FILES), key=lambda one: one.stat().st_mtime_ns)
         for old in files[:-_MOST_FILES]:
             old.unlink(missing_ok=True)

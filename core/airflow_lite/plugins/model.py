@@ -73,6 +73,11 @@ class Plugin(NamedTuple):
         """Whether it may be imported."""
         return self.state is PluginState.READY
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something keeps it from being used that nobody asked for."""
+        return self.state not in {PluginState.READY, PluginState.DISABLED}
+
     def in_state(self, state: PluginState, reason: str, remedy: str) -> Plugin:
         """Return the same distribution in another state, unless it is out of order already."""
         if not self.is_ready:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.errors import ConfigError, UnknownExecutorError
@@ -10,6 +9,7 @@ from airflow_lite.plugins.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.lookup import executors_named, the_one
 from airflow_lite.plugins.model import PluginState
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
+from airflow_lite.words import did_you_mean
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -82,8 +82,7 @@ def _unknown(name: str, config: Config) -> str:
     if package is not None:
         return f"{name} is not installed. Install it with `pip install {package}`."
     known = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
-    near = difflib.get_close_matches(name, sorted(known | set(CORE_EXECUTORS)), n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    hint = did_you_mean(name, sorted(known | set(CORE_EXECUTORS)))
     return (
         f"There is no executor {name!r}.{hint}{_may_be_in(config)} List the installed ones with "
         "`airflow-lite plugins list`."

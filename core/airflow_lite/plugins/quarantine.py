@@ -6,21 +6,22 @@ plugin's own files and metadata, the Python that runs, and what is installed bes
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite import __version__
+from airflow_lite.plugins import cache
+from airflow_lite.plugins.index import installed_plugins
+from airflow_lite.plugins.lookup import in_conflict
 from airflow_lite.plugins.model import Plugin, PluginError, PluginState
 from airflow_lite.plugins.search import installed_key
 from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from airflow_lite.config import Config
 
@@ -93,8 +94,12 @@ def kept_outlines(plugin: Plugin, config: Config) -> list[Any]:
     return [one for verdict in kept.verdicts for one in verdict.outlines] if kept else []
 
 
-def in_quarantine(plugins: Iterable[Plugin], config: Config) -> list[Plugin]:
-    """Return the plugins with those in state QUARANTINED that are known to fail."""
+def known_plugins(config: Config, core_names: Collection[str] = ()) -> list[Plugin]:
+    """Return the installed distributions, each in the state that is known without a probe.
+
+    `core_names` are the core's own commands, which no plugin can take.
+    """
+    plugins = in_conflict(installed_plugins(config), core_names)
     return [_judged(plugin, known_verdicts(plugin, config)) for plugin in plugins]
 
 
@@ -117,11 +122,8 @@ def insist(config: Config) -> None:
     """Raise `PluginError` if `[plugins] strict` and any installed plugin is out of order."""
     if not config.getboolean("plugins", "strict"):
         return
-    from airflow_lite.plugins.index import installed_plugins
-    from airflow_lite.plugins.lookup import in_conflict
-
-    for plugin in in_quarantine(in_conflict(installed_plugins(config)), config):
-        if plugin.state not in {PluginState.READY, PluginState.DISABLED}:
+    for plugin in known_plugins(config):
+        if plugin.is_wrong:
             raise PluginError(
                 f"Plugin {plugin.title} cannot be used ({plugin.state}): {plugin.reason}. "
                 f"{plugin.remedy} Or unset [plugins] strict."
@@ -173,30 +175,20 @@ def _stat(file: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _file(plugin: Plugin, config: Config) -> Path:
-    return config.home / FOLDER / f"{plugin.distribution.replace(os.sep, '-')}.json"
+def _file(plugin: Plugin) -> str:
+    return f"{FOLDER}/{plugin.distribution.replace(os.sep, '-')}.json"
 
 
 def _read(plugin: Plugin, config: Config) -> _Kept | None:
     """Return what the cache holds of a plugin; None if that is nothing, or makes no sense."""
+    kept = cache.read(config, _file(plugin), FORMAT)
     try:
-        kept = json.loads(_file(plugin, config).read_bytes())
-        if kept["format"] != FORMAT:
-            return None
         found = [Verdict.from_json(fields) for fields in kept["verdicts"]]
         return _Kept(kept["own"], kept["path"], found)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def _keep(plugin: Plugin, config: Config, kept: _Kept) -> None:
-    """Write the cache, if there is a home to keep it in; a read-only one does without."""
-    if not config.home.is_dir():
-        return
     fields = {**kept._asdict(), "verdicts": [verdict._asdict() for verdict in kept.verdicts]}
-    file = _file(plugin, config)
-    unfinished = file.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps({"format": FORMAT, **fields}))
-        unfinished.replace(file)
+    cache.write(config, _file(plugin), FORMAT, fields)

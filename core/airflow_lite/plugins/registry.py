@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections import Counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.plugins.model import PluginError
+from airflow_lite.words import nearest
 
 if TYPE_CHECKING:
     import pluggy
@@ -69,7 +69,7 @@ class Registry:
                     "Tell its author."
                 )
             if caller.name not in self._hooks:
-                near = difflib.get_close_matches(caller.name, self._hooks, n=1)
+                near = nearest(caller.name, self._hooks)
                 hint = f" Did its author mean {near[0]!r}?" if near else ""
                 logger.warning("Plugin %s has an unknown hook %r.%s", owner, caller.name, hint)
 

@@ -77,7 +77,7 @@ def test_a_known_executor_that_is_not_installed_names_its_package(tmp_path, monk
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("LocalExecuter", " Did you mean 'LocalExecutor' or 'SequentialExecutor'?"),
+        ("LocalExecuter", " Did you mean 'LocalExecutor'?"),
         ("zzz", ""),
     ],
 )

@@ -15,7 +15,7 @@ from airflow_lite.plugins.loading import listening_plugins
 from airflow_lite.plugins.model import PluginError, PluginState
 from airflow_lite.plugins.options import add_options
 from airflow_lite.plugins.probe import probe
-from airflow_lite.plugins.quarantine import in_quarantine, verdicts
+from airflow_lite.plugins.quarantine import known_plugins, verdicts
 from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target, complaints, reason
 
 EXECUTOR_SOURCE = """
@@ -249,16 +249,10 @@ def test_a_spoilt_cache_is_made_again(site, configured, text):
 def test_what_is_known_to_fail_is_listed_as_quarantined(site, configured):
     install(site, module="raise ValueError('boom')")
     config = configured("Own")
-    assert {plugin.state for plugin in in_quarantine(installed_plugins(config), config)} == {
-        PluginState.READY
-    }
+    assert {plugin.state for plugin in known_plugins(config)} == {PluginState.READY}
     with pytest.raises(PluginError):
         load_executor(config)
-    (found,) = [
-        plugin
-        for plugin in in_quarantine(installed_plugins(config), config)
-        if plugin.distribution == "lite-own"
-    ]
+    (found,) = [plugin for plugin in known_plugins(config) if plugin.distribution == "lite-own"]
     assert found.state is PluginState.QUARANTINED
     assert found.reason == (
         f"{site.directory / 'own_plugin.py'}:1: ValueError: boom (a bug in the plugin)"

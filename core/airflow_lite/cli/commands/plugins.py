@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context
+from airflow_lite.cli.core_commands import CORE_COMMANDS
 from airflow_lite.cli.output import print_rows
 
 if TYPE_CHECKING:
@@ -25,25 +26,15 @@ def list_plugins(args: argparse.Namespace) -> int:
     rows = [row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups]
     rows += [row(plugin, None) for plugin in plugins if not plugin.executors + plugin.groups]
     print_rows(rows, args.output)
-    wrong = any(_is_wrong(plugin) for plugin in plugins)
+    wrong = any(plugin.is_wrong for plugin in plugins)
     return int(wrong and config.getboolean("plugins", "strict"))
 
 
 def known_plugins(config: Config) -> list[Plugin]:
     """Return the installed distributions, each in the state that is known without a probe."""
-    from airflow_lite.cli.core_commands import CORE_COMMANDS
-    from airflow_lite.plugins.index import installed_plugins
-    from airflow_lite.plugins.lookup import in_conflict
-    from airflow_lite.plugins.quarantine import in_quarantine
+    from airflow_lite.plugins import quarantine
 
-    names = [command.name for command in CORE_COMMANDS]
-    return in_quarantine(in_conflict(installed_plugins(config), names), config)
-
-
-def _is_wrong(plugin: Plugin) -> bool:
-    from airflow_lite.plugins.model import PluginState
-
-    return plugin.state not in {PluginState.READY, PluginState.DISABLED}
+    return quarantine.known_plugins(config, [command.name for command in CORE_COMMANDS])
 
 
 def row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
@@ -171,7 +162,6 @@ def new(args: argparse.Namespace) -> int:
     """Write a distribution that has all that an executor needs, and say what to do next."""
     from pathlib import Path
 
-    from airflow_lite.cli.core_commands import CORE_COMMANDS
     from airflow_lite.plugins.new import names_of, write_plugin
 
     names = names_of(args.name, [command.name for command in CORE_COMMANDS])
