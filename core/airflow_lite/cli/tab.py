@@ -15,9 +15,9 @@ from airflow_lite.cli.suggestions import Suggestions
 from airflow_lite.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from airflow_lite.cli.complete import Answer, Candidate
+    from airflow_lite.cli.complete import Answer
     from airflow_lite.config import Config
 
 _QUOTES = "'\""
@@ -59,23 +59,20 @@ def _config(words: Sequence[str]) -> Config:
 def _lines(found: Answer, shell: str, cut: int) -> list[str]:
     if found.is_file:
         return ["file"]
-    return ["words", *(_FORMS[shell](candidate, cut) for candidate in found.candidates)]
+    return ["words", *(_FORMS[shell](value[cut:], text) for value, text in found.candidates)]
 
 
-def _for_bash(candidate: Candidate, cut: int) -> str:
-    return candidate.value[cut:]
+def _for_zsh(value: str, text: str) -> str:
+    value = value.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{value}:{text}" if text else value
 
 
-def _for_zsh(candidate: Candidate, cut: int) -> str:
-    value = candidate.value.replace("\\", "\\\\").replace(":", "\\:")
-    return f"{value}:{candidate.help}" if candidate.help else value
-
-
-def _for_fish(candidate: Candidate, cut: int) -> str:
-    return f"{candidate.value}\t{candidate.help}"
-
-
-_FORMS = {"bash": _for_bash, "zsh": _for_zsh, "fish": _for_fish}
+#: How each shell takes a word and what it is.
+_FORMS: dict[str, Callable[[str, str], str]] = {
+    "bash": lambda value, _: value,
+    "zsh": _for_zsh,
+    "fish": lambda value, text: f"{value}\t{text}",
+}
 
 
 def split_line(line: str) -> tuple[list[str], bool]:

@@ -64,6 +64,15 @@ def current_group(dag: DAG | None) -> TaskGroup | None:
     return dag.task_group if dag is not None else None
 
 
+def place(
+    dag: DAG | None = None, group: TaskGroup | None = None
+) -> tuple[DAG | None, TaskGroup | None]:
+    """Return the DAG and group that a task belongs to, given those that it names."""
+    dag = dag or (group.dag if group is not None else current_dag())
+    group = group or current_group(dag)
+    return dag or (group.dag if group is not None else None), group
+
+
 def current_defaults() -> AuthorDefaults:
     """Return what the configuration says where an author says nothing."""
     loading = LOADING.get()

@@ -74,9 +74,7 @@ def check_call(
 
 def _free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
     """Return `task_id`, or the first free of `task_id__1`, `task_id__2` … in the DAG."""
-    dag = dag or _active.current_dag()
-    group = group or _active.current_group(dag)
-    dag = dag or (group.dag if group is not None else None)
+    dag, group = _active.place(dag, group)
     if dag is None:
         return task_id
     if group is None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.dag import _active, _checks
 
 if TYPE_CHECKING:
-    from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.operator import BaseOperator
 
 
@@ -45,9 +44,7 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _default_args(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    dag: DAG | None = kwargs.get("dag") or _active.current_dag()
-    group = kwargs.get("task_group") or _active.current_group(dag)
-    dag = dag or (group.dag if group is not None else None)
+    dag, group = _active.place(kwargs.get("dag"), kwargs.get("task_group"))
     found: dict[str, Any] = dict(dag.default_args) if dag is not None else {}
     if group is not None:
         found |= group.default_args

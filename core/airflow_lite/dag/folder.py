@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    _Patterns = tuple[re.Pattern[str], ...]
 
 IGNORE_FILE = ".airflowignore"
 #: Reading stops here when a file is searched for the two words, and before it is imported.
 LARGEST_FILE = 64 * 1024 * 1024
-_SKIPPED_FOLDERS = {"__pycache__"}
 
 
 @dataclass
@@ -29,18 +30,6 @@ class Listing:
     notices: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Rules:
-    """Patterns of the .airflowignore files from the folder down; Airflow's regexp syntax."""
-
-    base: str
-    patterns: tuple[re.Pattern[str], ...] = ()
-
-    def ignores(self, path: str) -> bool:
-        relative = os.path.relpath(path, self.base)
-        return any(pattern.search(relative) for pattern in self.patterns)
-
-
 def list_files(folder: Path) -> Listing:
     """Return every `*.py` under `folder` that no .airflowignore names; raise `OSError`.
 
@@ -49,74 +38,68 @@ def list_files(folder: Path) -> Listing:
     """
     found = Listing()
     base = str(folder.absolute())
-    _list(base, _Rules(base), found, seen={_identity(os.stat(base))})
+    patterns: dict[str, _Patterns] = {}  # of each folder, with those of all above it
+    seen: set[tuple[int, int]] = set()
+
+    def skip(error: OSError) -> None:
+        if error.filename == base:
+            raise error
+        found.notices.append(f"{error.filename} is skipped: {error.strerror}.")
+
+    for here, folders, files in os.walk(base, onerror=skip, followlinks=True):
+        status = os.stat(here)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        patterns[here] = patterns.get(os.path.dirname(here), ()) + _ignored(here, found)
+        wanted = _wanted(os.path.relpath(here, base), patterns[here])
+        folders[:] = sorted(
+            name for name in folders if name[0] != "." and name != "__pycache__" and wanted(name)
+        )
+        for name in filter(wanted, files):
+            _add_file(os.path.join(here, name), found)
     found.paths.sort()
     return found
 
 
-def _list(folder: str, rules: _Rules, found: Listing, seen: set[tuple[int, int]]) -> None:
-    rules = _with_ignore_file(folder, rules, found)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not rules.ignores(entry.path):
-                _list_entry(entry, rules, found, seen)
+def _wanted(here: str, patterns: _Patterns) -> Callable[[str], bool]:
+    """Return a test of names in a folder by the patterns that hold there: Airflow's regexps."""
+
+    def test(name: str) -> bool:
+        path = os.path.normpath(os.path.join(here, name))
+        return not any(pattern.search(path) for pattern in patterns)
+
+    return test
 
 
-def _list_entry(
-    entry: os.DirEntry[str], rules: _Rules, found: Listing, seen: set[tuple[int, int]]
-) -> None:
-    if _is_folder(entry):
-        if entry.name not in _SKIPPED_FOLDERS and not entry.name.startswith("."):
-            _enter(entry, rules, found, seen)
-    elif entry.name.endswith(".py"):
-        if entry.path.isprintable():
-            found.paths.append(entry.path)
-        else:
-            found.notices.append(f"{entry.path!a} is skipped: rename it in plain letters.")
-    elif entry.name.endswith(".zip"):
-        found.notices.append(f"{entry.path} is skipped: DAGs in zip files are not supported.")
+def _add_file(path: str, found: Listing) -> None:
+    if path.endswith(".zip"):
+        found.notices.append(f"{path} is skipped: DAGs in zip files are not supported.")
+    elif path.endswith(".py") and not path.isprintable():
+        found.notices.append(f"{path!a} is skipped: rename it in plain letters.")
+    elif path.endswith(".py"):
+        found.paths.append(path)
 
 
-def _enter(
-    entry: os.DirEntry[str], rules: _Rules, found: Listing, seen: set[tuple[int, int]]
-) -> None:
-    try:
-        identity = _identity(entry.stat())
-        if identity not in seen:
-            seen.add(identity)
-            _list(entry.path, rules, found, seen)
-    except OSError as error:
-        found.notices.append(f"{entry.path} is skipped: {error.strerror}.")
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
-
-
-def _with_ignore_file(folder: str, rules: _Rules, found: Listing) -> _Rules:
+def _ignored(folder: str, found: Listing) -> _Patterns:
+    """Return the patterns of a folder's own .airflowignore."""
     path = os.path.join(folder, IGNORE_FILE)
     try:
         text = read_source(path).decode("utf-8", "replace")
     except FileNotFoundError:
-        return rules
+        return ()
     except (OSError, ValueError) as error:
         found.notices.append(f"{path} is not used: {error}.")
-        return rules
-    patterns = list(rules.patterns)
+        return ()
+    patterns = []
     for line in text.splitlines():
         pattern = re.sub(r"\s*#.*", "", line)
         try:
             patterns += [re.compile(pattern)] if pattern else []
         except re.error as error:
             found.notices.append(f"{path}: {pattern!r} is not a regular expression: {error}.")
-    return _Rules(rules.base, tuple(patterns))
+    return tuple(patterns)
 
 
 def read_source(path: str) -> bytes:

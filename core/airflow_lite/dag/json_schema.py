@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
@@ -87,22 +88,29 @@ def _same(one: object, other: object) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _bound(meets: Callable[[Any, Any], bool], words: str) -> Callable[..., Faults]:
+def _limit(
+    measure: Callable[[Any], float | None], meets: Callable[[Any, Any], bool], words: str
+) -> Callable[..., Faults]:
+    """Return the rule of a limit; `measure` gives None for values that it does not concern."""
+
     def rule(value: Any, limit: Any, _: Any) -> Faults:
-        if _is_number(value) and not meets(value, limit):
+        size = measure(value)
+        if size is not None and not meets(size, limit):
             yield f"{_shown(value)} is {words} {limit!r}"
 
     return rule
 
 
-def _length(
-    kinds: tuple[type[Sized], ...], meets: Callable[[int, int], bool], words: str
-) -> Callable[..., Faults]:
-    def rule(value: Any, limit: int, _: Any) -> Faults:
-        if isinstance(value, kinds) and not meets(len(value), limit):
-            yield f"{_shown(value)} is {words} {limit}"
+def _number(value: Any) -> Any:
+    return value if _is_number(value) else None
 
-    return rule
+
+def _characters(value: Any) -> int | None:
+    return len(value) if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    return len(value) if isinstance(value, (list, tuple)) else None
 
 
 def _pattern(value: Any, pattern: str, _: Any) -> Faults:
@@ -192,15 +200,15 @@ _RULES: dict[str, Callable[..., Faults]] = {
     "type": _type,
     "enum": _enum,
     "const": _const,
-    "minimum": _bound(lambda value, limit: value >= limit, "less than the minimum of"),
-    "maximum": _bound(lambda value, limit: value <= limit, "greater than the maximum of"),
-    "exclusiveMinimum": _bound(lambda value, limit: value > limit, "not greater than"),
-    "exclusiveMaximum": _bound(lambda value, limit: value < limit, "not less than"),
+    "minimum": _limit(_number, operator.ge, "less than the minimum of"),
+    "maximum": _limit(_number, operator.le, "greater than the maximum of"),
+    "exclusiveMinimum": _limit(_number, operator.gt, "not greater than"),
+    "exclusiveMaximum": _limit(_number, operator.lt, "not less than"),
     "multipleOf": _multiple,
-    "minLength": _length((str,), lambda size, limit: size >= limit, "shorter than"),
-    "maxLength": _length((str,), lambda size, limit: size <= limit, "longer than"),
-    "minItems": _length((list, tuple), lambda size, limit: size >= limit, "shorter than"),
-    "maxItems": _length((list, tuple), lambda size, limit: size <= limit, "longer than"),
+    "minLength": _limit(_characters, operator.ge, "shorter than"),
+    "maxLength": _limit(_characters, operator.le, "longer than"),
+    "minItems": _limit(_count, operator.ge, "shorter than"),
+    "maxItems": _limit(_count, operator.le, "longer than"),
     "pattern": _pattern,
     "format": _format,
     "items": _items,

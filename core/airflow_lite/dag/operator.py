@@ -145,9 +145,7 @@ class BaseOperator(SetupTeardown, Relatives):
                 f"Invalid arguments were: {', '.join(f'{k}={v!r}' for k, v in kwargs.items())}"
             )
         self.__dict__["_initialised"] = False
-        dag = dag or (task_group.dag if task_group is not None else _active.current_dag())
-        group = task_group or _active.current_group(dag)
-        dag = dag or (group.dag if group is not None else None)
+        dag, group = _active.place(dag, task_group)
         _checks.author_id(task_id, "task id")
         self.task_id = group.child_id(task_id) if group is not None else task_id
         owner_name = f"{dag.dag_id}.{self.task_id}" if dag is not None else self.task_id

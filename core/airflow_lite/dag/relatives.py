@@ -67,9 +67,7 @@ class Relatives(Connectable):
     def label(self) -> str:
         """The task id without its group's prefix."""
         group = self.task_group
-        if group is not None and group.prefix_group_id and group.group_id:
-            return self.task_id.removeprefix(f"{group.group_id}.")
-        return self.task_id
+        return self.task_id if group is None else self.task_id.removeprefix(group.child_id(""))
 
     @property
     def roots(self) -> list[BaseOperator]:

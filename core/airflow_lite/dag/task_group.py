@@ -101,9 +101,7 @@ class TaskGroup(Connectable):
     def label(self) -> str:
         """The group id without the parent's prefix."""
         parent = self.parent_group
-        if parent is not None and parent.prefix_group_id and parent.group_id:
-            return self.node_id.removeprefix(f"{parent.group_id}.")
-        return self.node_id
+        return self.node_id if parent is None else self.node_id.removeprefix(parent.child_id(""))
 
     def __iter__(self) -> Iterator[BaseOperator]:
         for child in self.children.values():

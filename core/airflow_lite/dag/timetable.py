@@ -5,7 +5,6 @@ A run covers a data interval and is due at its end; its logical date is the inte
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from airflow_lite.clock import EPOCH, from_us, seconds_us, to_us
 from airflow_lite.dag import _cron
 from airflow_lite.dag.spec import ScheduleSpec
+from airflow_lite.words import did_you_mean
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -71,9 +71,8 @@ def _from_delta(delta: timedelta) -> ScheduleSpec:
 
 def _unknown_preset(text: str) -> str:
     known = ["@once", "@continuous", *_cron.PRESETS]
-    near = difflib.get_close_matches(text.lower(), known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Write one of {', '.join(known)}."
-    return f"schedule {text[:80]!r} is not a preset. {hint}"
+    hint = did_you_mean(text.lower(), known) or f" Write one of {', '.join(known)}."
+    return f"schedule {text[:80]!r} is not a preset.{hint}"
 
 
 def _unsupported(value: object) -> str:

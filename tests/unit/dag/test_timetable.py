@@ -57,7 +57,7 @@ def test_cron_is_put_into_words(expression: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("@dayly", "schedule '@dayly' is not a preset. Did you mean '@daily'?"),
+        ("@dayly", "schedule '@dayly' is not a preset. Did you mean '@daily' or '@yearly'?"),
         (
             "60 * * * *",
             "cron expression '60 * * * *': '60' is not a minute."

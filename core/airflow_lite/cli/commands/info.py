@@ -51,20 +51,16 @@ def _print(parts: dict[str, dict[str, str]], output: str) -> None:
 
 
 def _settings(config: Config) -> dict[str, str]:
+    from airflow_lite.store.migrate import shown_address
+
     return {
         "version": __version__,
         "executor": config.get("core", "executor"),
-        "sql_alchemy_conn": _store_url(config),
+        "sql_alchemy_conn": shown_address(config),
         "dags_folder": config.get("core", "dags_folder"),
         "base_log_folder": config.get("logging", "base_log_folder"),
         "parallelism": config.get("core", "parallelism"),
     }
-
-
-def _store_url(config: Config) -> str:
-    from airflow_lite.store.migrate import shown_address
-
-    return shown_address(config)
 
 
 def _system() -> dict[str, str]:
