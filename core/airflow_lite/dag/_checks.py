@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.defaults import AuthorDefaults
 
 Word = TypeVar("Word", bound=Enum)
 Check = Callable[[Any], Any]
@@ -24,12 +27,34 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:
     try:
         return check(value)
     except Wanted as wanted:
-        shown = repr(value)
-        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-        kind = type(value).__name__
-        raise TypeError(
-            f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
-        ) from None
+        raise refusal(owner, name, value, wanted) from None
+
+
+def refusal(owner: str, name: str, value: object, wanted: Wanted) -> TypeError:
+    """Return the error that says what is wrong with an argument."""
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    kind = type(value).__name__
+    return TypeError(f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}.")
+
+
+def filled(
+    owner: str,
+    table: Mapping[str, tuple[Check, str | Callable[[], Any] | None]],
+    values: dict[str, Any],
+    defaults: AuthorDefaults,
+) -> None:
+    """Check the arguments in `values` that are given, and put in what holds for the others.
+
+    A row of `table` is the check and the default: an attribute of `defaults`, or what makes it.
+    """
+    for name, (check, default) in table.items():
+        if values[name] is not None:
+            values[name] = checked(owner, name, check, values[name])
+        elif isinstance(default, str):
+            values[name] = getattr(defaults, default)
+        elif default is not None:
+            values[name] = default()
 
 
 def text(value: object) -> str:

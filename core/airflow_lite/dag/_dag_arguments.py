@@ -5,34 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _checks
-from airflow_lite.dag.param import checked_params
+from airflow_lite.dag.param import ParamsDict, checked_params
 
 if TYPE_CHECKING:
     from airflow_lite.dag.defaults import AuthorDefaults
 
-_CHECKS: dict[str, _checks.Check] = {
-    "description": _checks.text,
-    "template_searchpath": _checks.search_path,
-    "user_defined_macros": _checks.mapping,
-    "user_defined_filters": _checks.mapping,
-    "default_args": _checks.mapping,
-    "params": checked_params,
-    "concurrency": _checks.natural,
-    "max_active_tasks": _checks.natural,
-    "max_active_runs": _checks.natural,
-    "max_consecutive_failed_dag_runs": _checks.natural,
-    "dagrun_timeout": _checks.duration,
-    "catchup": _checks.flag,
-    "on_success_callback": _checks.functions,
-    "on_failure_callback": _checks.functions,
-    "doc_md": _checks.text,
-    "is_paused_upon_creation": _checks.flag,
-    "jinja_environment_kwargs": _checks.mapping,
-    "render_template_as_native_obj": _checks.flag,
-    "tags": _checks.names,
-    "auto_register": _checks.flag,
-    "fail_stop": _checks.flag,
-    "dag_display_name": _checks.text,
+_ARGUMENTS: dict[str, tuple[_checks.Check, Any]] = {
+    "description": (_checks.text, None),
+    "template_searchpath": (_checks.search_path, tuple),
+    "user_defined_macros": (_checks.mapping, dict),
+    "user_defined_filters": (_checks.mapping, dict),
+    "default_args": (_checks.mapping, dict),
+    "params": (checked_params, ParamsDict),
+    "max_active_tasks": (_checks.natural, "max_active_tasks"),
+    "max_active_runs": (_checks.natural, "max_active_runs"),
+    "max_consecutive_failed_dag_runs": (_checks.natural, None),
+    "dagrun_timeout": (_checks.duration, None),
+    "catchup": (_checks.flag, "catchup"),
+    "on_success_callback": (_checks.functions, list),
+    "on_failure_callback": (_checks.functions, list),
+    "doc_md": (_checks.text, None),
+    "is_paused_upon_creation": (_checks.flag, None),
+    "jinja_environment_kwargs": (_checks.mapping, None),
+    "render_template_as_native_obj": (_checks.flag, None),
+    "tags": (_checks.names, tuple),
+    "auto_register": (_checks.flag, None),
+    "fail_stop": (_checks.flag, None),
+    "dag_display_name": (_checks.text, None),
 }
 
 
@@ -41,34 +40,15 @@ def dag_values(values: dict[str, Any], dag_id: str, defaults: AuthorDefaults) ->
 
     Params of default_args go beneath the DAG's own. Raises TypeError.
     """
-    for name, check in _CHECKS.items():
-        if values[name] is not None:
-            values[name] = _checks.checked(f"DAG {dag_id}", name, check, values[name])
-    concurrency = values.pop("concurrency")  # the older name
+    owner = f"DAG {dag_id}"
+    natural = _checks.optional(_checks.natural)
+    older = _checks.checked(owner, "concurrency", natural, values.pop("concurrency"))
     if values["max_active_tasks"] is None:
-        values["max_active_tasks"] = concurrency
-    for name, default in _fallbacks(dag_id, defaults).items():
-        values[name] = default if values[name] is None else values[name]
-    params = _checks.checked(
-        f"DAG {dag_id}", "params", checked_params, values["default_args"].pop("params", {})
-    )
+        values["max_active_tasks"] = older
+    _checks.filled(owner, _ARGUMENTS, values, defaults)
+    values["dag_display_name"] = values["dag_display_name"] or dag_id
+    shared = values["default_args"].pop("params", {})
+    params = _checks.checked(owner, "params", checked_params, shared)
     for name in values["params"]:
         params[name] = values["params"].get_param(name)
     return {**values, "params": params}
-
-
-def _fallbacks(dag_id: str, defaults: AuthorDefaults) -> dict[str, Any]:
-    return {
-        "max_active_tasks": defaults.max_active_tasks,
-        "max_active_runs": defaults.max_active_runs,
-        "catchup": defaults.catchup,
-        "dag_display_name": dag_id,
-        "tags": (),
-        "template_searchpath": (),
-        "default_args": {},
-        "user_defined_macros": {},
-        "user_defined_filters": {},
-        "params": {},
-        "on_success_callback": [],
-        "on_failure_callback": [],
-    }

@@ -18,40 +18,40 @@ CALLBACKS = (
     "on_retry_callback",
     "on_skipped_callback",
 )
-_CHECKS: dict[str, _checks.Check] = {
-    "owner": _checks.text,
-    "email_on_retry": _checks.flag,
-    "email_on_failure": _checks.flag,
-    "retries": _checks.natural,
-    "retry_delay": _checks.duration,
-    "retry_exponential_backoff": _checks.flag,
-    "max_retry_delay": _checks.duration,
-    "depends_on_past": _checks.flag,
-    "ignore_first_depends_on_past": _checks.flag,
-    "wait_for_past_depends_before_skipping": _checks.flag,
-    "wait_for_downstream": _checks.flag,
-    "priority_weight": _checks.whole,
-    "weight_rule": _checks.one_of(WeightRule),
-    "queue": _checks.text,
-    "pool": _checks.text,
-    "pool_slots": _checks.positive,
-    "execution_timeout": _checks.duration,
-    **dict.fromkeys(CALLBACKS, _checks.functions),
-    "pre_execute": _checks.function,
-    "post_execute": _checks.function,
-    "trigger_rule": _checks.one_of(TriggerRule),
-    "max_active_tis_per_dag": _checks.positive,
-    "max_active_tis_per_dagrun": _checks.positive,
-    "executor_config": _checks.mapping,
-    "params": checked_params,
-    "do_xcom_push": _checks.flag,
-    "multiple_outputs": _checks.flag,
-    "task_display_name": _checks.text,
-    "logger_name": _checks.text,
-    "doc": _checks.text,
-    "doc_md": _checks.text,
-    "doc_yaml": _checks.text,
-    "doc_rst": _checks.text,
+_ARGUMENTS: dict[str, tuple[_checks.Check, Any]] = {
+    "owner": (_checks.text, None),
+    "email_on_retry": (_checks.flag, None),
+    "email_on_failure": (_checks.flag, None),
+    "retries": (_checks.natural, "retries"),
+    "retry_delay": (_checks.duration, "retry_delay"),
+    "retry_exponential_backoff": (_checks.flag, None),
+    "max_retry_delay": (_checks.duration, None),
+    "depends_on_past": (_checks.flag, None),
+    "ignore_first_depends_on_past": (_checks.flag, None),
+    "wait_for_past_depends_before_skipping": (_checks.flag, None),
+    "wait_for_downstream": (_checks.flag, None),
+    "priority_weight": (_checks.whole, None),
+    "weight_rule": (_checks.one_of(WeightRule), "weight_rule"),
+    "queue": (_checks.text, "queue"),
+    "pool": (_checks.text, None),
+    "pool_slots": (_checks.positive, None),
+    "execution_timeout": (_checks.duration, "execution_timeout"),
+    **dict.fromkeys(CALLBACKS, (_checks.functions, list)),
+    "pre_execute": (_checks.function, None),
+    "post_execute": (_checks.function, None),
+    "trigger_rule": (_checks.one_of(TriggerRule), None),
+    "max_active_tis_per_dag": (_checks.positive, None),
+    "max_active_tis_per_dagrun": (_checks.positive, None),
+    "executor_config": (_checks.mapping, dict),
+    "params": (checked_params, ParamsDict),
+    "do_xcom_push": (_checks.flag, None),
+    "multiple_outputs": (_checks.flag, None),
+    "task_display_name": (_checks.text, None),
+    "logger_name": (_checks.text, None),
+    "doc": (_checks.text, None),
+    "doc_md": (_checks.text, None),
+    "doc_yaml": (_checks.text, None),
+    "doc_rst": (_checks.text, None),
 }
 
 
@@ -64,18 +64,13 @@ def operator_values(values: dict[str, Any], dag: DAG | None, owner: str) -> dict
     concurrency = values.pop("task_concurrency")  # the older name
     if values["max_active_tis_per_dag"] is None:
         values["max_active_tis_per_dag"] = concurrency
-    moment = _checks.moment(dag.timezone if dag is not None else defaults.timezone)
-    for name, check in (*_CHECKS.items(), ("start_date", moment), ("end_date", moment)):
-        if values[name] is not None:
-            values[name] = _checks.checked(f"Task {owner}", name, check, values[name])
+    _checks.filled(f"Task {owner}", _ARGUMENTS, values, defaults)
+    moment = _checks.optional(
+        _checks.moment(dag.timezone if dag is not None else defaults.timezone)
+    )
+    for name in ("start_date", "end_date"):
+        values[name] = _checks.checked(f"Task {owner}", name, moment, values[name])
+    values["pool"] = values["pool"] or "default_pool"
     for name in ("pre_execute", "post_execute"):  # the methods keep these names
         values[f"_{name}_hook"] = values.pop(name)
-    for name in ("retries", "retry_delay", "weight_rule", "queue", "execution_timeout"):
-        if values[name] is None:
-            values[name] = getattr(defaults, name)
-    for name in CALLBACKS:
-        values[name] = values[name] or []
-    values["params"] = ParamsDict() if values["params"] is None else values["params"]
-    values["pool"] = values["pool"] or "default_pool"
-    values["executor_config"] = values["executor_config"] or {}
     return values

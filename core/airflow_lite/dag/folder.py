@@ -47,7 +47,11 @@ def list_files(folder: Path) -> Listing:
         found.notices.append(f"{error.filename} is skipped: {error.strerror}.")
 
     for here, folders, files in os.walk(base, onerror=skip, followlinks=True):
-        status = os.stat(here)
+        try:
+            status = os.stat(here)
+        except OSError as error:  # gone since it was seen
+            skip(error)
+            continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
