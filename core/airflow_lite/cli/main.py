@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from airflow_lite import __version__
 from airflow_lite.errors import UsageError, UserError
 from airflow_lite.words import COMPLETE, PROGRAM
-
-if TYPE_CHECKING:
-    from airflow_lite.cli.spec import CLICommand
-    from airflow_lite.config import Config
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -23,7 +20,6 @@ class Flags(NamedTuple):
 
     executor: str | None = None
     plugins: bool = True
-    verbose: bool = False
 
 
 def run(argv: list[str]) -> int:
@@ -31,7 +27,7 @@ def run(argv: list[str]) -> int:
     verbose = "-v" in argv or "--verbose" in argv
     _print_anything()
     try:
-        code = _run(argv)
+        code = _run(argv, verbose=verbose)
         sys.stdout.flush()
     except UserError as error:
         return _failed(error, str(error), error.exit_code, verbose=verbose)
@@ -53,14 +49,14 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str], *, verbose: bool) -> int:
     if argv[:1] == [COMPLETE]:
         from airflow_lite.cli.tab import answer
 
         return answer(argv[1:])
-    flags, words = take_flags(argv)
-    if flags.verbose:
+    if verbose:
         _log_more()
+    flags, words = take_flags(argv)
     if not flags.plugins:
         os.environ["AIRFLOW_LITE_NO_PLUGINS"] = "1"
     if not words or words[0].startswith("-"):
@@ -80,8 +76,13 @@ def _log_more() -> None:
 def _parsed(flags: Flags, words: list[str]) -> Any:
     """Return the arguments as attributes; a usage error prints one line and exits with 2."""
     from airflow_lite.cli import quick
+    from airflow_lite.cli.core_commands import find
 
-    command, config = _command(flags, words[0])
+    command, config = find(words[0]), None
+    if command is None:
+        from airflow_lite.cli.root import plugin_command
+
+        command, config = plugin_command(flags, words[0])
     args: Any = quick.parsed(command, words[1:])
     if args is None:
         from airflow_lite.cli.parser import command_parser
@@ -96,7 +97,7 @@ def take_flags(argv: list[str]) -> tuple[Flags, list[str]]:
     end = argv.index("--") if "--" in argv else len(argv)
     words = iter(argv[:end])
     kept: list[str] = []
-    flags = Flags(verbose="-v" in argv or "--verbose" in argv)
+    flags = Flags()
     for word in words:
         name, given, value = word.partition("=")
         if word == "--no-plugins":
@@ -118,26 +119,12 @@ def _without_command(flags: Flags, words: list[str]) -> int:
     from airflow_lite.cli.root import root_help
 
     if words and words[0] == "--version":
-        from airflow_lite import __version__
-
         print(__version__)
         return 0
     if words and words[0] not in {"-h", "--help"}:
         raise UsageError(f"Unknown option {words[0][:60]!r}. See `{PROGRAM} --help`.")
     print(root_help(flags), file=sys.stdout if words else sys.stderr)
     return 0 if words else 2
-
-
-def _command(flags: Flags, name: str) -> tuple[CLICommand, Config | None]:
-    """Return the command, and the configuration where finding the command took one."""
-    from airflow_lite.cli.core_commands import find
-
-    command = find(name)
-    if command is not None:
-        return command, None
-    from airflow_lite.cli.root import plugin_command
-
-    return plugin_command(flags, name)
 
 
 def _failed(error: BaseException, message: str, code: int, *, verbose: bool) -> int:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import Arg
+from typing import TYPE_CHECKING
+
+from airflow_lite.cli.spec import Arg, lazy_load_command
 from airflow_lite.cli.types import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def run_of(path: str) -> Callable[..., int | None]:
+    """Return the function `MODULE.NAME` of `cli.commands`, imported when it is first called."""
+    return lazy_load_command(f"airflow_lite.cli.commands.{path}")
 
 
 def switch(flags: str | tuple[str, str], help: str) -> Arg:

@@ -30,8 +30,7 @@ def list_options(args: argparse.Namespace) -> int:
     config = context.config(args)
     if not args.exclude_providers:
         _know_plugins(config)
-    options = config.options()[: -len(config.plugin_options) or None]
-    options = options if args.exclude_providers else config.options()
+    options = config.options()
     sections = list(dict.fromkeys(option.section for option in options))
     if args.section is not None:
         sections = [_known_section(args.section, sections)]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import switch
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-
-_COMMANDS = "airflow_lite.cli.commands.config"
+from airflow_lite.cli.options import run_of, switch
+from airflow_lite.cli.spec import ActionCommand, Arg
 
 COMMANDS = (
     ActionCommand(
         "get-value",
         "Print the value of one option",
-        lazy_load_command(f"{_COMMANDS}.get_value"),
+        run_of("config.get_value"),
         (
             Arg("section", "The section name", completer="section"),
             Arg("option", "The option name", completer="option"),
@@ -21,7 +19,7 @@ COMMANDS = (
     ActionCommand(
         "list",
         "List the options, as a configuration file",
-        lazy_load_command(f"{_COMMANDS}.list_options"),
+        run_of("config.list_options"),
         (
             Arg("--section", "Only this section", completer="section"),
             switch(("-d", "--include-descriptions"), "Show what each option is for"),

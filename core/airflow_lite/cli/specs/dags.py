@@ -11,21 +11,19 @@ from airflow_lite.cli.options import (
     START_DATE,
     SUBDIR,
     YES,
+    run_of,
     switch,
 )
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg
 from airflow_lite.cli.types import moment, positive_int, words
 
-_LOOK = "airflow_lite.cli.commands.dags"
-_RUN = "airflow_lite.cli.commands.dag_runs"
-_TRIGGER = "airflow_lite.cli.commands.dag_trigger"
 _STATES = ("queued", "running", "success", "failed")
 
 COMMANDS = (
     ActionCommand(
         "list",
         "List the DAGs",
-        lazy_load_command(f"{_LOOK}.list_dags"),
+        run_of("dags.list_dags"),
         (
             SUBDIR,
             OUTPUT,
@@ -38,28 +36,25 @@ COMMANDS = (
         ),
     ),
     ActionCommand(
-        "details",
-        "Show all that is known of one DAG",
-        lazy_load_command(f"{_LOOK}.details"),
-        (DAG_ID, OUTPUT),
+        "details", "Show all that is known of one DAG", run_of("dags.details"), (DAG_ID, OUTPUT)
     ),
     ActionCommand(
         "show",
         "Print a DAG's graph in the DOT language",
-        lazy_load_command(f"{_LOOK}.show"),
+        run_of("dags.show"),
         (DAG_ID, SUBDIR, Arg(("-s", "--save"), "Write it to this .dot file", completer="file")),
         epilog="example: airflow-lite dags show my_dag | dot -Tsvg > my_dag.svg",
     ),
     ActionCommand(
         "list-import-errors",
         "List the DAG files that could not be imported, and why",
-        lazy_load_command(f"{_LOOK}.list_import_errors"),
+        run_of("dags.list_import_errors"),
         (SUBDIR, OUTPUT),
     ),
     ActionCommand(
         "next-execution",
         "Print when a DAG is next due",
-        lazy_load_command(f"{_LOOK}.next_execution"),
+        run_of("dags.next_execution"),
         (
             DAG_ID,
             SUBDIR,
@@ -74,25 +69,25 @@ COMMANDS = (
     ActionCommand(
         "pause",
         "Pause DAGs: no new run starts",
-        lazy_load_command(f"{_LOOK}.pause"),
+        run_of("dags.pause"),
         (DAG_ID, SUBDIR, REGEX, YES, OUTPUT),
     ),
     ActionCommand(
         "unpause",
         "Let paused DAGs go on",
-        lazy_load_command(f"{_LOOK}.unpause"),
+        run_of("dags.unpause"),
         (DAG_ID, SUBDIR, REGEX, YES, OUTPUT),
     ),
     ActionCommand(
         "delete",
         "Delete all records of a DAG; its file stays",
-        lazy_load_command(f"{_LOOK}.delete"),
+        run_of("dags.delete"),
         (DAG_ID, YES),
     ),
     ActionCommand(
         "trigger",
         "Make a new run of a DAG; a scheduler runs it",
-        lazy_load_command(f"{_TRIGGER}.trigger"),
+        run_of("dag_trigger.trigger"),
         (
             DAG_ID,
             SUBDIR,
@@ -120,7 +115,7 @@ COMMANDS = (
     ActionCommand(
         "list-runs",
         "List the runs of a DAG",
-        lazy_load_command(f"{_RUN}.list_runs"),
+        run_of("dag_runs.list_runs"),
         (
             Arg(("-d", "--dag-id"), "The id of the DAG", required=True, completer="dag_id"),
             switch("--no-backfill", "Leave out runs of backfills"),
@@ -138,7 +133,7 @@ COMMANDS = (
     ActionCommand(
         "test",
         "Run a DAG once, here and now, without a scheduler",
-        lazy_load_command(f"{_RUN}.test"),
+        run_of("dag_runs.test"),
         (
             DAG_ID,
             Arg(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import YES, switch
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.options import YES, run_of, switch
+from airflow_lite.cli.spec import ActionCommand, Arg
 from airflow_lite.cli.types import positive_int
 
-_COMMANDS = "airflow_lite.cli.commands.db"
 _USE_FILES = switch(
     ("-m", "--use-migration-files"), "Make the tables by the migration files, step by step"
 )
@@ -15,7 +14,7 @@ COMMANDS = (
     ActionCommand(
         "migrate",
         "Make the metadata database, or bring it up to date",
-        lazy_load_command(f"{_COMMANDS}.migrate"),
+        run_of("db.migrate"),
         (
             Arg(("-r", "--to-revision"), "Revision to go to (default: the newest)"),
             switch(("-s", "--show-sql-only"), "Print the SQL and change nothing"),
@@ -25,7 +24,7 @@ COMMANDS = (
     ActionCommand(
         "check",
         "Check that the metadata database can be reached",
-        lazy_load_command(f"{_COMMANDS}.check"),
+        run_of("db.check"),
         (
             Arg(
                 "--retry",
@@ -44,7 +43,7 @@ COMMANDS = (
     ActionCommand(
         "reset",
         "Delete all that the metadata database holds",
-        lazy_load_command(f"{_COMMANDS}.reset"),
+        run_of("db.reset"),
         (YES, switch(("-s", "--skip-init"), "Do not make the tables anew"), _USE_FILES),
     ),
 )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import OUTPUT
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-
-_COMMANDS = "airflow_lite.cli.commands.executors"
+from airflow_lite.cli.options import OUTPUT, run_of
+from airflow_lite.cli.spec import ActionCommand, Arg
 
 COMMANDS = (
     ActionCommand(
         "list",
         "List the executors, and which one is configured",
-        lazy_load_command(f"{_COMMANDS}.list_executors"),
+        run_of("executors.list_executors"),
         (OUTPUT,),
     ),
     ActionCommand(
         "info",
         "Show all about one executor: its flags, commands, options",
-        lazy_load_command(f"{_COMMANDS}.info"),
+        run_of("executors.info"),
         (
             Arg(
                 "name",
@@ -32,7 +30,7 @@ COMMANDS = (
     ActionCommand(
         "certify",
         "Run the conformance kit on one executor",
-        lazy_load_command(f"{_COMMANDS}.certify"),
+        run_of("executors.certify"),
         (
             Arg(
                 "executor",

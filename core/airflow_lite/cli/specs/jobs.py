@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import switch
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.options import run_of, switch
+from airflow_lite.cli.spec import ActionCommand, Arg
 from airflow_lite.cli.types import positive_int
 
 COMMANDS = (
     ActionCommand(
         "check",
         "Exit with 0 if a scheduler is alive, else with 1",
-        lazy_load_command("airflow_lite.cli.commands.jobs.check"),
+        run_of("jobs.check"),
         (
             Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
             Arg("--hostname", "Only jobs on this machine", type=str),

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import OUTPUT
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.options import OUTPUT, run_of
+from airflow_lite.cli.spec import ActionCommand, Arg
 
-_COMMANDS = "airflow_lite.cli.commands.plugins"
 _NAME = "Name of a distribution, of a group of commands, or of an executor"
 
 COMMANDS = (
     ActionCommand(
         "list",
         "List the plugins and executors, and what is wrong with them",
-        lazy_load_command(f"{_COMMANDS}.list_plugins"),
+        run_of("plugins.list_plugins"),
         (OUTPUT,),
     ),
     ActionCommand(
         "info",
         "Show all about one plugin: its commands, options, what importing it costs",
-        lazy_load_command(f"{_COMMANDS}.info"),
+        run_of("plugins.info"),
         (Arg("name", _NAME, metavar="NAME", completer="plugin"), OUTPUT),
     ),
     ActionCommand(
         "doctor",
         "Look plugins over: each is imported in a process of its own",
-        lazy_load_command(f"{_COMMANDS}.doctor"),
+        run_of("plugins.doctor"),
         (
             Arg("name", f"{_NAME} (default: all)", metavar="NAME", nargs="?", completer="plugin"),
             OUTPUT,
@@ -35,7 +34,7 @@ COMMANDS = (
     ActionCommand(
         "new",
         "Write a distribution of your own: executor, commands, tests, CI",
-        lazy_load_command(f"{_COMMANDS}.new"),
+        run_of("plugins.new"),
         (
             Arg("name", "Name of the distribution, such as my-executor"),
             Arg(

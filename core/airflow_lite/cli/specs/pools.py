@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import OUTPUT, switch
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.options import OUTPUT, run_of, switch
+from airflow_lite.cli.spec import ActionCommand, Arg
 
-_COMMANDS = "airflow_lite.cli.commands.pools"
 _POOL = Arg("pool", "The pool's name", metavar="NAME", completer="pool")
 
 COMMANDS = (
-    ActionCommand(
-        "list", "List the pools", lazy_load_command(f"{_COMMANDS}.list_pools"), (OUTPUT,)
-    ),
-    ActionCommand(
-        "get", "Show one pool", lazy_load_command(f"{_COMMANDS}.get_pool"), (_POOL, OUTPUT)
-    ),
+    ActionCommand("list", "List the pools", run_of("pools.list_pools"), (OUTPUT,)),
+    ActionCommand("get", "Show one pool", run_of("pools.get_pool"), (_POOL, OUTPUT)),
     ActionCommand(
         "set",
         "Make a pool or change it",
-        lazy_load_command(f"{_COMMANDS}.set_pool"),
+        run_of("pools.set_pool"),
         (
             _POOL,
             Arg("slots", "Number of slots; -1 is without limit", type=int),
@@ -28,7 +23,5 @@ COMMANDS = (
         ),
         epilog='example: airflow-lite pools set database 4 "Queries of the warehouse"',
     ),
-    ActionCommand(
-        "delete", "Delete a pool", lazy_load_command(f"{_COMMANDS}.delete_pool"), (_POOL, OUTPUT)
-    ),
+    ActionCommand("delete", "Delete a pool", run_of("pools.delete_pool"), (_POOL, OUTPUT)),
 )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import OUTPUT, SUBDIR, switch
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
-
-_COMMANDS = "airflow_lite.cli.commands"
+from airflow_lite.cli.options import OUTPUT, SUBDIR, run_of, switch
+from airflow_lite.cli.spec import ActionCommand, Arg
 
 COMMANDS = (
     ActionCommand(
         "completion",
         "Print what makes your shell's Tab key complete commands",
-        lazy_load_command(f"{_COMMANDS}.completion.completion"),
+        run_of("completion.completion"),
         (Arg("shell", "Your shell: bash, zsh or fish", choices=("bash", "zsh", "fish")),),
         epilog="bash:  echo 'source <(airflow-lite completion bash)' >> ~/.bashrc\n"
         "zsh:   echo 'source <(airflow-lite completion zsh)' >> ~/.zshrc\n"
@@ -20,13 +18,13 @@ COMMANDS = (
     ActionCommand(
         "info",
         "Show what runs here: versions, paths, settings",
-        lazy_load_command(f"{_COMMANDS}.info.info"),
+        run_of("info.info"),
         (switch("--anonymize", "Leave out names of users and machines"), OUTPUT),
     ),
     ActionCommand(
         "man",
         "Read the manual",
-        lazy_load_command(f"{_COMMANDS}.man.man"),
+        run_of("man.man"),
         (
             Arg(
                 "name",
@@ -39,14 +37,12 @@ COMMANDS = (
         epilog="example: airflow-lite man dags",
     ),
     ActionCommand(
-        "quickstart",
-        "Make a home and run an example DAG in it",
-        lazy_load_command(f"{_COMMANDS}.quickstart.quickstart"),
+        "quickstart", "Make a home and run an example DAG in it", run_of("quickstart.quickstart")
     ),
     ActionCommand(
         "scheduler",
         "Run the scheduler, with the executor inside",
-        lazy_load_command(f"{_COMMANDS}.scheduler.scheduler"),
+        run_of("scheduler.scheduler"),
         (
             Arg(
                 ("-n", "--num-runs"),
@@ -54,10 +50,7 @@ COMMANDS = (
                 type=int,
                 default=-1,
             ),
-            switch(
-                ("-s", "--skip-serve-logs"),
-                "Do not serve the tasks' logs to other machines",
-            ),
+            switch(("-s", "--skip-serve-logs"), "Do not serve the tasks' logs to other machines"),
             switch(
                 ("-p", "--do-pickle"),
                 "Ship DAGs pickled to workers, as [core] donot_pickle = False does",
@@ -69,5 +62,5 @@ COMMANDS = (
         "                   a second one kills them\n"
         "  SIGUSR2          print what the executors hold",
     ),
-    ActionCommand("version", "Show the version", lazy_load_command(f"{_COMMANDS}.version.version")),
+    ActionCommand("version", "Show the version", run_of("version.version")),
 )

@@ -12,39 +12,35 @@ from airflow_lite.cli.options import (
     SUBDIR,
     TASK_ID,
     YES,
+    run_of,
     switch,
 )
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg
 from airflow_lite.cli.types import positive_int
-
-_LOOK = "airflow_lite.cli.commands.tasks"
-_RUN = "airflow_lite.cli.commands.task_runs"
-_CLEAR = "airflow_lite.cli.commands.task_clear"
-
 
 COMMANDS = (
     ActionCommand(
         "list",
         "List the tasks of a DAG",
-        lazy_load_command(f"{_LOOK}.list_tasks"),
+        run_of("tasks.list_tasks"),
         (DAG_ID, switch(("-t", "--tree"), "As a tree, with operators"), SUBDIR),
     ),
     ActionCommand(
         "state",
         "Print the state of a task instance",
-        lazy_load_command(f"{_LOOK}.state"),
+        run_of("tasks.state"),
         (DAG_ID, TASK_ID, RUN, SUBDIR, MAP_INDEX),
     ),
     ActionCommand(
         "states-for-dag-run",
         "List the states of all task instances of a run",
-        lazy_load_command(f"{_LOOK}.states_for_dag_run"),
+        run_of("tasks.states_for_dag_run"),
         (DAG_ID, RUN, OUTPUT),
     ),
     ActionCommand(
         "history",
         "List what happened to a task instance, try by try",
-        lazy_load_command(f"{_LOOK}.history"),
+        run_of("tasks.history"),
         (
             DAG_ID,
             TASK_ID,
@@ -56,7 +52,7 @@ COMMANDS = (
     ActionCommand(
         "logs",
         "Print the log of a task instance, also while it runs",
-        lazy_load_command(f"{_LOOK}.logs"),
+        run_of("tasks.logs"),
         (
             DAG_ID,
             TASK_ID,
@@ -70,7 +66,7 @@ COMMANDS = (
     ActionCommand(
         "run",
         "Run one attempt of a task instance and record its outcome",
-        lazy_load_command(f"{_RUN}.run"),
+        run_of("task_runs.run"),
         (
             DAG_ID,
             TASK_ID,
@@ -98,7 +94,7 @@ COMMANDS = (
     ActionCommand(
         "test",
         "Run a task here, record nothing",
-        lazy_load_command(f"{_RUN}.test"),
+        run_of("task_runs.test"),
         (
             DAG_ID,
             TASK_ID,
@@ -121,13 +117,13 @@ COMMANDS = (
     ActionCommand(
         "render",
         "Print a task's templated fields, rendered",
-        lazy_load_command(f"{_RUN}.render"),
+        run_of("task_runs.render"),
         (DAG_ID, TASK_ID, RUN, SUBDIR, MAP_INDEX),
     ),
     ActionCommand(
         "clear",
         "Clear task instances, so that they run again",
-        lazy_load_command(f"{_CLEAR}.clear"),
+        run_of("task_clear.clear"),
         (
             DAG_ID,
             Arg(("-t", "--task-regex"), "Only tasks whose id has a match for this"),
