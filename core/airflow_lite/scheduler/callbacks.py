@@ -54,7 +54,7 @@ class Callbacks:
     def add(self, request_ids: Iterable[int]) -> None:
         """Let these requests be run, in this order; one that is known is not run again."""
         known = {*self._waiting, *self._running}
-        self._waiting.extend(one for one in request_ids if one not in known)
+        self._waiting.extend(one for one in dict.fromkeys(request_ids) if one not in known)
 
     def poll(self) -> None:
         """Take note of what ended, kill what takes too long, and start what waits."""
@@ -75,6 +75,7 @@ class Callbacks:
         self._waiting.clear()
         for running in self._running.values():
             _kill(running.process)
+            running.process.wait()  # it cannot refuse; what became of it is recorded
         self.poll()
 
     def _start(self, request_id: int) -> None:
@@ -94,14 +95,16 @@ class Callbacks:
 
     def _look(self, request_id: int, running: _Running) -> None:
         code = running.process.poll()
-        if code is None and self._clock.monotonic() >= running.deadline:
+        is_late = code is None and self._clock.monotonic() >= running.deadline
+        if is_late:
             _kill(running.process)
             code = running.process.wait()
-            self._give_up(request_id, f"took longer than {self._timeout_s:g} s and was killed")
         if code is None:
             return
         del self._running[request_id]
-        if code != 0:
+        if is_late:
+            self._give_up(request_id, f"took longer than {self._timeout_s:g} s and was killed")
+        elif code != 0:
             self._give_up(request_id, f"its process ended with {code}")
 
     def _give_up(self, request_id: int, error: str) -> None:
