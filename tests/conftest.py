@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,16 +20,31 @@ import pytest
 DEADLINE_S = 120.0
 
 
-def wait_until(condition, what, deadline_s=DEADLINE_S):
-    """Return the first true answer of `condition`; fail with `what` after the deadline."""
+def wait_until(condition, what, deadline_s=DEADLINE_S, homes=()):
+    """Return the first true answer of `condition`; fail with `what` after the deadline.
+
+    Fails at once where a scheduler of `homes` died by itself.
+    """
     end = time.monotonic() + deadline_s
     while True:
         answer = condition()
         if answer:
             return answer
+        for home in homes:
+            home.miss_no_scheduler(what)
         if time.monotonic() > end:
             pytest.fail(f"waited {deadline_s} s for {what}")
         time.sleep(0.02)
+
+
+class Signalled(subprocess.Popen):
+    """A process that remembers whether it was asked to end."""
+
+    was_signalled = False
+
+    def send_signal(self, sig):
+        self.was_signalled = True
+        super().send_signal(sig)
 
 
 class Scheduler:
@@ -39,6 +57,10 @@ class Scheduler:
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def died_by_itself(self):
+        return not self.process.was_signalled and self.process.poll() not in {None, -signal.SIGKILL}
 
     def output(self):
         return self.log.read_text(errors="replace")
@@ -60,6 +82,7 @@ class Home:
         self.python = python
         self.dags = self.folder / "dags"
         self.dags.mkdir(parents=True, exist_ok=True)
+        self.schedulers = []
         keep = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW_LITE")}
         self.environ = {
             **keep,
@@ -77,7 +100,7 @@ class Home:
         return path
 
     def start(self, *words, **options):
-        return subprocess.Popen(
+        return Signalled(
             [self.python, "-m", "airflow_lite", *words],
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -85,21 +108,38 @@ class Home:
             **options,
         )
 
+    def miss_no_scheduler(self, what):
+        """Fail with its output if a scheduler that is to run has died, rather than wait for it."""
+        for scheduler in self.schedulers:
+            if scheduler.died_by_itself:
+                pytest.fail(
+                    f"the scheduler ended with {scheduler.process.returncode} while the test"
+                    f" waited for {what}:\n{scheduler.output()[-20_000:]}"
+                )
+
     def run(self, *words, exit_code=0, timeout=DEADLINE_S):
         """Run a command, check its exit code, and return what it printed and complained."""
-        done = subprocess.run(
-            [self.python, "-m", "airflow_lite", *words],
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "errors": "replace"}
+        with self.start(*words, **pipes) as process:
+            try:
+                output = self._output_of(process, words, timeout)
+            except BaseException:
+                process.kill()
+                raise
+        done = subprocess.CompletedProcess(process.args, process.returncode, *output)
         if exit_code is not None:
             assert done.returncode == exit_code, (words, done.returncode, done.stdout, done.stderr)
         return done
+
+    def _output_of(self, process, words, timeout):
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                return process.communicate(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                self.miss_no_scheduler(f"the end of {words}")
+                if time.monotonic() > end:
+                    raise
 
     def json(self, *words):
         """Run a listing with `-o json`, and return its rows."""
@@ -114,6 +154,7 @@ class Home:
             words = ("--executor", executor, "scheduler", *options)
             process = self.start(*words, stdout=file, stderr=subprocess.STDOUT)
             running = Scheduler(process, log)
+            self.schedulers.append(running)
             try:
                 yield running
                 if process.poll() is None:
@@ -122,6 +163,7 @@ class Home:
                 print(running.output()[-20_000:])
                 raise
             finally:
+                self.schedulers.remove(running)
                 if process.poll() is None:
                     running.kill()
 
@@ -145,9 +187,10 @@ def make_home(tmp_path):
 
 
 @pytest.fixture(name="wait_until")
-def wait_until_fixture():
+def wait_until_fixture(request):
     """Wait for a condition, with a deadline and a word for what was waited for."""
-    return wait_until
+    homes = [request.getfixturevalue("home")] if "home" in request.fixturenames else []
+    return partial(wait_until, homes=homes)
 
 
 @pytest.fixture(scope="session")
@@ -356,3 +399,49 @@ def make_hosted(tmp_path):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def fresh_home(tmp_path, monkeypatch):
+    """Let no setting of this machine reach the DAGs of a test."""
+    for name in list(os.environ):
+        if name.startswith("AIRFLOW_LITE"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AIRFLOW_LITE_HOME", str(tmp_path / "home"))
+
+
+class FakeTaskInstance:
+    """XComs in a dict, as operators see a task instance."""
+
+    def __init__(self, task, xcoms=None):
+        self.task = task
+        self.dag_id, self.task_id = task.dag_id, task.task_id
+        self.try_number = 1
+        self.try_started = None
+        self.skip_decision = None
+        self.xcoms = xcoms or {}
+
+    def xcom_pull(self, task_ids=None, dag_id=None, key="return_value", default=None):
+        return self.xcoms.get((task_ids, key), default)
+
+
+@pytest.fixture
+def make_context():
+    """Make the context of a task: `make_context(task, xcoms={(task_id, key): value}, **more)`."""
+
+    def make(task, xcoms=None, **more):
+        instance = FakeTaskInstance(task, xcoms)
+        conf = more.pop("conf", {})
+        return {
+            "task": task,
+            "ti": instance,
+            "task_instance": instance,
+            "dag_run": SimpleNamespace(run_id="run", conf=conf),
+            "run_id": "run",
+            "ds": "2024-02-29",
+            "logical_date": datetime(2024, 2, 29, 12, tzinfo=timezone.utc),
+            "params": {},
+            **more,
+        }
+
+    return make
