@@ -137,6 +137,7 @@ class Loop:
         if self._log_service is not None:
             self._log_service.poll()
         if self._pause_s() > 0 and not self.stopping.is_asked:
+            self._let_ring()
             return
         try:
             self.do_pass()
@@ -146,6 +147,12 @@ class Loop:
             self._recover(error)
         else:
             self._failures = 0
+
+    def _let_ring(self) -> None:
+        """Take what is rung in a pause, or the wait would end at once; all is loaded after it."""
+        messages = self._bell.messages() if self._bell is not None else []
+        if self._files is not None and any(message.get("files") for message in messages):
+            self._files.look_soon()
 
     def _pause_s(self) -> float:
         """Return how long to hold still after a pass that failed."""
