@@ -158,6 +158,17 @@ def test_a_dag_that_was_parsed_before_it_was_turned_on_is_pickled_then(home):
     assert details(home, "plain")["pickle_id"] is not None
 
 
+def test_dags_are_pickled_anew_where_the_key_is_another(home, store_of):
+    home.environ |= ON | {"AIRFLOW_LITE__CORE__EXECUTOR": "LocalExecutor"}
+    home.dag("plain", PLAIN.format(value=1))
+    before = details(home, "plain")["pickle_id"]
+    home.environ[KEY_VARIABLE] = "n" * 40
+    after = details(home, "plain")["pickle_id"]
+    assert before != after == details(home, "plain")["pickle_id"]
+    row = rows(store_of(home))[-1]
+    assert row.signature == signature(b"n" * 40, "plain", row.version_id, row.payload)
+
+
 def test_an_edit_of_code_alone_is_shipped(home, store_of):
     home.environ |= ON
     home.dag("plain", PLAIN.format(value=1))

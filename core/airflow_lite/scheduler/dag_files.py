@@ -19,7 +19,7 @@ from airflow_lite.dag import folder
 from airflow_lite.scheduler.pickling import ships_pickles, signer
 from airflow_lite.signing import KEY_VARIABLE
 from airflow_lite.store import dags
-from airflow_lite.store.pickles import PICKLED_BY
+from airflow_lite.store.pickles import pickled_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,6 +84,7 @@ class _Work:
         self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
         self._environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         self._ships_pickles = ships_pickles(config)
+        self._pickled_by = pickled_by(signer(config)) if self._ships_pickles else None
         self._passed = _Passed()
 
     def scan(self) -> Scan:
@@ -109,7 +110,7 @@ class _Work:
         return known.error is not None and self._clock.now_us() >= retry_us
 
     def _has_changed(self, path: str, known: KnownFile) -> bool:
-        lacks_pickles = self._ships_pickles and known.pickled_by != PICKLED_BY
+        lacks_pickles = self._ships_pickles and known.pickled_by != self._pickled_by
         return lacks_pickles or folder.has_changed(path, known.fingerprint)
 
     def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_lite.store._dag_files import DUPLICATE, Saved, deactivate, known_files
 from airflow_lite.store._found_dag import FoundDag
 from airflow_lite.store.many import chunks
-from airflow_lite.store.pickles import PICKLED_BY, Unsaved, save
+from airflow_lite.store.pickles import Unsaved, pickled_by, save
 from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Batch:
     files: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.pickled_by = pickled_by(self.sign)
         paths = [result.path for result in self.results]
         ids = [spec.dag_id for result in self.results for spec in result.dags]
         self.before = {row["dag_id"]: row for row in _dag_rows(self.connection, ids, paths)}
@@ -103,7 +104,9 @@ class Batch:
         of_spec = sha256(text.encode()).hexdigest()  # DagSpec.digest, from the text that is at hand
         payload = result.pickles.get(spec.dag_id) if self.sign is not None else None
         before = self.before.get(spec.dag_id)
-        return FoundDag(spec, result.path, text, of_spec, before, payload)
+        known = self.known.get(result.path)
+        is_same = known is not None and known.pickled_by == self.pickled_by
+        return FoundDag(spec, result.path, text, of_spec, before, payload, is_same)
 
     def _refusals(self, result: FileResult) -> str | None:
         refused = [s.dag_id for s in result.dags if self.owners[s.dag_id] != result.path]
@@ -131,7 +134,7 @@ class Batch:
                 "dag_ids": json.dumps(list(ids)),
                 "error": error,
                 "warnings": json.dumps(result.warnings),
-                "pickled_by": PICKLED_BY if self.sign is not None else None,
+                "pickled_by": self.pickled_by,
             }
         )
 

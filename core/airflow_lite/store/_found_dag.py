@@ -23,6 +23,7 @@ class FoundDag:
     digest: str
     before: sa.RowMapping | None
     payload: bytes | None = None  # its pickle
+    is_same_pickler: bool = True  # versions and key are as when it was pickled last
 
     @property
     def is_new_version(self) -> bool:
@@ -39,9 +40,8 @@ class FoundDag:
         """Whether it is not as it is pickled in the store, or should not be there."""
         if self.payload is None:
             return self.before_of("pickle_id") is not None
-        return self.is_new_version or self.before_of("pickle_digest") != payload_digest(
-            self.payload
-        )
+        is_same = self.before_of("pickle_digest") == payload_digest(self.payload)
+        return self.is_new_version or not self.is_same_pickler or not is_same
 
     def before_of(self, column: str) -> Any:
         """Return what its row had before; None if it had none."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _KEPT_US = 24 * 3600 * 1_000_000
 #: Byte code is of one minor version of Python.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-#: What pickles here. Where that is another than before, DAGs are pickled anew.
-PICKLED_BY = f"Python {PYTHON}, airflow-lite {__version__}"
 
 
 class Pickle(NamedTuple):
@@ -43,6 +41,13 @@ class Unsaved(NamedTuple):
     dag_id: str
     version_id: int
     payload: bytes
+
+
+def pickled_by(sign: Sign | None) -> str | None:
+    """Return what pickles here, and with which key; where that changes, DAGs are pickled anew."""
+    if sign is None:
+        return None
+    return f"Python {PYTHON}, airflow-lite {__version__}, key {sign('', 0, b'')[:8]}"
 
 
 def payload_digest(payload: bytes) -> str:
