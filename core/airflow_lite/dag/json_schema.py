@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from datetime import date, datetime, time
 from typing import Any
 
+_NUMBERS, _TEXT, _LISTS = (int, float), (str,), (list, tuple)
+
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
@@ -20,7 +22,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "integer": lambda value: _is_number(value) and float(value).is_integer(),
     "number": _is_number,
     "string": lambda value: isinstance(value, str),
-    "array": lambda value: isinstance(value, (list, tuple)),
+    "array": lambda value: isinstance(value, _LISTS),
     "object": lambda value: isinstance(value, Mapping),
 }
 
@@ -89,28 +91,17 @@ def _same(one: object, other: object) -> bool:
 
 
 def _limit(
-    measure: Callable[[Any], float | None], meets: Callable[[Any, Any], bool], words: str
+    kinds: tuple[type, ...], meets: Callable[[Any, Any], bool], words: str
 ) -> Callable[..., Faults]:
-    """Return the rule of a limit; `measure` gives None for values that it does not concern."""
+    """Return the rule of a limit: of numbers, or of the length of what has one."""
 
     def rule(value: Any, limit: Any, _: Any) -> Faults:
-        size = measure(value)
-        if size is not None and not meets(size, limit):
-            yield f"{_shown(value)} is {words} {limit!r}"
+        if isinstance(value, kinds) and not isinstance(value, bool):
+            size = len(value) if isinstance(value, Sized) else value
+            if not meets(size, limit):
+                yield f"{_shown(value)} is {words} {limit!r}"
 
     return rule
-
-
-def _number(value: Any) -> Any:
-    return value if _is_number(value) else None
-
-
-def _characters(value: Any) -> int | None:
-    return len(value) if isinstance(value, str) else None
-
-
-def _count(value: Any) -> int | None:
-    return len(value) if isinstance(value, (list, tuple)) else None
 
 
 def _pattern(value: Any, pattern: str, _: Any) -> Faults:
@@ -128,13 +119,13 @@ def _format(value: Any, name: str, _: Any) -> Faults:
 
 
 def _items(value: Any, schema: Any, _: Any) -> Faults:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, _LISTS):
         for index, item in enumerate(value):
             yield from faults(item, schema, f"[{index}]: ")
 
 
 def _unique(value: Any, wanted: bool, _: Any) -> Faults:
-    if wanted and isinstance(value, (list, tuple)):
+    if wanted and isinstance(value, _LISTS):
         seen = [json.dumps(item, sort_keys=True, default=repr) for item in value]
         if len(set(seen)) < len(seen):
             yield f"{_shown(value)} has equal items"
@@ -200,15 +191,15 @@ _RULES: dict[str, Callable[..., Faults]] = {
     "type": _type,
     "enum": _enum,
     "const": _const,
-    "minimum": _limit(_number, operator.ge, "less than the minimum of"),
-    "maximum": _limit(_number, operator.le, "greater than the maximum of"),
-    "exclusiveMinimum": _limit(_number, operator.gt, "not greater than"),
-    "exclusiveMaximum": _limit(_number, operator.lt, "not less than"),
+    "minimum": _limit(_NUMBERS, operator.ge, "less than the minimum of"),
+    "maximum": _limit(_NUMBERS, operator.le, "greater than the maximum of"),
+    "exclusiveMinimum": _limit(_NUMBERS, operator.gt, "not greater than"),
+    "exclusiveMaximum": _limit(_NUMBERS, operator.lt, "not less than"),
     "multipleOf": _multiple,
-    "minLength": _limit(_characters, operator.ge, "shorter than"),
-    "maxLength": _limit(_characters, operator.le, "longer than"),
-    "minItems": _limit(_count, operator.ge, "shorter than"),
-    "maxItems": _limit(_count, operator.le, "longer than"),
+    "minLength": _limit(_TEXT, operator.ge, "shorter than"),
+    "maxLength": _limit(_TEXT, operator.le, "longer than"),
+    "minItems": _limit(_LISTS, operator.ge, "shorter than"),
+    "maxItems": _limit(_LISTS, operator.le, "longer than"),
     "pattern": _pattern,
     "format": _format,
     "items": _items,

@@ -8,6 +8,7 @@ import traceback
 from typing import NamedTuple
 
 from airflow_lite.errors import UserError
+from airflow_lite.plugins.search import spec_of
 
 _MOST = 300
 
@@ -22,14 +23,9 @@ class Blame(NamedTuple):
 
 def origin(value: str) -> str:
     """Return the file or folder that an entry point leads to, importing nothing of it."""
-    from importlib.util import find_spec
-
     path = value.partition(":")[0]
     top, *inner = path.split(".")
-    try:
-        spec = find_spec(top)
-    except (ImportError, ValueError, AttributeError):
-        return ""
+    spec = spec_of(top)
     if spec is None:
         return ""
     places = list(spec.submodule_search_locations or ())

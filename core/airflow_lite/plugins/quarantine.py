@@ -17,7 +17,7 @@ from airflow_lite.plugins import cache
 from airflow_lite.plugins.index import installed_plugins
 from airflow_lite.plugins.lookup import in_conflict
 from airflow_lite.plugins.model import Plugin, PluginError, PluginState
-from airflow_lite.plugins.search import installed_key
+from airflow_lite.plugins.search import installed_key, spec_of
 from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
 
 if TYPE_CHECKING:
@@ -153,12 +153,7 @@ def _fingerprint(plugin: Plugin) -> list[Any]:
 
 def _sources(top: str) -> Iterator[Path]:
     """Yield the files of a top-level module or package, which is not imported for it."""
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec(top)
-    except (ImportError, ValueError, AttributeError):
-        return
+    spec = spec_of(top)
     if spec is None:
         return
     if not spec.submodule_search_locations:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
 def search_key() -> list[list[Any]]:
@@ -33,3 +36,13 @@ def _key(directories: list[str]) -> list[list[Any]]:
         if os.path.isdir(directory):
             key.append([directory, found.st_mtime_ns])
     return key
+
+
+def spec_of(top: str) -> ModuleSpec | None:
+    """Return where a top-level module or package is, which is not imported for it."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from airflow_lite.plugins.model import Entry, Plugin
+from airflow_lite.plugins.search import spec_of
 
 if TYPE_CHECKING:
     from airflow_lite.plugins.naming import Located
@@ -33,12 +34,7 @@ def unnamed_plugin(located: Located) -> Plugin | None:
 
 def _folder(top: str) -> str | None:
     """Return a path beside a top-level module, which is not imported for it; None without one."""
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec(top)
-    except (ImportError, ValueError):
-        return None
+    spec = spec_of(top)
     if spec is None:
         return None
     places = list(spec.submodule_search_locations or ())
