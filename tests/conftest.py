@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -439,7 +439,7 @@ def make_context():
             "dag_run": SimpleNamespace(run_id="run", conf=conf),
             "run_id": "run",
             "ds": "2024-02-29",
-            "logical_date": datetime(2024, 2, 29, 12, tzinfo=timezone.utc),
+            "logical_date": datetime(2024, 2, 29, 12, tzinfo=UTC),
             "params": {},
             **more,
         }

@@ -273,7 +273,7 @@ def test_a_run_goes_on_when_the_reader_of_its_progress_goes_away(home):
 def test_sigterm_stops_a_dags_test_and_the_task_that_runs_in_it(home, wait_until):
     home.dag("dags", DAG)
     started = home.start("dags", "test", "slow", "2024-03-01", stdout=PIPE, stderr=PIPE)
-    wait_until(lambda: (home.folder / "gate.called").exists(), "the task to run")
+    wait_until((home.folder / "gate.called").exists, "the task to run")
     started.terminate()
 
     assert started.wait(60) != 0

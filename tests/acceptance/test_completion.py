@@ -105,8 +105,14 @@ def test_bash_offers_what_may_stand_there(tab, line, expected):
 
 def test_bash_completes_paths_itself(filled):
     done = subprocess.run(
-        ["bash", "--norc", "-c", f"compopt() {{ echo compopt $*; }}\n{TAB}", "tab"]
-        + ["airflow-lite dags show -s x"],
+        [
+            "bash",
+            "--norc",
+            "-c",
+            f"compopt() {{ echo compopt $*; }}\n{TAB}",
+            "tab",
+            "airflow-lite dags show -s x",
+        ],
         env=filled.environ,
         capture_output=True,
         text=True,

@@ -67,13 +67,21 @@ def rendered(path):
     if shutil.which("man") and shutil.which("groff"):
         environ = {**os.environ, "MANWIDTH": "300", "MANPAGER": "cat", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            ["man", "--warnings", "-l", path], env=environ, capture_output=True, timeout=60
+            ["man", "--warnings", "-l", path],
+            env=environ,
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
         text = re.sub(".\b", "", done.stdout.decode())
         complaints += done.stderr.decode().splitlines()
     if shutil.which("mandoc"):
         done = subprocess.run(
-            ["mandoc", "-Tlint", "-W", "warning", path], capture_output=True, text=True, timeout=60
+            ["mandoc", "-Tlint", "-W", "warning", path],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         complaints += (done.stdout + done.stderr).splitlines()
     return text, [line for line in complaints if line and "break" not in line]

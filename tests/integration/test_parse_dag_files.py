@@ -215,11 +215,14 @@ def test_a_running_scheduler_is_told_of_what_was_parsed(config: Config, store: S
 def test_the_loop_never_waits_for_a_file(
     config: Config, store: Store, wait_until: Callable[..., object]
 ) -> None:
+    gate = config.home / "gate"
+    source = f"# airflow dag\nimport os\nwhile not os.path.exists({str(gate)!r}):\n    pass\n"
+    (config.home / "dags" / "hangs.py").write_text(source)
     write(config, "one", "first")
-    (config.home / "dags" / "hangs.py").write_text("# airflow dag\nwhile True:\n    pass\n")
+    timeout = {"AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT": "600"}
+    patient = Config(home=config.home, environ={**config.environ, **timeout})
     woken: list[bool] = []
-    clock = MovedClock()
-    files = DagFiles(config, store, clock, wake=lambda: woken.append(True))
+    files = DagFiles(patient, store, SystemClock(), wake=lambda: woken.append(True))
     assert files.due_in_s() == 0.0
     assert files.tick()
     assert not files.tick()
@@ -228,6 +231,19 @@ def test_the_loop_never_waits_for_a_file(
     saved = wait_until(files.poll, "the good file to be saved")
     assert [(one.changed, one.error) for one in saved] == [(("first",), None)]
     assert woken
+    assert files.is_busy
+    gate.touch()
+    wait_until(lambda: not files.is_busy, "the pass to end")
+    assert files.close()
+
+
+def test_a_file_that_hangs_is_given_up_and_the_next_pass_comes_in_its_time(
+    config: Config, store: Store, wait_until: Callable[..., object]
+) -> None:
+    (config.home / "dags" / "hangs.py").write_text("# airflow dag\nwhile True:\n    pass\n")
+    clock = MovedClock()
+    files = DagFiles(config, store, clock)
+    assert files.tick()
     (hung,) = wait_until(files.poll, "the hanging file to be given up")
     assert hung.error.startswith("The file was not imported within 3 s.")
     wait_until(lambda: not files.is_busy, "the pass to end")

@@ -314,7 +314,6 @@ def ship(hosted, payload, key=None, **columns):
 
 def run_pickle(hosted, pickle_id):
     """Run the task from a pickle; return its row, and the cause of its end."""
-    from dataclasses import replace
 
     token = hosted.queue("task")
     command = hosted.command("task", token)._replace(pickle_id=pickle_id)

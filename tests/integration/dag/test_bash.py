@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+
 from airflow_lite import DAG, AirflowException, AirflowSkipException, BashOperator
 from airflow_lite.dag.render import render_fields
 

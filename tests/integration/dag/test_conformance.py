@@ -7,6 +7,7 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
+
 from airflow_lite.dag import macros
 from airflow_lite.dag.context import set_current_context
 from airflow_lite.dag.load import load_file

@@ -207,14 +207,16 @@ def test_a_server_that_answers_slowly_does_not_outlive_its_scheduler(home, port_
     log.parent.mkdir(parents=True)
     log.touch()
     os.truncate(log, 1 << 28)
-    with home.scheduler() as scheduler:
-        with socket.create_connection(("127.0.0.1", port_of(scheduler)), timeout=60) as reader:
-            token = sign(signing_key(Config.load(home.environ)), path, 30)
-            reader.sendall(
-                f"GET /log/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-            )
-            assert reader.recv(12) == b"HTTP/1.1 200"  # and no more is taken
-            assert scheduler.stop() == 0
+    with (
+        home.scheduler() as scheduler,
+        socket.create_connection(("127.0.0.1", port_of(scheduler)), timeout=60) as reader,
+    ):
+        token = sign(signing_key(Config.load(home.environ)), path, 30)
+        reader.sendall(
+            f"GET /log/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        )
+        assert reader.recv(12) == b"HTTP/1.1 200"  # and no more is taken
+        assert scheduler.stop() == 0
     wait_until(lambda: not server_of(home), "the server to end")
 
 

@@ -14,7 +14,6 @@ from airflow_lite.log_paths import open_for_writing
 from airflow_lite.logs import remote
 from airflow_lite.logs.read import task_log
 from airflow_lite.store import schema
-from airflow_lite.store.engine import open_store
 
 SECRET = "shared by all machines of a test"
 DAG = """

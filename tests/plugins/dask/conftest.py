@@ -89,7 +89,11 @@ class Cluster:
         """End the workers, then the schedulers."""
         is_worker = [one.label.startswith("worker") for one in self._processes]
         for wanted in (True, False):
-            chosen = [one for one, is_one in zip(self._processes, is_worker) if is_one is wanted]
+            chosen = [
+                one
+                for one, is_one in zip(self._processes, is_worker, strict=True)
+                if is_one is wanted
+            ]
             for process in chosen:
                 process.send_signal(signal.SIGTERM)
             for process in chosen:

@@ -51,11 +51,10 @@ def test_status_lists_workers_queues_and_what_runs(home, make_cluster):
 
 
 def test_the_health_check_asks_every_worker(home, make_cluster, monkeypatch):
-    from airflow_lite_dask_executor.plugin import check_health
-
     from airflow_lite.config import Config
     from airflow_lite.hooks import HealthContext
     from airflow_lite.plugins.groups import load_group
+    from airflow_lite_dask_executor.plugin import check_health
 
     def health():
         config = Config.load(home.environ)

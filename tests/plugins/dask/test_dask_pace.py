@@ -5,12 +5,12 @@ from __future__ import annotations
 import pickle
 
 import pytest
+
+from airflow_lite.executors import TaskInstanceKey
 from airflow_lite_dask_executor.pace import BRISK_S, LATE_S, MOST_IN_LANE, SOON_S, Pace
 from airflow_lite_dask_executor.placement import Placement
 from airflow_lite_dask_executor.submission import Submission, lanes_of
 from airflow_lite_dask_executor.verdict import HANDED_BACK, NotRunError
-
-from airflow_lite.executors import TaskInstanceKey
 
 
 @pytest.fixture

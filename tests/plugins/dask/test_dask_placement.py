@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
-from airflow_lite_dask_executor.placement import Placement, place
 
 from airflow_lite.executors import AttemptRefused
+from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.placement import Placement, place
 
 ANY = WorkerSeen("tcp://10.0.0.1:40000", "any", 4)
 GPU = WorkerSeen("tcp://10.0.0.2:40000", "gpu-box", 2, {"gpu": 2, "memory_gb": 16})

@@ -7,17 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import airflow_lite_dask_executor
 import pytest
-from airflow_lite_dask_executor.health import judge
-from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
-from airflow_lite_dask_executor.looking import elsewhere, is_here
-from airflow_lite_dask_executor.settings import DaskSettings, Tls
-from airflow_lite_dask_executor.remote import database_of
 
+import airflow_lite_dask_executor
 from airflow_lite.config import Config
 from airflow_lite.executors import ConfigError
 from airflow_lite.plugins.groups import load_group
+from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.health import judge
+from airflow_lite_dask_executor.looking import elsewhere, is_here
+from airflow_lite_dask_executor.remote import database_of
+from airflow_lite_dask_executor.settings import DaskSettings, Tls
 
 SOURCE = Path(airflow_lite_dask_executor.__file__).parent
 PUBLIC = {"cli", "config", "executors", "hooks", "testing", "worker"}

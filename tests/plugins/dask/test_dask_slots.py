@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
-from airflow_lite_dask_executor.executor import DaskExecutor
-from airflow_lite_dask_executor.pace import BRISK_S
 
 from airflow_lite.executors import RunCommand, TaskInstance
 from airflow_lite.testing import FakeClock
+from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.executor import DaskExecutor
+from airflow_lite_dask_executor.pace import BRISK_S
 
 
 class Link:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+
 from airflow_lite_dask_executor.store_file import StoreFile
 
 

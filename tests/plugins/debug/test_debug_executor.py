@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
-from airflow_lite_debug_executor.executor import DebugExecutor
 
 from airflow_lite.config import Config
 from airflow_lite.executors import Refused, RunCommand, TaskInstance
 from airflow_lite.executors.loading import executor_class, load_executor
 from airflow_lite.executors.thread import Event, InlineExecutor, QueueItem
 from airflow_lite.plugins.groups import command_groups, load_group
+from airflow_lite_debug_executor.executor import DebugExecutor
 
 
 class Recorded(DebugExecutor):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import airflow_lite
 import pytest
+
+import airflow_lite
 from airflow_lite import DAG, BaseOperator, EmptyOperator, TaskGroup
 from airflow_lite.dag import decorated
 from airflow_lite.dag._arguments import ACCEPTED, REFUSED
@@ -98,7 +99,7 @@ def test_our_defaults_are_airflows(golden, name):
 
 def test_defaults_from_settings_are_airflows_on_a_fresh_home(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_LITE_HOME", str(tmp_path))
-    dag = DAG("d", start_date=datetime(2024, 1, 1, tzinfo=timezone.utc))
+    dag = DAG("d", start_date=datetime(2024, 1, 1, tzinfo=UTC))
     task_made = EmptyOperator(task_id="t", dag=dag)
     sensor = airflow_lite.PythonSensor(task_id="s", dag=dag, python_callable=bool)
 

@@ -7,6 +7,7 @@ import os
 import threading
 
 import pytest
+
 from airflow_lite.dag.command_output import MOST_CHARACTERS, SINGLE_LINES, log_output
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+
 from airflow_lite import (
     DAG,
     AirflowSkipException,
@@ -358,7 +359,7 @@ def test_the_decorator_is_the_same_however_it_is_imported():
 
 
 def test_start_dates_of_decorated_dags():
-    @dag(start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), schedule="@daily")
+    @dag(start_date=datetime(2024, 1, 1, tzinfo=UTC), schedule="@daily")
     def scheduled():
         pass
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import airflow_lite
 import pytest
+
+import airflow_lite
 from airflow_lite import DAG, AirflowException
 from airflow_lite.dag.load import load_file
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from airflow_lite import (
     DAG,
     AirflowException,
@@ -20,7 +21,7 @@ from airflow_lite import (
     task_group,
 )
 
-MOMENT = datetime(2024, 1, 1, tzinfo=timezone.utc)
+MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -231,11 +232,10 @@ def test_relatives_however_far(dag):
 
 
 def test_tasks_of_one_dag_are_not_seen_by_the_next():
-    with DAG("one", schedule=None) as one:
-        with TaskGroup("g"):
-            with DAG("two", schedule=None) as two:
-                EmptyOperator(task_id="x")
-            EmptyOperator(task_id="y")
+    with DAG("one", schedule=None) as one, TaskGroup("g"):
+        with DAG("two", schedule=None) as two:
+            EmptyOperator(task_id="x")
+        EmptyOperator(task_id="y")
 
     assert (one.task_ids, two.task_ids) == (["g.y"], ["x"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from airflow_lite import DAG, EmptyOperator, Param
 from airflow_lite.dag.param import ParamsDict, check, resolve_params, task_params
 from airflow_lite.errors import ParamValidationError

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from airflow_lite import (
     DAG,
     AirflowException,
@@ -17,7 +18,7 @@ from airflow_lite import (
     task,
 )
 
-MOMENT = datetime(2024, 1, 1, tzinfo=timezone.utc)
+MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def make_dag(dag_id, **options):

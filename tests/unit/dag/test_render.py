@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import namedtuple
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import jinja2
 import pytest
+
 from airflow_lite import DAG, BaseOperator, BashOperator, PythonOperator
 from airflow_lite.dag import macros
 from airflow_lite.dag.render import environment, presentable, render_fields
@@ -201,7 +202,7 @@ def test_a_missing_return_value_is_none_and_any_other_missing_key_an_error(make_
     [
         ((1, "a"), [1, "a"]),
         ({"f": len}, {"f": "<callable len>"}),
-        (datetime(2024, 1, 1, tzinfo=timezone.utc), "2024-01-01 00:00:00+00:00"),
+        (datetime(2024, 1, 1, tzinfo=UTC), "2024-01-01 00:00:00+00:00"),
         ({1: {2}}, {"1": [2]}),
     ],
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from airflow_lite import (
     DAG,
     AirflowFailException,
@@ -76,7 +77,7 @@ BROKEN = ValueError("broken")
 )
 def test_how_a_sensor_ends_without_an_answer(make, answer, options, error):
     sensor, context = make(answer, **options)
-    context["ti"].try_started = datetime.now(timezone.utc) - timedelta(seconds=1)
+    context["ti"].try_started = datetime.now(UTC) - timedelta(seconds=1)
     with pytest.raises(error):
         sensor.execute(context)
 
@@ -104,7 +105,7 @@ def test_a_silent_sensor_logs_the_error_and_looks_again(make, caplog):
 
 def test_reschedule_frees_the_slot_until_the_next_look(make):
     sensor, context = make(False, mode="reschedule", poke_interval=timedelta(seconds=90))
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     with pytest.raises(AirflowRescheduleException) as caught:
         sensor.execute(context)
 
@@ -114,10 +115,10 @@ def test_reschedule_frees_the_slot_until_the_next_look(make):
 
 def test_the_timeout_of_a_rescheduled_sensor_counts_from_the_first_look_of_the_try(make):
     sensor, context = make(False, False, mode="reschedule", timeout=60)
-    context["ti"].try_started = datetime.now(timezone.utc) - timedelta(seconds=30)
+    context["ti"].try_started = datetime.now(UTC) - timedelta(seconds=30)
     with pytest.raises(AirflowRescheduleException):
         sensor.execute(context)
-    context["ti"].try_started = datetime.now(timezone.utc) - timedelta(seconds=61)
+    context["ti"].try_started = datetime.now(UTC) - timedelta(seconds=61)
     with pytest.raises(AirflowSensorTimeout):
         sensor.execute(context)
 
@@ -137,7 +138,7 @@ def test_backoff_doubles_stays_the_same_when_asked_again_and_is_capped(make):
 
 def test_backoff_of_a_rescheduled_sensor_follows_from_the_time_since_its_first_look(make):
     sensor, _ = make(poke_interval=10, exponential_backoff=True, mode="reschedule", timeout=10_000)
-    began = datetime(2024, 1, 1, tzinfo=timezone.utc)
+    began = datetime(2024, 1, 1, tzinfo=UTC)
     waits = [sensor.next_interval_s(began, elapsed, 1) for elapsed in (0, 100, 1000)]
 
     assert waits == sorted(waits)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
+
 from airflow_lite import DAG, AirflowException, BashOperator, EmptyOperator, Param, PythonSensor
 from airflow_lite.dag.priority import effective_weights
 from airflow_lite.dag.spec import DagSpec
 
-MOMENT = datetime(2024, 1, 1, tzinfo=timezone.utc)
+MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def make(count, edges, **options):
@@ -83,7 +84,7 @@ def test_priority_weights_are_clamped_to_the_column():
 def test_priority_weights_count_each_relative_once_whatever_its_weight():
     rng = random.Random(7)
     for _ in range(20):
-        with DAG("d", schedule=None) as dag:
+        with DAG("d", schedule=None):
             tasks = [
                 EmptyOperator(
                     task_id=f"t{i:02}",

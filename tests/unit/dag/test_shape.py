@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from airflow_lite.dag.spec import DagSpec, TaskSpec
@@ -10,7 +12,7 @@ from airflow_lite.dag.spec import DagSpec, TaskSpec
 def dag(edges: str, *, setups: str = "", teardowns: str = "", strict: str = "") -> DagSpec:
     """Build a DAG of `a>b b>c`; `strict` are teardowns that shall fail the run."""
     chains = [part.split(">") for part in edges.split()]
-    pairs = {pair for chain in chains for pair in zip(chain, chain[1:], strict=False)}
+    pairs = {pair for chain in chains for pair in itertools.pairwise(chain)}
     names = dict.fromkeys(name for chain in chains for name in chain)
     tasks = {
         name: TaskSpec(

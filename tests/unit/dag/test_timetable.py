@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -109,12 +109,12 @@ def test_a_message_does_not_repeat_a_huge_expression() -> None:
 def test_star_with_step_and_weekday_are_alternatives_as_in_airflow() -> None:
     # cronsim alone reads "*/2 … 1" as odd days that are Mondays.
     spec = schedule_spec("0 0 */2 1 1")
-    start = to_us(datetime(2024, 1, 2, 12, tzinfo=timezone.utc))
+    start = to_us(datetime(2024, 1, 2, 12, tzinfo=UTC))
     run = next_run_info(
         spec, "UTC", last=None, earliest_us=start, latest_us=None, catchup=True, now_us=start
     )
     assert run is not None
-    assert run.logical_us == to_us(datetime(2024, 1, 3, tzinfo=timezone.utc))
+    assert run.logical_us == to_us(datetime(2024, 1, 3, tzinfo=UTC))
 
 
 def test_a_changed_schedule_begins_at_its_own_boundary() -> None:
@@ -149,7 +149,7 @@ def test_the_last_interval_may_be_given_as_two_moments() -> None:
     ("name", "found"),
     [
         ("Europe/Berlin", ZoneInfo("Europe/Berlin")),
-        ("utc", timezone.utc),
+        ("utc", UTC),
         ("UTC+05:30", timezone(timedelta(hours=5, minutes=30))),
         ("-08:00", timezone(timedelta(hours=-8))),
     ],

@@ -64,7 +64,7 @@ def test_every_command_and_every_argument_of_it_is_documented(generator):
     missing = []
     for name, command in everything(generator).items():
         text = written.get(name)
-        if text is None or command.help not in text and not command.description:
+        if text is None or (command.help not in text and not command.description):
             missing.append(name)
             continue
         for arg in getattr(command, "args", ()):

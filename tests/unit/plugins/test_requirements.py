@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from airflow_lite.plugins.requirements import required_names, unmet_range
 
 

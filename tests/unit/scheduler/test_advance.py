@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import itertools
 import json
 import sys
 from dataclasses import replace
@@ -28,7 +29,7 @@ def make_dag(edges: str, *, settings: dict | None = None, **tasks: dict) -> DagS
     for part in edges.split():
         ends = part.split(">")
         names += [name for name in ends if name not in names]
-        pairs += list(zip(ends, ends[1:], strict=False))
+        pairs += list(itertools.pairwise(ends))
     made = {
         name: TaskSpec(
             name,

@@ -7,7 +7,7 @@ import pytest
 from airflow_lite.executors.events import Refused, Requeue
 from airflow_lite.scheduler.ownership import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State
-from airflow_lite.store import callbacks, schema, scheduling
+from airflow_lite.store import callbacks, scheduling, schema
 
 DIAMOND = {"a": ["b", "c"], "b": ["d"], "c": ["d"]}
 

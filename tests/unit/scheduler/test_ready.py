@@ -8,7 +8,6 @@ from airflow_lite.scheduler.model import Instance
 from airflow_lite.scheduler.ready import Ready
 from airflow_lite.states import TaskInstanceState
 
-
 #: More open slots than any test has instances.
 OPEN = {"default_pool": 1000}
 

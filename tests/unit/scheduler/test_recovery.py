@@ -112,7 +112,7 @@ def test_running_attempts_of_a_dead_scheduler_are_left_alone_and_take_slots(make
     rig.start()
     rig.settle()
     assert rig.executor.executed == []
-    old.finish({key: State.SUCCESS for key in old.executed})
+    old.finish(dict.fromkeys(old.executed, State.SUCCESS))
     rig.after(2)
     assert [key.task_id for key in rig.executor.executed] == ["c"]
     assert rig.run_state(run) == "success"

@@ -50,7 +50,7 @@ def naive_rule(rule, states, setups=()):
     if not total or rule in ("always", "dummy"):
         return "run"
     if rule == "all_success":
-        new, met = failed and "upstream_failed" or skipped and "skipped", success == total
+        new, met = (failed and "upstream_failed") or (skipped and "skipped"), success == total
     elif rule == "all_failed":
         new, met = (success or skipped) and "skipped", failed == total
     elif rule == "all_done":
@@ -71,7 +71,7 @@ def naive_rule(rule, states, setups=()):
         new, met = failed and "upstream_failed", success + skipped == total
     elif rule in ("none_failed_min_one_success", "none_failed_or_skipped"):
         all_skipped = skipped == total
-        new = failed and "upstream_failed" or all_skipped and "skipped"
+        new = (failed and "upstream_failed") or (all_skipped and "skipped")
         met = success + skipped == total
     elif rule == "none_skipped":
         new, met = skipped and "skipped", done

@@ -33,7 +33,7 @@ def scans(rig, statements):
     """Return the steps of the statements' plans that read a whole table."""
     found = set()
     with rig.store.read() as connection:
-        for text, parameters in {text: one for text, one in statements}.items():
+        for text, parameters in dict(statements).items():
             if not re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE)", text):
                 continue
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from airflow_lite.worker.log import FileHandler, LogFile, Tee, TaskStream
+from airflow_lite.worker.log import FileHandler, LogFile, TaskStream, Tee
 
 
 @pytest.fixture
