@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _GRACE_S = 10.0
 #: How soon a cancelled parse is noticed.
 _LONGEST_WAIT_S = 0.5
+#: So that one file that hangs holds up no other on a machine of one core.
+_FEWEST_SERVERS = 2
 _LONGEST_LINE = 1 << 20
 
 
@@ -55,13 +57,13 @@ def parse_batches(
     every_s: float = 0.25,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[FileResult]]:
-    """Parse DAG files on `servers` parse servers (the cores), whatever the files do.
+    """Parse DAG files on `servers` parse servers (the cores, at least two), whatever the files do.
 
     Yields the results of every `every_s` seconds, and the last, at once. Ends early once
     `is_cancelled`. Closing the iterator stops the servers and what they run.
     """
     waiting = list(reversed(paths))
-    count = min(len(waiting), servers or _cores())
+    count = min(len(waiting), servers or max(_cores(), _FEWEST_SERVERS))
     batch: list[FileResult] = []
     since = time.monotonic()
     with _Pool(options, environ) as pool:
