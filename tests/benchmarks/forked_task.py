@@ -80,10 +80,11 @@ def _serve(path, listener):
     from airflow_lite.dag.load import load_file
     from airflow_lite.worker import zygote
     from airflow_lite.worker.child import TaskOutput
+    from airflow_lite.worker.sentry import Reporter
 
     zygote._warm_up()
     dag = load_file(path)[0]
-    output = TaskOutput()
+    made = TaskOutput(), Reporter(None)
     signal.signal(signal.SIGCHLD, _reap)
     gc.collect()
     gc.freeze()
@@ -94,7 +95,7 @@ def _serve(path, listener):
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _be_child(dag, task_id, path, line, folder, output)
+            _be_child(dag, task_id, path, line, folder, made)
         line.close()
 
 
@@ -104,7 +105,7 @@ def _reap(*_):
             pass
 
 
-def _be_child(dag, task_id, path, line, folder, output):
+def _be_child(dag, task_id, path, line, folder, made):
     from airflow_lite.worker.child import become_child, run_attempt
     from airflow_lite.worker.request import AttemptRequest
 
@@ -112,7 +113,7 @@ def _be_child(dag, task_id, path, line, folder, output):
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     become_child(os.dup(fd))
     request = AttemptRequest((dag.dag_id, task_id, "raw", 1, -1, "raw"), RUN, fileloc=path)
-    run_attempt(request, dag.task_dict[task_id], line, fd, output, time.monotonic())
+    run_attempt(request, dag.task_dict[task_id], line, fd, *made, time.monotonic())
 
 
 if __name__ == "__main__":
