@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite_dask_executor.settings import security
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_lite_dask_executor.settings import Tls
 
 LOOPBACK = "127.0.0.1"
 #: Distributed's settings that are ours for the processes that we start: the worker itself does
-#: nothing but wait, and its tasks' processes are not to be given thread limits.
+#: nothing but wait, its tasks' processes are not to be given thread limits, and an idle cluster is
+#: to be idle.
 QUIET: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": {},
     "distributed.nanny.environ": {},
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
 }
+#: The same for what they log: their chatter is not the user's.
+_LOG_LEVEL = ("DASK_LOGGING__DISTRIBUTED", "warning")
+
+
+def be_quiet() -> None:
+    """Let Dask's processes, this one too, log warnings alone, unless the user asked for more.
+
+    To be called before distributed is imported.
+    """
+    name, level = _LOG_LEVEL
+    os.environ.setdefault(name, level)
+
+
+def without_quiet(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment as it was before `be_quiet`."""
+    name, level = _LOG_LEVEL
+    return {key: value for key, value in environ.items() if (key, value) != (name, level)}
 
 
 def local_cluster(

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite_dask_executor.local_cluster import LOOPBACK, QUIET, local_cluster
+from airflow_lite_dask_executor.local_cluster import LOOPBACK, QUIET, be_quiet, local_cluster
 from airflow_lite_dask_executor.settings import security
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ class Crew(NamedTuple):
 
 async def serve_scheduler(host: str, port: int, tls: Tls | None, *, with_dashboard: bool) -> None:
     """Run a Dask scheduler; raise `UserError` where it cannot listen."""
+    be_quiet()
     import dask
     from distributed import Scheduler
 
     stop = _stop_on_signals()
-    dask.config.set({"distributed.scheduler.worker-ttl": _WORKER_TTL})
+    dask.config.set(QUIET | {"distributed.scheduler.worker-ttl": _WORKER_TTL})
     dashboard = f"{host}:{_DASHBOARD_PORT}" if with_dashboard else f"{LOOPBACK}:0"
     try:
         scheduler = await Scheduler(
@@ -67,6 +68,7 @@ async def serve_scheduler(host: str, port: int, tls: Tls | None, *, with_dashboa
 
 async def serve_workers(crew: Crew) -> None:
     """Run workers; whenever the scheduler goes away, wait for it to come back."""
+    be_quiet()
     import dask
     import distributed  # noqa: F401 - its defaults would come over what is set before it
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import WorkerPlugin
 
 from airflow_lite.executors import RunCommand
+from airflow_lite_dask_executor.local_cluster import without_quiet
 from airflow_lite_dask_executor.memory import Memory
 from airflow_lite_dask_executor.verdict import HANDED_BACK, NOT_CLAIMED, NotRunError
 
@@ -186,8 +187,8 @@ class _Lane:
 
 
 def worker_environ() -> dict[str, str]:
-    """Return the worker's environment without what only its nanny wants in it."""
-    environ = dict(os.environ)
+    """Return the worker's environment without what only Dask's processes want in it."""
+    environ = without_quiet(os.environ)
     if environ.get("PYTHONHASHSEED") == _NANNY_HASH_SEED:
         del environ["PYTHONHASHSEED"]
     return environ
