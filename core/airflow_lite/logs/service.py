@@ -31,6 +31,7 @@ IDLE_S = 60.0
 _RETRY_S = 5.0
 #: Seconds until a server that failed is started again, doubled up to the longest.
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 60.0
+_LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 _BACKLOG = 64
 
 
@@ -71,10 +72,13 @@ class LogService:
     def start(self) -> None:
         """Listen, or log why not; a port that is taken is tried again later by `poll`."""
         if not self.is_possible:
-            logger.info(
-                "logs are not served to other machines: %s is not installed"
+            # On this machine alone nobody else could ask: not worth a line to everyone.
+            level = logging.DEBUG if self._where[0] in _LOOPBACK else logging.INFO
+            logger.log(
+                level,
+                "logs are not served to other machines: there is no %s"
                 " (pip install 'airflow-lite[server]')",
-                " and ".join(_missing()),
+                " and no ".join(_missing()),
             )
             return
         try:

@@ -238,9 +238,13 @@ def test_without_the_extra_one_line_says_so_and_the_scheduler_goes_on(home, tmp_
     home.environ["PYTHONPATH"] = str(tmp_path)
 
     done = home.run("--executor", "LocalExecutor", "scheduler", "--num-runs", "1")
+    assert "logs are" not in done.stderr  # nobody else could ask by the loopback
+
+    home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_HOST"] = "0.0.0.0"
+    done = home.run("--executor", "LocalExecutor", "scheduler", "--num-runs", "1")
     (line,) = [line for line in done.stderr.splitlines() if "logs are" in line]
     assert line.endswith(
-        f"logs are not served to other machines: {module} is not installed (pip install 'airflow-lite[server]')"
+        f"logs are not served to other machines: there is no {module} (pip install 'airflow-lite[server]')"
     )
     assert "scheduler stopped" in done.stderr
 
