@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.errors import AttemptRefused
+from airflow_lite.errors import AttemptRefused, UserError
 from airflow_lite.executors.events import (
     Adopted,
     CallbackAsked,
@@ -98,7 +98,9 @@ class Driver:
             return
         if len(self._failures) < _MOST_FAILURES:
             self._failures.add(told)
-        logger.error("%s: %s failed: %s", self._name, what, told[1], exc_info=error)
+        is_mistake = isinstance(error, UserError)  # of the user's, which the message tells whole
+        trace = None if is_mistake else error
+        logger.error("%s: %s failed: %s", self._name, what, told[1], exc_info=trace)
         self.reports.append(Failure(what, error))
 
     @property

@@ -155,6 +155,7 @@ def refused(home):
 
     def run():
         done = home.run("scheduler", exit_code=1)
+        assert "Traceback" not in done.stderr, done.stderr
         return [line for line in done.stderr.splitlines() if "Dask" in line][-1]
 
     home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "DaskExecutor"

@@ -108,7 +108,8 @@ def _run(loop: Loop, executor: BaseExecutor, *, serves_logs: bool, most_passes: 
         loop.run(most_passes=most_passes)
         state = "success"
     except ExecutorDidNotStart as error:
-        raise UserError(f"{executor} did not start: {error}. See the log above.") from None
+        cause = str(error).rstrip(".")
+        raise UserError(f"{executor} did not start: {cause}. See the log above.") from None
     finally:
         loop.close(state=state)
         loop.stopping.unlisten()
