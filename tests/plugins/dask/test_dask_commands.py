@@ -92,6 +92,24 @@ def test_a_whole_cluster_runs_in_the_foreground(home, make_cluster, wait_until):
     assert process.wait(60) == 0
 
 
+@pytest.mark.parametrize("command", ["cluster", "worker"])
+def test_ctrl_c_ends_all_without_a_traceback(home, make_cluster, wait_until, command):
+    cluster = make_cluster()
+    if command == "worker":
+        cluster.start_scheduler()
+    where = f"127.0.0.1:{cluster.port}"
+    words = ["--port", str(cluster.port)] if command == "cluster" else [where, "--nworkers", "2"]
+    log = home.folder / "interrupted"
+    with log.open("wb") as file:
+        process = home.start(
+            "dask", command, *words, stdout=file, stderr=file, start_new_session=True
+        )
+    wait_until(lambda: "2 Dask workers" in log.read_text(), "the workers", 40)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(40) == 0
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
 def test_workers_wait_for_their_scheduler_and_for_the_next_one(make_cluster, wait_until):
     cluster = make_cluster()
     worker = cluster.start_worker("worker-1", "--nthreads", "1")

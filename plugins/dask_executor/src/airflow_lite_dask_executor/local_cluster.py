@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from airflow_lite_dask_executor.settings import Tls
 
 LOOPBACK = "127.0.0.1"
+#: What each worker runs when it starts.
+PRELOAD = "airflow_lite_dask_executor.preload"
 #: Distributed's settings that are ours for the processes that we start: the worker itself does
 #: nothing but wait, its tasks' processes are not to be given thread limits, and an idle cluster is
 #: to be idle.
@@ -70,6 +72,7 @@ def local_cluster(
             scheduler_kwargs={"dashboard": False},
             worker_dashboard_address=None,
             memory_limit=0,
+            preload=[PRELOAD],
             resources=dict.fromkeys(queues, threads),
             env=environ,
         )

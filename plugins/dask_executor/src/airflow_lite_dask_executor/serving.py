@@ -9,7 +9,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite_dask_executor.local_cluster import LOOPBACK, QUIET, be_quiet, local_cluster
+from airflow_lite_dask_executor.local_cluster import (
+    LOOPBACK,
+    PRELOAD,
+    QUIET,
+    be_quiet,
+    local_cluster,
+)
 from airflow_lite_dask_executor.settings import security
 
 if TYPE_CHECKING:
@@ -109,6 +115,7 @@ def _nanny(crew: Crew) -> Any:
         resources=dict.fromkeys(crew.queues, crew.threads),
         security=security(crew.tls),
         memory_limit=0,
+        preload=[PRELOAD],
         dashboard=False,
         dashboard_address=f"{LOOPBACK}:0",
     )

@@ -1,0 +1,11 @@
+"""What each Dask worker of ours runs when it starts."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+
+def dask_setup(_worker: Any) -> None:
+    """Leave Ctrl-C, which a terminal sends to all of a command's processes, to the command."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
