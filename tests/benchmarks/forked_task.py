@@ -64,7 +64,8 @@ def _helper_of(path):
     """Return the address of this worker's helper for a DAG file, which is started if need be."""
     with _lock:
         if path not in _helpers:
-            address = os.path.join(tempfile.mkdtemp(prefix="forked-task-"), "socket")
+            home = os.path.dirname(os.path.dirname(path))
+            address = os.path.join(tempfile.mkdtemp(prefix="raw-", dir=home), "socket")
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(address)
                 listener.listen(64)
