@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -78,10 +79,11 @@ class SubmitCases(Cases):
         empty = self.bench.folder / "nothing"
         empty.mkdir(exist_ok=True)
         self.monkeypatch.setenv("PATH", str(empty))
+        self.monkeypatch.setattr(sys, "executable", str(empty / "python"))  # nor beside this one
         attempt = self.bench.attempt()
         rig.run(attempt)
         if self.bench.starts(attempt):
-            raise NotApplicable("it does not look for airflow-lite on PATH")
+            raise NotApplicable("it looks for airflow-lite neither on PATH nor beside its Python")
         told = self._only_end(rig, attempt)
         assert told.state == TaskInstanceState.FAILED, f"{told.state} was told of what never ran"
         assert not rig.has(attempt), "what could not start is still held"
