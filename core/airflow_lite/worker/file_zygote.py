@@ -1,0 +1,163 @@
+"""The process that parses one DAG file and forks a child for each attempt of its tasks."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_lite.worker.forks import Reaper, flush, in_child, serve
+from airflow_lite.worker.process import die_with_parent, kill_session
+from airflow_lite.worker.request import AttemptRequest, RetryPolicy
+from airflow_lite.worker.sentry import SentrySettings
+
+if TYPE_CHECKING:
+    from airflow_lite.worker.channel import Channel
+    from airflow_lite.worker.child import TaskOutput
+    from airflow_lite.worker.sentry import Reporter
+
+
+class FileZygoteProcess:
+    """Parses one file and forks a child for each attempt; `alone`: becomes the child itself.
+
+    `order` is what `Zygotes.start` sends. Where its DAG is pickled, that is the host's first
+    message, and the path only names it.
+    """
+
+    def __init__(self, channel: Channel, order: dict[str, Any]) -> None:
+        self._channel = channel
+        self._path: str = order["path"]
+        self._folder: str = order["folder"]
+        self._alone: bool = order["alone"]
+        self._pickled: bool = order["pickled"]
+        self._sentry = SentrySettings(*order["sentry"]) if order["sentry"] else None
+        self._dags: dict[str, Any] = {}
+        self._tokens: dict[int, str] = {}
+        self._output: TaskOutput | None = None
+        self._reporter: Reporter | None = None
+        self._forked_at = 0.0
+        self._reaper = Reaper()
+
+    def serve(self) -> None:
+        """Parse, then fork children until the host goes away."""
+        verdict = self._parse()
+        self._channel.send({"parsed": verdict})
+        if verdict["error"] is not None:
+            flush(self._channel)
+            return
+        self._prepare()
+        serve(self._channel, self._reaper, self._run, self._ended)
+        for pid in self._tokens:
+            kill_session(pid)
+
+    def _prepare(self) -> None:
+        from airflow_lite.worker.child import TaskOutput
+        from airflow_lite.worker.sentry import Reporter
+
+        self._output = TaskOutput()
+        self._reporter = Reporter(self._sentry)
+        gc.collect()
+        gc.freeze()
+
+    def _parse(self) -> dict[str, Any]:
+        from airflow_lite.dag._parse_error import explain
+        from airflow_lite.dag._parse_file import _modules
+        from airflow_lite.dag.folder import fingerprint, with_modules
+
+        own, known = fingerprint(self._path), set(sys.modules)
+        error = None
+        try:
+            self._dags = {dag.dag_id: dag for dag in self._load()}
+        except BaseException as raised:
+            error = explain(raised, self._path, 0)
+        found = with_modules(own, _modules(known, self._path, self._folder))
+        threads = [
+            thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
+        ]
+        return {"error": error, "fingerprint": found, "threads": threads}
+
+    def _load(self) -> list[Any]:
+        from airflow_lite.dag.load import load_file
+
+        if not self._pickled:
+            return load_file(self._path)
+        from base64 import b64decode
+
+        from airflow_lite.dag.pickled import load
+
+        return [load(b64decode(self._first_message()["dag"]))]
+
+    def _first_message(self) -> dict[str, Any]:
+        """Wait for the host's first message; end with it if it is gone."""
+        while True:
+            select.select([self._channel], [], [])
+            for message in self._channel.receive():
+                return message  # it sends no other before it is answered
+            if self._channel.is_closed:
+                os._exit(0)
+
+    def _run(self, message: dict[str, Any]) -> None:
+        run = message["run"]
+        dag_id, task_id, *_, token = run["key"]
+        self._forked_at = time.monotonic()
+        fds = [self._channel.fds.popleft() for _ in range(3)]
+        task = self._find(dag_id, task_id)
+        if task is None:
+            for fd in fds:
+                os.close(fd)
+            self._channel.send({"missing": token})
+            return
+        if self._alone:
+            self._told(token, os.getpid(), task)
+            self._be_child(run, task, fds)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            in_child(lambda: self._be_forked(run, task, fds, parent))
+        for fd in fds:
+            os.close(fd)
+        self._tokens[pid] = token
+        self._told(token, pid, task)
+
+    def _find(self, dag_id: str, task_id: str) -> Any:
+        dag = self._dags.get(dag_id)
+        return None if dag is None else dag.task_dict.get(task_id)
+
+    def _told(self, token: str, pid: int, task: Any) -> None:
+        self._channel.send({"forked": token, "pid": pid, "policy": RetryPolicy.of(task)})
+
+    def _be_forked(self, run: dict[str, Any], task: Any, fds: list[int], parent: int) -> None:
+        die_with_parent(parent)
+        self._be_child(run, task, fds)
+
+    def _be_child(self, run: dict[str, Any], task: Any, fds: list[int]) -> NoReturn:
+        from airflow_lite.worker.child import become_child, run_attempt
+
+        self._reaper.close()
+        if self._alone:
+            flush(self._channel)
+        self._channel.close()
+        host, output, log = fds
+        become_child(output)
+        request = AttemptRequest.from_message(run)
+        assert self._output is not None  # made before the first fork
+        assert self._reporter is not None  # the same
+        run_attempt(
+            request,
+            task,
+            socket.socket(fileno=host),
+            log,
+            self._output,
+            self._reporter,
+            self._forked_at,
+        )
+
+    def _ended(self, pid: int, code: int) -> None:
+        token = self._tokens.pop(pid, None)
+        if token is not None:
+            self._channel.send({"ended": token, "code": code})

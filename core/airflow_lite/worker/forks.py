@@ -1,0 +1,91 @@
+"""What processes that fork have in common: how they serve the host, and hear of their children."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_lite.worker.process import kill_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.worker.channel import Channel
+
+
+class Reaper:
+    """A pipe that is readable when a child has ended, and the ends of known children."""
+
+    def __init__(self) -> None:
+        self.fd, write = os.pipe()
+        for end in (self.fd, write):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._write = write
+
+    def ended(self) -> list[tuple[int, int]]:
+        """Return (pid, exit code; negative: signal) of what ended; kills what such a one left."""
+        with suppress(BlockingIOError):
+            os.read(self.fd, 4096)
+        found: list[tuple[int, int]] = []
+        while True:
+            try:
+                seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return found
+            if seen is None:
+                return found
+            if seen.si_status != 0:
+                kill_session(seen.si_pid)  # before it is reaped: the number is still its own
+            pid, status = os.waitpid(seen.si_pid, 0)
+            found.append((pid, os.waitstatus_to_exitcode(status)))
+
+    def close(self) -> None:
+        """Give up the pipe, in a child."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self.fd)
+        os.close(self._write)
+
+
+def serve(
+    channel: Channel,
+    reaper: Reaper,
+    act: Callable[[dict[str, Any]], None],
+    ended: Callable[[int, int], None],
+) -> None:
+    """Serve until the host goes away."""
+    while not channel.is_closed:
+        waiting = [channel] if channel.has_unsent else []
+        watched: list[Channel | int] = [channel, reaper.fd]
+        readable, writable, _ = select.select(watched, waiting, [])
+        if writable:
+            channel.flush()
+        if channel in readable:
+            for message in channel.receive():
+                act(message)
+        if reaper.fd in readable:
+            for pid, code in reaper.ended():
+                ended(pid, code)
+
+
+def in_child(act: Callable[[], None]) -> NoReturn:
+    """Act, and end this process: what a forked process does."""
+    try:
+        act()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os._exit(0)
+
+
+def flush(channel: Channel) -> None:
+    """Send all that is queued, waiting as long as the host lives."""
+    while channel.has_unsent and not channel.is_closed:
+        select.select([], [channel], [])
+        channel.flush()
