@@ -221,6 +221,7 @@ class Hosted:
         self.host = None
         self.ended = {}
         self._run = None
+        self.who = "you"  # in the conf of its run
 
     def _make_run(self):
         from airflow_lite.dag.spec import DagSpec, TaskSpec
@@ -248,7 +249,7 @@ class Hosted:
                 run_type="manual",
                 logical_us=1_700_000_000_000_000,
                 interval=(1_700_000_000_000_000, 1_700_000_000_000_000),
-                conf={"who": "you"},
+                conf={"who": self.who},
                 now_us=1,
                 state="running",
             )

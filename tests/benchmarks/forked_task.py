@@ -107,12 +107,13 @@ def _reap(*_):
 
 
 def _be_child(dag, task_id, path, line, folder, made):
-    from airflow_lite.worker.child import become_child, run_attempt
+    from airflow_lite.worker.child import become_child, run_attempt, write_to
     from airflow_lite.worker.request import AttemptRequest
 
     log = os.path.join(folder, f"{task_id}.log")
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    become_child(os.dup(fd))
+    become_child()
+    write_to(os.dup(fd))
     request = AttemptRequest((dag.dag_id, task_id, "raw", 1, -1, "raw"), RUN, fileloc=path)
     run_attempt(request, dag.task_dict[task_id], line, fd, *made, time.monotonic())
 

@@ -26,18 +26,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("airflow_lite.task")
 
 
-def become_child(output: int) -> None:
-    """Leave the zygote's group and streams behind; `output` is what 1 and 2 become.
+def become_child() -> None:
+    """Leave the zygote's group behind.
 
     Signals and mask are as the base zygote left them, unless the file changed them.
     """
     os.setsid()
     if signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _reseed()
+
+
+def write_to(output: int) -> None:
+    """Let what is written to the descriptors 1 and 2 go to `output`."""
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-    _reseed()
 
 
 def _reseed() -> None:

@@ -15,8 +15,11 @@ from airflow_lite.worker.forks import Reaper, flush, in_child, serve
 from airflow_lite.worker.process import die_with_parent, kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
 from airflow_lite.worker.sentry import SentrySettings
+from airflow_lite.worker.spare import Spare, await_order
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_lite.worker.channel import Channel
     from airflow_lite.worker.child import TaskOutput
     from airflow_lite.worker.sentry import Reporter
@@ -40,7 +43,7 @@ class FileZygoteProcess:
         self._tokens: dict[int, str] = {}
         self._output: TaskOutput | None = None
         self._reporter: Reporter | None = None
-        self._forked_at = 0.0
+        self._spare: Spare | None = None
         self._reaper = Reaper()
 
     def serve(self) -> None:
@@ -51,7 +54,14 @@ class FileZygoteProcess:
             flush(self._channel)
             return
         self._prepare()
-        serve(self._channel, self._reaper, self._run, self._ended)
+        serve(
+            self._channel,
+            self._reaper,
+            self._run,
+            self._ended,
+            patience_s=lambda: None if self._spare is None else self._spare.idle_left_s,
+            rest=self._forget_spare,
+        )
         for pid in self._tokens:
             kill_session(pid)
 
@@ -104,7 +114,7 @@ class FileZygoteProcess:
     def _run(self, message: dict[str, Any]) -> None:
         run = message["run"]
         dag_id, task_id, *_, token = run["key"]
-        self._forked_at = time.monotonic()
+        order = {"run": run, "forked_at": time.monotonic()}
         fds = [self._channel.fds.popleft() for _ in range(3)]
         task = self._find(dag_id, task_id)
         if task is None:
@@ -114,15 +124,47 @@ class FileZygoteProcess:
             return
         if self._alone:
             self._told(token, os.getpid(), task)
-            self._be_child(run, task, fds)
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            in_child(lambda: self._be_forked(run, task, fds, parent))
+            flush(self._channel)
+            self._leave()
+            self._be_child(order, fds)
+        pid = self._start(order, fds)
         for fd in fds:
             os.close(fd)
         self._tokens[pid] = token
         self._told(token, pid, task)
+        self._keep_spare()
+
+    def _start(self, order: dict[str, Any], fds: list[int]) -> int:
+        """Have the attempt run by the spare, else by a new child; return the process."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.hand_over(order, fds)
+            return spare.pid
+        return self._fork(lambda: self._be_child(order, fds))
+
+    def _fork(self, act: Callable[[], None]) -> int:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            in_child(lambda: self._begin_child(parent, act))
+        return pid
+
+    def _keep_spare(self) -> None:
+        """Fork a child for the attempt after this one, where attempts come one by one.
+
+        Where many run at once, the processors have enough to do.
+        """
+        if len(self._tokens) > 1:
+            return
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = self._fork(lambda: self._be_spare(ours, theirs))
+        self._spare = Spare(pid, ours)
+
+    def _forget_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.forget()
+            self._spare = None
 
     def _find(self, dag_id: str, task_id: str) -> Any:
         dag = self._dags.get(dag_id)
@@ -131,20 +173,35 @@ class FileZygoteProcess:
     def _told(self, token: str, pid: int, task: Any) -> None:
         self._channel.send({"forked": token, "pid": pid, "policy": RetryPolicy.of(task)})
 
-    def _be_forked(self, run: dict[str, Any], task: Any, fds: list[int], parent: int) -> None:
+    def _begin_child(self, parent: int, act: Callable[[], None]) -> None:
         die_with_parent(parent)
-        self._be_child(run, task, fds)
+        self._leave()
+        act()
 
-    def _be_child(self, run: dict[str, Any], task: Any, fds: list[int]) -> NoReturn:
-        from airflow_lite.worker.child import become_child, run_attempt
+    def _leave(self) -> None:
+        """Give up all that is the zygote's."""
+        from airflow_lite.worker.child import become_child
 
+        self._forget_spare()
         self._reaper.close()
-        if self._alone:
-            flush(self._channel)
         self._channel.close()
+        become_child()
+
+    def _be_spare(self, zygote: socket.socket, end: socket.socket) -> NoReturn:
+        from airflow_lite.worker.rehearsal import rehearse
+
+        zygote.close()
+        assert self._output is not None  # made before the first fork
+        rehearse(self._output, 1)
+        self._be_child(*await_order(end))
+
+    def _be_child(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
+        from airflow_lite.worker.child import run_attempt, write_to
+
+        request = AttemptRequest.from_message(order["run"])
         host, output, log = fds
-        become_child(output)
-        request = AttemptRequest.from_message(run)
+        write_to(output)
+        task = self._find(request.key[0], request.key[1])
         assert self._output is not None  # made before the first fork
         assert self._reporter is not None  # the same
         run_attempt(
@@ -154,10 +211,12 @@ class FileZygoteProcess:
             log,
             self._output,
             self._reporter,
-            self._forked_at,
+            order["forked_at"],
         )
 
     def _ended(self, pid: int, code: int) -> None:
+        if self._spare is not None and self._spare.pid == pid:
+            self._forget_spare()
         token = self._tokens.pop(pid, None)
         if token is not None:
             self._channel.send({"ended": token, "code": code})

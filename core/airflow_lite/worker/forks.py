@@ -58,12 +58,16 @@ def serve(
     reaper: Reaper,
     act: Callable[[dict[str, Any]], None],
     ended: Callable[[int, int], None],
+    patience_s: Callable[[], float | None] = lambda: None,
+    rest: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until the host goes away."""
+    """Serve until the host goes away; `rest` is called where nothing came for `patience_s()`."""
     while not channel.is_closed:
         waiting = [channel] if channel.has_unsent else []
         watched: list[Channel | int] = [channel, reaper.fd]
-        readable, writable, _ = select.select(watched, waiting, [])
+        readable, writable, _ = select.select(watched, waiting, [], patience_s())
+        if not readable and not writable:
+            rest()
         if writable:
             channel.flush()
         if channel in readable:

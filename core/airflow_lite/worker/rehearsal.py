@@ -10,16 +10,18 @@ import json
 import logging
 import os
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag.dag import DAG
 from airflow_lite.dag.python import PythonOperator
-from airflow_lite.worker.child import TaskOutput, measured
+from airflow_lite.worker.child import measured
 from airflow_lite.worker.execution import Execution
 from airflow_lite.worker.request import AttemptRequest
 
 if TYPE_CHECKING:
     from airflow_lite.worker.api import Found
+    from airflow_lite.worker.child import TaskOutput
 
 #: CPython adapts a function at its eighth call, and what it then does within the next few.
 ROUNDS = 24
@@ -48,24 +50,48 @@ class _NoApi:
         return None
 
 
-def rehearse(rounds: int = ROUNDS) -> None:
-    """Run a task that does nothing; leave environment, streams and logging as they were."""
-    with DAG("rehearsal", schedule=None):
-        task = PythonOperator(task_id="rehearsal", python_callable=_nothing)
-    environ, root = dict(os.environ), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+def rehearse(output: TaskOutput, rounds: int = ROUNDS) -> None:
+    """Run a task that does nothing, its log going nowhere; leave the environment as it was.
+
+    Where the DAG file watches what tasks log, nothing is logged.
+    """
     null = os.open(os.devnull, os.O_WRONLY)
-    output = TaskOutput()
     output.file.open(null, 1 << 20)
+    environment, disabled = dict(os.environ), logging.root.manager.disable
+    if _is_watched():
+        logging.disable()
     try:
         for _ in range(rounds):
-            _run(task)
+            _run(_task())
     finally:
+        logging.disable(disabled)
         os.close(null)
-        os.environ.clear()
-        os.environ.update(environ)
-        root.handlers[:] = handlers
-        root.setLevel(level)
+        _set_environment(environment)
+
+
+def _is_watched() -> bool:
+    """Whether somebody but the root's own handler sees what tasks log."""
+    loggers = logging.root.manager.loggerDict.items()
+    return any(
+        getattr(logger, "handlers", None) or getattr(logger, "filters", None)
+        for name, logger in loggers
+        if name.partition(".")[0] == "airflow_lite"
+    )
+
+
+@cache
+def _task() -> PythonOperator:
+    """Make the task, once: what is forked later has it."""
+    with DAG("rehearsal", schedule=None):
+        return PythonOperator(task_id="rehearsal", python_callable=_nothing)
+
+
+def _set_environment(wanted: dict[str, str]) -> None:
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, text in wanted.items():
+        if os.environ.get(name) != text:
+            os.environ[name] = text
 
 
 def _run(task: Any) -> None:

@@ -7,6 +7,7 @@ per attempt. Both end when the host's end of their channel closes, and take thei
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -58,9 +59,13 @@ def _warm_up() -> None:
     import airflow_lite.dag.load
     import airflow_lite.dag.render
     import airflow_lite.worker.context  # noqa: F401
+    from airflow_lite.worker.child import TaskOutput
     from airflow_lite.worker.rehearsal import rehearse
 
-    rehearse()
+    rehearse(TaskOutput())
+    root = logging.getLogger()  # a file that is imported finds it as it is in any program
+    root.handlers.clear()
+    root.setLevel(logging.WARNING)
 
 
 class _BaseZygote:
