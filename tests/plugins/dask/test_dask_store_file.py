@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from airflow_lite_dask_executor.store_file import StoreFile
+from airflow_lite_dask_executor.vetting import Vetting
 
 
 @pytest.fixture
@@ -43,3 +44,21 @@ def test_a_file_of_another_machine_is_shared_by_none(file, url):
         f"{str(file)!r} of 'scheduler-box'. Set [database] sql_alchemy_conn everywhere to the same "
         "PostgreSQL database"
     )
+
+
+class Asked:
+    """A client that keeps what workers are asked."""
+
+    run = None
+
+    def sync(self, function, vet, store, **options):
+        self.store = store
+        return {}
+
+
+def test_workers_are_asked_for_the_file_that_is_there_when_they_are_asked(tmp_path):
+    file = tmp_path / "later.db"
+    vetting, client = Vetting(f"sqlite:///{file}", is_closed=False), Asked()
+    file.touch()
+    vetting._ask(client, ["tcp://127.0.0.1:1"])
+    assert client.store.inode == file.stat().st_ino

@@ -57,8 +57,9 @@ class DaskExecutor(BaseExecutor):
 
         self._default_queue = self.config.get("operators", "default_queue")
         settings = DaskSettings.read(self.config)
-        store = StoreFile.of(self.config.get("database", "sql_alchemy_conn"))
-        vetting = Vetting(store, is_closed=store is not None and not settings.is_loopback)
+        url = self.config.get("database", "sql_alchemy_conn")
+        is_closed = StoreFile.of(url) is not None and not settings.is_loopback
+        vetting = Vetting(url, is_closed=is_closed)
         connection = Connection(settings, vetting, on_change=self._wake, on_told=self._board.hear)
         connection.open(child_environment(self.config))
         self._connection = connection

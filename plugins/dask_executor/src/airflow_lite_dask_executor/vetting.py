@@ -6,10 +6,10 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite_dask_executor.client import ANSWER_S, first_line, picture
+from airflow_lite_dask_executor.store_file import StoreFile
 
 if TYPE_CHECKING:
     from airflow_lite_dask_executor.cluster import Cluster
-    from airflow_lite_dask_executor.store_file import StoreFile
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ class Vetting:
     Where strangers could join (`is_closed`) nothing is sent to a worker before it was asked.
     """
 
-    def __init__(self, store: StoreFile | None, *, is_closed: bool) -> None:
-        self._store = store
+    def __init__(self, store_url: str, *, is_closed: bool) -> None:
+        self._store_url = store_url
         self._is_closed = is_closed
         self._faults: dict[str, str | None] = {}
 
@@ -43,9 +43,10 @@ class Vetting:
     def _ask(self, client: Any, addresses: list[str]) -> None:
         from airflow_lite_dask_executor.remote import vet
 
+        store = StoreFile.of(self._store_url)  # anew: the file may have been made meanwhile
         options = {"workers": addresses, "on_error": "return", "callback_timeout": ANSWER_S}
         try:
-            answers = client.sync(client.run, vet, self._store, **options)
+            answers = client.sync(client.run, vet, store, **options)
         except TimeoutError:
             return
         for address, answer in answers.items():
