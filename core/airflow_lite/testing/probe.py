@@ -7,10 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 DEADLINE_S = 60.0
 #: Wall time, less the time that the thread was ready and found no CPU, where Linux tells it.
@@ -55,16 +52,6 @@ with open(report, "w") as file:
     file.flush()
 os._exit(0)
 """
-_MODULES = """
-import importlib, sys
-report, *modules = sys.argv[1:]
-began = spent_s()
-for module in modules:
-    importlib.import_module(module)
-took = spent_s() - began
-with open(report, "w") as file:
-    file.write(str(took))
-"""
 
 
 class Import(NamedTuple):
@@ -96,21 +83,6 @@ def probe_import(path: str, then: str = "", *, bytecode: str = "") -> Import:
         except OSError:
             raise AssertionError(f"importing {path} ended the interpreter: {output}") from None
     return Import(**found, output=output)
-
-
-def probe_modules(modules: Sequence[str], *, bytecode: str = "") -> float:
-    """Return the seconds that importing `modules` takes in a fresh, bare interpreter.
-
-    Raises `AssertionError` if one of them cannot be imported.
-    """
-    with tempfile.TemporaryDirectory(prefix="airflow-lite-kit-") as folder:
-        report = os.path.join(folder, "report")
-        output = _run(["-S", "-c", _SPENT_S + _MODULES, report, *modules], bytecode)
-        try:
-            with open(report, encoding="utf-8") as file:
-                return float(file.read())
-        except OSError:
-            raise AssertionError(f"importing {', '.join(modules)} failed: {output}") from None
 
 
 def _run(arguments: list[str], bytecode: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: How long, in seconds, for what must not come.
 QUIET_S = 0.4
 #: Longest time, in seconds, that one call may keep the executor's thread.
-BUDGET_S = 10.0
+BUDGET_S = 5.0
 _BEAT_S = 0.02
 _UNENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 

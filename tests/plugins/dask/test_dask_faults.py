@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
 TASKS = 200
+#: A run must have ended so many seconds after the kill.
+SETTLED_S = 30.0
 WIDE = """
 from datetime import datetime
 from airflow_lite import DAG, BashOperator
@@ -40,13 +43,16 @@ def started(folder):
 
 
 def settle(home, wait_until, starts, findings):
-    """Wait for the run's end, and check what must hold of it."""
+    """Wait for the run's end, and check what must hold of it; return the seconds it took."""
+    began = time.monotonic()
     wait_until(lambda: run_state(home) in {"success", "failed"}, "the run to end")
+    took_s = time.monotonic() - began
     assert run_state(home) == "success"
     assert findings() == []
     lines = started(starts)
     assert len(lines) == TASKS
     assert {tuple(tries) for tries in lines.values()} == {("1",)}, lines
+    return took_s
 
 
 def test_a_killed_worker_loses_nothing(home, make_cluster, wait_until, starts, findings):
@@ -55,7 +61,7 @@ def test_a_killed_worker_loses_nothing(home, make_cluster, wait_until, starts, f
         home.run("dags", "trigger", "wide")
         wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
         os.kill(next(iter(cluster.worker_pids())), signal.SIGKILL)
-        settle(home, wait_until, starts, findings)
+        assert settle(home, wait_until, starts, findings) < SETTLED_S
 
 
 def test_a_killed_dask_scheduler_loses_nothing(home, make_cluster, wait_until, starts, findings):
@@ -66,7 +72,7 @@ def test_a_killed_dask_scheduler_loses_nothing(home, make_cluster, wait_until, s
         cluster.scheduler.kill()
         cluster.scheduler.wait(60)
         cluster.start_scheduler()
-        settle(home, wait_until, starts, findings)
+        assert settle(home, wait_until, starts, findings) < SETTLED_S
 
 
 def test_our_killed_scheduler_loses_nothing(home, make_cluster, wait_until, starts, findings):
@@ -76,4 +82,4 @@ def test_our_killed_scheduler_loses_nothing(home, make_cluster, wait_until, star
         wait_until(lambda: len(started(starts)) >= 30, "30 tasks to start")
         first.kill()
     with home.scheduler("DaskExecutor"):
-        settle(home, wait_until, starts, findings)
+        assert settle(home, wait_until, starts, findings) < SETTLED_S

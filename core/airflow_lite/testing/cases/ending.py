@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from airflow_lite.testing.rig import Rig
 
 #: What `end` may take, in seconds, beyond `[scheduler] shutdown_grace_s`, which the kit sets to 2.
-END_S = 2 + 18.0
+END_S = 2 + 8.0
 #: What `terminate` may take, in seconds.
-TERMINATE_S = 15.0
+TERMINATE_S = 5.0
 #: What one heartbeat may take, in seconds, with all slots busy.
 HEARTBEAT_S = 1.0
-#: So many times a heartbeat may miss its budget, for the machine may be busy with something else.
-LOOKS = 3
-#: What `end` may take, in seconds, where nothing runs.
-IDLE_END_S = 5.0
+_SETTLE_S = 10.0
 _POLL_S = 0.02
 
 
@@ -62,7 +59,7 @@ class EndingCases(Cases):
         """`end` returns at once where nothing runs."""
         rig = self.rig().start()
         rig.run(self.bench.attempt())
-        rig.end(IDLE_END_S)
+        rig.end(HEARTBEAT_S)
 
     @case("faults.terminate.bounded", own_thread)
     def test_terminate_is_bounded(self) -> None:
@@ -80,13 +77,9 @@ class EndingCases(Cases):
         """A heartbeat never waits for an attempt: it returns within a second while all run."""
         rig = self._busy_rig()
         rig.queue(*(self.bench.attempt() for _ in range(3)))
-        took = min(self._longest_heartbeat(rig) for _ in range(LOOKS))
-        assert took <= HEARTBEAT_S, f"a heartbeat took {took:.1f} s while attempts ran"
-
-    def _longest_heartbeat(self, rig: Rig) -> float:
-        rig.durations.clear()
         rig.for_a_while()
-        return rig.durations["heartbeat"]
+        took = rig.durations["heartbeat"]
+        assert took <= HEARTBEAT_S, f"a heartbeat took {took:.1f} s while attempts ran"
 
     def _busy_rig(self) -> Rig:
         """Return an executor whose slots are all taken by attempts that wait."""
@@ -99,13 +92,13 @@ class EndingCases(Cases):
 
     @case("faults.kill.attempt-is-told-as-failed", local)
     def test_killed_attempt_is_told(self) -> None:
-        """The end of an attempt whose process is killed is told."""
+        """The end of an attempt whose process is killed is told within seconds."""
         rig = self.rig().start()
         attempt = self.bench.attempt(waits=True)
         rig.queue(attempt)
         rig.until_started(attempt)
         kill(self.bench.starts(attempt)[0].pid)
-        rig.until(lambda: rig.ends(attempt), "the end of a killed attempt")
+        rig.until(lambda: rig.ends(attempt), "the end of a killed attempt", _SETTLE_S)
         told = rig.ends(attempt)[0]
         assert told.state != TaskInstanceState.SUCCESS or self.bench.recorded(attempt), (
             "a success was told of an attempt whose process was killed"
@@ -138,20 +131,10 @@ class EndingCases(Cases):
         """Let two executors live and end; return what there was after each, settled."""
         before = belongings()
         self._live()
-        first = self._settled(before)
+        first = _settled(before)
         baseline = Belongings(before.threads, before.children, first.descriptors)
         self._live()
-        return baseline, self._settled(baseline)
-
-    def _settled(self, before: Belongings) -> Belongings:
-        """Take stock once there is nothing more than `before`, or that has been waited for."""
-        end = time.monotonic() + self.deadline_s
-        while True:
-            now = belongings()
-            done = now.threads <= before.threads and now.children <= before.children
-            if (done and now.descriptors <= before.descriptors) or time.monotonic() > end:
-                return now
-            time.sleep(_POLL_S)
+        return baseline, _settled(baseline)
 
     def _live(self) -> None:
         rig = self.rig().start()
@@ -186,3 +169,14 @@ class EndingCases(Cases):
             assert not self.subject.type.is_local or is_alive(start.pid), (
                 "starting a second executor killed what the first one ran"
             )
+
+
+def _settled(before: Belongings) -> Belongings:
+    """Take stock once there is nothing more than `before`, or that has been waited for."""
+    end = time.monotonic() + _SETTLE_S / 2
+    while True:
+        now = belongings()
+        done = now.threads <= before.threads and now.children <= before.children
+        if (done and now.descriptors <= before.descriptors) or time.monotonic() > end:
+            return now
+        time.sleep(_POLL_S)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+
 from airflow_lite.testing.case import case
 from airflow_lite.testing.cases.base import Cases
-from airflow_lite.testing.import_cost import import_cost
 from airflow_lite.testing.needs import module_of_its_own
 from airflow_lite.testing.probe import Import, probe_import
 
+#: What an import may take, in seconds.
+MOST_S = 0.1
+#: The quickest of so many imports counts: the machine may be busy with something else.
+RUNS = 12
 #: Libraries that belong into the function that needs them.
 HEAVY = frozenset(
     (
@@ -32,15 +37,13 @@ class ImportCases(Cases):
     def test_import_is_quick(self) -> None:
         """Importing it takes at most 100 ms more than `import airflow_lite`.
 
-        Waiting for a CPU does not count. Where a fixed part of the standard library takes more
-        than 60 ms to import, the limit grows in proportion, up to 800 ms.
+        Waiting for a CPU does not count.
         """
         assert self.subject.path is not None
-        cost = import_cost(self.subject.path)
-        assert cost.is_quick, (
-            f"importing {self.subject.path} takes {cost.seconds * 1000:.0f} ms, "
-            f"more than {cost.most_s * 1000:.0f}: "
-            "import what is heavy in the function that needs it"
+        seconds = _quickest_s(self.subject.path)
+        assert seconds <= MOST_S, (
+            f"importing {self.subject.path} takes {seconds * 1000:.0f} ms, "
+            f"more than {MOST_S * 1000:.0f}: import what is heavy in the function that needs it"
         )
 
     @case("basic.import.light", module_of_its_own)
@@ -64,3 +67,18 @@ class ImportCases(Cases):
         """Importing it prints nothing."""
         output = self._import().output
         assert not output, f"importing {self.subject.path} prints {output[:200]!r}"
+
+
+def _quickest_s(path: str) -> float:
+    """Return the seconds that the quickest of some imports took, or the first that is in time.
+
+    One before them, which does not count, compiles what is imported, as an installation does.
+    """
+    with tempfile.TemporaryDirectory(prefix="airflow-lite-bytecode-") as folder:
+        probe_import(path, bytecode=folder)
+        quickest_s = probe_import(path, bytecode=folder).seconds
+        for _ in range(RUNS - 1):
+            if quickest_s <= MOST_S:
+                break
+            quickest_s = min(quickest_s, probe_import(path, bytecode=folder).seconds)
+        return quickest_s
