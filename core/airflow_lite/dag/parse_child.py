@@ -12,16 +12,17 @@ import ctypes
 import faulthandler
 import json
 import os
-import select
 import signal
 import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from airflow_lite import child
+from airflow_lite.child import Pipe
 from airflow_lite.dag import _parse_file
 from airflow_lite.dag._parse_error import RAISE_TIMEOUT, frames_of_dump
 
@@ -76,8 +77,7 @@ def import_authoring() -> None:
 
 def _serve(control: socket.socket, path: str, options: Options) -> None:
     started = time.monotonic()
-    child = _Child.fork(control, path, options)
-    verdict, result = child.watch(control, options.timeout_s)
+    verdict, result = _parsed(control, path, options)
     header = {
         "error": verdict,
         "size": len(result),
@@ -86,126 +86,63 @@ def _serve(control: socket.socket, path: str, options: Options) -> None:
     control.sendall(json.dumps(header).encode() + b"\n" + result)
 
 
-@dataclass
-class _Child:
-    """One fork, the pipe of its result and the pipe of all that it prints."""
+def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | None, bytes]:
+    """Have a fork parse the file; return what was wrong, if anything, and its result."""
+    pid, result, output = _fork(control, path, options)
+    deadline = time.monotonic() + options.timeout_s
+    readers = {
+        result.descriptor: result.read,
+        output.descriptor: output.read,
+        control.fileno(): lambda: _is_asked_for(control),
+    }
+    try:
+        code = child.run_out(
+            pid, readers, lambda: deadline if len(result.received) <= LARGEST_RESULT else 0.0
+        )
+    finally:
+        os.close(result.descriptor)
+        os.close(output.descriptor)
+    if code is None and len(result.received) > LARGEST_RESULT:
+        return f"The file's DAGs take more than {LARGEST_RESULT >> 20} MB as JSON. Split it.", b""
+    error = _verdict(code, result.received, options.timeout_s)
+    if error is None:
+        return None, bytes(result.received)
+    return "\n".join([error, *frames_of_dump(output.received.decode("utf-8", "replace"))]), b""
 
-    pid: int
-    result: int
-    output: int
-    received: bytearray = field(default_factory=bytearray)
-    printed: bytearray = field(default_factory=bytearray)
 
-    @classmethod
-    def fork(cls, control: socket.socket, path: str, options: Options) -> _Child:
-        result, result_end = os.pipe()
-        output, output_end = os.pipe()
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            for descriptor in (control.fileno(), result, output):
-                os.close(descriptor)
-            _child_main(path, options, parent, result_end, output_end)
-        for descriptor in (result_end, output_end):
+def _verdict(code: int | None, result: bytearray, timeout_s: float) -> str | None:
+    if code is None:
+        return f"The file was not imported within {timeout_s:g} s. {RAISE_TIMEOUT}"
+    if code < 0:
+        return f"The file ended its process by {signal.Signals(-code).name} when it was imported."
+    if code or not result.endswith(b"\n"):
+        return (
+            f"The file ended its process with exit code {code} when it was imported"
+            " (os._exit?), or closed what is not its own."
+        )
+    return None
+
+
+def _fork(control: socket.socket, path: str, options: Options) -> tuple[int, Pipe, Pipe]:
+    """Return the child, the pipe of its result and that of all that it prints."""
+    result, result_end = os.pipe()
+    output, output_end = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (control.fileno(), result, output):
             os.close(descriptor)
-        for descriptor in (result, output):
-            os.set_blocking(descriptor, False)
-        return cls(pid, result, output)
+        _child_main(path, options, parent, result_end, output_end)
+    for descriptor in (result_end, output_end):
+        os.close(descriptor)
+    return pid, Pipe(result), Pipe(output, keep=_KEPT_OUTPUT)
 
-    def watch(self, control: socket.socket, timeout_s: float) -> tuple[str | None, bytes]:
-        """Wait for its end; return what was wrong, if anything, and its result."""
-        try:
-            status = self._wait(control, time.monotonic() + timeout_s)
-            self._drain()
-        finally:
-            os.close(self.result)
-            os.close(self.output)
-        error = self._verdict(status, timeout_s)
-        return error, b"" if error else bytes(self.received)
 
-    def _wait(self, control: socket.socket, deadline: float) -> int | None:
-        """Return its wait status; None where it had to be stopped."""
-        exit_watch = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
-        watched = [self.result, self.output] + ([exit_watch] if exit_watch >= 0 else [])
-        in_time = True
-        try:
-            while not self._has_ended(watched, exit_watch):
-                in_time = time.monotonic() < deadline and len(self.received) <= LARGEST_RESULT
-                if not in_time:
-                    break
-                step_s = deadline - time.monotonic()
-                self._poll(control, watched, step_s if exit_watch >= 0 else min(step_s, 0.02))
-        finally:
-            if exit_watch >= 0:
-                os.close(exit_watch)
-            status = self._end()
-        return status if in_time else None
-
-    def _has_ended(self, watched: list[int], exit_watch: int) -> bool:
-        if exit_watch >= 0:
-            return bool(select.select([exit_watch], [], [], 0)[0])
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self.pid, options) is not None
-
-    def _poll(self, control: socket.socket, watched: list[int], timeout_s: float) -> None:
-        readable: list[Any] = [control, *watched]
-        ready, _, _ = select.select(readable, [], [], max(timeout_s, 0))
-        for descriptor in (self.result, self.output):
-            if descriptor in ready and not self._read(descriptor):
-                watched.remove(descriptor)
-        if control in ready and not control.recv(1, socket.MSG_PEEK):
-            self._end()  # whoever asked is gone
-            os._exit(1)
-
-    def _read(self, descriptor: int) -> bool:
-        """Take what is there; False at the end of it."""
-        try:
-            data = os.read(descriptor, 1 << 20)
-        except BlockingIOError:
-            return True
-        kept = self.received if descriptor == self.result else self.printed
-        kept += data
-        if descriptor == self.output:
-            del self.printed[:-_KEPT_OUTPUT]
-        return bool(data)
-
-    def _drain(self) -> None:
-        """Take what it left in the pipes: at most what a pipe holds, whoever writes on."""
-        for _ in range(2):
-            self._read(self.result)
-            self._read(self.output)
-
-    def _end(self) -> int:
-        """Kill its group, whoever of it is left, and take its status.
-
-        It is not reaped before: until then no other process can have its id.
-        """
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        return os.waitpid(self.pid, 0)[1]
-
-    def _verdict(self, status: int | None, timeout_s: float) -> str | None:
-        if status is None and len(self.received) > LARGEST_RESULT:
-            return f"The file's DAGs take more than {LARGEST_RESULT >> 20} MB as JSON. Split it."
-        if status is None:
-            return self._with_frames(
-                f"The file was not imported within {timeout_s:g} s. {RAISE_TIMEOUT}"
-            )
-        if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
-            return self._with_frames(f"The file ended its process by {name} when it was imported.")
-        code = os.waitstatus_to_exitcode(status)
-        if code or not self.received.endswith(b"\n"):
-            return self._with_frames(
-                f"The file ended its process with exit code {code} when it was imported"
-                " (os._exit?), or closed what is not its own."
-            )
-        return None
-
-    def _with_frames(self, line: str) -> str:
-        return "\n".join([line, *frames_of_dump(self.printed.decode("utf-8", "replace"))])
+def _is_asked_for(control: socket.socket) -> bool:
+    """Return True; raise `BrokenPipeError`, which ends this process, if whoever asked is gone."""
+    if not control.recv(1, socket.MSG_PEEK):
+        raise BrokenPipeError
+    return True
 
 
 def _child_main(path: str, options: Options, parent: int, result: int, output: int) -> NoReturn:

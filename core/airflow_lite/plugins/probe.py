@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_lite import child
 from airflow_lite.plugins.verdict import Target, Verdict
 
 if TYPE_CHECKING:
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 #: Seconds from the start of the process to its first word, on a machine that is busy.
 START_DEADLINE_S = 30.0
-#: How often, in seconds, to look whether a process has gone whose pipe something else holds open.
-_LOOK_S = 0.1
-#: How long, in seconds, a process may take to end once it has closed its pipe.
-_END_S = 5.0
 _MOST_OUTPUT = 2000
 _CHILD = (
     "import json, sys; request = json.load(sys.stdin); sys.path[:] = request['path'];"
@@ -32,7 +27,7 @@ _CHILD = (
 
 
 class Answer(NamedTuple):
-    """What the child said, how it ended, and what it printed last."""
+    """What the child said, how it ended, and what it printed first."""
 
     messages: list[dict[str, Any]]
     ended: str
@@ -58,12 +53,10 @@ def probe(targets: Sequence[Target], *, timeout_s: float) -> list[Verdict]:
 
 def _ended_by(target: Target, answer: Answer, timeout_s: float) -> Verdict:
     begun = [message["file"] for message in answer.messages if "file" in message]
-    error = f"importing {target.value!r} {answer.ended}"
-    if answer.is_timeout:
-        error = f"importing {target.value!r} took longer than {timeout_s:g} s"
+    ended = f"took longer than {timeout_s:g} s" if answer.is_timeout else answer.ended
     return Verdict(
         *target,
-        error=error,
+        error=f"importing {target.value!r} {ended}",
         file=begun[-1] if begun else "",
         is_timeout=answer.is_timeout,
         is_fatal=True,
@@ -79,74 +72,53 @@ def ask(
     The process group of the child is killed at the end, whatever it left behind.
     """
     reading, writing = os.pipe()
+    said = _Messages(reading, timeout_s)
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
         asked.write(json.dumps({**request, "fd": writing, "path": sys.path}).encode())
         asked.seek(0)
         try:
-            child = subprocess.Popen(
-                [sys.executable, "-P", "-c", _CHILD],
-                stdin=asked,
-                stdout=printed,
-                stderr=printed,
-                env=None if environ is None else {**environ},
-                pass_fds=[writing],
-                start_new_session=True,
-            )
-        finally:
-            os.close(writing)
-        try:
-            messages, is_timeout = _listen(child, reading, timeout_s)
+            with open(writing, "wb"):
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _CHILD],
+                    stdin=asked,
+                    stdout=printed,
+                    stderr=printed,
+                    env=None if environ is None else {**environ},
+                    pass_fds=[writing],
+                    start_new_session=True,
+                )
+            code = child.run_out(process.pid, {reading: said.read}, lambda: said.deadline)
+            process.returncode = code or 0  # it is reaped
         finally:
             os.close(reading)
-            is_alive = not _has_ended(child)
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            code = child.wait()
         printed.seek(0)
         output = printed.read(_MOST_OUTPUT).decode(errors="replace").strip()
-    return Answer(messages, _ended(code, is_alive=is_alive), output, is_timeout)
+    return Answer(said.messages, _ended(code or 0), output, code is None and not said.is_done)
 
 
-def _listen(
-    child: subprocess.Popen[bytes], reading: int, timeout_s: float
-) -> tuple[list[dict[str, Any]], bool]:
-    """Return the child's messages, and whether it was silent for too long."""
-    messages: list[dict[str, Any]] = []
-    pending = b""
-    deadline = time.monotonic() + START_DEADLINE_S
-    while (left_s := deadline - time.monotonic()) > 0:
-        if not select.select([reading], [], [], min(left_s, _LOOK_S))[0]:
-            if _has_ended(child) and not select.select([reading], [], [], 0)[0]:
-                return messages, False
-            continue
-        chunk = os.read(reading, 65_536)
-        if not chunk:
-            _let_end(child)
-            return messages, False
-        *lines, pending = (pending + chunk).split(b"\n")
-        messages += [json.loads(line) for line in lines]
-        if messages and "done" in messages[-1]:
-            return messages, False
+class _Messages:
+    """What the child says, in lines of JSON: after each it may go on for `timeout_s`."""
+
+    def __init__(self, descriptor: int, timeout_s: float) -> None:
+        self._pipe = child.Pipe(descriptor)
+        self._timeout_s = timeout_s
+        self.deadline = time.monotonic() + START_DEADLINE_S
+        self.messages: list[dict[str, Any]] = []
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.messages) and "done" in self.messages[-1]
+
+    def read(self) -> bool:
+        goes_on = self._pipe.read()
+        *lines, self._pipe.received = self._pipe.received.split(b"\n")
+        self.messages += [json.loads(line) for line in lines]
         if lines:
-            deadline = time.monotonic() + timeout_s
-    return messages, True
+            self.deadline = 0.0 if self.is_done else time.monotonic() + self._timeout_s
+        return goes_on
 
 
-def _let_end(child: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _END_S
-    while not _has_ended(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
-def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Return whether the child is gone, without reaping it: its group keeps its number."""
-    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    return os.waitid(os.P_PID, child.pid, flags) is not None
-
-
-def _ended(code: int, *, is_alive: bool) -> str:
-    if is_alive:
-        return "closed the way back to us"
+def _ended(code: int) -> str:
     if code < 0:
         return f"ended the process by {signal.Signals(-code).name}"
     return f"ended the process with exit code {code}"
