@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_lite._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.config import ConfigOption
@@ -80,17 +82,11 @@ class ExecutorEnded:
     time_us: int
 
 
-_HOMES = {
-    "ConfigOption": "airflow_lite.config",
-    "HealthContext": "airflow_lite.plugins.hookspecs",
-    "HealthReport": "airflow_lite.plugins.hookspecs",
-    "hookimpl": "airflow_lite.plugins.marker",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "config": ("ConfigOption",),
+        "plugins.hookspecs": ("HealthContext", "HealthReport"),
+        "plugins.marker": ("hookimpl",),
+    },
+)

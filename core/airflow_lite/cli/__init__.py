@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_lite._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.cli.context import config
@@ -24,22 +26,14 @@ __all__ = [
     "serve_logs",
 ]
 
-_HOMES = {
-    "ActionCommand": "airflow_lite.cli.spec",
-    "Arg": "airflow_lite.cli.spec",
-    "GroupCommand": "airflow_lite.cli.spec",
-    "UserError": "airflow_lite.errors",
-    "config": "airflow_lite.cli.context",
-    "lazy_load_command": "airflow_lite.cli.spec",
-    "print_rows": "airflow_lite.cli.output",
-    "run_dag_once": "airflow_lite.cli.run_once",
-    "serve_logs": "airflow_lite.logs.serving",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "cli.context": ("config",),
+        "cli.output": ("print_rows",),
+        "cli.run_once": ("run_dag_once",),
+        "cli.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
+        "errors": ("UserError",),
+        "logs.serving": ("serve_logs",),
+    },
+)

@@ -21,7 +21,7 @@ from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.config import Config, ConfigOption
 from airflow_lite.executors.base import BaseExecutor
 from airflow_lite.executors.loading import check_class
-from airflow_lite.plugins.blame import Blame, bare, blame, origin
+from airflow_lite.plugins.blame import bare, blame, origin
 from airflow_lite.plugins.hookspecs import HealthContext, HealthReport
 from airflow_lite.plugins.model import PluginError
 from airflow_lite.plugins.registry import Registry
@@ -95,15 +95,12 @@ def _verdict(target: Target, file: str) -> Verdict:
     try:
         fields = _look(target, lambda: time.perf_counter() - began, warnings)
     except BaseException as error:
-        fields = _blamed(blame(error, target.value, file))
+        fields = blame(error, target.value, file)._asdict()
     started = [one for one in threading.enumerate() if id(one) not in threads]
     lasting = [one.name for one in started if not one.daemon]
     if lasting and "error" not in fields:
-        names = ", ".join(lasting)
-        fields["error"] = (
-            f"importing it starts a thread that keeps the program from ending: {names}"
-        )
-        fields["file"] = file
+        why = "importing it starts a thread that keeps the program from ending"
+        fields |= {"error": f"{why}: {', '.join(lasting)}", "file": file}
     pulled = set(sys.modules) - modules
     return Verdict(*target)._replace(
         modules=len(pulled),
@@ -113,10 +110,6 @@ def _verdict(target: Target, file: str) -> Verdict:
         warnings=tuple(warnings.texts),
         **fields,
     )
-
-
-def _blamed(found: Blame) -> dict[str, Any]:
-    return {"error": found.error, "file": found.file, "needs": found.needs}
 
 
 def _packages(modules: Iterable[str], value: str) -> list[str]:
@@ -149,10 +142,8 @@ def _look(target: Target, took_s: Callable[[], float], warnings: _Warnings) -> d
     fields: dict[str, Any] = {"import_ms": round(took_s() * 1000, 1)}
     if target.kind == EXECUTOR:
         check_class(found, f"Executor {target.name!r}")
-        groups: Sequence[GroupCommand] = found.get_cli_commands() or ()
         flags = {name: bool(getattr(found, name)) for name in FLAGS}
-        described = {"commands": _commands(groups), "outlines": _outlines(groups)}
-        return {**fields, "flags": flags, **described}
+        return {**fields, "flags": flags, **_described(found.get_cli_commands() or ())}
     return {**fields, **_hooks(target, found, warnings)}
 
 
@@ -171,17 +162,17 @@ def _imported(value: str) -> Any:
 def _hooks(target: Target, module: Any, warnings: _Warnings) -> dict[str, Any]:
     registry = Registry()
     registry.register(module, "it")
-    groups = _called(registry, "get_cli_commands", warnings)
-    commands = _commands(groups)
-    if target.name not in commands:
-        raise PluginError(f"it declares the group {target.name!r}, but gives {[*commands]}")
+    described = _described(_called(registry, "get_cli_commands", warnings))
+    names = [*described["commands"]]
+    if target.name not in names:
+        raise PluginError(f"it declares the group {target.name!r}, but gives {names}")
     warnings.texts += [
         f"gives the group {name!r}, too, but {target.name!r} alone is its own"
-        for name in commands
+        for name in names
         if name != target.name
     ]
     options = [_option(option) for option in _called(registry, "get_config_options", warnings)]
-    return {"commands": commands, "options": options, "outlines": _outlines(groups)}
+    return {**described, "options": options}
 
 
 def _called(registry: Registry, hook: str, warnings: _Warnings) -> list[Any]:
@@ -190,20 +181,17 @@ def _called(registry: Registry, hook: str, warnings: _Warnings) -> list[Any]:
     return [item for answer in answers for item in answer.value or ()]
 
 
-def _commands(groups: Iterable[GroupCommand]) -> dict[str, tuple[str, list[str]]]:
-    """Return each group's help and commands; raise where a parser cannot be made of it."""
-    found = {}
+def _described(groups: Iterable[GroupCommand]) -> dict[str, Any]:
+    """Return each group's commands and outline; raise where a parser cannot be made of it."""
+    commands, outlines = {}, []
     for group in groups:
         if not isinstance(group, GroupCommand):
             raise PluginError(f"a {type(group).__name__} is given as a group of commands")
-        commands = list(group.subcommands)
-        _fill(command_parser(group._replace(subcommands=commands), group.name))
-        found[group.name] = (group.help, [command.name for command in commands])
-    return found
-
-
-def _outlines(groups: Iterable[GroupCommand]) -> tuple[Any, ...]:
-    return tuple(to_json(group) for group in groups)
+        whole = group._replace(subcommands=list(group.subcommands))
+        _fill(command_parser(whole, group.name))
+        commands[group.name] = [command.name for command in whole.subcommands]
+        outlines.append(to_json(whole))
+    return {"commands": commands, "outlines": outlines}
 
 
 def _fill(parser: Any) -> None:

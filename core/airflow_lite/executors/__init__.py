@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_lite._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.errors import AttemptRefused, ConfigError
@@ -24,22 +26,14 @@ __all__ = [
     "TaskInstanceState",
 ]
 
-_HOMES = {
-    "AttemptRefused": "airflow_lite.errors",
-    "BaseExecutor": "airflow_lite.executors.base",
-    "CallbackRequest": "airflow_lite.executors.events",
-    "ConfigError": "airflow_lite.errors",
-    "Refused": "airflow_lite.executors.events",
-    "RunCommand": "airflow_lite.keys",
-    "TaskInstance": "airflow_lite.executors.task_instance",
-    "TaskInstanceKey": "airflow_lite.keys",
-    "TaskInstanceState": "airflow_lite.states",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "errors": ("AttemptRefused", "ConfigError"),
+        "executors.base": ("BaseExecutor",),
+        "executors.events": ("CallbackRequest", "Refused"),
+        "executors.task_instance": ("TaskInstance",),
+        "keys": ("RunCommand", "TaskInstanceKey"),
+        "states": ("TaskInstanceState",),
+    },
+)

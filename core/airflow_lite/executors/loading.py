@@ -12,7 +12,6 @@ from airflow_lite.importing import import_string
 from airflow_lite.plugins.naming import configured_name, locate
 from airflow_lite.plugins.quarantine import checked, insist, verdicts
 from airflow_lite.plugins.unnamed import unnamed_plugin
-from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target, targets_of
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -52,9 +51,7 @@ def _checked(located: Located, config: Config) -> list[Verdict]:
     """Return the verdicts on an executor and, if a plugin has it, what speaks for that."""
     if located.plugin is None:
         return _checked_path(located, config)
-    modules = [Target(MODULE, *entry) for entry in located.plugin.groups]
-    executor = Target(EXECUTOR, located.entry_name, located.path)
-    return checked(located.plugin, [*modules, executor], config)
+    return checked(located.plugin, located.targets, config)
 
 
 def _checked_path(located: Located, config: Config) -> list[Verdict]:
@@ -66,7 +63,7 @@ def _checked_path(located: Located, config: Config) -> list[Verdict]:
     plugin = unnamed_plugin(located)
     if plugin is None:
         return []
-    (verdict,) = verdicts(plugin, targets_of(plugin), config)
+    (verdict,) = verdicts(plugin, located.targets, config)
     if verdict.is_fatal:
         place = f"{verdict.file}: " if verdict.file else ""
         slow = ", or raise [plugins] import_timeout_s" if verdict.is_timeout else ""

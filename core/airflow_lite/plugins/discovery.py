@@ -16,9 +16,9 @@ from airflow_lite.plugins.packages import EXECUTORS_GROUP, PLUGINS_GROUP
 from airflow_lite.plugins.requirements import required_names, unmet_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from importlib_metadata import Distribution, EntryPoint
+    from importlib_metadata import EntryPoint
 
 ENTRY_POINTS = "entry_points.txt"
 #: No honest file of metadata that is read here is larger.
@@ -37,65 +37,54 @@ def discover(directories: Sequence[str], core_version: str) -> list[Plugin]:
     found = [
         read_plugin(location, core_version)
         for directory in directories
-        for location in _marked(directory)
+        for location in _metadata_of(directory)
     ]
-    return mark_stale(plugin for plugin in found if plugin is not None)
+    return mark_stale([plugin for plugin in found if plugin is not None])
 
 
-def _marked(directory: str) -> Iterator[Path]:
-    """Yield the metadata directories in which one of our groups is written."""
+def _metadata_of(directory: str) -> list[Path]:
     try:
         names = sorted(os.listdir(directory))
     except OSError:
-        return
-    for name in names:
-        if name.endswith((".dist-info", ".egg-info")):
-            location = Path(directory, name)
-            content = _bytes(location / ENTRY_POINTS)
-            if content is None or b"\0" in content or _MARK in content:
-                yield location
+        return []
+    return [Path(directory, name) for name in names if name.endswith((".dist-info", ".egg-info"))]
 
 
-def _bytes(file: Path) -> bytes | None:
-    """Return what a file holds, nothing if it is not there; None if it cannot be read.
+def read_plugin(location: Path, core_version: str) -> Plugin | None:
+    """Read one distribution's metadata; None if it has no entry point in our groups."""
+    try:
+        content = _content(location / ENTRY_POINTS)
+        return _read(location, content, core_version) if _MARK in content else None
+    except Exception as error:
+        return _broken(location, error)
+
+
+def _content(file: Path) -> bytes:
+    """Return what a file holds, nothing if it is not there; raise ValueError if it is no text.
 
     That is so for what is no regular file, as a FIFO would block, or of no sensible size.
     """
     try:
         found = file.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_FILE:
-            return None
-        return file.read_bytes()
+        if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST_FILE:
+            content = file.read_bytes()
+            if b"\0" not in content:
+                return content
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError:
-        return None
+        pass
+    raise ValueError(f"its {file.name} is not text that can be read")
 
 
-def read_plugin(location: Path, core_version: str) -> Plugin | None:
-    """Read one distribution's metadata; None if it has no entry point in our groups."""
-    from importlib_metadata import Distribution
-
+def _broken(location: Path, error: Exception) -> Plugin:
     name, _, version = location.stem.partition("-")
-    try:
-        if not _has_entry_points(location / ENTRY_POINTS):
-            return None
-        return _read(Distribution.at(location), location, core_version)
-    except Exception as error:
-        broken = Plugin(normalised(_printable(name)), _printable(version), location=str(location))
-        cause = f"{error}" if type(error) is ValueError else f"{type(error).__name__}: {error}"
-        reason = " ".join(f"{location.name}: {cause}".split())
-        remedy = f"Install it again, or remove {location}."
-        if _DISTRIBUTION.fullmatch(broken.distribution):
-            remedy = f"Install it again, or remove it with `pip uninstall {broken.distribution}`."
-        return broken.in_state(PluginState.BROKEN, _printable(reason), remedy)
-
-
-def _has_entry_points(file: Path) -> bool:
-    content = _bytes(file)
-    if content is None or b"\0" in content:
-        raise ValueError(f"its {ENTRY_POINTS} is not text that can be read")
-    return content != b""
+    plugin = Plugin(normalised(_printable(name)), _printable(version), location=str(location))
+    cause = f"{error}" if type(error) is ValueError else f"{type(error).__name__}: {error}"
+    reason = " ".join(f"{location.name}: {cause}".split())
+    is_named = _DISTRIBUTION.fullmatch(plugin.distribution)
+    remedy = f"Install it again, or {plugin.removal if is_named else f'remove {location}.'}"
+    return plugin.in_state(PluginState.BROKEN, _printable(reason), remedy)
 
 
 def _printable(text: str) -> str:
@@ -104,16 +93,19 @@ def _printable(text: str) -> str:
     return shown[:_LONGEST_TEXT]
 
 
-def _read(distribution: Distribution, location: Path, core_version: str) -> Plugin | None:
-    if not any(_bytes(location / file) for file in ("METADATA", "PKG-INFO")):
+def _read(location: Path, entry_points: bytes, core_version: str) -> Plugin | None:
+    from importlib_metadata import Distribution
+
+    if not any(_content(location / file) for file in ("METADATA", "PKG-INFO")):
         raise ValueError("its METADATA cannot be read")
+    distribution = Distribution.at(location)
     metadata = distribution.metadata
     name, requires = metadata.get("Name"), list(distribution.requires or ())
     if not name or not _DISTRIBUTION.fullmatch(name):
         raise ValueError(f"its METADATA has no Name that is one: {(name or '')[:60]!r}")
     ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group or "")]
     if not ours:
-        if _GROUP.search((_bytes(location / ENTRY_POINTS) or b"").decode()):
+        if _GROUP.search(entry_points.decode()):
             raise ValueError(f"its {ENTRY_POINTS} names a group of ours, but cannot be parsed")
         return None
     spoken = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
@@ -126,10 +118,8 @@ def _read(distribution: Distribution, location: Path, core_version: str) -> Plug
         requires=required_names(requires),
         location=str(location),
     )
-    plugin = _with_names(plugin, ours)
-    if not spoken:
-        return _of_another_interface(plugin, ours[0].group)
-    return _judged(plugin, unmet_range(requires, CORE, core_version), core_version)
+    trouble = _trouble(plugin, ours, unmet_range(requires, CORE, core_version), core_version)
+    return plugin.in_state(*trouble) if trouble else plugin
 
 
 def _entries(points: Iterable[EntryPoint], kind: str) -> tuple[Entry, ...]:
@@ -140,67 +130,53 @@ def _entries(points: Iterable[EntryPoint], kind: str) -> tuple[Entry, ...]:
     )
 
 
-def _with_names(plugin: Plugin, points: Iterable[EntryPoint]) -> Plugin:
-    """Return the plugin as broken if a name is none that a user could write."""
-    wrong = next((point.name for point in points if not _NAME.fullmatch(point.name)), None)
-    if wrong is None:
-        return plugin
-    return plugin.in_state(
-        PluginState.BROKEN,
-        f"entry point {wrong[:60]!r} is no name: letters, digits, `_` and `-` make one",
-        f"Tell its author, or remove it with `pip uninstall {plugin.distribution}`.",
-    )
-
-
-def _of_another_interface(plugin: Plugin, group: str) -> Plugin:
-    return plugin.in_state(
-        PluginState.NEEDS_ANOTHER_CORE,
-        f"is made for {group}, this airflow-lite has {EXECUTORS_GROUP}",
-        f"Install another version of {plugin.distribution} or of airflow-lite.",
-    )
-
-
-def _judged(plugin: Plugin, unmet: str | None, core_version: str) -> Plugin:
+def _trouble(
+    plugin: Plugin, points: Sequence[EntryPoint], unmet: str | None, core_version: str
+) -> tuple[PluginState, str, str] | None:
+    """Return the state, reason and remedy of a plugin that cannot be used."""
+    another = f"Install another version of {plugin.distribution} or of airflow-lite."
+    for point in points:
+        if not _NAME.fullmatch(point.name):
+            why = (
+                f"entry point {point.name[:60]!r} is no name: letters, digits, `_` and `-` make one"
+            )
+            return PluginState.BROKEN, why, f"Tell its author, or {plugin.removal}"
+    if not {point.group for point in points} & {EXECUTORS_GROUP, PLUGINS_GROUP}:
+        why = f"is made for {points[0].group}, this airflow-lite has {EXECUTORS_GROUP}"
+        return PluginState.NEEDS_ANOTHER_CORE, why, another
     if unmet:
-        return plugin.in_state(
-            PluginState.NEEDS_ANOTHER_CORE,
-            f"needs airflow-lite{unmet}, this is {core_version}",
-            f"Install another version of {plugin.distribution} or of airflow-lite.",
-        )
-    wrong = next((entry for entry in plugin.groups if ":" in entry.value), None)
-    if wrong is not None:
-        return plugin.in_state(
-            PluginState.WRONG_TYPE,
-            f"entry point {wrong.name!r} of {PLUGINS_GROUP} is {wrong.value!r}, not a module",
-            "Tell its author that the value is the path of a module, or remove it with "
-            f"`pip uninstall {plugin.distribution}`.",
-        )
-    return plugin
+        why = f"needs airflow-lite{unmet}, this is {core_version}"
+        return PluginState.NEEDS_ANOTHER_CORE, why, another
+    for entry in plugin.groups:
+        if ":" in entry.value:
+            why = f"entry point {entry.name!r} of {PLUGINS_GROUP} is {entry.value!r}, not a module"
+            away = f"Tell its author that the value is the path of a module, or {plugin.removal}"
+            return PluginState.WRONG_TYPE, why, away
+    return None
 
 
-def mark_stale(plugins: Iterable[Plugin]) -> list[Plugin]:
+def mark_stale(plugins: Sequence[Plugin]) -> list[Plugin]:
     """Return the plugins with all but one of each name as stale.
 
     The one that counts is in the first directory, where Python imports it from; of several there,
     it is the one that was installed last.
     """
-    plugins = list(plugins)
     owners: dict[str, Plugin] = {}
     for plugin in plugins:
         owner = owners.setdefault(plugin.distribution, plugin)
         if owner is not plugin and _is_later(plugin, owner):
             owners[plugin.distribution] = plugin
-    marked = []
-    for plugin in plugins:
-        owner = owners[plugin.distribution]
-        if owner is not plugin:
-            plugin = plugin.in_state(  # noqa: PLW2901
-                PluginState.STALE,
-                f"{owner.version} in {owner.location} comes before this {plugin.version}",
-                f"Remove {plugin.location}, or install {plugin.distribution} again.",
-            )
-        marked.append(plugin)
-    return marked
+    return [_behind(plugin, owners[plugin.distribution]) for plugin in plugins]
+
+
+def _behind(plugin: Plugin, owner: Plugin) -> Plugin:
+    if plugin is owner:
+        return plugin
+    return plugin.in_state(
+        PluginState.STALE,
+        f"{owner.version} in {owner.location} comes before this {plugin.version}",
+        f"Remove {plugin.location}, or install {plugin.distribution} again.",
+    )
 
 
 def _is_later(plugin: Plugin, owner: Plugin) -> bool:

@@ -12,7 +12,7 @@ from airflow_lite.plugins.model import Plugin, PluginState
 from airflow_lite.plugins.naming import locate
 from airflow_lite.plugins.probe import ask
 from airflow_lite.plugins.quarantine import verdicts
-from airflow_lite.plugins.verdict import MODULE, Target, complaints, reason, remedy, targets_of
+from airflow_lite.plugins.verdict import complaints, modules_of, reason, remedy, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -107,11 +107,13 @@ def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Fin
 
 
 def _health(plugin: Plugin, config: Config, timeout_s: float = HEALTH_S) -> list[Finding]:
-    targets = [Target(MODULE, *entry) for entry in plugin.groups]
     overrides = [[*key, value] for key, value in config.overrides.items()]
     environ = {**os.environ, **config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
     answer = ask(
-        {"targets": targets, "health": {"overrides": overrides, "timeout_s": timeout_s}},
+        {
+            "targets": modules_of(plugin),
+            "health": {"overrides": overrides, "timeout_s": timeout_s},
+        },
         timeout_s=timeout_s + _MARGIN_S,
         environ=environ,
     )

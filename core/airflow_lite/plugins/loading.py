@@ -14,7 +14,7 @@ from airflow_lite.importing import (
 from airflow_lite.plugins.model import PluginError
 from airflow_lite.plugins.quarantine import checked
 from airflow_lite.plugins.registry import Registry
-from airflow_lite.plugins.verdict import MODULE, Target
+from airflow_lite.plugins.verdict import modules_of
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -27,15 +27,14 @@ def register_plugin(registry: Registry, plugin: Plugin, config: Config) -> list[
 
     Returns the verdicts on them; raises `PluginError`. What a module prints goes to stderr.
     """
-    verdicts = checked(plugin, [Target(MODULE, *entry) for entry in plugin.groups], config)
+    verdicts = checked(plugin, modules_of(plugin), config)
     for entry in plugin.groups:
         try:
             with redirect_stdout(sys.stderr):
                 module = import_module_named(entry.value)
         except (ImportFailedError, ModuleMissingError) as error:
             raise PluginError(
-                f"Plugin {plugin.title} cannot be loaded: {error} Or remove it with "
-                f"`pip uninstall {plugin.distribution}`."
+                f"Plugin {plugin.title} cannot be loaded: {error} Or {plugin.removal}"
             ) from error
         registry.register(module, plugin.title)
     return verdicts

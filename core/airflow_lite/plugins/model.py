@@ -64,6 +64,11 @@ class Plugin(NamedTuple):
         return f"{self.distribution} ({self.version})" if self.version else self.distribution
 
     @property
+    def removal(self) -> str:
+        """The end of a remedy: how to get rid of it."""
+        return f"remove it with `pip uninstall {self.distribution}`."
+
+    @property
     def is_core(self) -> bool:
         """Whether it is airflow-lite itself."""
         return self.distribution == CORE

@@ -9,6 +9,7 @@ from airflow_lite.plugins.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.lookup import executors_named, the_one
 from airflow_lite.plugins.model import PluginState
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
+from airflow_lite.plugins.verdict import EXECUTOR, Target, modules_of
 from airflow_lite.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ class Located(NamedTuple):
     def title(self) -> str:
         """How messages name it."""
         return f"{self.name!r}" if self.plugin is None else f"{self.name!r} of {self.plugin.title}"
+
+    @property
+    def targets(self) -> list[Target]:
+        """What is imported to run it: the modules that speak for its plugin, and its class."""
+        modules = [] if self.plugin is None else modules_of(self.plugin)
+        value = self.path if ":" in self.path else ":".join(self.path.rsplit(".", 1))
+        return [*modules, Target(EXECUTOR, self.entry_name or self.name, value)]
 
 
 def configured_name(config: Config) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.config import ConfigOption
 from airflow_lite.plugins.quarantine import checked
-from airflow_lite.plugins.verdict import MODULE, Target, may_declare
+from airflow_lite.plugins.verdict import may_declare, modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | No
     They are looked up, or the plugin probed, where they are not given. Raises `PluginError`.
     """
     if verdicts is None:
-        verdicts = checked(plugin, [Target(MODULE, *entry) for entry in plugin.groups], config)
+        verdicts = checked(plugin, modules_of(plugin), config)
     verdicts = list(verdicts)
     found = options_of(plugin, verdicts)
     for section, name, *_ in (row for verdict in verdicts for row in verdict.options):

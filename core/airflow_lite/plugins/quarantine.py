@@ -10,7 +10,7 @@ import os
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite import __version__
 from airflow_lite.plugins import cache
@@ -26,18 +26,10 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 #: Raised when what is kept changes its form.
-FORMAT = 1
+FORMAT = 2
 FOLDER = "cache/probes"
 #: No plugin has more files that matter; what lies beyond is not looked at.
 _MOST_FILES = 500
-
-
-class _Kept(NamedTuple):
-    """What the cache holds of a distribution; `path` counts only for what failed."""
-
-    own: list[Any]
-    path: list[Any]
-    verdicts: list[Verdict]
 
 
 def checked(plugin: Plugin, targets: Sequence[Target], config: Config) -> list[Verdict]:
@@ -67,22 +59,33 @@ def verdicts(
 
     `fresh` probes them all.
     """
-    own, path = _fingerprint(plugin), installed_key()
-    known = {} if fresh else {v.target: v for v in _valid(_read(plugin, config), own, path)}
+    known = {} if fresh else {verdict.target: verdict for verdict in known_verdicts(plugin, config)}
     unknown = [target for target in targets if target not in known]
     if unknown:
         from airflow_lite.plugins.probe import probe
 
+        fields: dict[str, Any] = {"own": _fingerprint(plugin), "path": installed_key()}
         timeout_s = config.getfloat("plugins", "import_timeout_s")
         known |= {verdict.target: verdict for verdict in probe(unknown, timeout_s=timeout_s)}
-        _keep(plugin, config, _Kept(own, path, [*known.values()]))
+        fields["verdicts"] = [verdict._asdict() for verdict in known.values()]
+        cache.write(config, _file(plugin), FORMAT, fields)
     return [known[target] for target in targets]
 
 
 def known_verdicts(plugin: Plugin, config: Config) -> list[Verdict]:
-    """Return the verdicts that are kept and still hold, probing nothing."""
-    kept = _read(plugin, config)
-    return _valid(kept, _fingerprint(plugin), installed_key()) if kept else []
+    """Return the verdicts that are kept and still hold, probing nothing.
+
+    One that failed holds for as long as nothing at all was installed.
+    """
+    kept = cache.read(config, _file(plugin), FORMAT)
+    if not kept or kept.get("own") != _fingerprint(plugin):
+        return []
+    try:
+        found = [Verdict.from_json(fields) for fields in kept["verdicts"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+    is_unchanged = kept.get("path") == installed_key()
+    return [verdict for verdict in found if verdict.is_sound or is_unchanged]
 
 
 def kept_outlines(plugin: Plugin, config: Config) -> list[Any]:
@@ -90,8 +93,11 @@ def kept_outlines(plugin: Plugin, config: Config) -> list[Any]:
 
     They may be old, which completion may be: nothing is imported on their word.
     """
-    kept = _read(plugin, config)
-    return [one for verdict in kept.verdicts for one in verdict.outlines] if kept else []
+    kept = cache.read(config, _file(plugin), FORMAT)
+    try:
+        return [one for fields in kept["verdicts"] for one in fields["outlines"]]
+    except (KeyError, TypeError):
+        return []
 
 
 def known_plugins(config: Config, core_names: Collection[str] = ()) -> list[Plugin]:
@@ -130,13 +136,6 @@ def insist(config: Config) -> None:
             )
 
 
-def _valid(kept: _Kept | None, own: list[Any], path: list[Any]) -> list[Verdict]:
-    """Return the verdicts that hold; one that failed holds while nothing at all was installed."""
-    if kept is None or kept.own != own:
-        return []
-    return [verdict for verdict in kept.verdicts if verdict.is_sound or kept.path == path]
-
-
 def _fingerprint(plugin: Plugin) -> list[Any]:
     location = Path(plugin.location)
     beside = [
@@ -172,18 +171,3 @@ def _stat(file: Path) -> tuple[int, int]:
 
 def _file(plugin: Plugin) -> str:
     return f"{FOLDER}/{plugin.distribution.replace(os.sep, '-')}.json"
-
-
-def _read(plugin: Plugin, config: Config) -> _Kept | None:
-    """Return what the cache holds of a plugin; None if that is nothing, or makes no sense."""
-    kept = cache.read(config, _file(plugin), FORMAT)
-    try:
-        found = [Verdict.from_json(fields) for fields in kept["verdicts"]]
-        return _Kept(kept["own"], kept["path"], found)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _keep(plugin: Plugin, config: Config, kept: _Kept) -> None:
-    fields = {**kept._asdict(), "verdicts": [verdict._asdict() for verdict in kept.verdicts]}
-    cache.write(config, _file(plugin), FORMAT, fields)

@@ -27,9 +27,9 @@ class Verdict(NamedTuple):
 
     `error` is the first cause of why it cannot be used, empty for a sound one; `file` is where
     that arose; `needs` names the dependency that is missing; `is_fatal`: the process that imported
-    it ended of it, or had to be ended. `commands` maps each group's name to
-    its help and its commands; `options` has (section, name, default, help) in each row;
-    `outlines` are those of the groups (see `cli.outline`), for completion.
+    it ended of it, or had to be ended. `commands` maps each group's name to its commands;
+    `options` has (section, name, default, help) in each row; `outlines` are those of the groups
+    (see `cli.outline`), for completion.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
     output: str = ""
     threads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    commands: dict[str, tuple[str, tuple[str, ...]]] = {}  # noqa: RUF012 - never changed
+    commands: dict[str, list[str]] = {}  # noqa: RUF012 - never changed
     options: tuple[tuple[str, str, str, str], ...] = ()
     flags: dict[str, bool] = {}  # noqa: RUF012 - never changed
     outlines: tuple[Any, ...] = ()
@@ -71,12 +71,14 @@ class Verdict(NamedTuple):
         return cls(**{**fields, **tuples, "options": options})
 
 
+def modules_of(plugin: Plugin) -> list[Target]:
+    """Return the modules that speak for a distribution."""
+    return [Target(MODULE, *entry) for entry in plugin.groups]
+
+
 def targets_of(plugin: Plugin) -> list[Target]:
     """Return every entry point of a distribution, modules first."""
-    return [
-        *(Target(MODULE, *entry) for entry in plugin.groups),
-        *(Target(EXECUTOR, *entry) for entry in plugin.executors),
-    ]
+    return [*modules_of(plugin), *(Target(EXECUTOR, *entry) for entry in plugin.executors)]
 
 
 def reason(verdict: Verdict) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_lite._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.testing.clock import FakeClock
@@ -12,17 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "ExecutorConformance", "FakeClock", "ReferenceExecutor"]
 
-_HOMES = {
-    "Engine": "airflow_lite.testing.engine",
-    "ExecutorConformance": "airflow_lite.testing.conformance",
-    "FakeClock": "airflow_lite.testing.clock",
-    "ReferenceExecutor": "airflow_lite.testing.reference_executor",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "testing.clock": ("FakeClock",),
+        "testing.conformance": ("ExecutorConformance",),
+        "testing.engine": ("Engine",),
+        "testing.reference_executor": ("ReferenceExecutor",),
+    },
+)

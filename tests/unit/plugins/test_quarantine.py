@@ -73,7 +73,7 @@ def install(site, executor=EXECUTOR_SOURCE, module=MODULE_SOURCE, name="lite-own
 def test_a_sound_module_gives_its_commands_and_options(site):
     found = probed(site, MODULE_SOURCE)
     assert (found.error, found.output, found.threads, found.warnings) == ("", "", (), ())
-    assert found.commands == {"own": ["The group", ["go"]]}
+    assert found.commands == {"own": ["go"]}
     assert found.options == (("own", "speed", "3", "How fast."),)
     assert found.import_ms > 0
 

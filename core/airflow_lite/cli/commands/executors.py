@@ -71,15 +71,11 @@ def _info(located: Located, config: Config) -> dict[str, Any]:
 def _verdicts(located: Located, config: Config) -> list[Verdict]:
     from airflow_lite.plugins.probe import probe
     from airflow_lite.plugins.quarantine import verdicts
-    from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target
 
     if located.plugin is None:
-        module, _, name = located.path.replace(":", ".", 1).rpartition(".")
         timeout_s = config.getfloat("plugins", "import_timeout_s")
-        return probe([Target(EXECUTOR, located.name, f"{module}:{name}")], timeout_s=timeout_s)
-    modules = [Target(MODULE, *entry) for entry in located.plugin.groups]
-    executor = Target(EXECUTOR, located.entry_name, located.path)
-    return verdicts(located.plugin, [*modules, executor], config)
+        return probe(located.targets, timeout_s=timeout_s)
+    return verdicts(located.plugin, located.targets, config)
 
 
 def certify(args: argparse.Namespace) -> int:

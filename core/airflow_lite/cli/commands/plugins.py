@@ -117,7 +117,7 @@ def commands_of(verdicts: list[Verdict]) -> list[str]:
     return [
         f"{group} {name}"
         for verdict in verdicts
-        for group, (_, names) in verdict.commands.items()
+        for group, names in verdict.commands.items()
         for name in names
     ]
 
