@@ -37,7 +37,8 @@ def to_us(moment: datetime) -> int:
     """Return an aware datetime as microseconds since 1970-01-01 UTC; naive ones are UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - EPOCH) // _MICROSECOND
+    # The plain subtraction: that of pendulum's dates gives what timedeltas cannot divide.
+    return datetime.__sub__(moment, EPOCH) // _MICROSECOND
 
 
 def from_us(moment_us: int) -> datetime:
