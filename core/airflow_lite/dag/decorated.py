@@ -10,9 +10,8 @@ from airflow_lite.dag import _active
 from airflow_lite.dag.bash import BashOperator
 from airflow_lite.dag.branch import BranchPythonOperator, ShortCircuitOperator
 from airflow_lite.dag.context import CONTEXT_KEYS
-from airflow_lite.dag.function_call import FunctionCaller
 from airflow_lite.dag.operator import BaseOperator
-from airflow_lite.dag.python import PythonOperator
+from airflow_lite.dag.python import FunctionCaller, PythonOperator
 from airflow_lite.dag.sensor import PythonSensor
 
 if TYPE_CHECKING:
@@ -105,21 +104,14 @@ class SensorDecorated(Decorated, PythonSensor):
     custom_operator_name = "@task.sensor"
 
 
-class _CalledBash(FunctionCaller, BashOperator):
-    """A bash task whose command a function returns when the task runs."""
+class BashDecorated(Decorated, FunctionCaller, BashOperator):
+    """What `@task.bash` makes: a function returns the command when the task runs."""
 
+    custom_operator_name = "@task.bash"
     template_fields: Sequence[str] = ("op_args", "op_kwargs", "bash_command", "env", "cwd")
 
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(bash_command="", **kwargs)
-        self._set_call(python_callable, op_args, op_kwargs)
 
     def execute(self, context: Any) -> Any:
         """Call the function for the command, render it and run it."""
@@ -133,9 +125,3 @@ class _CalledBash(FunctionCaller, BashOperator):
             )
         self.bash_command = Renderer(self, context).render(command)
         return super().execute(context)
-
-
-class BashDecorated(Decorated, _CalledBash):
-    """What `@task.bash` makes."""
-
-    custom_operator_name = "@task.bash"

@@ -1,11 +1,67 @@
-"""PythonOperator: a task that calls a function."""
+"""PythonOperator, and what it shares with other tasks that call a function."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from airflow_lite.dag.function_call import FunctionCaller
+from airflow_lite.dag import _checks
+from airflow_lite.dag.operator import BaseOperator
+
+
+class FunctionCaller(BaseOperator):
+    """The part of an operator that calls `python_callable` with names of the context."""
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.python_callable: Callable[..., Any] = self._checked(
+            "python_callable", _checks.function, python_callable
+        )
+        listed, mapped = _checks.templated(_arguments), _checks.templated(_checks.mapping)
+        self.op_args = self._checked("op_args", listed, [] if op_args is None else op_args)
+        self.op_kwargs = self._checked("op_kwargs", mapped, {} if op_kwargs is None else op_kwargs)
+        self.templates_dict = templates_dict
+
+    def _call_arguments(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all that the function is called with by name, besides `op_args`.
+
+        All of the context, op_kwargs over it, goes to a function that takes `**kwargs`, and what
+        its signature names to any other. Raises `ValueError` where `op_args` has taken a name.
+        """
+        names = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
+        try:
+            parameters = inspect.signature(self.python_callable).parameters.values()
+        except (TypeError, ValueError):  # of a builtin that tells nobody
+            return {}
+        by_position = [
+            item.name
+            for item in parameters
+            if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)
+        ]
+        both = [name for name in by_position[: len(self.op_args)] if name in names]
+        if both:
+            raise ValueError(
+                f"The key {both[0]!r} in args is a part of kwargs and therefore reserved."
+            )
+        if any(item.kind is item.VAR_KEYWORD for item in parameters):
+            return names
+        by_keyword = (
+            item.name
+            for item in parameters
+            if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
+        )
+        return {name: names[name] for name in by_keyword if name in names}
 
 
 class PythonOperator(FunctionCaller):
@@ -28,8 +84,13 @@ class PythonOperator(FunctionCaller):
         show_return_value_in_logs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._set_call(python_callable, op_args, op_kwargs, templates_dict)
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            templates_dict=templates_dict,
+            **kwargs,
+        )
         if templates_exts:
             self.template_ext = tuple(templates_exts)
         self.show_return_value_in_logs = show_return_value_in_logs
@@ -47,3 +108,9 @@ class PythonOperator(FunctionCaller):
     def execute_callable(self) -> Any:
         """Call the function with the arguments at hand."""
         return self.python_callable(*self.op_args, **self.op_kwargs)
+
+
+def _arguments(value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise _checks.Wanted("a list")
+    return list(value)

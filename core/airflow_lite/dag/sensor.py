@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_lite.dag import _active, _checks
-from airflow_lite.dag.function_call import FunctionCaller
 from airflow_lite.dag.operator import BaseOperator
+from airflow_lite.dag.python import FunctionCaller
 from airflow_lite.errors import (
     AirflowDagException,
     AirflowFailException,
@@ -175,18 +175,6 @@ class BaseSensorOperator(BaseOperator):
 
 class PythonSensor(FunctionCaller, BaseSensorOperator):
     """A sensor whose condition is met when `python_callable` returns something true."""
-
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        templates_dict: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._set_call(python_callable, op_args, op_kwargs, templates_dict)
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
         """Call the function; a PokeReturnValue goes through, all else counts as true or false."""
