@@ -27,15 +27,12 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:
     try:
         return check(value)
     except Wanted as wanted:
-        raise refusal(owner, name, value, wanted) from None
-
-
-def refusal(owner: str, name: str, value: object, wanted: Wanted) -> TypeError:
-    """Return the error that says what is wrong with an argument."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    kind = type(value).__name__
-    return TypeError(f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}.")
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+        kind = type(value).__name__
+        raise TypeError(
+            f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
+        ) from None
 
 
 def filled(

@@ -162,11 +162,7 @@ class BaseOperator(SetupTeardown, Relatives):
 
     def _checked(self, name: str, check: _checks.Check, value: object) -> Any:
         """Return an argument as `check` keeps it; raise TypeError that names task and argument."""
-        try:
-            return check(value)
-        except _checks.Wanted as wanted:
-            owner = f"Task {self.dag_id}.{self.task_id}"
-            raise _checks.refusal(owner, name, value, wanted) from None
+        return _checks.checked(f"Task {self.dag_id}.{self.task_id}", name, check, value)
 
     def _finish(self) -> None:
         """Link to the tasks whose XComs the templated fields ask for. Called after `__init__`."""
