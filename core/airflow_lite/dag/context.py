@@ -15,56 +15,16 @@ _CURRENT: ContextVar[Mapping[str, Any] | None] = ContextVar("airflow_lite_contex
 
 #: The names that Airflow 2.10 puts into a task's context.
 CONTEXT_KEYS = frozenset(
-    (
-        "conf",
-        "conn",
-        "dag",
-        "dag_run",
-        "data_interval_end",
-        "data_interval_start",
-        "ds",
-        "ds_nodash",
-        "execution_date",
-        "expanded_ti_count",
-        "exception",
-        "inlet_events",
-        "inlets",
-        "logical_date",
-        "macros",
-        "map_index_template",
-        "next_ds",
-        "next_ds_nodash",
-        "next_execution_date",
-        "outlet_events",
-        "outlets",
-        "params",
-        "prev_data_interval_end_success",
-        "prev_data_interval_start_success",
-        "prev_ds",
-        "prev_ds_nodash",
-        "prev_execution_date",
-        "prev_execution_date_success",
-        "prev_start_date_success",
-        "prev_end_date_success",
-        "reason",
-        "run_id",
-        "task",
-        "task_instance",
-        "task_instance_key_str",
-        "test_mode",
-        "templates_dict",
-        "ti",
-        "tomorrow_ds",
-        "tomorrow_ds_nodash",
-        "triggering_dataset_events",
-        "ts",
-        "ts_nodash",
-        "ts_nodash_with_tz",
-        "try_number",
-        "var",
-        "yesterday_ds",
-        "yesterday_ds_nodash",
-    )
+    """
+    conf conn dag dag_run data_interval_end data_interval_start ds ds_nodash exception
+    execution_date expanded_ti_count inlet_events inlets logical_date macros
+    map_index_template next_ds next_ds_nodash next_execution_date outlet_events outlets
+    params prev_data_interval_end_success prev_data_interval_start_success prev_ds
+    prev_ds_nodash prev_end_date_success prev_execution_date prev_execution_date_success
+    prev_start_date_success reason run_id task task_instance task_instance_key_str
+    templates_dict test_mode ti tomorrow_ds tomorrow_ds_nodash triggering_dataset_events
+    try_number ts ts_nodash ts_nodash_with_tz var yesterday_ds yesterday_ds_nodash
+    """.split()  # noqa: SIM905 - a name a line would hide all else of this page
 )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import fields
+from datetime import tzinfo
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import to_us
@@ -12,7 +14,7 @@ from airflow_lite.dag.empty import EmptyOperator
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.priority import effective_weights
 from airflow_lite.dag.sensor import BaseSensorOperator
-from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.dag.spec import DagSpec, Spec, TaskSpec
 from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
 from airflow_lite.states import TriggerRule
 
@@ -27,21 +29,13 @@ def dag_spec(dag: DAG) -> DagSpec:
     for task in order:
         _check_rules(dag, task)
     weights = effective_weights(order)
-    return DagSpec(
-        dag_id=dag.dag_id,
-        fileloc=dag.fileloc,
+    return _spec(
+        DagSpec,
+        dag,
         tasks={task.task_id: _task_spec(task, weights[task.task_id]) for task in order},
         schedule=dag.schedule_spec,
         timezone=timezone_name(dag.timezone),
         start_date_us=_earliest(dag, order),
-        end_date_us=_moment_us(dag.end_date),
-        catchup=dag.catchup,
-        max_active_runs=dag.max_active_runs,
-        max_active_tasks=dag.max_active_tasks,
-        dagrun_timeout_s=_seconds(dag.dagrun_timeout),
-        fail_stop=dag.fail_stop,
-        is_paused_upon_creation=dag.is_paused_upon_creation,
-        description=dag.description,
         display_name=dag.dag_display_name,
         owners=dag.owner,
         tags=tuple(sorted(set(dag.tags))),
@@ -50,9 +44,7 @@ def dag_spec(dag: DAG) -> DagSpec:
             for name in dag.params
         },
         callbacks=_callbacks(dag, ("on_success_callback", "on_failure_callback")),
-        doc_md=dag.doc_md,
         notices=_notices(dag),
-        render_template_as_native_obj=dag.render_template_as_native_obj,
     )
 
 
@@ -106,56 +98,53 @@ def _check_rules(dag: DAG, task: BaseOperator) -> None:
 
 
 def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
-    return TaskSpec(
-        task_id=task.task_id,
+    return _spec(
+        TaskSpec,
+        task,
         operator=task.operator_name,
         downstream=tuple(sorted(task.downstream_task_ids)),
         upstream=tuple(sorted(task.upstream_task_ids)),
-        trigger_rule=task.trigger_rule.value,
-        retries=task.retries,
-        retry_delay_s=task.retry_delay.total_seconds(),
-        retry_exponential_backoff=task.retry_exponential_backoff,
-        max_retry_delay_s=_seconds(task.max_retry_delay),
-        execution_timeout_s=_seconds(task.execution_timeout),
-        pool=task.pool,
-        pool_slots=task.pool_slots,
-        queue=task.queue,
         priority_weight=weight,
         executor_config=_executor_config(task),
         depends_on_past=task.depends_on_past or task.wait_for_downstream,
-        wait_for_downstream=task.wait_for_downstream,
-        ignore_first_depends_on_past=task.ignore_first_depends_on_past,
-        max_active_tis_per_dag=task.max_active_tis_per_dag,
-        max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
-        start_date_us=_moment_us(task.start_date),
-        end_date_us=_moment_us(task.end_date),
         is_empty=_is_empty(task),
-        is_setup=task.is_setup,
-        is_teardown=task.is_teardown,
-        on_failure_fail_dagrun=task.on_failure_fail_dagrun,
         is_sensor=isinstance(task, BaseSensorOperator),
         sensor_mode=task.mode if isinstance(task, BaseSensorOperator) else None,
-        owner=task.owner,
+        is_mapped=False,
         callbacks=_callbacks(task, CALLBACKS),
         template_fields=tuple(task.template_fields),
-        doc_md=task.doc_md,
     )
+
+
+def _spec(kind: type[Spec], owner: object, **values: Any) -> Spec:
+    """Return a spec: what is not in `values` is the attribute of `owner` of the same name."""
+    for item in fields(kind):  # type: ignore[arg-type]
+        if item.name not in values:
+            values[item.name] = _attribute(owner, item.name)
+    return kind(**values)
+
+
+def _attribute(owner: object, name: str) -> Any:
+    """Return an attribute as data: seconds where the name ends in `_s`, microseconds in `_us`."""
+    if name.endswith("_us"):
+        moment = getattr(owner, name.removesuffix("_us"))
+        return None if moment is None else to_us(moment)
+    if name.endswith("_s"):
+        duration = getattr(owner, name.removesuffix("_s"))
+        return None if duration is None else duration.total_seconds()
+    value = getattr(owner, name)
+    return value.value if isinstance(value, Enum) else value
 
 
 def _is_empty(task: BaseOperator) -> bool:
     """Whether the scheduler may end the task itself: nothing of it is an author's code."""
     kind = type(task)
     untouched = all(
-        getattr(kind, name) is getattr(EmptyOperator, name, None)
+        getattr(kind, name) is getattr(EmptyOperator, name)
         for name in ("execute", "pre_execute", "post_execute")
     )
-    hooks = (
-        "_pre_execute_hook",
-        "_post_execute_hook",
-        "on_execute_callback",
-        "on_success_callback",
-    )
-    return untouched and not any(task.__dict__[name] for name in hooks)
+    hooks = "_pre_execute_hook", "_post_execute_hook", "on_execute_callback", "on_success_callback"
+    return untouched and not any(getattr(task, name) for name in hooks)
 
 
 def _plain(value: Any, owner: str) -> Any:
@@ -201,14 +190,6 @@ def _earliest(dag: DAG, tasks: list[BaseOperator]) -> int | None:
     return min(
         (to_us(task.start_date) for task in tasks if task.start_date is not None), default=None
     )
-
-
-def _moment_us(moment: datetime | None) -> int | None:
-    return None if moment is None else to_us(moment)
-
-
-def _seconds(duration: timedelta | None) -> float | None:
-    return None if duration is None else duration.total_seconds()
 
 
 def timezone_name(zone: tzinfo) -> str:
