@@ -17,6 +17,7 @@ from airflow_lite.dag.spec import ScheduleSpec
 from airflow_lite.words import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import tzinfo
 
     from airflow_lite.dag.spec import DagSpec
@@ -90,53 +91,28 @@ def _unsupported(value: object) -> str:
     )
 
 
-def next_run_info(
-    schedule: ScheduleSpec,
-    timezone: str,
-    *,
-    last: RunInfo | tuple[int, int] | None,
-    earliest_us: int | None,
-    latest_us: int | None,
-    catchup: bool,
-    now_us: int,
-) -> RunInfo | None:
-    """Return the run after `last`, the latest automated one; None if there is none to come.
+def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> RunInfo | None:
+    """Return the automated run after the one whose interval ended at `last_end_us`, if any comes.
 
-    `last` is that run or its data interval, start and end. `earliest_us` and `latest_us` bound
-    the logical date: the DAG's start and end date.
+    The DAG's start and end date bound the logical date.
     """
-    if schedule.kind == "none":
+    kind = dag.schedule.kind
+    if kind == "none":
         return None
-    last_end = last.interval_end_us if isinstance(last, RunInfo) else last and last[1]
-    if schedule.kind == "once":
-        return _once(last_end, earliest_us, latest_us)
-    if schedule.kind == "continuous":
-        return _continuous(last_end, earliest_us, latest_us, now_us)
-    pace = _pace(schedule, timezone)
-    start = _next_start(pace, last_end, earliest_us, now_us, catchup=catchup)
-    if start is None or (latest_us is not None and start > latest_us):
-        return None
-    return _run(start, pace.after(start))
+    if kind == "once":
+        return _once(dag) if last_end_us is None else None
+    if kind == "continuous":
+        return _continuous(dag, last_end_us, now_us)
+    pace = _pace(dag)
+    start = _next_start(pace, dag, last_end_us, now_us)
+    return None if start is None or _is_late(dag, start) else _run(start, pace.after(start))
 
 
-def following_run(dag: DagSpec, last: tuple[int, int] | None, now_us: int) -> RunInfo | None:
-    """Return the run of a DAG after the data interval `last`: see `next_run_info`."""
-    return next_run_info(
-        dag.schedule,
-        dag.timezone,
-        last=last,
-        earliest_us=dag.start_date_us,
-        latest_us=dag.end_date_us,
-        catchup=dag.catchup,
-        now_us=now_us,
-    )
-
-
-def manual_interval(schedule: ScheduleSpec, timezone: str, run_after_us: int) -> tuple[int, int]:
+def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
     """Return the data interval of a run that is triggered at a moment: the last complete one."""
-    if schedule.kind not in {"cron", "delta"}:
+    if dag.schedule.kind not in {"cron", "delta"}:
         return run_after_us, run_after_us
-    pace = _pace(schedule, timezone)
+    pace = _pace(dag)
     end = pace.align_back(run_after_us)
     return pace.before(end), end
 
@@ -162,47 +138,41 @@ def _run(start: int, end: int) -> RunInfo:
     return RunInfo(start, start, end, end)
 
 
-def _once(last_end: int | None, earliest: int | None, latest: int | None) -> RunInfo | None:
-    if last_end is not None or earliest is None or (latest is not None and earliest > latest):
-        return None
-    return _run(earliest, earliest)
+def _is_late(dag: DagSpec, moment: int) -> bool:
+    return dag.end_date_us is not None and moment > dag.end_date_us
 
 
-def _continuous(
-    last_end: int | None, earliest: int | None, latest: int | None, now: int
-) -> RunInfo | None:
+def _once(dag: DagSpec) -> RunInfo | None:
+    start = dag.start_date_us
+    return None if start is None or _is_late(dag, start) else _run(start, start)
+
+
+def _continuous(dag: DagSpec, last_end: int | None, now: int) -> RunInfo | None:
+    earliest = dag.start_date_us
     if earliest is None:
         return None
-    start = earliest if last_end is None else last_end
-    end = max(earliest, now) if last_end is None else now
-    return None if latest is not None and end > latest else _run(start, end)
+    start, end = (earliest, max(earliest, now)) if last_end is None else (last_end, now)
+    return None if _is_late(dag, end) else _run(start, end)
 
 
-def _next_start(
-    pace: _Cron | _Delta, last_end: int | None, earliest: int | None, now: int, *, catchup: bool
-) -> int | None:
-    if not catchup:
-        latest_start = pace.latest_start(now)
-        earliest = latest_start if earliest is None else max(latest_start, pace.align(earliest))
-    elif earliest is not None:
-        earliest = pace.align(earliest)
+def _next_start(pace: _Cron | _Delta, dag: DagSpec, last_end: int | None, now: int) -> int | None:
+    bounds = [] if dag.start_date_us is None else [pace.align(dag.start_date_us)]
+    if not dag.catchup:
+        bounds.append(pace.latest_start(now))
     if last_end is None:
-        return earliest
+        return max(bounds, default=None)
     # A schedule that was changed since: begin where the new one has a boundary.
-    start = pace.align_back(last_end)
-    if earliest is not None:
-        start = max(start, earliest)
-    if pace.after(start) <= last_end:
-        # Airflow turns in circles here where the clock is changed by half an hour.
-        return last_end
-    return start
+    start = max(pace.align_back(last_end), *bounds)
+    # Airflow turns in circles here where the clock is changed by half an hour.
+    return last_end if pace.after(start) <= last_end else start
 
 
-def _pace(schedule: ScheduleSpec, timezone_name: str) -> _Cron | _Delta:
+def _pace(dag: DagSpec) -> _Cron | _Delta:
+    schedule = dag.schedule
     if schedule.kind == "delta":
         return _Delta(seconds_us(schedule.delta_s))
     if schedule.kind == "cron":
-        return _Cron(_cron.parse(schedule.expression), zone(timezone_name))
+        return _Cron(_cron.parse(schedule.expression), zone(dag.timezone))
     raise ValueError(f"There is no kind of schedule {schedule.kind!r}.")
 
 
@@ -234,18 +204,17 @@ class _Cron(NamedTuple):
     zone: tzinfo
 
     def after(self, moment: int) -> int:
+        return self._moved(moment, self.cron.after)
+
+    def before(self, moment: int) -> int:
+        return self._moved(moment, self.cron.before)
+
+    def _moved(self, moment: int, step: Callable[[datetime], datetime]) -> int:
         local = self._local(moment)
-        fires = self.cron.after(local)
+        fires = step(local)
         if self.cron.covers_every_hour:
             return moment + (fires - local) // timedelta(microseconds=1)
         return self._universal(fires)
-
-    def before(self, moment: int) -> int:
-        local = self._local(moment)
-        fired = self.cron.before(local)
-        if self.cron.covers_every_hour:
-            return moment - (local - fired) // timedelta(microseconds=1)
-        return self._universal(fired)
 
     def align(self, moment: int) -> int:
         following = self.after(moment)

@@ -25,12 +25,12 @@ def create_runs(schedule: Schedule, now_us: int) -> Next:
     """
     dag = schedule.dag
     made: list[RunInfo] = []
-    following = following_run(dag, _last_interval(schedule), now_us)
+    following = following_run(dag, _last_end_us(schedule), now_us)
     while following is not None and following.run_after_us <= now_us:
         if len(made) >= _room(schedule) or (made and following.logical_us <= made[-1].logical_us):
             break
         made.append(following)
-        following = following_run(dag, following[1:3], now_us)
+        following = following_run(dag, following.interval_end_us, now_us)
     return _answer(dag, made, following)
 
 
@@ -40,12 +40,10 @@ def _room(schedule: Schedule) -> int:
     return min(schedule.dag.max_active_runs - schedule.active_runs, MOST_PER_CALL)
 
 
-def _last_interval(schedule: Schedule) -> tuple[int, int] | None:
-    start_us, end_us = schedule.last_interval_start_us, schedule.last_interval_end_us
-    if start_us is None or end_us is None:
-        logical_us = schedule.last_logical_us
-        return None if logical_us is None else (logical_us, logical_us)
-    return start_us, end_us
+def _last_end_us(schedule: Schedule) -> int | None:
+    if schedule.last_interval_start_us is None or schedule.last_interval_end_us is None:
+        return schedule.last_logical_us
+    return schedule.last_interval_end_us
 
 
 def _answer(dag: DagSpec, made: list[RunInfo], following: RunInfo | None) -> Next:

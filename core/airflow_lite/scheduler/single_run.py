@@ -99,7 +99,7 @@ def _begin(
             run_id=f"{DagRunType.MANUAL}__{iso(logical_us)}",
             run_type=DagRunType.MANUAL,
             logical_us=logical_us,
-            interval=manual_interval(spec.schedule, spec.timezone, logical_us),
+            interval=manual_interval(spec, logical_us),
             conf=conf or {},
             external_trigger=False,
             now_us=now_us,

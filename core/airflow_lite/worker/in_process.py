@@ -377,7 +377,7 @@ def _test_run(
         return found, spec.fileloc
     if logical_us is None:
         raise DagRunNotFound(f"DAG {dag_id!r} has no run {run_id!r}. Name another, or a date.")
-    interval = manual_interval(spec.schedule, spec.timezone, logical_us)
+    interval = manual_interval(spec, logical_us)
     name = f"__airflow_temporary_run_{iso(logical_us)}__"
     run = attempts.RunInfo(
         0,

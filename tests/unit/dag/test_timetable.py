@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_lite.clock import to_us
-from airflow_lite.dag.spec import ScheduleSpec
-from airflow_lite.dag.timetable import RunInfo, next_run_info, schedule_spec, zone
+from airflow_lite.dag.spec import DagSpec, ScheduleSpec
+from airflow_lite.dag.timetable import RunInfo, following_run, schedule_spec, zone
 
 DAY_US = 86_400_000_000
 
@@ -110,38 +110,21 @@ def test_star_with_step_and_weekday_are_alternatives_as_in_airflow() -> None:
     # cronsim alone reads "*/2 … 1" as odd days that are Mondays.
     spec = schedule_spec("0 0 */2 1 1")
     start = to_us(datetime(2024, 1, 2, 12, tzinfo=UTC))
-    run = next_run_info(
-        spec, "UTC", last=None, earliest_us=start, latest_us=None, catchup=True, now_us=start
-    )
+    run = following_run(DagSpec("d", schedule=spec, start_date_us=start), None, start)
     assert run is not None
     assert run.logical_us == to_us(datetime(2024, 1, 3, tzinfo=UTC))
 
 
 def test_a_changed_schedule_begins_at_its_own_boundary() -> None:
     hour = DAY_US // 24
-    last = RunInfo(10 * hour, 10 * hour, 11 * hour, 11 * hour)
-    run = next_run_info(
-        schedule_spec("@daily"),
-        "UTC",
-        last=last,
-        earliest_us=0,
-        latest_us=None,
-        catchup=True,
-        now_us=12 * hour,
-    )
+    dag = DagSpec("d", schedule=schedule_spec("@daily"), start_date_us=0)
+    run = following_run(dag, 11 * hour, 12 * hour)
     assert run == RunInfo(0, 0, DAY_US, DAY_US)
 
 
-def test_the_last_interval_may_be_given_as_two_moments() -> None:
-    run = next_run_info(
-        schedule_spec(timedelta(days=1)),
-        "UTC",
-        last=(0, DAY_US),
-        earliest_us=0,
-        latest_us=None,
-        catchup=True,
-        now_us=0,
-    )
+def test_a_run_begins_where_the_last_interval_ended() -> None:
+    dag = DagSpec("d", schedule=schedule_spec(timedelta(days=1)), start_date_us=0)
+    run = following_run(dag, DAY_US, 0)
     assert run == RunInfo(DAY_US, DAY_US, 2 * DAY_US, 2 * DAY_US)
 
 
@@ -178,18 +161,15 @@ ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/
 def test_each_run_ends_after_the_one_before_in_every_zone(
     fields: tuple[str, ...], zone_name: str, start_s: int
 ) -> None:
-    spec = schedule_spec(" ".join(fields))
+    dag = DagSpec(
+        "d",
+        schedule=schedule_spec(" ".join(fields)),
+        timezone=zone_name,
+        start_date_us=start_s * 1_000_000,
+    )
     last = None
     for _ in range(4):
-        run = next_run_info(
-            spec,
-            zone_name,
-            last=last,
-            earliest_us=start_s * 1_000_000,
-            latest_us=None,
-            catchup=True,
-            now_us=0,
-        )
+        run = following_run(dag, last and last.interval_end_us, 0)
         assert run is not None
         assert run.interval_start_us < run.interval_end_us == run.run_after_us
         assert last is None or last.interval_end_us < run.interval_end_us

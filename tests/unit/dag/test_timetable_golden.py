@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_lite.clock import from_us, to_us
-from airflow_lite.dag.timetable import RunInfo, manual_interval, next_run_info, schedule_spec
+from airflow_lite.dag.spec import DagSpec
+from airflow_lite.dag.timetable import following_run, manual_interval, schedule_spec
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "cron.json").read_text())
 DELTAS = {
@@ -56,23 +57,23 @@ def expected(row: Row) -> list[tuple[int | None, ...]]:
 
 
 def plan(row: Row, length: int, *, catchup: bool) -> list[tuple[int, int, int]]:
-    schedule = schedule_spec(DELTAS.get(row["schedule"], row["schedule"]))
-    last: RunInfo | None = None
+    dag = DagSpec(
+        "d",
+        schedule=schedule_spec(DELTAS.get(row["schedule"], row["schedule"])),
+        timezone=row.get("timezone", "UTC"),
+        start_date_us=us(row["start"]),
+        end_date_us=us(row.get("latest")),
+        catchup=catchup,
+    )
+    last_end_us: int | None = None
     planned = []
     for _ in range(length):
-        last = next_run_info(
-            schedule,
-            row.get("timezone", "UTC"),
-            last=last,
-            earliest_us=us(row["start"]),
-            latest_us=us(row.get("latest")),
-            catchup=catchup,
-            now_us=us(row.get("now")) or 0,
-        )
-        if last is None:
+        run = following_run(dag, last_end_us, us(row.get("now")) or 0)
+        if run is None:
             break
-        assert last.logical_us == last.interval_start_us
-        planned.append((last.interval_start_us, last.interval_end_us, last.run_after_us))
+        assert run.logical_us == run.interval_start_us
+        planned.append((run.interval_start_us, run.interval_end_us, run.run_after_us))
+        last_end_us = run.interval_end_us
     return planned
 
 
@@ -126,7 +127,8 @@ def test_a_manual_run_covers_the_last_complete_interval(row: Row) -> None:
     schedule = schedule_spec(DELTAS.get(row["schedule"], row["schedule"]))
     run_after = us(row["run_after"])
     assert run_after is not None
-    found = manual_interval(schedule, row["timezone"], run_after)
+    dag = DagSpec("d", schedule=schedule, timezone=row["timezone"])
+    found = manual_interval(dag, run_after)
     assert [from_us(moment) for moment in found] == [
         datetime.fromisoformat(text) for text in row["interval"]
     ]

@@ -74,7 +74,7 @@ def _insert(
             run_id=_run_id(args.run_id, logical_us),
             run_type="manual",
             logical_us=logical_us,
-            interval=manual_interval(spec.schedule, spec.timezone, logical_us),
+            interval=manual_interval(spec, logical_us),
             conf=conf,
             external_trigger=True,
             now_us=SystemClock().now_us(),

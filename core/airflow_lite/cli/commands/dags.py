@@ -90,7 +90,7 @@ def next_execution(args: argparse.Namespace) -> int:
         last = listing.last_scheduled_interval(connection, args.dag_id)
     if row["is_paused"]:
         context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
-    runs = _upcoming(spec, row, last, args.num_executions)
+    runs = _upcoming(spec, row, last and last[1], args.num_executions)
     for run in runs:
         print(iso(run.interval_start_us))
     if len(runs) < args.num_executions:
@@ -103,19 +103,19 @@ def next_execution(args: argparse.Namespace) -> int:
 
 
 def _upcoming(
-    spec: DagSpec, row: dict[str, Any], last: tuple[int, int] | None, count: int
+    spec: DagSpec, row: dict[str, Any], last_end_us: int | None, count: int
 ) -> list[RunInfo]:
     """Return up to `count` runs: the next of the DAG's row if a scheduler planned it, and on."""
     now_us = SystemClock().now_us()
     names = ("logical", "interval_start", "interval_end", "create_after")
     planned = [row[f"next_{name}_us"] for name in names]
-    following = following_run(spec, last, now_us) if None in planned else RunInfo(*planned)
+    following = following_run(spec, last_end_us, now_us) if None in planned else RunInfo(*planned)
     runs: list[RunInfo] = []
     while following is not None and len(runs) < count:
         if runs and following.logical_us <= runs[-1].logical_us:
             break
         runs.append(following)
-        following = following_run(spec, following[1:3], now_us)
+        following = following_run(spec, following.interval_end_us, now_us)
     return runs
 
 
