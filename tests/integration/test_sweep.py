@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_lite.scheduler.ownership import boot_id
-from airflow_lite.scheduler.processes import start_of, sweep
+from airflow_lite.scheduler.processes import sweep
+from airflow_lite.worker.process import boot_id, process_start
 
 HERE = socket.gethostname()
 
@@ -29,7 +29,7 @@ def attempt(process, **changes):
         "hostname": HERE,
         "boot_id": boot_id(),
         "pid": process.pid,
-        "process_start": start_of(process.pid),
+        "process_start": process_start(process.pid),
         "process_group": process.pid,
     }
     return SimpleNamespace(**{**found, **changes})

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.executors.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.store.attempts import Queued
     from airflow_lite.store.engine import Store
+    from airflow_lite.store.lookup import Queued
 
 #: From these a further attempt of the same try may follow.
 _WAITING = frozenset(
@@ -53,10 +53,10 @@ class TryRows:
         return open_store(self._config)
 
     def _found(self) -> Queued | None:
-        from airflow_lite.store import attempts
+        from airflow_lite.store import lookup
 
         with self._store.read() as connection:
-            return attempts.find(connection, [self._key]).get(self._key.primary)
+            return lookup.find(connection, [self._key]).get(self._key.primary)
 
     def is_begun_or_over(self) -> bool:
         """Whether the try was begun, or cannot be: its task or run is over."""

@@ -9,8 +9,8 @@ from airflow_lite.scheduler.advance import advance
 from airflow_lite.scheduler.facts import facts_of
 from airflow_lite.scheduler.loading import set_aside
 from airflow_lite.scheduler.surprise import Surprise, expect
-from airflow_lite.states import FINISHED, RUN_FINISHED, DagRunState
-from airflow_lite.store import runs, scheduling
+from airflow_lite.states import FINISHED, RUN_FINISHED
+from airflow_lite.store import callbacks, runs, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def advance_due(world: World) -> None:
     if not decided:
         return
     try:
-        written, callbacks = _write(world, decided)
+        written, asked = _write(world, decided)
     except BaseException as error:
         # Memory is ahead of the store now.
         world.owned.stale_runs |= {found.one.run.id for found in decided}
@@ -49,7 +49,7 @@ def advance_due(world: World) -> None:
             logger.info("%s; loading them again", error)
             return
         raise
-    world.callbacks.add(callbacks)
+    world.callbacks.add(asked)
     for found in written:
         _follow_up(world, found)
 
@@ -74,10 +74,10 @@ def _write(world: World, decided: list[Decided]) -> tuple[list[Decided], list[in
     with world.store.begin() as connection:
         versions = runs.row_versions(connection, [found.one.run.id for found in decided])
         fresh = [found for found in decided if _is_fresh(found, versions)]
-        callbacks = _write_fresh(world, connection, fresh)
+        asked = _write_fresh(world, connection, fresh)
     stale = {found.one.run.id for found in decided} - {found.one.run.id for found in fresh}
     world.owned.stale_runs |= stale
-    return fresh, callbacks
+    return fresh, asked
 
 
 def _has_writes(decision: Decision) -> bool:
@@ -89,21 +89,21 @@ def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
 
 
 def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decided]) -> list[int]:
+    now_us = world.clock.now_us()
     rows = [row for found in fresh for row in _change_rows(world, found.decision)]
     touched = {found.one.run.id for found in fresh}
     expect(scheduling.write_changes(connection, rows), len(rows), touched)
     for found in fresh:
         state = found.decision.run_state
-        if state is not None and not runs.set_run_state(
-            connection,
-            found.one.run.id,
-            was=DagRunState.RUNNING,
-            state=state,
-            now_us=world.clock.now_us(),
+        if state is not None and not runs.end_run(
+            connection, found.one.run.id, state=state, now_us=now_us
         ):
             raise Surprise(touched)
-    requests = [row for found in fresh for row in _callback_rows(world, found)]
-    return scheduling.insert_callbacks(connection, requests)
+    return [
+        callbacks.ask(connection, found.one.run.id, due.kind, due.reason, now_us=now_us)
+        for found in fresh
+        for due in found.decision.callbacks
+    ]
 
 
 def _change_rows(world: World, decision: Decision) -> list[dict[str, Any]]:
@@ -121,19 +121,6 @@ def _change_rows(world: World, decision: Decision) -> list[dict[str, Any]]:
             "finished": change.to_state in FINISHED,
         }
         for change in decision.changes
-    ]
-
-
-def _callback_rows(world: World, found: Decided) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": "dag",
-            "dag_run_id": found.one.run.id,
-            "task_instance_id": None,
-            "payload": {"callback": due.kind, "reason": due.reason},
-            "created_us": world.clock.now_us(),
-        }
-        for due in found.decision.callbacks
     ]
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_lite.store import scheduling
+from airflow_lite.store import callbacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +110,7 @@ class Callbacks:
     def _give_up(self, request_id: int, error: str) -> None:
         logger.error("callback %d: %s", request_id, error)
         with self._store.begin() as connection:
-            scheduling.end_callback(connection, request_id, error, self._clock.now_us())
+            callbacks.give_up(connection, request_id, self._clock.now_us(), error)
 
 
 def environment(config: Config) -> dict[str, str]:

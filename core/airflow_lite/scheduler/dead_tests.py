@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.clock import SystemClock
-from airflow_lite.scheduler.ownership import boot_id, hostname
-from airflow_lite.scheduler.processes import start_of
+from airflow_lite.scheduler.ownership import hostname
+from airflow_lite.scheduler.processes import is_gone
 from airflow_lite.store import jobs, scheduling
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def fail_dead_tests(config: Config, store: Store, clock: Clock | None = None) ->
             return
     with store.begin() as connection:
         now_us = (clock or SystemClock()).now_us()
-        ids = [row.id for row in _dead(config, connection)]
-        jobs.fail_jobs(connection, ids, now_us)
+        ids = _dead(config, connection)
+        jobs.end_jobs(connection, ids, state="failed", now_us=now_us)
         scheduling.abandon_runs(
             connection,
             jobs.runs_of_jobs(connection, ids),
@@ -37,15 +37,6 @@ def fail_dead_tests(config: Config, store: Store, clock: Clock | None = None) ->
         )
 
 
-def _dead(config: Config, connection: sa.Connection) -> list[Any]:
+def _dead(config: Config, connection: sa.Connection) -> list[int]:
     here = hostname(config)
-    running = jobs.running_jobs(connection, "dags_test")
-    return [row for row in running if row.hostname == here and _is_gone(row)]
-
-
-def _is_gone(row: Any) -> bool:
-    """Tell whether the process of a job of this machine is not there any more."""
-    if row.boot_id != boot_id():
-        return True
-    started = start_of(row.pid)
-    return started is None or started != row.process_start
+    return [row.id for row in jobs.running_jobs(connection, "dags_test") if is_gone(row, here)]

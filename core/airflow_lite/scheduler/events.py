@@ -89,16 +89,16 @@ def _ask_callback(world: World, request: CallbackRequest) -> None:
     if known is None:
         logger.warning("the executor asked for a callback of an unknown task %s", request.key)
         return
-    row = {
-        "kind": "task",
-        "dag_run_id": known.run.id,
-        "task_instance_id": known.instance.id,
-        "payload": {"callback": request.callback, "reason": request.reason},
-        "created_us": world.clock.now_us(),
-    }
     with world.store.begin() as connection:
-        asked = scheduling.insert_callbacks(connection, [row])
-    world.callbacks.add(asked)
+        asked = callbacks.ask(
+            connection,
+            known.run.id,
+            request.callback,
+            request.reason,
+            now_us=world.clock.now_us(),
+            instance_id=known.instance.id,
+        )
+    world.callbacks.add([asked])
 
 
 def _take_revocation(world: World, key: TaskInstanceKey) -> None:
@@ -112,8 +112,13 @@ def _take_revocation(world: World, key: TaskInstanceKey) -> None:
 
 
 def _store_external_ids(world: World, external: dict[str, str]) -> None:
+    rows = [
+        {"row": active.instance.id, "token": token, "external": name}
+        for token, name in external.items()
+        if (active := world.owned.active.get(token)) is not None
+    ]
     with world.store.begin() as connection:
-        scheduling.set_external_ids(connection, external)
+        scheduling.set_external_ids(connection, rows)
 
 
 def look(world: World, instance_ids: Iterable[int]) -> None:

@@ -10,11 +10,12 @@ from airflow_lite.dag.retry import Verdict, after_failure
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.scheduler.surprise import Surprise, expect
 from airflow_lite.states import TaskInstanceState
-from airflow_lite.store import scheduling
+from airflow_lite.store import callbacks, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_lite.dag.spec import TaskSpec
     from airflow_lite.scheduler.owned import Active
     from airflow_lite.scheduler.world import World
 
@@ -93,15 +94,21 @@ def end_tries(world: World, lost: Sequence[LostTry]) -> None:
     verdicts = [_verdict(world, one) for one in lost]
     rows = [_row(world, one, verdict) for one, verdict in zip(lost, verdicts, strict=True)]
     touched = {one.active.run.id for one in lost}
-    requests = [
-        row
-        for one, verdict in zip(lost, verdicts, strict=True)
-        for row in _callback(world, one, verdict)
-    ]
     try:
         with world.store.begin() as connection:
             expect(scheduling.end_tries(connection, rows), len(rows), touched)
-            asked = scheduling.insert_callbacks(connection, requests)
+            asked = [
+                callbacks.ask(
+                    connection,
+                    one.active.run.id,
+                    name,
+                    one.cause,
+                    now_us=world.clock.now_us(),
+                    instance_id=one.active.instance.id,
+                )
+                for one, verdict in zip(lost, verdicts, strict=True)
+                if (name := _callback(world, one, verdict)) is not None
+            ]
     except Surprise as surprise:
         world.owned.stale_runs |= surprise.run_ids
         return
@@ -122,8 +129,7 @@ def _verdict(world: World, lost: LostTry) -> Verdict | None:
     instance, run = active.instance, active.run
     if instance.state == TaskInstanceState.RESTARTING:
         return None
-    known = world.owned.dags.get(active.run.dag_id)
-    task = known.spec.tasks.get(instance.task_id) if known is not None else None
+    task = _task_of(world, active)
     if task is None:
         return Verdict(TaskInstanceState.FAILED)
     key = TaskInstanceKey(
@@ -161,21 +167,17 @@ def _row(world: World, lost: LostTry, verdict: Verdict | None) -> dict[str, Any]
     }
 
 
-def _callback(world: World, lost: LostTry, verdict: Verdict | None) -> list[dict[str, Any]]:
+def _callback(world: World, lost: LostTry, verdict: Verdict | None) -> str | None:
     name = _CALLBACKS.get(verdict.state) if verdict is not None else None
-    known = world.owned.dags.get(lost.active.run.dag_id)
-    task = known.spec.tasks.get(lost.active.instance.task_id) if known is not None else None
+    task = _task_of(world, lost.active)
     if name is None or task is None or not any(c.startswith(name) for c in task.callbacks):
-        return []
-    return [
-        {
-            "kind": "task",
-            "dag_run_id": lost.active.run.id,
-            "task_instance_id": lost.active.instance.id,
-            "payload": {"callback": name, "reason": lost.cause},
-            "created_us": world.clock.now_us(),
-        }
-    ]
+        return None
+    return name
+
+
+def _task_of(world: World, active: Active) -> TaskSpec | None:
+    known = world.owned.dags.get(active.run.dag_id)
+    return known.spec.tasks.get(active.instance.task_id) if known is not None else None
 
 
 def _done(world: World, active: Active) -> None:

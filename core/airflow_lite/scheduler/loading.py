@@ -16,8 +16,8 @@ from airflow_lite.store.jobs import is_database_error
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.dag.spec import DagSpec, TaskSpec
-    from airflow_lite.scheduler.model import Instance, Run
+    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.scheduler.model import Run
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _follow(world: World, one: OwnedRun, known: OwnedDag) -> None:
     tasks = known.spec.tasks
     added = [tasks[task_id] for task_id in missing_tasks(one.run, known.spec)]
     fresh = [
-        _fresh(instance, tasks[instance.task_id])
+        (instance.id, tasks[instance.task_id])
         for instance in one.run.instances.values()
         if instance.task_id in tasks and instance.state in SCHEDULABLE
     ]
@@ -148,17 +148,6 @@ def _follow(world: World, one: OwnedRun, known: OwnedDag) -> None:
         runs.insert_instances(connection, one.run.id, added)
         scheduling.refresh_instances(connection, fresh)
         runs.set_run_version(connection, [one.run.id], known.version_id)
-
-
-def _fresh(instance: Instance, task: TaskSpec) -> dict[str, Any]:
-    return {
-        "row": instance.id,
-        "new_operator": task.operator,
-        "new_pool": task.pool,
-        "new_pool_slots": task.pool_slots,
-        "new_queue": task.queue,
-        "new_priority_weight": task.priority_weight,
-    }
 
 
 def set_aside(world: World, run: Run, error: Exception) -> None:

@@ -17,7 +17,7 @@ from airflow_lite.scheduler.ownership import LeaseLost
 from airflow_lite.scheduler.stopping import POLL_S, Stopping
 from airflow_lite.scheduler.takeover import take_over
 from airflow_lite.scheduler.watch import Watch, take_back
-from airflow_lite.store import scheduling
+from airflow_lite.store import callbacks, scheduling
 from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Loop:
     def _take_open_callbacks(self) -> None:
         if self.world.scope is None:
             with self.world.store.read() as connection:
-                self.world.callbacks.add(scheduling.open_callbacks(connection))
+                self.world.callbacks.add(callbacks.open_of_all(connection))
 
     def step(self) -> None:
         """Make one pass; where it fails, load everything again and try later."""

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import weakref
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.store import jobs
-from airflow_lite.worker.process import process_start
+from airflow_lite.worker.process import boot_id, process_start
 
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock
@@ -88,13 +87,6 @@ def hostname(config: Config) -> str:
     return config.get("core", "hostname") or socket.gethostname()
 
 
-def boot_id() -> str | None:
-    """Return what tells this boot of the machine from any other; None where it is not told."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return None
-
-
 @dataclass
 class Ownership:
     """A running job, and on SQLite the lock that proves that no other scheduler runs."""
@@ -138,7 +130,7 @@ class Ownership:
         """Record how the job ended, and let the next one in."""
         try:
             with self.store.begin() as connection:
-                jobs.end_job(connection, self.job_id, state=state, now_us=self.clock.now_us())
+                jobs.end_jobs(connection, [self.job_id], state=state, now_us=self.clock.now_us())
         finally:
             if self.lock is not None:
                 self.lock.release()

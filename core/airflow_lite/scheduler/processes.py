@@ -1,4 +1,7 @@
-"""Processes of lost attempts on this machine: killed only if they are surely those."""
+"""Processes of this machine that the store knows of: whether they live, and how they are killed.
+
+A row has `hostname, boot_id, pid, process_start`, which together name one process for good.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,41 @@ import logging
 import os
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.scheduler.ownership import boot_id
+from airflow_lite.worker.process import boot_id, process_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 logger = logging.getLogger(__name__)
-#: Place of the start time among the fields of /proc/PID/stat after the command's parenthesis.
-_START = 19
+
+
+def is_gone(row: Any, hostname: str) -> bool:
+    """Tell whether a process is surely not there any more; of another machine nobody knows."""
+    if row.hostname != hostname:
+        return False
+    if row.boot_id and row.boot_id != boot_id():
+        return True
+    return row.process_start is not None and process_start(row.pid) != int(row.process_start)
 
 
 def sweep(attempts: Iterable[Any], hostname: str) -> int:
     """Kill what is left of these attempts on this machine; return how many were killed.
 
-    An attempt has `hostname, boot_id, pid, process_start, process_group`. One of another machine,
-    of an earlier boot, or whose pid is another process by now, is left alone.
+    One of another machine, of an earlier boot, or whose pid is another process by now, is left
+    alone.
     """
-    boot = boot_id()
-    mine = [one for one in attempts if one.hostname == hostname and one.boot_id == boot]
-    return sum(_kill(one) for one in mine if one.pid)
+    return sum(_kill(one) for one in attempts if _is_there(one, hostname))
+
+
+def _is_there(one: Any, hostname: str) -> bool:
+    if one.process_start is None or (one.hostname, one.boot_id) != (hostname, boot_id()):
+        return False
+    return process_start(one.pid) == int(one.process_start)
 
 
 def _kill(attempt: Any) -> bool:
-    if attempt.process_start is None or start_of(attempt.pid) != attempt.process_start:
-        return False
     logger.warning("killing process %d, left over of attempt %s", attempt.pid, attempt.token)
     with suppress(ProcessLookupError, PermissionError):
         if attempt.process_group and attempt.process_group != os.getpgrp():
@@ -40,11 +51,3 @@ def _kill(attempt: Any) -> bool:
         else:
             os.kill(attempt.pid, signal.SIGKILL)
     return True
-
-
-def start_of(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None if there is none."""
-    with suppress(OSError, ValueError, IndexError):
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return int(stat.rpartition(")")[2].split()[_START])
-    return None

@@ -63,7 +63,8 @@ def _fail_dead_jobs(world: World) -> None:
         earlier = [
             row for row in jobs.running_jobs(connection, "scheduler") if row.id != world.job_id
         ]
-        jobs.fail_jobs(connection, [row.id for row in earlier], now_us)
+        ids = [row.id for row in earlier]
+        jobs.end_jobs(connection, ids, state="failed", now_us=now_us)
         jobs.own_all_dags(connection, world.job_id)
     for row in earlier:
         logger.warning("the scheduler with pid %d on %s is dead", row.pid, row.hostname)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.clock import seconds_us
 from airflow_lite.scheduler.events import look
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
-from airflow_lite.scheduler.ownership import boot_id, hostname
-from airflow_lite.scheduler.processes import start_of, sweep
+from airflow_lite.scheduler.ownership import hostname
+from airflow_lite.scheduler.processes import is_gone, sweep
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
 
@@ -48,7 +48,6 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._hostname = hostname(self.world.config)
-        self._boot_id = boot_id()
 
     @property
     def interval_s(self) -> float:
@@ -112,9 +111,9 @@ class Watch:
         ]
 
     def _death(self, name: str, row: Any, elapsed_s: float) -> str | None:
-        if row.supervisor_end_us is not None:
-            return row.supervisor_end_cause or "its supervisor ended"
-        if self._is_gone(row):
+        if row.end_us is not None:
+            return row.end_cause or "its supervisor ended"
+        if is_gone(row, self._hostname):
             return "its supervisor's process is gone"
         count = row.beat_count if row.beat_count is not None else -1
         known = self.beats.get(name)
@@ -124,15 +123,6 @@ class Watch:
         known.silent_s += elapsed_s
         timeout_s = self.world.settings.beat_timeout_s
         return f"no beat for {timeout_s:g} s" if known.silent_s >= timeout_s else None
-
-    def _is_gone(self, row: Any) -> bool:
-        """Tell whether a supervisor of this machine is surely dead: its process is not there."""
-        if row.supervisor_process_start is None or row.supervisor_hostname != self._hostname:
-            return False
-        if row.supervisor_boot_id != self._boot_id:
-            return True
-        started: int = row.supervisor_process_start
-        return start_of(row.supervisor_pid) != started
 
     def _bury(self, lost: list[LostTry]) -> None:
         """Read the rows once more, kill what is left on this machine, then end the tries."""

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from airflow_lite.store import xcoms
-from airflow_lite.store._lookup import (
-    Queued,
-    RunInfo,
-    find,
-    find_run,
-    finished_tasks,
-    previous_run,
-)
-from airflow_lite.store.many import run_many, upsert_many
+from airflow_lite.store.many import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.schema import (
     attempt,
     callback_request,
@@ -28,31 +20,6 @@ from airflow_lite.store.schema import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-__all__ = [
-    "LOG_CUT",
-    "Claim",
-    "Ended",
-    "Queued",
-    "RunInfo",
-    "Started",
-    "Supervisor",
-    "Watched",
-    "beat",
-    "claim",
-    "end",
-    "end_supervisor",
-    "find",
-    "find_run",
-    "finished_tasks",
-    "note_started",
-    "previous_run",
-    "register",
-    "rendered",
-    "save_rendered",
-    "watch",
-]
-
 
 #: In an attempt's cause, where its log could not tell: followed by ": " and the reason.
 LOG_CUT = "its log is cut"
@@ -111,19 +78,8 @@ class Supervisor:
 
 def register(connection: sa.Connection, who: Supervisor, now_us: int) -> None:
     """Write the row of a new supervisor."""
-    connection.execute(
-        supervisor.insert().values(
-            id=who.id,
-            kind=who.kind,
-            job_id=who.job_id,
-            hostname=who.hostname,
-            boot_id=who.boot_id,
-            pid=who.pid,
-            process_start=who.process_start,
-            start_us=now_us,
-            latest_beat_us=now_us,
-        )
-    )
+    row = {**asdict(who), "start_us": now_us, "latest_beat_us": now_us}
+    connection.execute(supervisor.insert().values(row))
 
 
 _BEAT = (
@@ -156,19 +112,19 @@ class Watched(NamedTuple):
 
 
 _WATCH = sa.select(task_instance.c.id, task_instance.c.state, task_instance.c.attempt).where(
-    task_instance.c.id.in_(sa.bindparam("ids", expanding=True))
+    is_one_of(task_instance.c.id)
 )
 
 
 def watch(connection: sa.Connection, instance_ids: Sequence[int]) -> list[Watched]:
     """Return state and token of these rows; a deleted one is missing."""
-    return [Watched(*row) for row in connection.execute(_WATCH, {"ids": list(instance_ids)})]
+    return [Watched(*row) for row in select_many(connection, _WATCH, instance_ids)]
 
 
 _CLAIM = (
     task_instance.update()
     .where(
-        task_instance.c.id == sa.bindparam("row_id"),
+        task_instance.c.id == sa.bindparam("instance_id"),
         task_instance.c.state == "queued",
         task_instance.c.attempt == sa.bindparam("token"),
     )
@@ -193,17 +149,8 @@ def claim(
     connection: sa.Connection, claims: Sequence[Claim], who: Supervisor, now_us: int
 ) -> set[str]:
     """Make queued rows running, each under its token; return the tokens that are now `who`'s."""
-    rows = [
-        {
-            "row_id": one.instance_id,
-            "token": one.token,
-            "who": who.id,
-            "host": who.hostname,
-            "actor": _actor(who),
-            "now": now_us,
-        }
-        for one in claims
-    ]
+    given = {"who": who.id, "host": who.hostname, "actor": _actor(who), "now": now_us}
+    rows = [{**given, "instance_id": one.instance_id, "token": one.token} for one in claims]
     changed = run_many(connection, _CLAIM, rows)
     mine = {one.token for one in claims}
     if changed != len(claims):
@@ -250,75 +197,55 @@ def _note_claims(
 
 _STARTED = (
     attempt.update()
-    .where(attempt.c.token == sa.bindparam("of_token"))
-    .values(
-        pid=sa.bindparam("to_pid"),
-        process_start=sa.bindparam("to_start"),
-        process_group=sa.bindparam("to_group"),
-    )
+    .where(attempt.c.token == sa.bindparam("token"))
+    .values({name: sa.bindparam(name) for name in ("pid", "process_start", "process_group")})
 )
 _STARTED_INSTANCE = (
     task_instance.update()
     .where(
-        task_instance.c.id == sa.bindparam("row_id"), task_instance.c.attempt == sa.bindparam("of")
+        task_instance.c.id == sa.bindparam("instance_id"),
+        task_instance.c.attempt == sa.bindparam("token"),
     )
-    .values(pid=sa.bindparam("to_pid"))
+    .values(pid=sa.bindparam("pid"))
 )
 
 
 def note_started(connection: sa.Connection, started: Sequence[Started]) -> None:
     """Write which processes run these attempts."""
-    run_many(
-        connection,
-        _STARTED,
-        [
-            {
-                "of_token": one.token,
-                "to_pid": one.pid,
-                "to_start": one.process_start,
-                "to_group": one.process_group,
-            }
-            for one in started
-        ],
-    )
-    run_many(
-        connection,
-        _STARTED_INSTANCE,
-        [{"row_id": one.instance_id, "of": one.token, "to_pid": one.pid} for one in started],
-    )
+    rows = [one._asdict() for one in started]
+    run_many(connection, _STARTED, rows)
+    run_many(connection, _STARTED_INSTANCE, rows)
 
 
 _restarting = task_instance.c.state == "restarting"
 _END = (
     task_instance.update()
     .where(
-        task_instance.c.id == sa.bindparam("row_id"),
+        task_instance.c.id == sa.bindparam("instance_id"),
         task_instance.c.attempt == sa.bindparam("token"),
         sa.or_(task_instance.c.state == "running", _restarting),  # IN cannot be executemany
     )
     .values(
         # Cleared while it ran: the scheduler queues it anew, whatever came of this attempt.
-        state=sa.case((_restarting, None), else_=sa.bindparam("to_state", type_=sa.String)),
-        next_at_us=sa.case((_restarting, None), else_=sa.bindparam("next", type_=sa.BigInteger)),
-        skip_decision=sa.case((_restarting, None), else_=sa.bindparam("skip", type_=sa.Text)),
-        end_us=sa.bindparam("now"),
+        {
+            name: sa.case(
+                (_restarting, None), else_=sa.bindparam(name, type_=task_instance.c[name].type)
+            )
+            for name in ("state", "next_at_us", "skip_decision")
+        }
+    )
+    .values(
+        end_us=sa.bindparam("ended_us"),
         changed_by=sa.bindparam("actor"),
         change_cause=sa.bindparam("cause"),
-        changed_at_us=sa.bindparam("now"),
+        changed_at_us=sa.bindparam("ended_us"),
     )
 )
+_REPORT = ("ended_us", "outcome", "accepted", "cause", "exit_code", "max_rss_kb", "cpu_us")
 _END_ATTEMPT = (
     attempt.update()
-    .where(attempt.c.token == sa.bindparam("of_token"))
-    .values(
-        ended_us=sa.bindparam("at"),
-        outcome=sa.bindparam("to_outcome"),
-        accepted=sa.bindparam("is_accepted"),
-        cause=sa.bindparam("why"),
-        exit_code=sa.bindparam("code"),
-        max_rss_kb=sa.bindparam("rss"),
-        cpu_us=sa.bindparam("cpu"),
-    )
+    .where(attempt.c.token == sa.bindparam("token"))
+    .values({name: sa.bindparam(name) for name in _REPORT})
 )
 
 
@@ -328,27 +255,15 @@ def end(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> s
     Accepted is what ends a row that is still running under that token; a row cleared meanwhile
     (`restarting`) gets no state, one that a user marked stays. All are noted in `attempt`.
     """
-    changed = run_many(
-        connection,
-        _END,
-        [
-            {
-                "row_id": one.instance_id,
-                "token": one.token,
-                "to_state": one.state,
-                "next": one.next_at_us,
-                "skip": one.skip_decision,
-                "now": one.ended_us,
-                "actor": _actor(who),
-                "cause": one.cause,
-            }
-            for one in ended
-        ],
-    )
+    actor = _actor(who)
+    rows = [{**one._asdict(), "actor": actor} for one in ended]
+    changed = run_many(connection, _END, rows)
     accepted = {one.token for one in ended}
     if changed != len(ended):
         accepted = _accepted(connection, ended, who)
-    run_many(connection, _END_ATTEMPT, [_end_row(one, accepted) for one in ended])
+    run_many(
+        connection, _END_ATTEMPT, [{**row, "accepted": row["token"] in accepted} for row in rows]
+    )
     for one in ended:
         if one.callback is not None:
             _ask_callback(connection, one)
@@ -381,19 +296,6 @@ def _accepted(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor
         task_instance.c.end_us == task_instance.c.changed_at_us,
     )
     return {token for row_id, token in connection.execute(query) if token == by_id[row_id].token}
-
-
-def _end_row(one: Ended, accepted: set[str]) -> dict[str, Any]:
-    return {
-        "of_token": one.token,
-        "at": one.ended_us,
-        "to_outcome": one.outcome,
-        "is_accepted": one.token in accepted,
-        "why": one.cause,
-        "code": one.exit_code,
-        "rss": one.max_rss_kb,
-        "cpu": one.cpu_us,
-    }
 
 
 def save_rendered(connection: sa.Connection, fields: dict[int, str]) -> None:

@@ -1,4 +1,4 @@
-"""Callback requests as the process that runs one reads and ends them."""
+"""Callback requests: asked for by whoever ends a try or a run, run by a process of their own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.store import attempts
+from airflow_lite.store import lookup
+from airflow_lite.store.runs import new_id, of_job
 from airflow_lite.store.schema import callback_request, dag_run, task_instance
 
 if TYPE_CHECKING:
-    from airflow_lite.store.attempts import Queued
+    from airflow_lite.store.lookup import Queued
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,29 @@ class Callback:
     reason: str
     key: TaskInstanceKey
     instance: Queued
+
+
+def ask(
+    connection: sa.Connection,
+    dag_run_id: int,
+    callback: str,
+    reason: str,
+    *,
+    now_us: int,
+    instance_id: int | None = None,
+) -> int:
+    """Ask for a callback of a run or, where it is given, of a task instance; return its id.
+
+    `callback` is an attribute's name such as "on_failure_callback", or that without its end.
+    """
+    row = {
+        "kind": "dag" if instance_id is None else "task",
+        "dag_run_id": dag_run_id,
+        "task_instance_id": instance_id,
+        "payload": json.dumps({"callback": callback, "reason": reason}),
+        "created_us": now_us,
+    }
+    return new_id(connection.execute(callback_request.insert().values(row)))
 
 
 def begin(connection: sa.Connection, request_id: int, now_us: int) -> Callback | None:
@@ -51,7 +75,7 @@ def begin(connection: sa.Connection, request_id: int, now_us: int) -> Callback |
         name if name.endswith("_callback") else f"{name}_callback",
         payload.get("reason") or "",
         key,
-        attempts.find(connection, [key])[key.primary],
+        lookup.find(connection, [key])[key.primary],
     )
 
 
@@ -77,13 +101,23 @@ def _key(connection: sa.Connection, row: Any) -> TaskInstanceKey | None:
     return None if found is None else TaskInstanceKey(*found)
 
 
+#: Requests that nobody has begun, the oldest first.
+_OPEN = (
+    sa.select(callback_request.c.id)
+    .where(callback_request.c.started_us.is_(None))
+    .order_by(callback_request.c.id)
+)
+
+
+def open_of_all(connection: sa.Connection) -> list[int]:
+    """Return the requests that nobody has begun, the oldest first."""
+    return list(connection.execute(_OPEN).scalars())
+
+
 def open_of(connection: sa.Connection, instance_ids: list[int]) -> list[int]:
     """Return the requests of these task instances that nobody has begun, the oldest first."""
-    query = sa.select(callback_request.c.id).where(
-        callback_request.c.started_us.is_(None),
-        callback_request.c.task_instance_id.in_(instance_ids),
-    )
-    return list(connection.execute(query.order_by(callback_request.c.id)).scalars())
+    query = _OPEN.where(callback_request.c.task_instance_id.in_(instance_ids))
+    return list(connection.execute(query).scalars())
 
 
 def open_of_job(connection: sa.Connection, job_id: int | None) -> list[int]:
@@ -91,19 +125,20 @@ def open_of_job(connection: sa.Connection, job_id: int | None) -> list[int]:
 
     None: of the runs that are the scheduler's.
     """
-    owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
-    query = (
-        sa.select(callback_request.c.id)
-        .join(dag_run, dag_run.c.id == callback_request.c.dag_run_id)
-        .where(callback_request.c.started_us.is_(None), owner)
-    )
-    return list(connection.execute(query.order_by(callback_request.c.id)).scalars())
+    query = _OPEN.join(dag_run, dag_run.c.id == callback_request.c.dag_run_id)
+    return list(connection.execute(query.where(of_job(job_id))).scalars())
 
 
 def end(connection: sa.Connection, request_id: int, now_us: int, error: str | None) -> None:
     """Record that a request was run, with the first error."""
-    connection.execute(
-        callback_request.update()
-        .where(callback_request.c.id == request_id)
-        .values(ended_us=now_us, error=error)
+    query = callback_request.update().where(callback_request.c.id == request_id)
+    connection.execute(query.values(ended_us=now_us, error=error))
+
+
+def give_up(connection: sa.Connection, request_id: int, now_us: int, error: str) -> None:
+    """Record how a request's process ended, where it could not do so itself."""
+    query = callback_request.update().where(
+        callback_request.c.id == request_id, callback_request.c.ended_us.is_(None)
     )
+    started = sa.func.coalesce(callback_request.c.started_us, now_us)
+    connection.execute(query.values(started_us=started, ended_us=now_us, error=error))

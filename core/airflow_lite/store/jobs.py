@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from airflow_lite.store.runs import Row, new_id
-from airflow_lite.store.schema import dag, dag_run, job
+from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,9 +56,9 @@ def beat(connection: sa.Connection, job_id: int) -> bool:
     return connection.execute(query.values(values)).rowcount == 1
 
 
-def end_job(connection: sa.Connection, job_id: int, *, state: str, now_us: int) -> None:
-    """Record that a job ended as `success` or `failed`."""
-    query = job.update().where(job.c.id == job_id, job.c.state == "running")
+def end_jobs(connection: sa.Connection, ids: Iterable[int], *, state: str, now_us: int) -> None:
+    """Record that running jobs ended as `success` or `failed`."""
+    query = job.update().where(job.c.id.in_(list(ids)), job.c.state == "running")
     connection.execute(query.values(state=state, end_us=now_us))
 
 
@@ -66,12 +66,6 @@ def running_jobs(connection: sa.Connection, kind: str) -> list[Row]:
     """Return the jobs of one kind that say they run, the oldest first."""
     query = sa.select(job).where(job.c.kind == kind, job.c.state == "running")
     return list(connection.execute(query.order_by(job.c.id)))
-
-
-def fail_jobs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> None:
-    """Record that these jobs died."""
-    query = job.update().where(job.c.id.in_(list(ids)), job.c.state == "running")
-    connection.execute(query.values(state="failed", end_us=now_us))
 
 
 def own_all_dags(connection: sa.Connection, job_id: int) -> None:
@@ -82,10 +76,8 @@ def own_all_dags(connection: sa.Connection, job_id: int) -> None:
 
 def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
     """Return the row ids of the unfinished runs that these jobs were running by themselves."""
-    query = sa.select(dag_run.c.id).where(
-        sa.text("dag_run.state IN ('queued', 'running')"), dag_run.c.job_id.in_(list(ids))
-    )
-    return [row.id for row in connection.execute(query)]
+    query = sa.select(dag_run.c.id).where(UNFINISHED_RUN, dag_run.c.job_id.in_(list(ids)))
+    return list(connection.execute(query).scalars())
 
 
 def is_database_error(error: BaseException) -> bool:

@@ -28,6 +28,16 @@ def chunks(values: Iterable[Any]) -> list[list[Any]]:
     return [every[at : at + CHUNK] for at in range(0, len(every), CHUNK)]
 
 
+def select_many(connection: sa.Connection, query: Any, ids: Iterable[Any]) -> list[Any]:
+    """Return the rows that `query` finds for `ids`, which it takes as a bindparam of that name."""
+    return [row for part in chunks(ids) for row in connection.execute(query, {"ids": part})]
+
+
+def is_one_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` is one of the `ids` that a statement is given."""
+    return column.in_(sa.bindparam("ids", expanding=True))
+
+
 def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> int:
     """Execute an INSERT, UPDATE or DELETE for every row; return how many rows it changed.
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
-from airflow_lite.store.many import chunks, run_many
-from airflow_lite.store.schema import dag, dag_run, task_instance
+from airflow_lite.store.many import is_one_of, run_many, select_many
+from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: A row of whatever columns a query asks for.
 Row = sa.Row[*tuple[Any, ...]]
-_UNFINISHED = ("queued", "running")
 
 
 def create_run(
@@ -95,19 +94,13 @@ def _taken(dag_id: str, run_id: str, logical_us: int) -> str:
     )
 
 
-_INSTANCE_NAMES = (
-    "dag_run_id",
-    "task_id",
-    "map_index",
-    "max_tries",
-    "operator",
-    "pool",
-    "pool_slots",
-    "queue",
-    "priority_weight",
-)
+#: What a task instance takes from its task, by the same names.
+OF_TASK = ("operator", "pool", "pool_slots", "queue", "priority_weight")
 _INSERT_INSTANCE = task_instance.insert().values(
-    {name: sa.bindparam(name) for name in _INSTANCE_NAMES}
+    {
+        name: sa.bindparam(name)
+        for name in ("dag_run_id", "task_id", "map_index", "max_tries", *OF_TASK)
+    }
 )
 
 
@@ -122,15 +115,12 @@ def _instance_row(dag_run_id: int, task: TaskSpec) -> dict[str, Any]:
         "task_id": task.task_id,
         "map_index": -1,
         "max_tries": task.retries,
-        "operator": task.operator,
-        "pool": task.pool,
-        "pool_slots": task.pool_slots,
-        "queue": task.queue,
-        "priority_weight": task.priority_weight,
+        **{name: getattr(task, name) for name in OF_TASK},
     }
 
 
-_RUN_COLUMNS = (
+#: What `scheduler.model.Run` has of a run's row.
+_RUN = sa.select(
     dag_run.c.id,
     dag_run.c.dag_id,
     dag_run.c.run_id,
@@ -146,56 +136,36 @@ _RUN_COLUMNS = (
     dag_run.c.version_id,
     dag_run.c.clear_number,
     dag_run.c.row_version,
-)
-_VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version).where(
-    dag_run.c.id.in_(sa.bindparam("ids", expanding=True))
-)
-_IS_UNFINISHED = sa.text("dag_run.state IN ('queued', 'running')")
+).where(is_one_of(dag_run.c.id))
+_VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version)
+_VERSIONS_OF = _VERSIONS.where(is_one_of(dag_run.c.id))
 
 
-def unfinished_runs(connection: sa.Connection, job_id: int | None) -> list[Row]:
-    """Return the queued and running runs of one job; of the schedulers if `job_id` is None."""
-    owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
-    query = sa.select(*_RUN_COLUMNS).where(_IS_UNFINISHED, owner)
-    return list(connection.execute(query.order_by(dag_run.c.logical_us, dag_run.c.id)))
+def of_job(job_id: int | None) -> sa.ColumnElement[bool]:
+    """Return the condition that a run is one job's own; None: the schedulers'."""
+    return dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
 
 
 def unfinished_versions(connection: sa.Connection, job_id: int | None) -> dict[int, int]:
-    """Return row id -> row version of the unfinished runs of one job, as `unfinished_runs`."""
-    owner = dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
-    query = sa.select(dag_run.c.id, dag_run.c.row_version).where(_IS_UNFINISHED, owner)
+    """Return row id -> row version of the queued and running runs of one job; see `of_job`."""
+    query = _VERSIONS.where(UNFINISHED_RUN, of_job(job_id))
     return {row.id: row.row_version for row in connection.execute(query)}
 
 
 def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
     """Return the rows of the runs with these row ids."""
-    return [
-        row
-        for part in chunks(ids)
-        for row in connection.execute(sa.select(*_RUN_COLUMNS).where(dag_run.c.id.in_(part)))
-    ]
+    return select_many(connection, _RUN, ids)
 
 
 def row_versions(connection: sa.Connection, ids: Iterable[int]) -> dict[int, int]:
     """Return row id -> row version of these runs; a deleted run is missing."""
-    return {
-        row.id: row.row_version
-        for part in chunks(ids)
-        for row in connection.execute(_VERSIONS, {"ids": part})
-    }
+    return {row.id: row.row_version for row in select_many(connection, _VERSIONS_OF, ids)}
 
 
-def set_run_state(
-    connection: sa.Connection, run_row_id: int, *, was: str, state: str, now_us: int
-) -> bool:
-    """Move a run from state `was` to `state`; False if it is not in that state any more."""
-    values: dict[str, Any] = {"state": str(state)}
-    if state == "running":
-        values |= {"start_us": now_us, "end_us": None}
-    elif state not in _UNFINISHED:
-        values["end_us"] = now_us
-    query = dag_run.update().where(dag_run.c.id == run_row_id, dag_run.c.state == str(was))
-    return connection.execute(query.values(values)).rowcount == 1
+def end_run(connection: sa.Connection, run_row_id: int, *, state: str, now_us: int) -> bool:
+    """Give a running run its final state; False if it is not running any more."""
+    query = dag_run.update().where(dag_run.c.id == run_row_id, dag_run.c.state == "running")
+    return connection.execute(query.values(state=state, end_us=now_us)).rowcount == 1
 
 
 _START = (
@@ -222,29 +192,26 @@ def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], versi
     run_many(connection, _FOLLOW, [{"run": run, "to": version_id} for run in run_row_ids])
 
 
+_newer = dag_run.alias()
+_LAST_SCHEDULED = sa.select(
+    dag_run.c.dag_id, dag_run.c.logical_us, dag_run.c.interval_start_us, dag_run.c.interval_end_us
+).join_from(
+    dag,
+    dag_run,
+    dag_run.c.id
+    == sa.select(_newer.c.id)
+    .where(_newer.c.dag_id == dag.c.dag_id, _newer.c.run_type.in_(("scheduled", "backfill")))
+    .order_by(_newer.c.logical_us.desc())
+    .limit(1)
+    .correlate(dag)
+    .scalar_subquery(),
+)
+
+
 def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, Row]:
     """Return, per DAG, the newest scheduled or backfilled run's logical date and interval."""
-    other = dag_run.alias()
-    newest = (
-        sa.select(other.c.id)
-        .where(other.c.dag_id == dag.c.dag_id)
-        .where(other.c.run_type.in_(("scheduled", "backfill")))
-        .order_by(other.c.logical_us.desc())
-        .limit(1)
-        .correlate(dag)
-        .scalar_subquery()
-    )
-    query = sa.select(
-        dag_run.c.dag_id,
-        dag_run.c.logical_us,
-        dag_run.c.interval_start_us,
-        dag_run.c.interval_end_us,
-    ).select_from(dag.join(dag_run, dag_run.c.id == newest))
-    return {
-        row.dag_id: row
-        for part in chunks(dag_ids)
-        for row in connection.execute(query.where(dag.c.dag_id.in_(part)))
-    }
+    rows = select_many(connection, _LAST_SCHEDULED.where(is_one_of(dag.c.dag_id)), dag_ids)
+    return {row.dag_id: row for row in rows}
 
 
 def previous_run(
@@ -262,12 +229,8 @@ def previous_run(
 
 
 def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:
-    """Return (task_id, map_index, state) of these tasks' instances in a run."""
-    query = sa.select(
-        task_instance.c.task_id, task_instance.c.map_index, task_instance.c.state
-    ).where(task_instance.c.dag_run_id == run_row_id)
-    return [
-        row
-        for part in chunks(task_ids)
-        for row in connection.execute(query.where(task_instance.c.task_id.in_(part)))
-    ]
+    """Return (task_id, state) of these tasks' instances in a run."""
+    query = sa.select(task_instance.c.task_id, task_instance.c.state).where(
+        task_instance.c.dag_run_id == run_row_id, is_one_of(task_instance.c.task_id)
+    )
+    return select_many(connection, query, task_ids)

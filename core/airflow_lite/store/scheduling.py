@@ -6,17 +6,17 @@ writes returns how many rows it changed, so that fewer than asked for tell of a 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from airflow_lite.store.many import chunks, run_many
-from airflow_lite.store.runs import Row, new_id
+from airflow_lite.store.many import chunks, is_one_of, run_many, select_many
+from airflow_lite.store.runs import OF_TASK, Row
 from airflow_lite.store.schema import (
+    ACTIVE_INSTANCE,
+    UNFINISHED_RUN,
     attempt,
-    callback_request,
     dag,
     dag_run,
     pool,
@@ -28,10 +28,13 @@ from airflow_lite.store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_lite.dag.spec import TaskSpec
+
 _ti = task_instance.c
-_INSTANCE_COLUMNS = (
-    _ti.id,
+#: What `scheduler.model.Instance` has of an instance's row, and the run that it is of.
+_INSTANCE = sa.select(
     _ti.dag_run_id,
+    _ti.id,
     _ti.task_id,
     _ti.map_index,
     _ti.state,
@@ -50,12 +53,9 @@ _INSTANCE_COLUMNS = (
     _ti.priority_weight,
     _ti.stuck_count,
     _ti.skip_decision,
-    _ti.executor,
-    _ti.external_executor_id,
 )
-#: Written so that the partial index over them serves the query.
-_IS_UNFINISHED_RUN = sa.text("dag_run.state IN ('queued', 'running')")
-_IS_ACTIVE = sa.text("task_instance.state IN ('queued', 'running', 'restarting')")
+_BY_RUN = _INSTANCE.where(is_one_of(_ti.dag_run_id)).order_by(_ti.id)
+_BY_ID = _INSTANCE.where(is_one_of(_ti.id))
 _IS_BEGUN = sa.text(
     "task_instance.state IN"
     " ('queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule')"
@@ -138,51 +138,40 @@ _END_ATTEMPT = (
 )
 
 
-_BY_RUN = (
-    sa.select(*_INSTANCE_COLUMNS)
-    .where(_ti.dag_run_id.in_(bindparam("ids", expanding=True)))
-    .order_by(_ti.id)
-)
-_BY_ID = sa.select(*_INSTANCE_COLUMNS).where(_ti.id.in_(bindparam("ids", expanding=True)))
-
-
 def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list[Row]:
     """Return the rows of every task instance of these runs."""
-    return [
-        row for part in chunks(run_row_ids) for row in connection.execute(_BY_RUN, {"ids": part})
-    ]
+    return select_many(connection, _BY_RUN, run_row_ids)
 
 
 def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
     """Return the rows of these task instances; a deleted one is missing."""
-    return [row for part in chunks(ids) for row in connection.execute(_BY_ID, {"ids": part})]
+    return select_many(connection, _BY_ID, ids)
+
+
+_ACTIVE = (
+    sa.select(
+        _ti.id,
+        _ti.state,
+        _ti.attempt,
+        _ti.supervisor,
+        _ti.executor,
+        _ti.external_executor_id,
+        supervisor.c.beat_count,
+        supervisor.c.end_us,
+        supervisor.c.end_cause,
+        supervisor.c.hostname,
+        supervisor.c.boot_id,
+        supervisor.c.pid,
+        supervisor.c.process_start,
+    )
+    .outerjoin(supervisor, supervisor.c.id == _ti.supervisor)
+    .where(ACTIVE_INSTANCE)
+)
 
 
 def active_rows(connection: sa.Connection) -> list[Row]:
-    """Return id, state, attempt and the supervisor's beats of all queued and running instances."""
-    query = (
-        sa.select(
-            _ti.id,
-            _ti.dag_run_id,
-            _ti.state,
-            _ti.attempt,
-            _ti.supervisor,
-            _ti.executor,
-            _ti.external_executor_id,
-            supervisor.c.beat_count,
-            supervisor.c.end_us.label("supervisor_end_us"),
-            supervisor.c.end_cause.label("supervisor_end_cause"),
-            supervisor.c.hostname.label("supervisor_hostname"),
-            supervisor.c.boot_id.label("supervisor_boot_id"),
-            supervisor.c.pid.label("supervisor_pid"),
-            supervisor.c.process_start.label("supervisor_process_start"),
-        )
-        .select_from(
-            task_instance.outerjoin(supervisor, supervisor.c.id == task_instance.c.supervisor)
-        )
-        .where(_IS_ACTIVE)
-    )
-    return list(connection.execute(query))
+    """Return all queued and running instances: what they are, and what is known of supervisors."""
+    return list(connection.execute(_ACTIVE))
 
 
 def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
@@ -237,37 +226,29 @@ _SET_EXTERNAL_ID = (
 )
 
 
-def set_external_ids(connection: sa.Connection, ids: dict[str, str]) -> None:
-    """Store what names these attempts (by token) in their engine."""
-    found = sa.select(attempt.c.token, attempt.c.task_instance_id)
-    rows = [
-        {"row": row.task_instance_id, "token": row.token, "external": ids[row.token]}
-        for part in chunks(ids)
-        for row in connection.execute(found.where(attempt.c.token.in_(part)))
-    ]
+def set_external_ids(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store what names attempts in their engine; a row has `row, token, external`."""
     run_many(connection, _SET_EXTERNAL_ID, rows)
+
+
+_PROCESSES = sa.select(
+    attempt.c.token,
+    attempt.c.hostname,
+    attempt.c.boot_id,
+    attempt.c.pid,
+    attempt.c.process_start,
+    attempt.c.process_group,
+).where(is_one_of(attempt.c.token))
 
 
 def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[Row]:
     """Return where the processes of these attempts are: host, boot, pid, its start, its group."""
-    query = sa.select(
-        attempt.c.token,
-        attempt.c.hostname,
-        attempt.c.boot_id,
-        attempt.c.pid,
-        attempt.c.process_start,
-        attempt.c.process_group,
-    )
-    return [
-        row
-        for part in chunks(tokens)
-        for row in connection.execute(query.where(attempt.c.token.in_(part)))
-    ]
+    return select_many(connection, _PROCESSES, tokens)
 
 
 _TAKEN = (
     sa.select(_ti.pool, sa.func.sum(_ti.pool_slots).label("slots"))
-    .where(_IS_ACTIVE)
+    .where(ACTIVE_INSTANCE)
     .group_by(_ti.pool)
     .subquery()
 )
@@ -294,7 +275,7 @@ def pool_room(connection: sa.Connection, largest: int) -> dict[str, PoolRoom]:
 
 def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
     """Return executor -> how many task instances are queued for it."""
-    query = sa.select(_ti.executor, sa.func.count()).where(_IS_ACTIVE, _ti.state == "queued")
+    query = sa.select(_ti.executor, sa.func.count()).where(ACTIVE_INSTANCE, _ti.state == "queued")
     return {name or "": count for name, count in connection.execute(query.group_by(_ti.executor))}
 
 
@@ -325,47 +306,17 @@ def set_next_runs(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> 
     run_many(connection, _SET_NEXT_RUN, rows)
 
 
-_REFRESHED = ("operator", "pool", "pool_slots", "queue", "priority_weight")
 _REFRESH = (
     task_instance.update()
     .where(_ti.id == bindparam("row"))
-    .values({name: bindparam(f"new_{name}") for name in _REFRESHED})
+    .values({name: bindparam(name) for name in OF_TASK})
 )
 
 
-def refresh_instances(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Give instances that have not started what the newest definition of their task says.
-
-    A row has `row, operator, pool, pool_slots, queue, priority_weight`, prefixed `new_`.
-    """
+def refresh_instances(connection: sa.Connection, tasks: Iterable[tuple[int, TaskSpec]]) -> None:
+    """Give instances (by row id) that have not started what their task's newest definition says."""
+    rows = [{"row": row, **{name: getattr(task, name) for name in OF_TASK}} for row, task in tasks]
     run_many(connection, _REFRESH, rows)
-
-
-def insert_callbacks(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Ask for callbacks; a row has `kind, dag_run_id, task_instance_id, payload, created_us`."""
-    return [
-        new_id(
-            connection.execute(
-                callback_request.insert().values({**row, "payload": json.dumps(row["payload"])})
-            )
-        )
-        for row in rows
-    ]
-
-
-def open_callbacks(connection: sa.Connection) -> list[int]:
-    """Return the callback requests that nobody has begun, the oldest first."""
-    query = sa.select(callback_request.c.id).where(callback_request.c.started_us.is_(None))
-    return [row.id for row in connection.execute(query.order_by(callback_request.c.id))]
-
-
-def end_callback(connection: sa.Connection, request_id: int, error: str, now_us: int) -> None:
-    """Record how a callback's process ended, where it could not do so itself."""
-    query = callback_request.update().where(
-        callback_request.c.id == request_id, callback_request.c.ended_us.is_(None)
-    )
-    started = sa.func.coalesce(callback_request.c.started_us, now_us)
-    connection.execute(query.values(started_us=started, ended_us=now_us, error=error))
 
 
 def run_of(connection: sa.Connection, dag_id: str, logical_us: int) -> Row | None:
@@ -399,7 +350,7 @@ def abandon_runs(
         )
         connection.execute(
             dag_run.update()
-            .where(dag_run.c.id.in_(ids), _IS_UNFINISHED_RUN)
+            .where(dag_run.c.id.in_(ids), UNFINISHED_RUN)
             .values(state="failed", end_us=now_us)
         )
 
@@ -417,5 +368,5 @@ def drop_old_events(connection: sa.Connection, before_us: int, most: int) -> int
 
 def has_active(connection: sa.Connection, run_row_id: int) -> bool:
     """Tell whether a run has a task instance that is queued, running or restarting."""
-    query = sa.select(_ti.id).where(_ti.dag_run_id == run_row_id, _IS_ACTIVE).limit(1)
+    query = sa.select(_ti.id).where(_ti.dag_run_id == run_row_id, ACTIVE_INSTANCE).limit(1)
     return connection.execute(query).first() is not None

@@ -309,6 +309,10 @@ pool = Table(
     _flag("include_deferred", default=False),
 )
 
+#: Conditions as the partial indexes below have them, letter for letter, so that these serve.
+UNFINISHED_RUN = text("dag_run.state IN ('queued', 'running')")
+ACTIVE_INSTANCE = text("task_instance.state IN ('queued', 'running', 'restarting')")
+
 #: Indexes over the rows that are not over yet. As text: `Index(…, postgresql_where=…)` would load
 #: that database's dialect into every process.
 PARTIAL_INDEXES = (

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_lite.clock import Clock
-    from airflow_lite.store.attempts import Ended, Queued, Supervisor
+    from airflow_lite.store.attempts import Ended, Supervisor
     from airflow_lite.store.engine import Store
+    from airflow_lite.store.lookup import Queued
 
 
 class StubExecutor(BaseExecutor):
@@ -84,13 +85,13 @@ class StubExecutor(BaseExecutor):
             self.finish(over)
 
     def _claim(self, keys: Sequence[TaskInstanceKey]) -> None:
-        from airflow_lite.store import attempts
+        from airflow_lite.store import attempts, lookup
 
         assert self.store is not None
         now_us = self.clock.now_us()
         with self.store.begin() as connection:
             who = self._signed(connection)
-            found = attempts.find(connection, keys)
+            found = lookup.find(connection, keys)
             wanted = {key: found[key.primary] for key in keys if key.primary in found}
             claims = [
                 attempts.Claim(row.id, key.attempt, key.try_number, row.queued_us or now_us)

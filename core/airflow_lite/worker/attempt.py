@@ -11,11 +11,12 @@ from airflow_lite.clock import seconds_us
 from airflow_lite.dag.retry import after_failure
 from airflow_lite.dag.spec import TaskSpec
 from airflow_lite.states import TaskInstanceState
-from airflow_lite.store.attempts import LOG_CUT, Claim, Ended, Queued
+from airflow_lite.store.attempts import LOG_CUT, Claim, Ended
 from airflow_lite.worker.request import CALLBACK_OF, AttemptRequest, Outcome, RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.keys import RunCommand, TaskInstanceKey
+    from airflow_lite.store.lookup import Queued
     from airflow_lite.worker.channel import Channel
     from airflow_lite.worker.pump import Pump
     from airflow_lite.worker.settings import HostSettings

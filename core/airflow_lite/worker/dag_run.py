@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class DagRun:
-    """A DAG run with Airflow's names, made from the fields of `store.attempts.RunInfo`."""
+    """A DAG run with Airflow's names, made from the fields of `store.lookup.RunInfo`."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self.id: int = fields["id"]

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite import doorbell
 from airflow_lite.store import attempts as rows
-from airflow_lite.store import xcoms
+from airflow_lite.store import lookup, xcoms
 from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.desk import Desk
@@ -367,9 +367,9 @@ class Host:
             watched = rows.watch(connection, [attempt.queued.id])
             return {"given_state": _given_state(watched, attempt.token)}
         if "finished_tasks" in message:
-            return {"finished_tasks": rows.finished_tasks(connection, attempt.queued.run.id)}
+            return {"finished_tasks": lookup.finished_tasks(connection, attempt.queued.run.id)}
         run = attempt.queued.run
-        found = rows.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
+        found = lookup.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
         return None if found is None else found.fields()
 
 

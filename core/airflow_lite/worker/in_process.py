@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from airflow_lite.config import Config
-    from airflow_lite.store.attempts import RunInfo, Supervisor
+    from airflow_lite.store.attempts import Supervisor
     from airflow_lite.store.engine import Store
+    from airflow_lite.store.lookup import RunInfo
     from airflow_lite.worker.attempt import Attempt
     from airflow_lite.worker.settings import HostSettings
 
@@ -80,11 +81,11 @@ class _Claimed:
         return state
 
     def _claim(self, attempt: Attempt) -> bool:
-        from airflow_lite.store import attempts
+        from airflow_lite.store import attempts, lookup
 
         now_us = self._clock.now_us()
         with self._store.begin() as connection:
-            row = attempts.find(connection, [attempt.key]).get(attempt.key.primary)
+            row = lookup.find(connection, [attempt.key]).get(attempt.key.primary)
             if row is None or row.state != "queued" or row.attempt != attempt.token:
                 return False
             attempt.row = row
@@ -363,10 +364,10 @@ def _test_run(
     from airflow_lite.clock import iso
     from airflow_lite.dag.timetable import manual_interval
     from airflow_lite.errors import DagRunNotFound
-    from airflow_lite.store import attempts, dags
+    from airflow_lite.store import dags, lookup
 
     with store.read() as connection:
-        found = attempts.find_run(connection, dag_id, run_id, logical_us)
+        found = lookup.find_run(connection, dag_id, run_id, logical_us)
         known = dags.latest_spec(connection, dag_id)
     if known is None:
         raise DagNotFound(
@@ -379,7 +380,7 @@ def _test_run(
         raise DagRunNotFound(f"DAG {dag_id!r} has no run {run_id!r}. Name another, or a date.")
     interval = manual_interval(spec, logical_us)
     name = f"__airflow_temporary_run_{iso(logical_us)}__"
-    run = attempts.RunInfo(
+    run = lookup.RunInfo(
         0,
         dag_id,
         name,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.dag.folder import has_changed
 from airflow_lite.log_paths import open_for_writing
-from airflow_lite.store import attempts as rows
+from airflow_lite.store import lookup
 from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.pickles import PickleRefused, Pickles
@@ -46,7 +46,7 @@ class Launcher:
         if not new:
             return
         with self._desk.store.read() as connection:
-            found = rows.find(connection, [one.key for one in new])
+            found = lookup.find(connection, [one.key for one in new])
         for attempt in new:
             row = found.get(attempt.key.primary)
             if row is None or row.state != "queued" or row.attempt != attempt.token:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.store import attempts, xcoms
+from airflow_lite.store import attempts, lookup, xcoms
 
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock
-    from airflow_lite.store.attempts import RunInfo
     from airflow_lite.store.engine import Store
+    from airflow_lite.store.lookup import RunInfo
     from airflow_lite.worker.api import Found
 
 
@@ -39,7 +39,7 @@ class StoreApi:
         """Read an earlier run."""
         run = self._run
         with self._store.read() as connection:
-            found = attempts.previous_run(connection, run.dag_id, run.logical_us, state)
+            found = lookup.previous_run(connection, run.dag_id, run.logical_us, state)
         return None if found is None else found.fields()
 
     def rendered(self, fields: str) -> None:
@@ -50,7 +50,7 @@ class StoreApi:
     def finished_tasks(self) -> list[dict[str, Any]]:
         """Read rows of the run."""
         with self._store.read() as connection:
-            return attempts.finished_tasks(connection, self._run.id)
+            return lookup.finished_tasks(connection, self._run.id)
 
     def given_state(self) -> str | None:
         """Return None: nothing stops the code here for what its row became."""

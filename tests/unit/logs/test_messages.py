@@ -177,15 +177,15 @@ def test_following_ends_with_the_try(store, tmp_path, monkeypatch, capsys, end):
 def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
     store, tmp_path, monkeypatch, capsys
 ):
-    from airflow_lite.store import attempts, engine
+    from airflow_lite.store import engine, lookup
 
     opened, asked, looks = [], [], []
     monkeypatch.setattr(
         engine, "open_store", lambda *words: opened.append(words) or open_store(*words)
     )
-    real_find = attempts.find
+    real_find = lookup.find
     monkeypatch.setattr(
-        attempts, "find", lambda *words: asked.append(len(looks)) or real_find(*words)
+        lookup, "find", lambda *words: asked.append(len(looks)) or real_find(*words)
     )
 
     def look(_seconds):

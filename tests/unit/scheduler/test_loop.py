@@ -7,7 +7,7 @@ import pytest
 from airflow_lite.executors.events import Refused, Requeue
 from airflow_lite.scheduler.ownership import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State
-from airflow_lite.store import callbacks, scheduling, schema
+from airflow_lite.store import callbacks, schema
 
 DIAMOND = {"a": ["b", "c"], "b": ["d"], "c": ["d"]}
 
@@ -174,10 +174,9 @@ def test_what_a_host_asked_is_called_back_though_no_event_told_of_it(rig, dag_of
     rig.settle(4)
     mine = schema.task_instance.c.task_id == "a"
     rig.edit(schema.task_instance, mine, run=run, state="failed", changed_by="host")
-    row = {"kind": "task", "dag_run_id": run, "task_instance_id": rig.instance("a").id}
+    asking = rig.instance("a").id
     with rig.store.begin() as connection:
-        asked = {**row, "payload": {"callback": "on_failure", "reason": ""}, "created_us": 1}
-        (request_id,) = scheduling.insert_callbacks(connection, [asked])
+        request_id = callbacks.ask(connection, run, "on_failure", "", now_us=1, instance_id=asking)
     rig.loop.world.timers.after("refresh", 0.0)  # as when the doorbell rings for another run
     rig.after(12)
     assert begun == [request_id]

@@ -9,10 +9,9 @@ import pytest
 from airflow_lite.executors.events import Event, Revoked
 from airflow_lite.scheduler.model import Instance
 from airflow_lite.scheduler.owned import Active
-from airflow_lite.scheduler.ownership import boot_id
-from airflow_lite.scheduler.processes import start_of
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
+from airflow_lite.worker.process import boot_id, process_start
 
 RETRIED = {"of_task": {"a": {"retries": 1, "retry_delay_s": 1.0}}}
 
@@ -171,9 +170,9 @@ def test_an_end_and_its_revocation_in_one_batch_are_taken(rig, dag_of):
 @pytest.mark.parametrize(
     ("boot", "start", "lost"),
     [
-        (boot_id(), start_of(os.getpid()), False),
+        (boot_id(), process_start(os.getpid()), False),
         (boot_id(), 1, True),
-        ("an earlier boot", start_of(os.getpid()), True),
+        ("an earlier boot", process_start(os.getpid()), True),
         (boot_id(), None, False),
     ],
     ids=["it lives", "another has its number", "the machine was restarted", "nothing is known"],

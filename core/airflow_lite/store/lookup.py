@@ -12,7 +12,7 @@ from airflow_lite.clock import US_PER_S
 from airflow_lite.store.schema import dag, dag_run, task_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_lite.keys import TaskInstanceKey
 
@@ -67,50 +67,21 @@ class Queued:
     run: RunInfo
 
 
-_FIND_RUNS = (
-    sa.select(
-        dag_run.c.id,
-        dag_run.c.dag_id,
-        dag_run.c.run_id,
-        dag_run.c.run_type,
-        dag_run.c.state,
-        dag_run.c.logical_us,
-        dag_run.c.interval_start_us,
-        dag_run.c.interval_end_us,
-        dag_run.c.queued_us,
-        dag_run.c.start_us,
-        dag_run.c.end_us,
-        dag_run.c.external_trigger,
-        dag_run.c.conf,
-        dag_run.c.clear_number,
-        sa.func.coalesce(dag.c.fileloc, "").label("fileloc"),
+_RUN = sa.select(*(dag_run.c[name] for name in RunInfo.__slots__))
+_FIND = (
+    _RUN.add_columns(
+        task_instance.c.task_id,
+        task_instance.c.map_index,
+        *(task_instance.c[name] for name in Queued.__slots__[:-2]),
+        sa.func.coalesce(dag.c.fileloc, ""),
     )
-    .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
+    .join(task_instance, task_instance.c.dag_run_id == dag_run.c.id)
+    .outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id)
     .where(
-        dag_run.c.dag_id.in_(sa.bindparam("dag_ids", expanding=True)),
-        dag_run.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+        dag_run.c.dag_id.in_(sa.bindparam("dags", expanding=True)),
+        dag_run.c.run_id.in_(sa.bindparam("runs", expanding=True)),
+        task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
     )
-)
-_FIND = sa.select(
-    task_instance.c.dag_run_id,
-    task_instance.c.task_id,
-    task_instance.c.map_index,
-    task_instance.c.id,
-    task_instance.c.state,
-    task_instance.c.attempt,
-    task_instance.c.try_number,
-    task_instance.c.max_tries,
-    task_instance.c.try_started_us,
-    task_instance.c.queued_us,
-    task_instance.c.operator,
-    task_instance.c.pool,
-    task_instance.c.pool_slots,
-    task_instance.c.queue,
-    task_instance.c.priority_weight,
-    task_instance.c.version_id,
-).where(
-    task_instance.c.dag_run_id.in_(sa.bindparam("runs", expanding=True)),
-    task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
 )
 
 
@@ -126,40 +97,27 @@ def find(
 
 def _find_some(
     connection: sa.Connection, keys: Sequence[TaskInstanceKey]
-) -> dict[tuple[str, str, str, int], Queued]:
+) -> Iterator[tuple[tuple[str, str, str, int], Queued]]:
     wanted = {key.primary for key in keys}
-    pairs = {(key.dag_id, key.run_id) for key in keys}
-    runs = _find_runs(connection, pairs)
-    if not runs:
-        return {}
-    rows = connection.execute(
-        _FIND, {"runs": list(runs), "tasks": list({key.task_id for key in keys})}
-    )
-    found = {}
-    for run_row, task_id, map_index, *columns in rows:
-        run, fileloc = runs[run_row]
+    given = {
+        "dags": list({key.dag_id for key in keys}),
+        "runs": list({key.run_id for key in keys}),
+        "tasks": list({key.task_id for key in keys}),
+    }
+    runs: dict[int, RunInfo] = {}
+    width = len(RunInfo.__slots__)
+    for row in connection.execute(_FIND, given):
+        run = runs.get(row[0]) or runs.setdefault(row[0], _run_info(row[:width]))
+        task_id, map_index, *columns = row[width:]
         primary = (run.dag_id, task_id, run.run_id, map_index)
         if primary in wanted:
-            found[primary] = Queued(*columns, fileloc, run)  # type: ignore[call-arg]
-    return found
+            yield primary, Queued(*columns, run)  # type: ignore[call-arg]
 
 
-def _find_runs(
-    connection: sa.Connection, pairs: Iterable[tuple[str, str]]
-) -> dict[int, tuple[RunInfo, str]]:
-    wanted = set(pairs)
-    rows = connection.execute(
-        _FIND_RUNS,
-        {"dag_ids": list({pair[0] for pair in wanted}), "run_ids": [pair[1] for pair in wanted]},
-    )
-    return {
-        row.id: (_run_info(row), row.fileloc) for row in rows if (row.dag_id, row.run_id) in wanted
-    }
-
-
-def _run_info(row: Any) -> RunInfo:
-    values = list(row)[:-1]
-    values[11], values[12] = bool(row.external_trigger), json.loads(row.conf or "{}")
+def _run_info(row: Sequence[Any]) -> RunInfo:
+    values = list(row)
+    at = RunInfo.__slots__.index("conf")
+    values[at] = json.loads(values[at])
     return RunInfo(*values)
 
 
@@ -168,12 +126,7 @@ def find_run(
 ) -> RunInfo | None:
     """Return the run of a DAG with this id or this logical date; None if there is none."""
     same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
-    query = (
-        sa.select(*_FIND_RUNS.selected_columns)
-        .select_from(dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id))
-        .where(dag_run.c.dag_id == dag_id, same)
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_RUN.where(dag_run.c.dag_id == dag_id, same)).first()
     return None if row is None else _run_info(row)
 
 
@@ -181,10 +134,7 @@ def previous_run(
     connection: sa.Connection, dag_id: str, before_us: int, state: str | None
 ) -> RunInfo | None:
     """Return the newest run of a DAG whose logical date is before `before_us`, if in `state`."""
-    query = sa.select(*_FIND_RUNS.selected_columns).select_from(
-        dag_run.outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id)
-    )
-    query = query.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
+    query = _RUN.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
     if state is not None:
         query = query.where(dag_run.c.state == state)
     row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
