@@ -10,8 +10,7 @@ from airflow_lite._lazy import lazily
 if TYPE_CHECKING:
     from airflow_lite.config import ConfigOption
     from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.plugins.hookspecs import HealthContext, HealthReport
-    from airflow_lite.plugins.marker import hookimpl
+    from airflow_lite.plugins.hookspecs import HealthContext, HealthReport, hookimpl
 
 __all__ = [
     "ConfigOption",
@@ -86,7 +85,6 @@ __getattr__ = lazily(
     __name__,
     {
         "config": ("ConfigOption",),
-        "plugins.hookspecs": ("HealthContext", "HealthReport"),
-        "plugins.marker": ("hookimpl",),
+        "plugins.hookspecs": ("HealthContext", "HealthReport", "hookimpl"),
     },
 )

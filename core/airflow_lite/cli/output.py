@@ -7,50 +7,39 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 NOTHING = "No data found"
 
 
 def print_rows(rows: Sequence[dict[str, Any]], output: str = "table") -> None:
     """Print rows that have the same keys; values are shown as text, as Airflow does."""
-    texts = [{key: as_text(value, output) for key, value in row.items()} for row in rows]
-    _PRINTERS[output](texts)
+    texts = [{key: _as_text(value, output) for key, value in row.items()} for row in rows]
+    if output == "json":
+        print(json.dumps(texts))
+    elif output == "yaml":
+        import yaml
+
+        print(yaml.safe_dump(texts, allow_unicode=True), end="")
+    elif not texts:
+        print(NOTHING)
+    elif output == "plain":
+        print("\n".join(_aligned(texts, "  ")))
+    elif sys.stdout.isatty():
+        _print_rich(texts)
+    else:
+        header, *lines = _aligned(texts, " | ")
+        print("\n".join([header, "=+=".join("=" * width for width in _widths(texts)), *lines]))
 
 
-def as_text(value: Any, output: str) -> Any:
+def _as_text(value: Any, output: str) -> Any:
     """Return a value as it is listed: scalars as text, None as it is, lists joined in a table."""
     if isinstance(value, list | tuple):
-        texts = [as_text(item, output) for item in value]
+        texts = [_as_text(item, output) for item in value]
         return ",".join(map(str, texts)) if output == "table" else texts
     if isinstance(value, dict) and output != "table":
-        return {key: as_text(item, output) for key, item in value.items()}
+        return {key: _as_text(item, output) for key, item in value.items()}
     return None if value is None else str(value)
-
-
-def _print_json(rows: list[dict[str, Any]]) -> None:
-    print(json.dumps(rows))
-
-
-def _print_yaml(rows: list[dict[str, Any]]) -> None:
-    import yaml
-
-    print(yaml.safe_dump(rows, allow_unicode=True), end="")
-
-
-def _print_plain(rows: list[dict[str, Any]]) -> None:
-    print("\n".join(_aligned(rows, "  ")) if rows else NOTHING)
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        print(NOTHING)
-    elif sys.stdout.isatty():
-        _print_rich(rows)
-    else:
-        header, *lines = _aligned(rows, " | ")
-        widths = _widths(rows)
-        print("\n".join([header, "=+=".join("=" * width for width in widths), *lines]))
 
 
 def _aligned(rows: list[dict[str, Any]], between: str) -> list[str]:
@@ -83,12 +72,3 @@ def _print_rich(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(Text(str(value)) for value in row.values()))
     Console().print(table)
-
-
-_PRINTERS: dict[str, Callable[[list[dict[str, Any]]], None]] = {
-    "table": _print_table,
-    "json": _print_json,
-    "yaml": _print_yaml,
-    "plain": _print_plain,
-}
-FORMATS = tuple(_PRINTERS)

@@ -62,14 +62,11 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
     Raises `UserError`: who has it and how to get at it, or that nobody does and the nearest name.
     """
     from airflow_lite.plugins.groups import UnknownGroupError, load_group
-    from airflow_lite.plugins.packages import package_of_group
 
     config = _config(flags)
     try:
         return load_group(name, config), config
     except UnknownGroupError:
-        if package_of_group(name):
-            raise
         raise _unknown(name, flags) from None
 
 

@@ -6,6 +6,7 @@ nobody.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,42 +38,32 @@ class Suggestions:
         self._load_config = load_config
 
     @cached_property
-    def _config(self) -> Config | None:
+    def _config(self) -> Config:
+        """The configuration, or the defaults where it cannot be read."""
         try:
             return self._load_config()
         except UserError:
-            return None
+            from airflow_lite.config import Config, home_directory
+
+            return Config(home_directory(), os.environ)
 
     @cached_property
     def _plugins(self) -> list[Plugin]:
         from airflow_lite.plugins.index import installed_plugins
 
-        try:
-            return [] if self._config is None else installed_plugins(self._config)
-        except UserError:
-            return []
+        return installed_plugins(self._config)
 
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return name and help of the core's commands and of the groups that plugins offer."""
-        core = [(entry.name, entry.help) for entry in CORE_COMMANDS]
-        return sorted([*core, *self._groups()])
-
-    def _groups(self) -> list[tuple[str, str]]:
         from airflow_lite.plugins.groups import command_groups
 
-        if self._config is None:
-            return []
-        try:
-            groups = command_groups(self._config)
-        except UserError:
-            return []
-        told = [(group.name, group.help) for group in self._kept(self._class_only())]
-        return [(group.name, group.help) for group in groups] + told
+        groups = [*command_groups(self._config), *self._kept(self._class_only())]
+        return sorted((one.name, one.help) for one in [*CORE_COMMANDS, *groups])
 
     def command(self, name: str) -> CLICommand | None:
         """Return the spec of a core command, or of a plugin's group as its probe saw it."""
         command = find(name)
-        if command is not None or self._config is None:
+        if command is not None:
             return command
         from airflow_lite.plugins.groups import companions
 
@@ -83,7 +74,7 @@ class Suggestions:
         """Return the configured executor's plugin, if only its class tells of its commands."""
         from airflow_lite.plugins.lookup import is_meant
 
-        name = "" if self._config is None else self._config.get("core", "executor").strip()
+        name = self._config.get("core", "executor").strip()
         return [
             plugin
             for plugin in self._plugins
@@ -93,7 +84,7 @@ class Suggestions:
 
     def _kept(self, plugins: list[Plugin]) -> list[CLICommand]:
         """Return the groups of these plugins, as their probes saw them."""
-        if self._config is None or not plugins:
+        if not plugins:
             return []
         from airflow_lite.plugins.quarantine import kept_outlines
 
@@ -117,12 +108,11 @@ class Suggestions:
     ) -> Iterable[tuple[str, str]]:
         from airflow_lite.store import completion
 
-        if self._config is None or not given.keys() >= {*needs}:
-            return []
         path = completion.sqlite_path(self._config.get("database", "sql_alchemy_conn"))
-        rows: Iterable[tuple[str, str]] = []
-        if path:
-            rows = getattr(completion, query)(path, *(given[name] for name in needs), prefix)
+        if not path or not given.keys() >= {*needs}:
+            return []
+        rows: Iterable[tuple[str, str]]
+        rows = getattr(completion, query)(path, *(given[name] for name in needs), prefix)
         return rows
 
     def _executor_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:

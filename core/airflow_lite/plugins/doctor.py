@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.index import installed_plugins
@@ -65,24 +65,22 @@ def _examined(plugin: Plugin, config: Config) -> list[Finding]:
     return [finding for verdict in found for finding in _told(plugin, verdict)]
 
 
-def _finding(plugin: Plugin, name: str, state: str, why: str = "", what_to_do: str = "") -> Finding:
-    return Finding(name, plugin.distribution, plugin.version, state, why, what_to_do)
+def _finding(
+    plugin: Plugin, name: str, state: str, why: str = "", what_to_do: str = "", *measured: Any
+) -> Finding:
+    return Finding(name, plugin.distribution, plugin.version, state, why, what_to_do, *measured)
 
 
 def _told(plugin: Plugin, verdict: Verdict) -> list[Finding]:
+    name, measured = verdict.name, (verdict.import_ms, verdict.modules, verdict.packages)
     if not verdict.is_sound:
-        state = PluginState.QUARANTINED
-        return [_finding(plugin, verdict.name, state, reason(verdict), remedy(verdict, plugin))]
+        why, what_to_do = reason(verdict), remedy(verdict, plugin)
+        return [_finding(plugin, name, PluginState.QUARANTINED, why, what_to_do)]
     away = f"Tell its author, or remove the plugin with `pip uninstall {plugin.distribution}`."
-    found = [
-        _finding(plugin, verdict.name, WARNING, text, away) for text in complaints(verdict, plugin)
-    ] or [_finding(plugin, verdict.name, PluginState.READY)]
-    measured = {
-        "import_ms": verdict.import_ms,
-        "modules": verdict.modules,
-        "packages": verdict.packages,
-    }
-    return [finding._replace(**measured) for finding in found]  # type: ignore[arg-type]
+    worries = complaints(verdict, plugin)
+    if not worries:
+        return [_finding(plugin, name, PluginState.READY, "", "", *measured)]
+    return [_finding(plugin, name, WARNING, worry, away, *measured) for worry in worries]
 
 
 def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Finding]:
@@ -117,11 +115,11 @@ def _health(plugin: Plugin, config: Config, timeout_s: float = HEALTH_S) -> list
         timeout_s=timeout_s + _MARGIN_S,
         environ=environ,
     )
-    told = [report for message in answer.messages for report in message.get("health", ())]
-    if not any("health" in message for message in answer.messages):
+    told = [message["health"] for message in answer.messages if "health" in message]
+    if not told:
         ended = f"took longer than {timeout_s:g} s" if answer.is_timeout else answer.ended
-        told = [(False, f"its check_health {ended}")]
-    return [_report(plugin, is_healthy, message) for is_healthy, message in told]
+        told = [[(False, f"its check_health {ended}")]]
+    return [_report(plugin, *report) for reports in told for report in reports]
 
 
 def _report(plugin: Plugin, is_healthy: bool, message: str) -> Finding:  # noqa: FBT001 - of a pair

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.errors import UserError
+from airflow_lite.errors import UsageError, UserError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
-from airflow_lite.plugins.lookup import in_conflict, is_meant
+from airflow_lite.plugins.lookup import groups_named, in_conflict, is_meant, the_one
 from airflow_lite.plugins.model import CORE, Plugin, PluginError
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_group
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 
-class UnknownGroupError(UserError):
+class UnknownGroupError(UsageError):
     """There is no such command. See `airflow-lite --help`."""
-
-    exit_code = 2
 
 
 class OfferedGroup(NamedTuple):
@@ -81,7 +79,6 @@ def load_group(name: str, config: Config) -> GroupCommand:
     Raises `UserError` with one line: what enables it, which package brings it, who else claims
     it, or why it cannot be loaded; `UnknownGroupError` where nobody knows the name.
     """
-    from airflow_lite.plugins.lookup import groups_named, the_one
     from airflow_lite.plugins.quarantine import insist
 
     insist(config)
@@ -91,10 +88,10 @@ def load_group(name: str, config: Config) -> GroupCommand:
         if owned.plugin.distribution not in {found.distribution for found in companions(config)}:
             raise UserError(_not_configured(name, owned.plugin, config))
         return _from_module(name, owned.plugin, config)
-    group = _from_class(name, config)
-    if group is None:
+    found = _from_class(name, config)
+    if found is None:
         raise _nobody_has(name, config)
-    return group
+    return found
 
 
 def _not_configured(name: str, plugin: Plugin, config: Config) -> str:
@@ -108,17 +105,16 @@ def _not_configured(name: str, plugin: Plugin, config: Config) -> str:
 
 def _nobody_has(name: str, config: Config) -> UserError:
     package = package_of_group(name)
+    if package is None:
+        return UnknownGroupError(f"There is no command {name!r}. See `airflow-lite --help`.")
     if not plugins_allowed(config):
-        return UnknownGroupError(
+        return UsageError(
             f"There is no command {name!r} in the core. Leave --no-plugins out, or see "
             "`airflow-lite --help`."
         )
-    if package is not None:
-        return UnknownGroupError(
-            f"The commands of {name!r} are not installed. Install them with "
-            f"`pip install {package}`."
-        )
-    return UnknownGroupError(f"There is no command {name!r}. See `airflow-lite --help`.")
+    return UsageError(
+        f"The commands of {name!r} are not installed. Install them with `pip install {package}`."
+    )
 
 
 def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
@@ -148,7 +144,6 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     from airflow_lite.importing import import_string
     from airflow_lite.plugins.naming import locate
     from airflow_lite.plugins.quarantine import checked
-    from airflow_lite.plugins.verdict import EXECUTOR, Target
 
     executor = config.get("core", "executor").strip()
     if executor in CORE_EXECUTORS or not executor:
@@ -161,8 +156,7 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
         return None
     try:
         if located.plugin is not None:
-            target = Target(EXECUTOR, located.entry_name, located.path)
-            checked(located.plugin, [target], config)
+            checked(located.plugin, located.targets, config)
         groups = import_string(located.path).get_cli_commands()
     except Exception as error:  # a class of an author's, asked for the first time
         raise UserError(

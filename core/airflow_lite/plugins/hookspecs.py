@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_lite.plugins.marker import hookspec
+import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
         TaskQueued,
         TaskRunning,
     )
+
+PROJECT = "airflow_lite"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+#: Marks a function of a plugin's module as the implementation of the hook that it is named after.
+hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @dataclass(frozen=True)

@@ -36,33 +36,21 @@ def add_known_options(config: Config) -> list[str]:
     return failed
 
 
-def options_of(plugin: Plugin, verdicts: Iterable[Verdict]) -> list[ConfigOption]:
-    """Return the options that a plugin may declare; those elsewhere are left out."""
-    return [
-        ConfigOption(*option)
-        for verdict in verdicts
-        for option in verdict.options
-        if may_declare(plugin, option[0])
-    ]
-
-
 def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | None = None) -> None:
     """Let `config` know the options that a plugin declares, from the verdicts on it.
 
     They are looked up, or the plugin probed, where they are not given. Raises `PluginError`.
     """
-    if verdicts is None:
-        verdicts = checked(plugin, modules_of(plugin), config)
-    verdicts = list(verdicts)
-    found = options_of(plugin, verdicts)
-    for section, name, *_ in (row for verdict in verdicts for row in verdict.options):
-        if not may_declare(plugin, section):
-            logger.warning(
-                "Plugin %s declares [%s] %s, but not in a section of its own; left out.",
-                plugin.title,
-                section,
-                name,
-            )
     known = {(option.section, option.name) for option in config.options()}
-    new = [option for option in found if (option.section, option.name) not in known]
-    config.plugin_options = (*config.plugin_options, *new)
+    for verdict in checked(plugin, modules_of(plugin), config) if verdicts is None else verdicts:
+        for option in verdict.options:
+            section, name, *_ = option
+            if not may_declare(plugin, section):
+                logger.warning(
+                    "Plugin %s declares [%s] %s, but not in a section of its own; left out.",
+                    plugin.title,
+                    section,
+                    name,
+                )
+            elif (section, name) not in known:
+                config.plugin_options += (ConfigOption(*option),)

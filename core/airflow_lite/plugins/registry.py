@@ -33,9 +33,8 @@ class Registry:
         import pluggy
 
         from airflow_lite.plugins import hookspecs
-        from airflow_lite.plugins.marker import PROJECT
 
-        self._manager: pluggy.PluginManager = pluggy.PluginManager(PROJECT)
+        self._manager: pluggy.PluginManager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._hooks = sorted(vars(self._manager.hook))
         self.failures: Counter[str] = Counter()
@@ -62,7 +61,8 @@ class Registry:
 
     def _check(self, owner: str, module: ModuleType) -> None:
         for caller in self._manager.get_hookcallers(module) or ():
-            if any(_wraps(hook) for hook in caller.get_hookimpls() if hook.plugin is module):
+            own = [hook for hook in caller.get_hookimpls() if hook.plugin is module]
+            if any(hook.wrapper or hook.hookwrapper for hook in own):
                 self._manager.unregister(name=owner)
                 raise PluginError(
                     f"Plugin {owner} wraps the hook {caller.name!r}, which no plugin may. "
@@ -92,7 +92,3 @@ class Registry:
     def has(self, hook: str) -> bool:
         """Return whether any plugin implements `hook`."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
-
-
-def _wraps(implementation: pluggy.HookImpl) -> bool:
-    return bool(implementation.wrapper or implementation.hookwrapper)

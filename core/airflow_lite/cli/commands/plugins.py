@@ -123,12 +123,11 @@ def commands_of(verdicts: list[Verdict]) -> list[str]:
 
 
 def options_of(plugin: Plugin, verdicts: list[Verdict]) -> dict[str, str]:
-    """Return the options that a plugin declares, with what each is for."""
-    from airflow_lite.plugins.options import options_of as declared
+    """Return the options that a plugin may declare, and does, with what each is for."""
+    from airflow_lite.plugins.verdict import may_declare
 
-    return {
-        f"[{option.section}] {option.name}": option.help for option in declared(plugin, verdicts)
-    }
+    rows = [row for verdict in verdicts for row in verdict.options if may_declare(plugin, row[0])]
+    return {f"[{section}] {name}": text for section, name, _, text in rows}
 
 
 def doctor(args: argparse.Namespace) -> int:
