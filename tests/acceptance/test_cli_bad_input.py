@@ -37,6 +37,18 @@ CASES = [
     ('dags trigger good -c {"count":0}', 1, "Invalid input for param 'count'"),
     ("dags trigger good -e 2024-13-01", 2, "'2024-13-01' is not a date"),
     ("dags trigger good --timeout 3", 1, "--timeout is how long to --wait. Add --wait."),
+    ("dags trigger good --wait --timeout -1", 2, "'-1' is no number of seconds"),
+    ("dags trigger good --wait --timeout nan", 2, "'nan' is no number of seconds"),
+    ("dags trigger good -e 9999-12-31", 2, "'9999-12-31' is out of range; write a year from"),
+    ("dags trigger good -e 0001-01-01T00:00+14:00", 2, "is out of range"),
+    ('dags trigger good -c {"a":NaN}', 1, "is not JSON: Out of range float values"),
+    ('dags trigger good -c {"a":"\\ud800"}', 1, "is not JSON: it holds half a character"),
+    (
+        "dags trigger good --wat",
+        2,
+        "--wat (did you mean '--wait'?). See `airflow-lite dags trigger",
+    ),
+    ("dags test good 0001-01-01", 2, "is out of range"),
     ("dags list -o nope", 2, "invalid choice: 'nope'"),
     ("dags list -S /no/such/folder", 1, "there is no such file or folder."),
     ("dags list-runs -d nope", 1, "There is no DAG 'nope'."),
@@ -50,6 +62,10 @@ CASES = [
     ("tasks state good nope r", 1, "Run 'r' of DAG 'good' has no task 'nope'."),
     ("tasks state good only nope", 1, "DAG 'good' has no run with id or logical date 'nope'."),
     ("tasks state good only r --map-index 7", 1, "has no task 'only' with map index 7."),
+    ("tasks state good only 0001-01-01T00:00+14:00", 1, "has no run with id or logical date"),
+    ("tasks state good only r --map-index 1e20", 2, "invalid int value: '1e20'"),
+    (f"tasks state good only r --map-index {10**20}", 2, f"{10**20}' is too large"),
+    (f"tasks logs good only r --try-number {10**20}", 2, f"{10**20}' is too large"),
     ("tasks logs good only nope", 1, "DAG 'good' has no run with id or logical date 'nope'."),
     ("tasks history good nope r", 1, "has no task 'nope'."),
     ("tasks clear good -t ( -y", 1, "'(' is not a regular expression"),
@@ -60,6 +76,9 @@ CASES = [
     ("tasks test good nope", 1, "DAG 'good' has no task 'nope'."),
     ("pools get nope", 1, "There is no pool 'nope'."),
     ("pools set ../x 1 d", 1, "pool name '../x' is not allowed."),
+    (f"pools set a {10**20} d", 2, f"argument slots: '{10**20}' is too large"),
+    (f"jobs check --limit {10**20}", 2, f"{10**20}' is too large; write at most 2147483647"),
+    (f"scheduler -n {10**20}", 2, f"{10**20}' is too large"),
     ("pools delete default_pool", 1, "default_pool cannot be deleted."),
     ("config get-value core nope", 1, "There is no option 'nope' in [core]."),
     ("config get-value nope executor", 1, "There is no section [nope]."),
@@ -159,6 +178,46 @@ def test_a_reader_that_goes_away_is_no_error(home):
 
     assert process.wait(60) == 141
     assert complaint == b""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("call", [("pools", "list"), ("dags", "trigger", "--help"), ("--help",)])
+def test_an_output_that_takes_no_more_is_told(home, call, unbuffered):
+    home.run("pools", "list")
+    home.environ["PYTHONUNBUFFERED"] = unbuffered
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow_lite", *call],
+            env=home.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "airflow-lite: error: The output, or a file of airflow-lite's, cannot be written:"
+        " No space left on device. Make room, and try again.\n"
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_as_good_as_dev_null(home, closed):
+    home.dag("good", DAG)
+    for call in ("pools list", "dags test good 2024-01-01", "tasks logs good only 2024-01-01"):
+        command = f'"{sys.executable}" -m airflow_lite {call} {closed}'
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env=home.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+        assert (done.returncode, "rror" in done.stderr) == (0, False), (call, done.stderr)
+    assert home.run("tasks", "state", "good", "only", "2024-01-01").stdout == "success\n"
 
 
 HEAD = """

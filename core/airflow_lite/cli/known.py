@@ -116,8 +116,8 @@ def to_us(args: argparse.Namespace, moment: datetime | None) -> int | None:
 
 
 def parsed_us(args: argparse.Namespace, text: str) -> int | None:
-    """Return a date in ISO 8601 as microseconds; None if `text` is none."""
+    """Return a date in ISO 8601 as microseconds; None if `text` is none, or none in UTC."""
     try:
         return to_us(args, datetime.fromisoformat(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

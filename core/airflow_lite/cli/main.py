@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -13,6 +14,7 @@ from airflow_lite.words import COMPLETE, PROGRAM
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Flags(NamedTuple):
@@ -25,9 +27,10 @@ class Flags(NamedTuple):
 def run(argv: list[str]) -> int:
     """Run the command that `argv` (without the program's name) says; return its exit code."""
     verbose = "-v" in argv or "--verbose" in argv
+    _open_streams()
     _print_anything()
     try:
-        code = _run(argv, verbose=verbose)
+        code = _run_to_its_exit(argv, verbose=verbose)
         sys.stdout.flush()
     except UserError as error:
         return _failed(error, str(error), error.exit_code, verbose=verbose)
@@ -35,11 +38,35 @@ def run(argv: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _quiet()
-    except SystemExit as error:
-        return _exit_code(error)
     except Exception as error:  # the last boundary: a person reads it
         return _failed(error, _unexpected(error), 1, verbose=verbose)
     return code
+
+
+def _run_to_its_exit(argv: list[str], *, verbose: bool) -> int:
+    try:
+        return _run(argv, verbose=verbose)
+    except SystemExit as error:
+        return _exit_code(error)
+
+
+def _open_streams() -> None:
+    """Open /dev/null for each standard stream that is closed.
+
+    What is opened next would get its number, and a task's output would go there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(_null(number), "w" if number else "r"))  # noqa: SIM115 - stays
+
+
+def _null(number: int) -> int:
+    """Open /dev/null under this number, so that children inherit it; return the number."""
+    opened = os.open(os.devnull, os.O_RDWR)
+    os.dup2(opened, number)
+    if opened != number:
+        os.close(opened)
+    return number
 
 
 def _print_anything() -> None:
@@ -132,12 +159,16 @@ def _failed(error: BaseException, message: str, code: int, *, verbose: bool) -> 
         import traceback
 
         traceback.print_exception(error)
+    _write_or_drop_the_rest()
     _say(f"{PROGRAM}: error: {' '.join(message.split())}")
     return code
 
 
 def _unexpected(error: Exception) -> str:
     """Name an error that is nobody's mistake; the database's own are told as such."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        what = error.filename or "The output, or a file of airflow-lite's,"
+        return f"{what} cannot be written: {error.strerror}. Make room, and try again."
     original = getattr(error, "orig", None)
     if type(error).__module__.startswith("sqlalchemy") and original is not None:
         return f"The metadata database refused: {original}. Run with -v for the traceback."
@@ -148,13 +179,21 @@ def _say(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:  # stderr is gone as well: the exit code has to do
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        _null(2)
 
 
 def _quiet() -> int:
     """Let whoever closed the pipe go: nothing more is written, not even at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _null(sys.stdout.fileno())
     return BROKEN_PIPE
+
+
+def _write_or_drop_the_rest() -> None:
+    """Leave nothing in stdout's buffer: Python would fail at exit with what cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _null(sys.stdout.fileno())
 
 
 def _exit_code(error: SystemExit) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli.spec import Arg, lazy_load_command
-from airflow_lite.cli.types import moment
+from airflow_lite.cli.types import moment, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ SUBDIR = Arg(
     "File or folder to look for the DAG in, instead of [core] dags_folder",
     completer="file",
 )
-MAP_INDEX = Arg("--map-index", "Index of a mapped task", type=int, default=-1)
+MAP_INDEX = Arg("--map-index", "Index of a mapped task", type=whole, default=-1)
 CONF = Arg(("-c", "--conf"), "JSON object that becomes dag_run.conf")
 START_DATE = Arg(("-s", "--start-date"), "First logical date, ISO 8601", type=moment)
 END_DATE = Arg(("-e", "--end-date"), "Last logical date, ISO 8601", type=moment)

@@ -53,9 +53,17 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, filled first."""
+        """Parse, filled first; a command, unlike a group, knows all of its words."""
         self.filled()
-        return super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and self._subparsers is None:
+            self.error(f"unrecognized arguments: {' '.join(unknown)[:200]}{self._meant(unknown)}")
+        return found, unknown
+
+    def _meant(self, unknown: list[str]) -> str:
+        known = [word for word in self._option_string_actions if word.startswith("--")]
+        options = (word.partition("=")[0] for word in unknown if word.startswith("--"))
+        return next((_hint(option, known) for option in options if nearest(option, known)), "")
 
     def format_help(self) -> str:
         """Return the help text, filled first."""
@@ -84,6 +92,13 @@ class Parser(argparse.ArgumentParser):
             sys.stderr.write("\n")
         text = " ".join(message.split())
         self.exit(2, f"{self.prog} command error: {text}. See `{self.prog} --help`.\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help so that a full disk or a closed pipe is told, as with all output."""
+        if file is sys.stdout and message:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Name the nearest words for one that is not a choice, as for an unknown command."""

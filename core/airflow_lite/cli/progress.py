@@ -40,7 +40,7 @@ def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
 
 
 def _print_line(line: str) -> None:
-    with suppress(BrokenPipeError):  # whoever reads has gone, and that is no matter of the run's
+    with suppress(OSError):  # whoever reads has gone or is full: that is no matter of the run's
         print(line, flush=True)
 
 

@@ -26,6 +26,11 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     try:
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{option} {shown!r} is not JSON: it holds half a character. Write it in UTF-8."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise UserError(
             f'{option} {shown!r} is not JSON: {error}. Write for example \'{{"key": "value"}}\'.'

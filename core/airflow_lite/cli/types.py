@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+#: The largest number of anything: every database holds it.
+LARGEST = 2**31 - 1
+#: Years far enough from Python's first and last for intervals and zones to be reckoned in.
+_FIRST_YEAR, _LAST_YEAR = 100, 9900
+
+
 def _refused(reason: str) -> Exception:
     """Return the error that argparse shows as it is; specs are imported without argparse."""
     from argparse import ArgumentTypeError
@@ -24,24 +30,56 @@ def moment(text: str) -> datetime:
     from datetime import datetime
 
     try:
-        return datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise _refused(
             f"{text[:60]!r} is not a date; write 2024-01-31 or 2024-01-31T06:00:00+00:00"
         ) from None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise _refused(
+            f"{text[:60]!r} is out of range; write a year from {_FIRST_YEAR} to {_LAST_YEAR}"
+        )
+    return found
+
+
+def whole(text: str) -> int:
+    """Read a whole number, negative or not."""
+    found = _number(text)
+    if found is None:
+        raise _refused(f"invalid int value: {text[:60]!r}")
+    if abs(found) > LARGEST:
+        raise _refused(f"{text[:60]!r} is too large; write at most {LARGEST}")
+    return found
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds, 0 or more; not one without end."""
+    from math import inf
+
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not 0 <= found < inf:
+        raise _refused(f"{text[:60]!r} is no number of seconds; write 0 or more")
+    return found
 
 
 def positive_int(*, allow_zero: bool = False) -> Callable[[str], int]:
     """Return a type for whole numbers from 1, or 0, on."""
 
     def number(text: str) -> int:
-        try:
-            found = int(text)
-        except ValueError:
-            found = -1
-        if found < (0 if allow_zero else 1):
+        found = _number(text)
+        if found is None or found < (0 if allow_zero else 1):
             raise _refused(f"invalid positive int value: {text[:60]!r}")
-        return found
+        return whole(text)
 
     return number
 

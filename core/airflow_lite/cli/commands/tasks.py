@@ -150,7 +150,7 @@ def _try(wanted: int | None, instance: RowMapping) -> int:
         raise UserError(f"Task {instance['task_id']!r} was not started yet: it has no log.")
     if wanted is not None and wanted > last:
         raise UserError(
-            f"Task {instance['task_id']!r} has had {last} tries, and no try {wanted}."
+            f"Task {instance['task_id']!r} has no try {wanted} yet: its last is {last}."
             " Leave --try-number out for the last one."
         )
     return last if wanted is None else wanted

@@ -15,7 +15,7 @@ from airflow_lite.cli.options import (
     switch,
 )
 from airflow_lite.cli.spec import ActionCommand, Arg
-from airflow_lite.cli.types import moment, positive_int, words
+from airflow_lite.cli.types import moment, positive_int, seconds, words
 
 _STATES = ("queued", "running", "success", "failed")
 
@@ -106,7 +106,7 @@ COMMANDS = (
                 default=True,
             ),
             switch("--wait", "Return when the run has ended"),
-            Arg("--timeout", "Seconds to --wait at most", type=float, metavar="S"),
+            Arg("--timeout", "Seconds to --wait at most", type=seconds, metavar="S"),
             OUTPUT,
         ),
         epilog="With --wait the exit code is 0 only if the run succeeded.\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_lite.cli.options import OUTPUT, run_of, switch
 from airflow_lite.cli.spec import ActionCommand, Arg
+from airflow_lite.cli.types import whole
 
 _POOL = Arg("pool", "The pool's name", metavar="NAME", completer="pool")
 
@@ -16,7 +17,7 @@ COMMANDS = (
         run_of("pools.set_pool"),
         (
             _POOL,
-            Arg("slots", "Number of slots; -1 is without limit", type=int),
+            Arg("slots", "Number of slots; -1 is without limit", type=whole),
             Arg("description", "What the pool is for"),
             switch("--include-deferred", "Count deferred tasks as taking slots"),
             OUTPUT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_lite.cli.options import OUTPUT, SUBDIR, run_of, switch
 from airflow_lite.cli.spec import ActionCommand, Arg
+from airflow_lite.cli.types import whole
 
 COMMANDS = (
     ActionCommand(
@@ -47,7 +48,7 @@ COMMANDS = (
             Arg(
                 ("-n", "--num-runs"),
                 "Times to go round the loop; -1 is without end",
-                type=int,
+                type=whole,
                 default=-1,
             ),
             switch(("-s", "--skip-serve-logs"), "Do not serve the tasks' logs to other machines"),

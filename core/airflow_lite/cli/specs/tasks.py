@@ -16,7 +16,7 @@ from airflow_lite.cli.options import (
     switch,
 )
 from airflow_lite.cli.spec import ActionCommand, Arg
-from airflow_lite.cli.types import positive_int
+from airflow_lite.cli.types import positive_int, whole
 
 COMMANDS = (
     ActionCommand(
@@ -45,7 +45,7 @@ COMMANDS = (
             DAG_ID,
             TASK_ID,
             RUN,
-            Arg("--map-index", "Only this index of a mapped task", type=int),
+            Arg("--map-index", "Only this index of a mapped task", type=whole),
             OUTPUT,
         ),
     ),
