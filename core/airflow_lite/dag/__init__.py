@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from airflow_lite.dag.dag import DAG
-
-__all__ = ["DAG"]
+from typing import Any
 
 
 class _DecoratorPackage(ModuleType):
@@ -25,11 +20,3 @@ class _DecoratorPackage(ModuleType):
 
 
 sys.modules[__name__].__class__ = _DecoratorPackage
-
-
-def __getattr__(name: str) -> Any:
-    if name == "DAG":
-        from airflow_lite.dag.dag import DAG
-
-        return DAG
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

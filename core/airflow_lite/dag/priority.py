@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from airflow_lite.states import WeightRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from airflow_lite.dag.operator import BaseOperator
 
 #: The column is a 32-bit integer on every database.
@@ -22,48 +21,35 @@ def effective_weights(order: list[BaseOperator]) -> dict[str, int]:
     are summed by the bits of the weights, so that 10,000 tasks take a fraction of a second.
     """
     found = {task.task_id: int(task.priority_weight) for task in order}
-    planes = _planes(order)
-    for rule, tasks, ahead in (
-        (WeightRule.DOWNSTREAM, order[::-1], lambda task: task.downstream_task_ids),
-        (WeightRule.UPSTREAM, order, lambda task: task.upstream_task_ids),
-    ):
-        if any(task.weight_rule == rule for task in order):
-            _add_relatives(found, rule, tasks, ahead, _bits(order), planes)
+    rules = {task.weight_rule for task in order}
+    if WeightRule.DOWNSTREAM in rules:
+        _add_relatives(found, order[::-1], WeightRule.DOWNSTREAM)
+    if WeightRule.UPSTREAM in rules:
+        _add_relatives(found, order, WeightRule.UPSTREAM)
     return {name: max(_LEAST, min(_MOST, weight)) for name, weight in found.items()}
 
 
-def _bits(order: list[BaseOperator]) -> dict[str, int]:
-    return {task.task_id: index for index, task in enumerate(order)}
+def _add_relatives(found: dict[str, int], order: list[BaseOperator], rule: WeightRule) -> None:
+    """Add the weights of all that stands before a task in `order` and is linked to it."""
+    planes = _planes(order)
+    related: dict[str, int] = {}  # with the task itself
+    for index, task in enumerate(order):
+        before = 0
+        for name in task.get_direct_relative_ids(upstream=rule is WeightRule.UPSTREAM):
+            before |= related[name]
+        related[task.task_id] = before | 1 << index
+        if before and task.weight_rule == rule:
+            found[task.task_id] += sum(
+                factor * (before & plane).bit_count() for factor, plane in planes.items()
+            )
 
 
-def _planes(order: list[BaseOperator]) -> list[tuple[int, int]]:
-    """Return (factor, set of tasks) pairs whose sum gives the weights: one for each bit."""
-    masks: dict[int, bytearray] = {}
+def _planes(order: list[BaseOperator]) -> dict[int, int]:
+    """Return sets of tasks by factor, one for each bit of a weight, whose sum is the weights."""
+    planes: dict[int, int] = defaultdict(int)
     for index, task in enumerate(order):
         weight = int(task.priority_weight)
-        sign, size = (-1, -weight) if weight < 0 else (1, weight)
-        for bit in range(size.bit_length()):
-            if size >> bit & 1:
-                mask = masks.setdefault(sign * (1 << bit), bytearray(len(order) // 8 + 1))
-                mask[index >> 3] |= 1 << (index & 7)
-    return [(factor, int.from_bytes(mask, "little")) for factor, mask in masks.items()]
-
-
-def _add_relatives(
-    found: dict[str, int],
-    rule: WeightRule,
-    tasks: Iterable[BaseOperator],
-    ahead: Callable[[BaseOperator], set[str]],
-    bits: dict[str, int],
-    planes: list[tuple[int, int]],
-) -> None:
-    relatives: dict[str, int] = {}
-    for task in tasks:
-        mine = 0
-        for name in ahead(task):
-            mine |= relatives[name] | 1 << bits[name]
-        relatives[task.task_id] = mine
-        if mine and task.weight_rule == rule:
-            found[task.task_id] += sum(
-                factor * (mine & mask).bit_count() for factor, mask in planes
-            )
+        for bit in range(weight.bit_length()):
+            if abs(weight) >> bit & 1:
+                planes[(-1 if weight < 0 else 1) << bit] |= 1 << index
+    return planes
