@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from airflow_lite.errors import InvalidIdError
+from airflow_lite.words import shortened
 
 MAX_ID_LENGTH = 250
 #: Airflow's own forms: DAG and task ids, and run ids such as `manual__2024-01-01T00:00:00+00:00`.
@@ -60,8 +61,7 @@ def _checked(value: object, kind: str, pattern: re.Pattern[str], allowed: str) -
 
 
 def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened(ascii(value), 60)
 
 
 def new_attempt_token() -> str:

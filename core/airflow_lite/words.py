@@ -15,6 +15,11 @@ COMPLETE = "__complete"
 LONGEST = 60
 
 
+def shortened(text: str, most: int) -> str:
+    """Return `text`, cut with "..." where it has more than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return the at most three of `known` that are most like `word`."""
     from difflib import get_close_matches  # slow to import, and rarely needed

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ParamValidationError, UserError
+from airflow_lite.words import shortened
 
 if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec
@@ -23,7 +24,7 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
     """Return the JSON object that an option gives, empty where it is not; raise `UserError`."""
     if not text:
         return {}
-    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    shown = shortened(text, 60)
     try:
         found = json.loads(text)
         json.dumps(found, ensure_ascii=False, allow_nan=False).encode()

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.dag.dag import DAG
+
+__all__ = ["DAG"]
 
 
 class _DecoratorPackage(ModuleType):
@@ -20,3 +25,11 @@ class _DecoratorPackage(ModuleType):
 
 
 sys.modules[__name__].__class__ = _DecoratorPackage
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DAG":
+        from airflow_lite.dag.dag import DAG
+
+        return DAG
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

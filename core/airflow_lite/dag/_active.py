@@ -83,13 +83,8 @@ def current_defaults() -> AuthorDefaults:
 def loading(path: str) -> Iterator[Loading]:
     """Mark that `path` is being loaded, with nothing else being written."""
     found = Loading(path)
-    fresh: list[tuple[ContextVar[Any], Any]] = [
-        (LOADING, found),
-        (DAGS, ()),
-        (GROUPS, ()),
-        (SCOPES, ()),
-    ]
-    tokens = [(variable, variable.set(value)) for variable, value in fresh]
+    fresh: dict[ContextVar[Any], Any] = {LOADING: found, DAGS: (), GROUPS: (), SCOPES: ()}
+    tokens = [(variable, variable.set(value)) for variable, value in fresh.items()]
     try:
         yield found
     finally:

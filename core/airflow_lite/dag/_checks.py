@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
+from airflow_lite.words import shortened
 
 if TYPE_CHECKING:
     from airflow_lite.dag.defaults import AuthorDefaults
@@ -27,9 +28,7 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:
     try:
         return check(value)
     except Wanted as wanted:
-        shown = repr(value)
-        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-        kind = type(value).__name__
+        shown, kind = shortened(repr(value), 60), type(value).__name__
         raise TypeError(
             f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
         ) from None

@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_lite.words import shortened
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -189,4 +191,4 @@ def _wrong(field: _Field, term: str, expression: str) -> str:
 
 
 def _shown(expression: str) -> str:
-    return repr(expression if len(expression) <= 80 else f"{expression[:77]}...")
+    return repr(shortened(expression, 80))

@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import AirflowDagException, UserError
+from airflow_lite.words import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,9 @@ def explain(error: BaseException, path: str, memory_mb: int) -> str:
     line = frames[-1].lineno if frames and frames[-1].filename == path else None
     at = f" (line {line})" if line else ""
     summary = _summary(error, path, at, memory_mb)
-    return "\n".join([_one_line(summary), *_shown(frames), *_source_of(error)])
+    return "\n".join(
+        [shortened(" ".join(summary.split()), _LONGEST), *_shown(frames), *_source_of(error)]
+    )
 
 
 def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
@@ -57,11 +60,6 @@ def _text(error: BaseException) -> str:
         return str(error) or "no message"
     except Exception:
         return "its message cannot be shown"
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 
 def own_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:

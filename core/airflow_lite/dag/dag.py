@@ -116,17 +116,15 @@ class DAG:
 
     def _set_dates(self, start_date: object, end_date: object) -> None:
         """Take the DAG's time zone from its start date, as Airflow does, and both dates in it."""
-        first = start_date or self.default_args.get("start_date")
-        owner = f"DAG {self.dag_id}"
-        self.timezone: tzinfo = self.defaults.timezone
-        if first is not None:
-            check = _checks.moment(self.timezone)
-            self.timezone = _checks.checked(owner, "start_date", check, first).tzinfo
-        dates: dict[str, datetime | None] = {}
-        for name, value in (("start_date", start_date), ("end_date", end_date)):
-            check = _checks.moment(self.timezone)
-            dates[name] = None if value is None else _checks.checked(owner, name, check, value)
-        self.start_date, self.end_date = dates["start_date"], dates["end_date"]
+        first = start_date if start_date is not None else self.default_args.get("start_date")
+        first = self._moment("start_date", first, self.defaults.timezone)
+        self.timezone: tzinfo = first.tzinfo if first is not None else self.defaults.timezone
+        self.start_date = None if start_date is None else first
+        self.end_date = self._moment("end_date", end_date, self.timezone)
+
+    def _moment(self, name: str, value: object, zone: tzinfo) -> Any:
+        check = _checks.optional(_checks.moment(zone))
+        return _checks.checked(f"DAG {self.dag_id}", name, check, value)
 
     def _check_schedule(self) -> None:
         if self.schedule_spec.kind == "none":
@@ -146,11 +144,6 @@ class DAG:
     def folder(self) -> str:
         """The folder of the file that holds the DAG, where template files are looked for."""
         return str(Path(self.fileloc).parent)
-
-    @property
-    def display_name(self) -> str:
-        """The name to show."""
-        return self.dag_display_name
 
     @property
     def tasks(self) -> list[BaseOperator]:

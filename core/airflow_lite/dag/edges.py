@@ -30,12 +30,12 @@ class Connectable:
 
     def set_upstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run before this."""
-        for other in _listed(task_or_list):
+        for other in connectables(task_or_list):
             _connect(other, self, edge_modifier)
 
     def set_downstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run after this."""
-        for other in _listed(task_or_list):
+        for other in connectables(task_or_list):
             _connect(self, other, edge_modifier)
 
     def __rshift__(self, other: Other) -> Other:
@@ -86,11 +86,12 @@ class Label(Connectable):
             _connect(before, node, self)
 
 
-def _listed(value: Any) -> list[Any]:
+def connectables(value: Any) -> list[Any]:
+    """Return what `value` is or holds, however nested; raise where it can have no edges."""
     if isinstance(value, Connectable):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)):
-        return [item for part in value for item in _listed(part)]
+        return [item for part in value for item in connectables(part)]
     raise AirflowDagException(
         f"Relationships can only be set between operators; received {type(value).__name__}."
     )
@@ -164,7 +165,7 @@ def chain_linear(*elements: Any) -> None:
 
     Empty lists are passed over. At least two elements with tasks are needed.
     """
-    filled = [listed for listed in map(_listed, elements) if listed]
+    filled = [listed for listed in map(connectables, elements) if listed]
     if len(filled) < 2:
         raise AirflowDagException("chain_linear() needs at least two elements that have tasks.")
     for before, after in pairwise(filled):

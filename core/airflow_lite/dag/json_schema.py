@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sized
 from datetime import date, datetime, time
 from typing import Any
 
+from airflow_lite.words import shortened
+
 _NUMBERS, _TEXT, _LISTS = (int, float), (str,), (list, tuple)
 
 
@@ -32,23 +34,21 @@ def _moment(value: str) -> None:
         raise ValueError
 
 
-def _email(value: str) -> None:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
-        raise ValueError
+def _like(pattern: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if not re.match(pattern, value):
+            raise ValueError
 
-
-def _address(value: str) -> None:
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+$", value):
-        raise ValueError
+    return check
 
 
 _FORMATS: dict[str, Callable[[str], object]] = {
     "date": date.fromisoformat,
     "date-time": _moment,
     "time": time.fromisoformat,
-    "email": _email,
-    "idn-email": _email,
-    "uri": _address,
+    "email": _like(r"[^@\s]+@[^@\s]+\Z"),
+    "idn-email": _like(r"[^@\s]+@[^@\s]+\Z"),
+    "uri": _like(r"[A-Za-z][A-Za-z0-9+.-]*:\S+$"),
     "regex": re.compile,
 }
 
@@ -183,8 +183,7 @@ def _valid(value: object, schema: Any) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shortened(repr(value), 80)
 
 
 _RULES: dict[str, Callable[..., Faults]] = {

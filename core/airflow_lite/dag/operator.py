@@ -197,11 +197,6 @@ class BaseOperator(SetupTeardown, Relatives):
         return getattr(self, "custom_operator_name", None) or self.task_type
 
     @property
-    def operator_class(self) -> type[BaseOperator]:
-        """The operator's class."""
-        return type(self)
-
-    @property
     def output(self) -> XComArg:
         """What this task returns, to hand to other tasks."""
         from airflow_lite.dag.xcom_arg import XComArg

@@ -26,14 +26,19 @@ class Param:
     ) -> None:
         self.value = default
         self.description = description
-        self.schema: dict[str, Any] = kwargs.pop("schema") if "schema" in kwargs else kwargs
+        self.schema: dict[str, Any] = kwargs.pop("schema", kwargs)
 
     def resolve(self, value: Any = NOTSET, *, name: str = "param") -> Any:
         """Return `value`, or the default, once checked; raise `ParamValidationError`."""
         found = self.value if value is NOTSET else value
         if found is NOTSET:
             raise ParamValidationError(f"Param {name!r} has no value and no default. Give it one.")
-        check(name, found, self.schema)
+        if self.schema:
+            from airflow_lite.dag.json_schema import faults
+
+            reason = next(faults(found, self.schema), None)
+            if reason is not None:
+                raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")
         return found
 
     def dump(self) -> dict[str, Any]:
@@ -126,14 +131,3 @@ def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
         found[name] = task.params.get_param(name)
     found.update(conf or {})
     return found.validate()
-
-
-def check(name: str, value: Any, schema: Mapping[str, Any]) -> None:
-    """Check `value` against a JSON schema; raise `ParamValidationError` that names the param."""
-    from airflow_lite.dag.json_schema import faults
-
-    if not schema:
-        return
-    reason = next(faults(value, schema), None)
-    if reason is not None:
-        raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")

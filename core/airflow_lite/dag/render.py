@@ -135,20 +135,14 @@ def environment(task: BaseOperator) -> jinja2.Environment:
             options["undefined"] = dag.template_undefined
         options |= dag.jinja_environment_kwargs or {}
         if dag.render_template_as_native_obj:
-            kind = _native()
+            bases = (jinja2.sandbox.SandboxedEnvironment, jinja2.nativetypes.NativeEnvironment)
+            kind = type("SandboxedNativeEnvironment", bases, {})
     made = kind(**options)
     made.filters.update(_FILTERS)
     if dag is not None:
         made.globals.update(dag.user_defined_macros)
         made.filters.update(dag.user_defined_filters)
     return made
-
-
-def _native() -> type[jinja2.Environment]:
-    from jinja2.nativetypes import NativeEnvironment
-    from jinja2.sandbox import SandboxedEnvironment
-
-    return type("SandboxedNativeEnvironment", (SandboxedEnvironment, NativeEnvironment), {})
 
 
 def _filter(write: Callable[[datetime], str]) -> Callable[[datetime | None], str | None]:

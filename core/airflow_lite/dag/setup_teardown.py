@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from airflow_lite.dag import _active
+from airflow_lite.dag.edges import connectables
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.states import TriggerRule
 
@@ -68,9 +69,10 @@ class SetupTeardown:
         task.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
         if on_failure_fail_dagrun is not None:
             self.on_failure_fail_dagrun = on_failure_fail_dagrun
-        for setup in _listed(setups):
-            setup.as_setup()
-            task.set_upstream(setup)
+        for given in connectables(() if setups is None else setups):
+            for setup in given.leaves:
+                setup.as_setup()
+            task.set_upstream(given)
         return self
 
     def _join_scope(self) -> None:
@@ -84,25 +86,15 @@ class SetupTeardown:
             raise AirflowDagException(
                 f"Task {task.task_id!r} is used in `with`, which only setup and teardown tasks can."
             )
-        _active.push(_active.SCOPES, _scope_of(task))
+        if task.is_setup:
+            after = [item for item in task.downstream_list if item.is_teardown]
+            scope = Scope([task], after)
+        else:
+            scope = Scope([item for item in task.upstream_list if item.is_setup], [task])
+        _active.push(_active.SCOPES, scope)
         return self
 
     def __exit__(self, *details: object) -> None:
         scope = _active.pop(_active.SCOPES)
         if details[0] is None:
             scope.close()
-
-
-def _scope_of(task: BaseOperator) -> Scope:
-    if task.is_setup:
-        after = [item for item in task.downstream_list if item.is_teardown]
-        return Scope([task], after)
-    return Scope([item for item in task.upstream_list if item.is_setup], [task])
-
-
-def _listed(value: Any) -> list[BaseOperator]:
-    if value is None:
-        return []
-    if hasattr(value, "leaves"):
-        return list(value.leaves)
-    return [task for item in value for task in _listed(item)]

@@ -12,6 +12,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from airflow_lite.dag.shape import effective_leaves, indirect_setups
+
 Spec = TypeVar("Spec")
 
 
@@ -128,8 +130,6 @@ class DagSpec:
     @cached_property
     def effective_leaves(self) -> tuple[str, ...]:
         """Ids of the tasks by whose states a run is judged: leaves, most teardowns aside."""
-        from airflow_lite.dag.shape import effective_leaves
-
         return effective_leaves(self.tasks)
 
     @cached_property
@@ -155,8 +155,6 @@ class DagSpec:
     @cached_property
     def indirect_setups(self) -> dict[str, tuple[str, ...]]:
         """Task id to the set-ups in whose scope it is, except its direct upstream."""
-        from airflow_lite.dag.shape import indirect_setups
-
         return indirect_setups(self.tasks)
 
 

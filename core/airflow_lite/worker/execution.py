@@ -17,6 +17,7 @@ from airflow_lite.errors import (
     AirflowTaskTimeout,
     XComTypeError,
 )
+from airflow_lite.words import shortened
 from airflow_lite.worker.context import build_context
 from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.request import AttemptRequest, Outcome
@@ -236,5 +237,4 @@ def _said(error: BaseException) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 1000 else f"{line[:997]}..."
+    return shortened(" ".join(text.split()), 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite import DAG, EmptyOperator, Param
-from airflow_lite.dag.param import ParamsDict, check, resolve_params, task_params
+from airflow_lite.dag.param import ParamsDict, resolve_params, task_params
 from airflow_lite.errors import ParamValidationError
 
 
@@ -56,10 +56,10 @@ from airflow_lite.errors import ParamValidationError
 )
 def test_each_keyword_of_a_schema_is_checked(schema, good, bad):
     for value in good:
-        check("p", value, schema)
+        Param(value, schema=schema).resolve(name="p")
     for value in bad:
         with pytest.raises(ParamValidationError, match="Invalid input for param 'p': "):
-            check("p", value, schema)
+            Param(value, schema=schema).resolve(name="p")
 
 
 def test_a_fault_deep_inside_says_where():
@@ -68,7 +68,7 @@ def test_a_fault_deep_inside_says_where():
     with pytest.raises(
         ParamValidationError, match=r"param 'p': a: \[1\]: 'x' is not of type 'integer'$"
     ):
-        check("p", {"a": [1, "x"]}, schema)
+        Param({"a": [1, "x"]}, schema=schema).resolve(name="p")
 
 
 def params_of_golden():
