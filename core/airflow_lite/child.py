@@ -10,11 +10,8 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 #: How often, in seconds, to look whether a child has gone, where the kernel cannot tell.
 _LOOK_S = 0.02

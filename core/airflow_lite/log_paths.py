@@ -6,13 +6,9 @@ import os
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_lite.errors import InvalidIdError
-from airflow_lite.keys import check_id, check_run_id
-
-if TYPE_CHECKING:
-    from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.keys import TaskInstanceKey, check_id, check_run_id
 
 #: A file name may have 255 bytes on usual file systems; a longer component ends in a hash.
 _LONGEST = 200

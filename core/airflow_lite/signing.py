@@ -6,13 +6,9 @@ processes that run no user code sign and check: schedulers, the command line and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 from airflow_lite.key_file import SHORTEST_KEY, make_key, read_key
-
-if TYPE_CHECKING:
-    from airflow_lite.config import Config
 
 #: In the home, for its owner only.
 KEY_FILE = "pickle.key"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from airflow_lite.cli.options import EXECUTOR, GLOBAL, HELP, VERBOSE
-from airflow_lite.cli.spec import GroupCommand
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
+from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 
 FILE = "file"
 #: Actions of argparse, by name: what takes no value, and what may be given again.

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from airflow_lite.store.engine import Store
 
 
+#: The arguments of a command, as attributes.
+Args = Any
+
+
 def config(args: Any) -> Config:
     """Return the configuration, what the command line says over it; raise `UserError`."""
     found: Config | None = getattr(args, "_config", None)
@@ -25,7 +29,7 @@ def config(args: Any) -> Config:
     return found
 
 
-def _overrides(args: Any) -> dict[tuple[str, str], str]:
+def _overrides(args: Args) -> dict[tuple[str, str], str]:
     overrides = {}
     if executor := getattr(args, "_executor", None):
         overrides["core", "executor"] = executor
@@ -48,7 +52,7 @@ def _folder(subdir: str) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def store(args: Any) -> Store:
+def store(args: Args) -> Store:
     """Return the open store, made on first use with a notice on stderr; raise `StoreError`."""
     found: Store | None = getattr(args, "_store", None)
     if found is None:
@@ -59,7 +63,7 @@ def store(args: Any) -> Store:
     return found
 
 
-def close_store(args: Any) -> None:
+def close_store(args: Args) -> None:
     """Close the store if it is open: no connection may be carried across a fork."""
     found: Store | None = getattr(args, "_store", None)
     if found is not None:
@@ -72,7 +76,7 @@ def notice(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def confirmed(args: Any, warning: str) -> bool:
+def confirmed(args: Args, warning: str) -> bool:
     """Return whether `--yes` was given or the user says y; raise if there is nobody to ask."""
     if args.yes:
         return True
@@ -86,7 +90,7 @@ def confirmed(args: Any, warning: str) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
-def ring(args: Any, **what: object) -> None:
+def ring(args: Args, **what: object) -> None:
     """Wake the scheduler, if one listens; `what` is what it should look at."""
     from airflow_lite import doorbell
 

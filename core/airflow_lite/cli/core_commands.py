@@ -2,56 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from airflow_lite.cli.spec import CLICommand
+from airflow_lite.cli.spec import CLICommand, GroupCommand
 
 
 class CoreCommand(NamedTuple):
-    """A name, one line of help, whether it is a group, and the module that holds its spec."""
+    """A name, one line of help, and whether it is a group, whose spec has a module of its own."""
 
     name: str
     help: str
-    is_group: bool
-    module: str
+    is_group: bool = True
 
 
 CORE_COMMANDS = (
     CoreCommand(
-        "completion", "Print what makes your shell's Tab key complete commands", False, "single"
+        "completion", "Print what makes your shell's Tab key complete commands", is_group=False
     ),
-    CoreCommand("config", "View the configuration", True, "config"),
-    CoreCommand("dags", "Manage DAGs and their runs", True, "dags"),
-    CoreCommand("db", "Manage the metadata database", True, "db"),
-    CoreCommand("executors", "Look at executors, and test them", True, "executors"),
-    CoreCommand("info", "Show what runs here: versions, paths, settings", False, "single"),
-    CoreCommand("jobs", "Look at running schedulers", True, "jobs"),
-    CoreCommand("man", "Read the manual", False, "single"),
-    CoreCommand("plugins", "Look at the installed plugins", True, "plugins"),
-    CoreCommand("pools", "Manage pools", True, "pools"),
-    CoreCommand("quickstart", "Make a home and run an example DAG in it", False, "single"),
-    CoreCommand("scheduler", "Run the scheduler, with the executor inside", False, "single"),
-    CoreCommand("tasks", "Manage tasks", True, "tasks"),
-    CoreCommand("version", "Show the version", False, "single"),
+    CoreCommand("config", "View the configuration"),
+    CoreCommand("dags", "Manage DAGs and their runs"),
+    CoreCommand("db", "Manage the metadata database"),
+    CoreCommand("executors", "Look at executors, and test them"),
+    CoreCommand("info", "Show what runs here: versions, paths, settings", is_group=False),
+    CoreCommand("jobs", "Look at running schedulers"),
+    CoreCommand("man", "Read the manual", is_group=False),
+    CoreCommand("plugins", "Look at the installed plugins"),
+    CoreCommand("pools", "Manage pools"),
+    CoreCommand("quickstart", "Make a home and run an example DAG in it", is_group=False),
+    CoreCommand("scheduler", "Run the scheduler, with the executor inside", is_group=False),
+    CoreCommand("tasks", "Manage tasks"),
+    CoreCommand("version", "Show the version", is_group=False),
 )
+CORE_NAMES = tuple(entry.name for entry in CORE_COMMANDS)
 
 
 def find(name: str) -> CLICommand | None:
     """Return the core's command of this name, its spec imported; None if there is none."""
-    for entry in CORE_COMMANDS:
-        if entry.name == name:
-            return load(entry)
-    return None
+    return next((load(entry) for entry in CORE_COMMANDS if entry.name == name), None)
 
 
 def load(entry: CoreCommand) -> CLICommand:
     """Import the spec of one row of the table."""
-    from importlib import import_module
-
-    from airflow_lite.cli.spec import GroupCommand
-
-    found: tuple[CLICommand, ...] = import_module(f"airflow_lite.cli.specs.{entry.module}").COMMANDS
+    module = entry.name if entry.is_group else "single"
+    found: tuple[CLICommand, ...] = import_module(f"airflow_lite.cli.specs.{module}").COMMANDS
     if entry.is_group:
         return GroupCommand(entry.name, entry.help, found)
     return next(command for command in found if command.name == entry.name)

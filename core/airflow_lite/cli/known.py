@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+from sqlalchemy import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite import clock
 from airflow_lite.cli import context
 from airflow_lite.dag.defaults import default_timezone
-from airflow_lite.errors import DagNotFound, InvalidIdError
+from airflow_lite.dag.spec import DagSpec
+from airflow_lite.errors import DagNotFound, InvalidIdError, UserError
 from airflow_lite.keys import check_id, check_run_id
 from airflow_lite.store import dags, listing
 
-if TYPE_CHECKING:
-    import argparse
 
-    import sqlalchemy as sa
-    from sqlalchemy import RowMapping
-
-    from airflow_lite.dag.spec import DagSpec
-
-
-def refresh(args: argparse.Namespace, dag_id: str | None = None) -> None:
+def refresh(args: context.Args, dag_id: str | None = None) -> None:
     """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`."""
     from airflow_lite.scheduler.dag_files import process_now
 
@@ -38,7 +33,7 @@ def refresh(args: argparse.Namespace, dag_id: str | None = None) -> None:
     process_now(config, store, dag_id)
 
 
-def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, DagSpec]:
+def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpec]:
     """Return version id and spec of `args.dag_id` (or `dag_id`), its file looked at again.
 
     Raises `InvalidIdError` and `DagNotFound`.
@@ -61,7 +56,7 @@ def the_spec(args: argparse.Namespace, dag_id: str | None = None) -> tuple[int, 
     return found
 
 
-def is_within(args: argparse.Namespace, path: str) -> bool:
+def is_within(args: context.Args, path: str) -> bool:
     """Return whether a DAG file is what `--subdir` names, or in it; without one, True."""
     if not getattr(args, "subdir", None):
         return True
@@ -69,7 +64,7 @@ def is_within(args: argparse.Namespace, path: str) -> bool:
     return wanted in {Path(path), *Path(path).parents}
 
 
-def bury_dead_tests(args: argparse.Namespace) -> None:
+def bury_dead_tests(args: context.Args) -> None:
     """Fail the runs of every `dags test` that was killed on this machine, before they are shown."""
     from airflow_lite.scheduler.dead_tests import fail_dead_tests
 
@@ -77,7 +72,7 @@ def bury_dead_tests(args: argparse.Namespace) -> None:
         fail_dead_tests(context.config(args), context.store(args))
 
 
-def the_run(args: argparse.Namespace, connection: sa.Connection) -> RowMapping:
+def the_run(args: context.Args, connection: sa.Connection) -> RowMapping:
     """Return the run of `args.dag_id` that `args.execution_date_or_run_id` names.
 
     Raises `InvalidIdError`, `DagNotFound` and `DagRunNotFound`.
@@ -96,9 +91,7 @@ def the_run(args: argparse.Namespace, connection: sa.Connection) -> RowMapping:
     return found
 
 
-def the_instance(
-    args: argparse.Namespace, connection: sa.Connection
-) -> tuple[RowMapping, RowMapping]:
+def the_instance(args: context.Args, connection: sa.Connection) -> tuple[RowMapping, RowMapping]:
     """Return the run and the task instance that `args` names.
 
     Raises as `the_run` does, and `TaskNotFound`.
@@ -108,14 +101,22 @@ def the_instance(
     return run, listing.the_instance(connection, run, task_id, args.map_index)
 
 
-def to_us(args: argparse.Namespace, moment: datetime | None) -> int | None:
+def pattern(text: str) -> re.Pattern[str]:
+    """Return a compiled regular expression; raise `UserError`."""
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError) as error:
+        raise UserError(f"{text[:60]!r} is not a regular expression: {error}.") from None
+
+
+def to_us(args: context.Args, moment: datetime | None) -> int | None:
     """Return a moment in microseconds; one without a zone is in `[core] default_timezone`."""
     if moment is not None and moment.tzinfo is None:
         moment = moment.replace(tzinfo=default_timezone(context.config(args)))
     return None if moment is None else clock.to_us(moment)
 
 
-def parsed_us(args: argparse.Namespace, text: str) -> int | None:
+def parsed_us(args: context.Args, text: str) -> int | None:
     """Return a date in ISO 8601 as microseconds; None if `text` is none, or none in UTC."""
     try:
         return to_us(args, datetime.fromisoformat(text))

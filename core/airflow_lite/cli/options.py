@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from airflow_lite.cli.spec import Arg, lazy_load_command
 from airflow_lite.cli.types import moment, whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def run_of(path: str) -> Callable[..., int | None]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand
-
-if TYPE_CHECKING:
-    from airflow_lite.cli.spec import CLICommand
+from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 
 _MOST_CHOICES = 200
 

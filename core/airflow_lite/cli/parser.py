@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 from airflow_lite.cli.options import VERBOSE
-from airflow_lite.cli.spec import GroupCommand
+from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 from airflow_lite.words import nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
 
 AnyParser = TypeVar("AnyParser", bound="Parser")
 

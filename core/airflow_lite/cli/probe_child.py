@@ -12,8 +12,9 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.cli.outline import to_json
 from airflow_lite.cli.parser import command_parser
@@ -26,9 +27,6 @@ from airflow_lite.plugins.hookspecs import HealthContext, HealthReport
 from airflow_lite.plugins.model import PluginError
 from airflow_lite.plugins.registry import Registry
 from airflow_lite.plugins.verdict import EXECUTOR, Target, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 #: A plugin that floods its output meets the end of the file, not of the disk.
 _LARGEST_FILE = 64 << 20

@@ -7,12 +7,9 @@ none of them an option. All else is left to argparse.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_lite.cli.spec import GroupCommand
-
-if TYPE_CHECKING:
-    from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
+from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 
 _SWITCHES = {"store_true": False, "store_false": True}
 

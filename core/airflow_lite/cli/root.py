@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
-from airflow_lite.cli.core_commands import CORE_COMMANDS
+from airflow_lite.cli.core_commands import CORE_COMMANDS, CORE_NAMES
 from airflow_lite.cli.options import GLOBAL
 from airflow_lite.errors import UsageError, UserError
 
@@ -45,7 +45,7 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
     from airflow_lite.plugins.groups import command_groups
 
     try:
-        groups = command_groups(_config(flags), [entry.name for entry in CORE_COMMANDS])
+        groups = command_groups(_config(flags), CORE_NAMES)
     except UserError as error:
         return [("(none)", str(error))]
     return [(group.name, group.help) for group in groups]
@@ -74,8 +74,7 @@ def _unknown(name: str, flags: Flags) -> UserError:
     from airflow_lite.plugins.packages import KNOWN_PACKAGES
     from airflow_lite.words import did_you_mean
 
-    names = [entry.name for entry in CORE_COMMANDS]
-    names += [known.group for known in KNOWN_PACKAGES]
+    names = [*CORE_NAMES, *(known.group for known in KNOWN_PACKAGES)]
     names += [group for group, _ in _plugin_groups(flags) if group not in names]
     hint = did_you_mean(name, names) + _may_come_with(flags)
     return UsageError(f"There is no command {name[:60]!r}.{hint} See `airflow-lite --help`.")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from airflow_lite.config import Config
+from airflow_lite.config import Config
 
 
 def read(config: Config, name: str, form: int) -> dict[str, Any]:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from airflow_lite.config import Config
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.index import installed_plugins
 from airflow_lite.plugins.model import Plugin, PluginState
 from airflow_lite.plugins.naming import locate
 from airflow_lite.plugins.probe import ask
 from airflow_lite.plugins.quarantine import verdicts
-from airflow_lite.plugins.verdict import complaints, modules_of, reason, remedy, targets_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.verdict import Verdict
+from airflow_lite.plugins.verdict import Verdict, complaints, modules_of, reason, remedy, targets_of
 
 #: Seconds that a health check may take.
 HEALTH_S = 10.0

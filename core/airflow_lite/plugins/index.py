@@ -11,15 +11,13 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite import __version__
+from airflow_lite.config import Config
 from airflow_lite.plugins import cache
 from airflow_lite.plugins.model import Plugin, PluginState, normalised
 from airflow_lite.plugins.search import search_key
-
-if TYPE_CHECKING:
-    from airflow_lite.config import Config
 
 #: Raised when what the index holds changes its form.
 FORMAT = 1

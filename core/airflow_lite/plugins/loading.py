@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING
 
+from airflow_lite.config import Config
 from airflow_lite.importing import (
     ImportFailedError,
     ModuleMissingError,
     import_module_named,
 )
-from airflow_lite.plugins.model import PluginError
+from airflow_lite.plugins.model import Plugin, PluginError
 from airflow_lite.plugins.quarantine import checked
 from airflow_lite.plugins.registry import Registry
-from airflow_lite.plugins.verdict import modules_of
-
-if TYPE_CHECKING:
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.model import Plugin
-    from airflow_lite.plugins.verdict import Verdict
+from airflow_lite.plugins.verdict import Verdict, modules_of
 
 
 def register_plugin(registry: Registry, plugin: Plugin, config: Config) -> list[Verdict]:

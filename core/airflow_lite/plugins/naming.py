@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.lookup import executors_named, the_one
-from airflow_lite.plugins.model import PluginState
+from airflow_lite.plugins.model import Plugin, PluginState
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
 from airflow_lite.plugins.verdict import EXECUTOR, Target, modules_of
 from airflow_lite.words import did_you_mean
-
-if TYPE_CHECKING:
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.model import Plugin
 
 
 class Located(NamedTuple):

@@ -9,15 +9,13 @@ import keyword
 import os
 import re
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from airflow_lite import __version__
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.packages import CORE_EXECUTORS, KNOWN_PACKAGES
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 TEMPLATE = Path(__file__).parent / "template"
 #: What the template says of the versions of the core that it works with.

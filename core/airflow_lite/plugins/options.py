@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from airflow_lite.config import ConfigOption
+from airflow_lite.config import Config, ConfigOption
+from airflow_lite.plugins.model import Plugin
 from airflow_lite.plugins.quarantine import checked
-from airflow_lite.plugins.verdict import may_declare, modules_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.model import Plugin
-    from airflow_lite.plugins.verdict import Verdict
+from airflow_lite.plugins.verdict import Verdict, may_declare, modules_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from airflow_lite import child
 from airflow_lite.plugins.verdict import Target, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 #: Seconds from the start of the process to its first word, on a machine that is busy.
 START_DEADLINE_S = 30.0

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite import __version__
+from airflow_lite.config import Config
 from airflow_lite.plugins import cache
 from airflow_lite.plugins.index import installed_plugins
 from airflow_lite.plugins.lookup import in_conflict
 from airflow_lite.plugins.model import Plugin, PluginError, PluginState
 from airflow_lite.plugins.search import installed_key, spec_of
 from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-    from airflow_lite.config import Config
 
 #: Raised when what is kept changes its form.
 FORMAT = 2

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from airflow_lite.plugins.model import Plugin
+from airflow_lite.plugins.model import Plugin
 
 EXECUTOR = "executor"
 MODULE = "module"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import argparse
+from typing import Any
 
 
-def completion(args: argparse.Namespace) -> int:
+def completion(args: Any) -> int:
     """Print the script that a shell sources."""
     folder = Path(__file__).parent.parent / "completion_scripts"
     print((folder / f"airflow-lite.{args.shell}").read_text(encoding="utf-8"), end="")

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_lite.cli import context
-from airflow_lite.config import ENV_PREFIX, core_options
+from airflow_lite.config import ENV_PREFIX, Config, ConfigOption, core_options
 from airflow_lite.errors import ConfigError
-
-if TYPE_CHECKING:
-    import argparse
-
-    from airflow_lite.config import Config, ConfigOption
 
 _SECRETS = {"pickle_secret_key", "secret_key", "sentry_dsn"}
 
 
-def get_value(args: argparse.Namespace) -> int:
+def get_value(args: context.Args) -> int:
     """Print the value of one option."""
     config = context.config(args)
     if args.section.lower() not in {option.section for option in core_options()}:
@@ -25,7 +18,7 @@ def get_value(args: argparse.Namespace) -> int:
     return 0
 
 
-def list_options(args: argparse.Namespace) -> int:
+def list_options(args: context.Args) -> int:
     """Print the options as a configuration file."""
     config = context.config(args)
     if not args.exclude_providers:
@@ -58,7 +51,7 @@ def _known_section(section: str, sections: list[str]) -> str:
     return section.lower()
 
 
-def _print_option(args: argparse.Namespace, config: Config, option: ConfigOption) -> None:
+def _print_option(args: context.Args, config: Config, option: ConfigOption) -> None:
     value, source = config.lookup(option.section, option.name)
     if args.defaults:
         value, source = option.default, "default"

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import SystemClock, iso
+from airflow_lite.dag.spec import DagSpec
 from airflow_lite.keys import check_id
 from airflow_lite.store import listing
-
-if TYPE_CHECKING:
-    import argparse
-
-    from sqlalchemy import RowMapping
-
-    from airflow_lite.dag.spec import DagSpec
 
 _US_PER_S = 1_000_000
 
 
-def list_runs(args: argparse.Namespace) -> int:
+def list_runs(args: context.Args) -> int:
     """List the runs of a DAG, the latest first."""
     check_id(args.dag_id, "DAG id")
     known.bury_dead_tests(args)
@@ -59,7 +55,7 @@ class Outcome(NamedTuple):
     state: str
 
 
-def test(args: argparse.Namespace) -> int:
+def test(args: context.Args) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
     _, spec = known.the_spec(args)
     conf = checked_conf(args.conf, spec)
@@ -73,7 +69,7 @@ def test(args: argparse.Namespace) -> int:
 
 
 def run_here(
-    args: argparse.Namespace,
+    args: context.Args,
     dag_id: str,
     *,
     logical_us: int | None = None,
@@ -103,7 +99,7 @@ def run_here(
     return _summary(args, dag_id, logical_us)
 
 
-def _summary(args: argparse.Namespace, dag_id: str, logical_us: int) -> Outcome:
+def _summary(args: context.Args, dag_id: str, logical_us: int) -> Outcome:
     with context.store(args).read() as connection:
         run = listing.the_run(connection, dag_id, "", logical_us)
         instances = listing.instances(connection, run["id"])
@@ -117,7 +113,7 @@ def _summary(args: argparse.Namespace, dag_id: str, logical_us: int) -> Outcome:
     return Outcome(run["run_id"], run["state"])
 
 
-def _draw(args: argparse.Namespace, spec: DagSpec, run_id: str) -> None:
+def _draw(args: context.Args, spec: DagSpec, run_id: str) -> None:
     with context.store(args).read() as connection:
         run = listing.the_run(connection, args.dag_id, run_id)
         instances = listing.instances(connection, run["id"])

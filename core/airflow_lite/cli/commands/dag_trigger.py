@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import SystemClock, from_us, iso
+from airflow_lite.dag.spec import DagSpec
 from airflow_lite.dag.timetable import manual_interval
 from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
 from airflow_lite.keys import check_run_id
@@ -17,19 +20,12 @@ from airflow_lite.states import RUN_FINISHED
 from airflow_lite.store import listing
 from airflow_lite.store.runs import create_run
 
-if TYPE_CHECKING:
-    import argparse
-
-    from sqlalchemy import RowMapping
-
-    from airflow_lite.dag.spec import DagSpec
-
 _US_PER_S = 1_000_000
 #: How long `--wait` sleeps between two looks.
 SHORTEST_S, LONGEST_S = 0.05, 0.5
 
 
-def trigger(args: argparse.Namespace) -> int:
+def trigger(args: context.Args) -> int:
     """Make a new run; with `--wait`, return when it has ended."""
     if args.timeout is not None and not args.wait:
         raise UserError("--timeout is how long to --wait. Add --wait.")
@@ -44,9 +40,7 @@ def trigger(args: argparse.Namespace) -> int:
     return 0 if state in {None, "success"} else 1
 
 
-def _make_run(
-    args: argparse.Namespace, version_id: int, spec: DagSpec, conf: dict[str, Any]
-) -> int:
+def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str, Any]) -> int:
     """Insert the run. One that was given no date and finds its second taken gets microseconds."""
     exact_us = known.to_us(args, args.exec_date) or SystemClock().now_us()
     whole_us = exact_us - exact_us % _US_PER_S
@@ -60,7 +54,7 @@ def _make_run(
 
 
 def _insert(
-    args: argparse.Namespace,
+    args: context.Args,
     version_id: int,
     spec: DagSpec,
     conf: dict[str, Any],
@@ -85,7 +79,7 @@ def _run_id(given: str | None, logical_us: int) -> str:
     return f"manual__{iso(logical_us)}" if given is None else check_run_id(given)
 
 
-def _warn(args: argparse.Namespace) -> None:
+def _warn(args: context.Args) -> None:
     """Say in one line why the run may not start soon."""
     with context.store(args).read() as connection:
         paused = listing.the_dag(connection, args.dag_id)["is_paused"]
@@ -98,13 +92,13 @@ def _warn(args: argparse.Namespace) -> None:
         context.notice("No scheduler is running: start one with `airflow-lite scheduler`.")
 
 
-def _scheduler_runs(args: argparse.Namespace) -> bool:
+def _scheduler_runs(args: context.Args) -> bool:
     within_s = context.config(args).getfloat("scheduler", "lease_timeout_s")
     with context.store(args).read() as connection:
         return bool(listing.alive_jobs(connection, within_s=within_s, kind="scheduler", limit=1))
 
 
-def _wait(args: argparse.Namespace, run_row_id: int) -> str:
+def _wait(args: context.Args, run_row_id: int) -> str:
     """Return the state that the run ended in: looked at often at first, twice a second at last."""
     started_s = time.monotonic()
     pause_s = SHORTEST_S

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.dag_rows import dag_row
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.clock import SystemClock, iso
+from airflow_lite.dag.spec import DagSpec
 from airflow_lite.dag.timetable import RunInfo, following_run
-from airflow_lite.errors import UserError
 from airflow_lite.keys import check_id
 from airflow_lite.store import dags, edits, listing
 
-if TYPE_CHECKING:
-    import argparse
 
-    from airflow_lite.dag.spec import DagSpec
-
-
-def list_dags(args: argparse.Namespace) -> int:
+def list_dags(args: context.Args) -> int:
     """List the DAGs whose files have them."""
     known.refresh(args)
     with context.store(args).read() as connection:
@@ -49,7 +43,7 @@ def _columns(wanted: list[str], columns: list[str]) -> list[str]:
     return [name for name in wanted if name in columns]
 
 
-def details(args: argparse.Namespace) -> int:
+def details(args: context.Args) -> int:
     """Show all that is known of one DAG."""
     known.the_spec(args)
     with context.store(args).read() as connection:
@@ -61,14 +55,14 @@ def details(args: argparse.Namespace) -> int:
     return 0
 
 
-def show(args: argparse.Namespace) -> int:
+def show(args: context.Args) -> int:
     """Print a DAG's graph."""
     _, spec = known.the_spec(args)
     write_dot(dot(spec), args.save)
     return 0
 
 
-def list_import_errors(args: argparse.Namespace) -> int:
+def list_import_errors(args: context.Args) -> int:
     """List the DAG files that could not be imported; exit with 1 if there are any."""
     known.refresh(args)
     with context.store(args).read() as connection:
@@ -82,7 +76,7 @@ def list_import_errors(args: argparse.Namespace) -> int:
     return 1 if rows else 0
 
 
-def next_execution(args: argparse.Namespace) -> int:
+def next_execution(args: context.Args) -> int:
     """Print the start of the next data intervals."""
     _, spec = known.the_spec(args)
     with context.store(args).read() as connection:
@@ -119,17 +113,17 @@ def _upcoming(
     return runs
 
 
-def pause(args: argparse.Namespace) -> int:
+def pause(args: context.Args) -> int:
     """Pause DAGs."""
     return _set_paused(args, paused=True)
 
 
-def unpause(args: argparse.Namespace) -> int:
+def unpause(args: context.Args) -> int:
     """Let paused DAGs go on."""
     return _set_paused(args, paused=False)
 
 
-def _set_paused(args: argparse.Namespace, *, paused: bool) -> int:
+def _set_paused(args: context.Args, *, paused: bool) -> int:
     ids = _to_change(args, paused=paused)
     if not ids:
         print(f"No {'un' if paused else ''}paused DAGs were found")
@@ -146,21 +140,19 @@ def _set_paused(args: argparse.Namespace, *, paused: bool) -> int:
     return 0
 
 
-def _to_change(args: argparse.Namespace, *, paused: bool) -> list[str]:
+def _to_change(args: context.Args, *, paused: bool) -> list[str]:
     regex = args.treat_dag_id_as_regex
     if regex:
+        known.pattern(args.dag_id)
         known.refresh(args)
     else:
         known.the_spec(args)
     with context.store(args).read() as connection:
-        try:
-            rows = listing.matching_dags(connection, args.dag_id, regex=regex)
-        except re.error as error:
-            raise UserError(f"{args.dag_id!r} is not a regular expression: {error}.") from None
+        rows = listing.matching_dags(connection, args.dag_id, regex=regex)
     return [row["dag_id"] for row in rows if row["is_paused"] != paused]
 
 
-def delete(args: argparse.Namespace) -> int:
+def delete(args: context.Args) -> int:
     """Delete all records of a DAG."""
     check_id(args.dag_id, "DAG id")
     with context.store(args).read() as connection:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_lite.cli import context
 from airflow_lite.errors import StoreError, UserError
 
-if TYPE_CHECKING:
-    import argparse
 
-
-def migrate(args: argparse.Namespace) -> int:
+def migrate(args: context.Args) -> int:
     """Make the store or bring it up to date."""
     from airflow_lite.store import migrate as steps
     from airflow_lite.store.engine import HEAD
@@ -24,7 +19,7 @@ def migrate(args: argparse.Namespace) -> int:
     return 0
 
 
-def check(args: argparse.Namespace) -> int:
+def check(args: context.Args) -> int:
     """Check that the store can be reached, `--retry` times more."""
     import time
 
@@ -47,7 +42,7 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def reset(args: argparse.Namespace) -> int:
+def reset(args: context.Args) -> int:
     """Delete all that the store holds."""
     from airflow_lite.store import migrate as steps
 

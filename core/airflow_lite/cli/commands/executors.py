@@ -9,15 +9,13 @@ from airflow_lite.cli.commands import plugins as plugin_commands
 from airflow_lite.cli.output import print_rows
 
 if TYPE_CHECKING:
-    import argparse
-
     from airflow_lite.config import Config
     from airflow_lite.plugins.naming import Located
     from airflow_lite.plugins.verdict import Verdict
     from airflow_lite.testing.certificate import Certificate
 
 
-def list_executors(args: argparse.Namespace) -> int:
+def list_executors(args: context.Args) -> int:
     """List the executors that `[core] executor` may name, and which one it does."""
     from airflow_lite.plugins.lookup import is_meant
 
@@ -32,7 +30,7 @@ def list_executors(args: argparse.Namespace) -> int:
     return 0
 
 
-def info(args: argparse.Namespace) -> int:
+def info(args: context.Args) -> int:
     """Show all about one executor; it is probed, in a child process, if it was never used."""
     from airflow_lite.plugins.naming import locate
 
@@ -78,7 +76,7 @@ def _verdicts(located: Located, config: Config) -> list[Verdict]:
     return verdicts(located.plugin, located.targets, config)
 
 
-def certify(args: argparse.Namespace) -> int:
+def certify(args: context.Args) -> int:
     """Run the conformance kit on one executor; exit 0 only if every applicable case passed."""
     import sys
 

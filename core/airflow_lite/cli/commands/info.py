@@ -8,22 +8,17 @@ import platform
 import shutil
 import socket
 import sys
-from typing import TYPE_CHECKING
 
 from airflow_lite import __version__
 from airflow_lite.cli import context
 from airflow_lite.cli.output import print_rows
+from airflow_lite.config import Config
 from airflow_lite.errors import UserError
-
-if TYPE_CHECKING:
-    import argparse
-
-    from airflow_lite.config import Config
 
 _TOOLS = ("bash", "git", "sqlite3", "psql", "dot")
 
 
-def info(args: argparse.Namespace) -> int:
+def info(args: context.Args) -> int:
     """Show versions, paths and settings, and what about the executor one should know."""
     config = context.config(args)
     parts = {

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_lite.cli import context
 from airflow_lite.errors import UserError
 from airflow_lite.store.listing import alive_jobs
-
-if TYPE_CHECKING:
-    import argparse
 
 #: Airflow's names of the types of jobs that we have.
 KINDS = {"SchedulerJob": "scheduler", "BackfillJob": "backfill"}
 
 
-def check(args: argparse.Namespace) -> int:
+def check(args: context.Args) -> int:
     """Exit with 0 if a job is alive; raise `UserError` if none is, or more than allowed."""
     if args.allow_multiple and args.limit == 1:
         raise UserError("--allow-multiple needs a --limit above 1, or 0 for all.")
@@ -30,7 +25,7 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def _alive(args: argparse.Namespace) -> int:
+def _alive(args: context.Args) -> int:
     config = context.config(args)
     with context.store(args).read() as connection:
         jobs = alive_jobs(
@@ -43,7 +38,7 @@ def _alive(args: argparse.Namespace) -> int:
     return len(jobs)
 
 
-def _this_machine(args: argparse.Namespace) -> str:
+def _this_machine(args: context.Args) -> str:
     import socket
 
     return context.config(args).get("core", "hostname") or socket.gethostname()

@@ -8,18 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_COMMANDS
+from airflow_lite.config import Config
 from airflow_lite.errors import UserError
+from airflow_lite.plugins.model import Plugin
 from airflow_lite.words import PROGRAM, did_you_mean
-
-if TYPE_CHECKING:
-    import argparse
-
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.model import Plugin
 
 #: A letter struck over another: how a page for a printer is bold or underlined.
 _OVERSTRUCK = re.compile(".\b")
@@ -34,7 +29,7 @@ class NoManError(UserError):
     """The program `man` is not installed. Install man-db or mandoc."""
 
 
-def man(args: argparse.Namespace) -> int:
+def man(args: context.Args) -> int:
     """Show a page: in the pager on a terminal, as plain text anywhere else."""
     viewer = _viewer(_find_page(args.name, context.config(args)))
     if sys.stdout.isatty():

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.cli import context
-from airflow_lite.cli.core_commands import CORE_COMMANDS
+from airflow_lite.cli.core_commands import CORE_NAMES
 from airflow_lite.cli.output import print_rows
-
-if TYPE_CHECKING:
-    import argparse
-
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.model import Entry, Plugin
-    from airflow_lite.plugins.verdict import Verdict
+from airflow_lite.config import Config
+from airflow_lite.plugins.model import Entry, Plugin
+from airflow_lite.plugins.verdict import Verdict
 
 
-def list_plugins(args: argparse.Namespace) -> int:
+def list_plugins(args: context.Args) -> int:
     """List executors and groups of commands, with their distribution and state.
 
     The exit code is 1 if `[plugins] strict` is set and any is out of order.
@@ -34,7 +30,7 @@ def known_plugins(config: Config) -> list[Plugin]:
     """Return the installed distributions, each in the state that is known without a probe."""
     from airflow_lite.plugins import quarantine
 
-    return quarantine.known_plugins(config, [command.name for command in CORE_COMMANDS])
+    return quarantine.known_plugins(config, CORE_NAMES)
 
 
 def row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
@@ -49,7 +45,7 @@ def row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
     }
 
 
-def info(args: argparse.Namespace) -> int:
+def info(args: context.Args) -> int:
     """Show all about one plugin; it is probed, in a child process, if it was never used."""
     config = context.config(args)
     print_fields([_info(plugin, config) for plugin in _named(args.name, config)], args.output)
@@ -130,7 +126,7 @@ def options_of(plugin: Plugin, verdicts: list[Verdict]) -> dict[str, str]:
     return {f"[{section}] {name}": text for section, name, _, text in rows}
 
 
-def doctor(args: argparse.Namespace) -> int:
+def doctor(args: context.Args) -> int:
     """Probe plugins afresh and check the executor's health; return 1 if anything is wrong."""
     from airflow_lite.plugins.doctor import examine, health
 
@@ -157,13 +153,13 @@ def _unjudged(plugin: Plugin) -> Plugin:
     return plugin._replace(state=PluginState.READY, reason="", remedy="")
 
 
-def new(args: argparse.Namespace) -> int:
+def new(args: context.Args) -> int:
     """Write a distribution that has all that an executor needs, and say what to do next."""
     from pathlib import Path
 
     from airflow_lite.plugins.new import names_of, write_plugin
 
-    names = names_of(args.name, [command.name for command in CORE_COMMANDS])
+    names = names_of(args.name, CORE_NAMES)
     folder = Path(args.directory) / names.distribution
     for file in write_plugin(names, folder):
         print(file)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context
 from airflow_lite.cli.output import print_rows
 from airflow_lite.keys import check_id
 from airflow_lite.store import pools
 
-if TYPE_CHECKING:
-    import argparse
 
-    from sqlalchemy import RowMapping
-
-
-def list_pools(args: argparse.Namespace) -> int:
+def list_pools(args: context.Args) -> int:
     """List the pools."""
     with context.store(args).read() as connection:
         rows = pools.pools(connection)
@@ -23,7 +20,7 @@ def list_pools(args: argparse.Namespace) -> int:
     return 0
 
 
-def get_pool(args: argparse.Namespace) -> int:
+def get_pool(args: context.Args) -> int:
     """Show one pool."""
     with context.store(args).read() as connection:
         row = pools.the_pool(connection, args.pool)
@@ -31,7 +28,7 @@ def get_pool(args: argparse.Namespace) -> int:
     return 0
 
 
-def set_pool(args: argparse.Namespace) -> int:
+def set_pool(args: context.Args) -> int:
     """Make a pool or change it."""
     check_id(args.pool, "pool name")
     with context.store(args).begin() as connection:
@@ -47,7 +44,7 @@ def set_pool(args: argparse.Namespace) -> int:
     return 0
 
 
-def delete_pool(args: argparse.Namespace) -> int:
+def delete_pool(args: context.Args) -> int:
     """Delete a pool."""
     with context.store(args).begin() as connection:
         pools.delete_pool(connection, args.pool)

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
 from airflow_lite.cli.commands.dag_runs import run_here
@@ -14,13 +13,10 @@ from airflow_lite.config import CONFIG_FILE, Config, core_options
 from airflow_lite.errors import UserError
 from airflow_lite.words import PROGRAM
 
-if TYPE_CHECKING:
-    import argparse
-
 EXAMPLE = "installed_packages"
 
 
-def quickstart(args: argparse.Namespace) -> int:
+def quickstart(args: context.Args) -> int:
     """Make the home where it is missing, run the example DAG, and tell what to do next."""
     config = _prepare(args)
     print(f"\nRunning the DAG {EXAMPLE!r} on {config.get('core', 'executor')}\n")
@@ -29,7 +25,7 @@ def quickstart(args: argparse.Namespace) -> int:
     return 0 if run.state == "success" else 1
 
 
-def _prepare(args: argparse.Namespace) -> Config:
+def _prepare(args: context.Args) -> Config:
     """Make folders, settings, the example and the store; leave what is there as it is."""
     home = context.config(args).home
     print(f"Home: {home}")

@@ -7,12 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_lite.cli import context
 from airflow_lite.config import ENV_PREFIX
 from airflow_lite.errors import UnknownExecutorError, UserError
 
 if TYPE_CHECKING:
-    import argparse
-
     from airflow_lite.config import Config
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.scheduler.loop import Loop
@@ -22,9 +21,8 @@ logger = logging.getLogger(__name__)
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
-def scheduler(args: argparse.Namespace) -> int:
+def scheduler(args: context.Args) -> int:
     """Run the scheduler until it is told to stop; return 0 if it ended as it should."""
-    from airflow_lite.cli import context
     from airflow_lite.scheduler.assembly import make_loop
 
     config = context.config(args)
@@ -35,9 +33,8 @@ def scheduler(args: argparse.Namespace) -> int:
     store = context.store(args)
     loop = make_loop(config, store, executor)
     _greet(config, executor)
-    serves_logs = executor.serve_logs and not getattr(args, "skip_serve_logs", False)
-    most_passes = getattr(args, "num_runs", -1)
-    return _run(loop, executor, serves_logs=serves_logs, most_passes=most_passes)
+    serves_logs = executor.serve_logs and not args.skip_serve_logs
+    return _run(loop, executor, serves_logs=serves_logs, most_passes=args.num_runs)
 
 
 def _log_to_stderr(config: Config) -> None:
@@ -47,7 +44,7 @@ def _log_to_stderr(config: Config) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format=_FORMAT, force=True)
 
 
-def _executor(args: argparse.Namespace, config: Config) -> BaseExecutor:
+def _executor(args: context.Args, config: Config) -> BaseExecutor:
     """Load the configured executor; if that is gone, say how many tasks wait for it."""
     from airflow_lite.executors.loading import load_executor
 
@@ -60,21 +57,19 @@ def _executor(args: argparse.Namespace, config: Config) -> BaseExecutor:
         raise UnknownExecutorError(f"{error} {waiting}") from None
 
 
-def _waiting(args: argparse.Namespace, config: Config) -> str | None:
+def _waiting(args: context.Args, config: Config) -> str | None:
     """Look for what waits, in a store that is there; none is made for it."""
-    from airflow_lite.cli import context
     from airflow_lite.store import migrate, scheduling
 
     if not migrate.is_made(config):
         return None
     with context.store(args).read() as connection:
         counts = scheduling.waiting_in_queue(connection)
-    wanted = config.get("core", "executor").rpartition(".")[2]
-    count = counts.get(wanted, 0)
+    count = counts.get(config.get("core", "executor").rpartition(".")[2], 0)
     if not count:
         return None
     return (
-        f"{count} task{'s' if count > 1 else ''} stay{'' if count > 1 else 's'} queued for it:"
+        f"{count} {'tasks stay' if count > 1 else 'task stays'} queued for it:"
         " install its package again, or start with another --executor, which takes them over."
     )
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+import sqlalchemy as sa
+from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, known
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag.shape import reach
-from airflow_lite.errors import UserError
+from airflow_lite.dag.spec import DagSpec
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
 from airflow_lite.store import dags, edits, listing
-
-if TYPE_CHECKING:
-    import argparse
-
-    import sqlalchemy as sa
-    from sqlalchemy import RowMapping
-
-    from airflow_lite.dag.spec import DagSpec
-    from airflow_lite.store.edits import Clearable
+from airflow_lite.store.edits import Clearable
 
 #: Most task instances that the question names one by one.
 MOST_SHOWN = 50
 
 
-def clear(args: argparse.Namespace) -> int:
+def clear(args: context.Args) -> int:
     """Clear task instances, so that they run again."""
     specs = _specs(args)
     with context.store(args).read() as connection:
@@ -43,27 +35,19 @@ def clear(args: argparse.Namespace) -> int:
     return 0
 
 
-def _specs(args: argparse.Namespace) -> list[DagSpec]:
+def _specs(args: context.Args) -> list[DagSpec]:
     if not args.dag_regex:
         return [known.the_spec(args)[1]]
     known.refresh(args)
-    pattern(args.dag_id)
+    known.pattern(args.dag_id)
     with context.store(args).read() as connection:
         rows = listing.matching_dags(connection, args.dag_id, regex=True)
         specs = dags.specs_of(connection, [row["dag_id"] for row in rows])
     return [spec for _, spec in specs.values()]
 
 
-def pattern(text: str) -> re.Pattern[str]:
-    """Return a compiled regular expression; raise `UserError`."""
-    try:
-        return re.compile(text)
-    except (re.error, RecursionError) as error:
-        raise UserError(f"{text[:60]!r} is not a regular expression: {error}.") from None
-
-
 def _chosen(
-    args: argparse.Namespace, connection: sa.Connection, spec: DagSpec
+    args: context.Args, connection: sa.Connection, spec: DagSpec
 ) -> list[tuple[Clearable, RowMapping]]:
     rows = edits.instances_to_clear(
         connection,
@@ -84,11 +68,11 @@ def _chosen(
     ]
 
 
-def chosen_tasks(args: argparse.Namespace, spec: DagSpec) -> set[str]:
+def chosen_tasks(args: context.Args, spec: DagSpec) -> set[str]:
     """Return the ids of the tasks that match, with those up- and downstream if asked for."""
     if args.task_regex is None:
         return set(spec.tasks)
-    wanted = pattern(args.task_regex)
+    wanted = known.pattern(args.task_regex)
     matching = {name for name in spec.tasks if wanted.search(name)}
     chosen = set(matching)
     if args.upstream:
@@ -98,7 +82,7 @@ def chosen_tasks(args: argparse.Namespace, spec: DagSpec) -> set[str]:
     return chosen
 
 
-def _states(args: argparse.Namespace) -> set[str] | None:
+def _states(args: context.Args) -> set[str] | None:
     states: set[str] = set()
     if args.only_failed:
         states |= FAILED_STATES

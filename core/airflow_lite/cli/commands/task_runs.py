@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.run_conf import json_object
@@ -20,13 +22,8 @@ from airflow_lite.keys import (
 from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
 from airflow_lite.store import dags, edits, listing
 
-if TYPE_CHECKING:
-    import argparse
 
-    from sqlalchemy import RowMapping
-
-
-def run(args: argparse.Namespace) -> int:
+def run(args: context.Args) -> int:
     """Run one attempt: the queued one that `--attempt` names, or one of our own."""
     if args.mark_success:
         return _mark_success(args)
@@ -38,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     return int(foreground.run(command, context.config(args)))
 
 
-def _queued_command(args: argparse.Namespace) -> RunCommand:
+def _queued_command(args: context.Args) -> RunCommand:
     if args.try_number is None:
         raise UserError("--attempt needs --try-number: the try that was queued under it.")
     key = TaskInstanceKey(
@@ -52,7 +49,7 @@ def _queued_command(args: argparse.Namespace) -> RunCommand:
     return RunCommand(key, args.pool, args.subdir, _pickle_id(args))
 
 
-def _pickle_id(args: argparse.Namespace) -> int | None:
+def _pickle_id(args: context.Args) -> int | None:
     """Return the pickled DAG to run from: the given one, or with `--ship-dag` one made now."""
     if args.pickle is not None and args.ship_dag:
         raise UserError("--pickle and --ship-dag exclude each other. Give one of them.")
@@ -72,7 +69,7 @@ def _pickle_id(args: argparse.Namespace) -> int | None:
     return pickle_id
 
 
-def _not_pickled(args: argparse.Namespace) -> str:
+def _not_pickled(args: context.Args) -> str:
     with context.store(args).read() as connection:
         warnings = dags.warnings_of(connection, args.dag_id)
     reasons = [line for line in warnings if f"DAG {args.dag_id!r} is not pickled" in line]
@@ -80,7 +77,7 @@ def _not_pickled(args: argparse.Namespace) -> str:
     return " ".join(reasons) or f"{executor} runs no pickled DAGs. Leave out --ship-dag."
 
 
-def _own_command(args: argparse.Namespace) -> RunCommand:
+def _own_command(args: context.Args) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
     pickle_id = _pickle_id(args)
     if pickle_id is None:
@@ -105,7 +102,7 @@ def _own_command(args: argparse.Namespace) -> RunCommand:
     return RunCommand(key, args.pool, args.subdir, pickle_id)
 
 
-def _check_may_run(args: argparse.Namespace, instance: RowMapping) -> None:
+def _check_may_run(args: context.Args, instance: RowMapping) -> None:
     state = instance["state"]
     if state in ACTIVE:
         raise UserError(
@@ -116,7 +113,7 @@ def _check_may_run(args: argparse.Namespace, instance: RowMapping) -> None:
         raise UserError(f"Task {args.task_id!r} is in state {state}. Add --force to run it again.")
 
 
-def _mark_success(args: argparse.Namespace) -> int:
+def _mark_success(args: context.Args) -> int:
     with context.store(args).begin() as connection:
         _, instance = known.the_instance(args, connection)
         runs = edits.mark(
@@ -129,7 +126,7 @@ def _mark_success(args: argparse.Namespace) -> int:
     return 0
 
 
-def test(args: argparse.Namespace) -> int:
+def test(args: context.Args) -> int:
     """Run a task here and record nothing."""
     for name, value in json_object(args.env_vars, "--env-vars").items():
         os.environ[name] = str(value)
@@ -144,7 +141,7 @@ def test(args: argparse.Namespace) -> int:
     )
 
 
-def render(args: argparse.Namespace) -> int:
+def render(args: context.Args) -> int:
     """Print a task's templated fields, rendered for a run that is or might be."""
     where = _where(args)
     from airflow_lite.worker import in_process
@@ -159,7 +156,7 @@ def _show(fields: dict[str, Any]) -> int:
     return 0
 
 
-def _where(args: argparse.Namespace) -> dict[str, Any]:
+def _where(args: context.Args) -> dict[str, Any]:
     """Return the task, and the run by its id or, if it is a date, by its logical date."""
     _, spec = known.the_spec(args)
     task_id = check_id(args.task_id, "task id")
@@ -176,7 +173,7 @@ def _where(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _no_task(args: argparse.Namespace, known_ids: list[str]) -> UserError:
+def _no_task(args: context.Args, known_ids: list[str]) -> UserError:
     from airflow_lite.errors import TaskNotFound
     from airflow_lite.words import did_you_mean
 

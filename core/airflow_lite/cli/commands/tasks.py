@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, known
 from airflow_lite.cli.output import print_rows
 from airflow_lite.clock import iso
+from airflow_lite.dag.spec import DagSpec
 from airflow_lite.errors import UserError
 from airflow_lite.keys import TaskInstanceKey, check_id
 from airflow_lite.store import listing
 
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
 
-    from sqlalchemy import RowMapping
-
-    from airflow_lite.dag.spec import DagSpec
-
-
-def list_tasks(args: argparse.Namespace) -> int:
+def list_tasks(args: context.Args) -> int:
     """List the tasks of a DAG: by id, or as a tree."""
     _, spec = known.the_spec(args)
     lines = _tree(spec) if args.tree else sorted(spec.tasks)
@@ -47,7 +43,7 @@ def _tree(spec: DagSpec) -> Iterator[str]:
             waiting += [(other, depth + 1) for other in reversed(task.downstream)]
 
 
-def state(args: argparse.Namespace) -> int:
+def state(args: context.Args) -> int:
     """Print the state of a task instance; None if nothing was decided of it."""
     known.bury_dead_tests(args)
     with context.store(args).read() as connection:
@@ -56,7 +52,7 @@ def state(args: argparse.Namespace) -> int:
     return 0
 
 
-def states_for_dag_run(args: argparse.Namespace) -> int:
+def states_for_dag_run(args: context.Args) -> int:
     """List the states of all task instances of a run."""
     known.bury_dead_tests(args)
     with context.store(args).read() as connection:
@@ -80,7 +76,7 @@ def _state_row(run: RowMapping, instance: RowMapping, *, mapped: bool) -> dict[s
     return row | ({"map_index": str(index) if index >= 0 else ""} if mapped else {})
 
 
-def history(args: argparse.Namespace) -> int:
+def history(args: context.Args) -> int:
     """List every change of state of a task's instances."""
     check_id(args.task_id, "task id")
     with context.store(args).read() as connection:
@@ -106,7 +102,7 @@ def _event_row(event: RowMapping) -> dict[str, Any]:
     }
 
 
-def logs(args: argparse.Namespace) -> int:
+def logs(args: context.Args) -> int:
     """Print the log of one try, and what the executor adds to it."""
     with context.store(args).read() as connection:
         run, instance = known.the_instance(args, connection)
@@ -130,7 +126,7 @@ def logs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _wait_for_try(args: argparse.Namespace, run: RowMapping) -> RowMapping:
+def _wait_for_try(args: context.Args, run: RowMapping) -> RowMapping:
     """Wait until the try to follow has begun or never will; return the task instance then."""
     from airflow_lite.logs.read import wait_for_try
 

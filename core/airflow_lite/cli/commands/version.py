@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from airflow_lite import __version__
 
-if TYPE_CHECKING:
-    import argparse
 
-
-def version(args: argparse.Namespace) -> int:
+def version(args: Any) -> int:
     """Print the version."""
     print(__version__)
     return 0
