@@ -18,7 +18,7 @@ from airflow_lite.signing import KEY_VARIABLE
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.file_zygote import FileZygoteProcess
 from airflow_lite.worker.forks import Reaper, in_child, serve
-from airflow_lite.worker.process import die_with_parent, kill_session
+from airflow_lite.worker.process import die_with_parent, kill_session, prctl
 from airflow_lite.worker.sentry import warm_up
 
 
@@ -63,6 +63,7 @@ def _warm_up() -> None:
     from airflow_lite.worker.rehearsal import rehearse
 
     rehearse(TaskOutput())
+    prctl()
     root = logging.getLogger()  # a file that is imported finds it as it is in any program
     root.handlers.clear()
     root.setLevel(logging.WARNING)
