@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.executors.events import Refused, Requeue
+from airflow_lite.scheduler.loop import PACE_S
 from airflow_lite.scheduler.ownership import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import callbacks, schema
@@ -78,6 +79,18 @@ def test_slots_of_the_executor_bound_what_is_queued(make_rig, dag_of):
     rig.executor.outcome = lambda _: State.SUCCESS
     rig.settle()
     assert set(rig.states().values()) == {"success"}
+
+
+@pytest.mark.parametrize(("slots", "tasks", "rest_s"), [(8, 9, PACE_S), (8, 8, 0.0), (7, 9, 0.0)])
+def test_ends_may_gather_only_while_many_attempts_run_and_more_waits(
+    make_rig, dag_of, slots, tasks, rest_s
+):
+    rig = make_rig(core__parallelism=slots)
+    rig.begin(dag_of({f"t{number}": [] for number in range(tasks)}), outcome=lambda _: None)
+    rig.settle()
+    began = rig.clock.monotonic()
+    assert rig.loop.rest_s(began) == rest_s
+    assert rig.loop.rest_s(began - PACE_S) == 0.0
 
 
 def test_a_paused_dag_gets_no_new_tasks_until_it_goes_on(rig, dag_of):
