@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _CURRENT: ContextVar[Mapping[str, Any] | None] = ContextVar("airflow_lite_context", default=None)
 
@@ -26,6 +27,57 @@ CONTEXT_KEYS = frozenset(
     try_number ts ts_nodash ts_nodash_with_tz var yesterday_ds yesterday_ds_nodash
     """.split()  # noqa: SIM905 - a name a line would hide all else of this page
 )
+
+
+class Lazy:
+    """A value of the context that most tasks never ask for: it is looked up for who does."""
+
+    def __init__(self, look_up: Callable[[], Any]) -> None:
+        self._look_up = look_up
+
+    @cached_property
+    def value(self) -> Any:
+        """The value itself."""
+        return self._look_up()
+
+
+def plain(value: Any) -> Any:
+    """Return `value`, looked up if it is lazy."""
+    return value.value if isinstance(value, Lazy) else value
+
+
+class Context(dict[str, Any]):
+    """The names that a running task sees; none of its values is seen as `Lazy` from outside."""
+
+    def __getitem__(self, name: str) -> Any:
+        return plain(super().__getitem__(name))
+
+    def __iter__(self) -> Iterator[str]:
+        # Because it is there, `dict(context)` and `**context` ask for each value, too.
+        return super().__iter__()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of this name, or `default`."""
+        return plain(super().get(name, default))
+
+    def items(self) -> Any:
+        """Return names and values, all looked up."""
+        return dict(self).items()
+
+    def values(self) -> Any:
+        """Return the values, all looked up."""
+        return dict(self).values()
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dict with all values looked up."""
+        return dict(self)
+
+    def __or__(self, other: Any) -> Any:
+        return dict(self) | other
+
+    def unresolved(self) -> dict[str, Any]:
+        """Return a plain dict in which what is lazy still is."""
+        return dict(super().items())
 
 
 @contextmanager

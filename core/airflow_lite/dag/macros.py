@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 import uuid
 from datetime import date, datetime, timedelta
+from random import random
 from typing import Any
 
 __all__ = [
     "date",
     "datetime",
     "datetime_diff_for_humans",
+    "dateutil",  # noqa: F822 - see __getattr__
     "ds_add",
     "ds_format",
     "json",
@@ -60,4 +61,10 @@ def __getattr__(name: str) -> Any:
         import yaml
 
         return yaml
+    if name == "dateutil":
+        from importlib import import_module
+
+        for part in ("parser", "relativedelta", "rrule", "tz"):
+            import_module(f"dateutil.{part}")
+        return import_module("dateutil")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

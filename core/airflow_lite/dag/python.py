@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,8 @@ class FunctionCaller(BaseOperator):
         All of the context, op_kwargs over it, goes to a function that takes `**kwargs`, and what
         its signature names to any other. Raises `ValueError` where `op_args` has taken a name.
         """
-        names = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
+        own = {**self.op_kwargs, "templates_dict": self.templates_dict}
+        names = ChainMap(own, context)  # type: ignore[arg-type] # it is only read
         try:
             parameters = inspect.signature(self.python_callable).parameters.values()
         except (TypeError, ValueError):  # of a builtin that tells nobody
@@ -55,7 +57,7 @@ class FunctionCaller(BaseOperator):
                 f"The key {both[0]!r} in args is a part of kwargs and therefore reserved."
             )
         if any(item.kind is item.VAR_KEYWORD for item in parameters):
-            return names
+            return dict(names)
         by_keyword = (
             item.name
             for item in parameters

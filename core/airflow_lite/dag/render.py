@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.dag.context import Context, plain
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.references import Reference
 
@@ -50,6 +51,7 @@ class Renderer:
         self._task = task
         self._context = context
         self._environment = jinja_env
+        self._is_own = jinja_env is None
         self._extensions = tuple(task.template_ext)
         self._always = jinja_env is not None or _is_special(task.get_dag())
         self._seen: set[int] = set()
@@ -75,10 +77,16 @@ class Renderer:
 
     def _text(self, value: str) -> Any:
         if self._extensions and value.endswith(self._extensions):
-            return self._file(value).render(self._context)
+            return self._file(value).render(self._variables())
         if not self._always and "\r" not in value and "{" not in value:
             return value.removesuffix("\n")  # what Jinja makes of text with no template in it
-        return self._jinja().from_string(value).render(self._context)
+        return self._jinja().from_string(value).render(self._variables())
+
+    def _variables(self) -> Mapping[str, Any]:
+        """Return what templates see; one of `environment` looks up itself what is lazy."""
+        if self._is_own and isinstance(self._context, Context):
+            return self._context.unresolved()
+        return self._context
 
     def _file(self, name: str) -> jinja2.Template:
         import jinja2
@@ -138,11 +146,22 @@ def environment(task: BaseOperator) -> jinja2.Environment:
             bases = (jinja2.sandbox.SandboxedEnvironment, jinja2.nativetypes.NativeEnvironment)
             kind = type("SandboxedNativeEnvironment", bases, {})
     made = kind(**options)
+    made.context_class = _lazy_context()
     made.filters.update(_FILTERS)
     if dag is not None:
         made.globals.update(dag.user_defined_macros)
         made.filters.update(dag.user_defined_filters)
     return made
+
+
+def _lazy_context() -> type[jinja2.runtime.Context]:
+    from jinja2.runtime import Context as Variables
+
+    class LazyVariables(Variables):
+        def resolve_or_missing(self, key: str) -> Any:
+            return plain(super().resolve_or_missing(key))
+
+    return LazyVariables
 
 
 def _filter(write: Callable[[datetime], str]) -> Callable[[datetime | None], str | None]:

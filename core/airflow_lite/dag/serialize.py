@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from datetime import tzinfo
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.priority import effective_weights
 from airflow_lite.dag.sensor import BaseSensorOperator
 from airflow_lite.dag.spec import DagSpec, Spec, TaskSpec
+from airflow_lite.dag.timetable import timezone_name
 from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
 from airflow_lite.states import TriggerRule
 
@@ -190,16 +190,3 @@ def _earliest(dag: DAG, tasks: list[BaseOperator]) -> int | None:
     return min(
         (to_us(task.start_date) for task in tasks if task.start_date is not None), default=None
     )
-
-
-def timezone_name(zone: tzinfo) -> str:
-    """Return the name that `timetable.zone` reads back: `Europe/Paris`, `UTC` or `+02:00`."""
-    for attribute in ("key", "name", "zone"):  # zoneinfo, pendulum, pytz
-        name = getattr(zone, attribute, None)
-        if isinstance(name, str) and name:
-            return name
-    offset = zone.utcoffset(None)
-    if not offset:
-        return "UTC"
-    minutes = round(offset.total_seconds() / 60)
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"

@@ -6,6 +6,7 @@ A run covers a data interval and is due at its end; its logical date is the inte
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -117,6 +118,31 @@ def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
     return pace.before(end), end
 
 
+def neighbours(dag: DagSpec, logical_us: int, end_us: int) -> tuple[int | None, int | None]:
+    """Return the logical dates before and after a run whose data interval ends at `end_us`.
+
+    The schedule's, whatever the DAG's start and end date; None where it has none.
+    """
+    if dag.schedule.kind not in {"cron", "delta"}:
+        return None, None
+    pace = _pace(dag)
+    unbounded = replace(dag, start_date_us=None, end_date_us=None, catchup=True)
+    return pace.before(logical_us), _next_start(pace, unbounded, end_us, logical_us)
+
+
+def timezone_name(zone: tzinfo) -> str:
+    """Return the name that `zone` reads back: `Europe/Paris`, `UTC` or `+02:00`."""
+    for attribute in ("key", "name", "zone"):  # zoneinfo, pendulum, pytz
+        name = getattr(zone, attribute, None)
+        if isinstance(name, str) and name:
+            return name
+    offset = zone.utcoffset(None)
+    if not offset:
+        return "UTC"
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
 @lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
     """Return the time zone of an IANA name or a fixed offset, `UTC+05:30`; raise `ValueError`."""
@@ -162,7 +188,7 @@ def _next_start(pace: _Cron | _Delta, dag: DagSpec, last_end: int | None, now: i
     if last_end is None:
         return max(bounds, default=None)
     # A schedule that was changed since: begin where the new one has a boundary.
-    start = max(pace.align_back(last_end), *bounds)
+    start = max([pace.align_back(last_end), *bounds])
     # Airflow turns in circles here where the clock is changed by half an hour.
     return last_end if pace.after(start) <= last_end else start
 

@@ -7,65 +7,16 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import macros
+from airflow_lite.dag.context import Context, Lazy
 from airflow_lite.worker.lookup import Connections, Variables
+from airflow_lite.worker.moment import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import datetime
 
     from airflow_lite.worker.task_instance import RuntimeTaskInstance
 
 _DAY = timedelta(days=1)
-
-
-class Lazy:
-    """A value that is looked up when it is first used, so that most tasks never ask for it."""
-
-    def __init__(self, look_up: Callable[[], Any]) -> None:
-        self.__dict__["_look_up"] = look_up
-
-    @cached_property
-    def _value(self) -> Any:
-        return self.__dict__["_look_up"]()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._value, name)
-
-    def __str__(self) -> str:
-        return str(self._value)
-
-    def __repr__(self) -> str:
-        return repr(self._value)
-
-    def __format__(self, spec: str) -> str:
-        return format(self._value, spec)
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self._value == _plain(other))
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __lt__(self, other: Any) -> bool:
-        return bool(self._value < _plain(other))
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(self._value > _plain(other))
-
-    def __sub__(self, other: Any) -> Any:
-        return self._value - _plain(other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return other - self._value
-
-    def __add__(self, other: Any) -> Any:
-        return self._value + _plain(other)
-
-
-def _plain(value: Any) -> Any:
-    return value._value if isinstance(value, Lazy) else value  # noqa: SLF001
 
 
 class Conf:
@@ -83,13 +34,14 @@ class Conf:
         return getattr(self._config, name)
 
 
-def build_context(ti: RuntimeTaskInstance) -> dict[str, Any]:
+def build_context(ti: RuntimeTaskInstance) -> Context:
     """Return the context of `ti`; raises `ParamValidationError` if its params are not valid."""
     from airflow_lite.dag.param import task_params
 
     task, run = ti.task, ti.dag_run
-    return {
+    names = {
         **_dates(ti),
+        **_neighbours(ti),
         **_previous_success(ti),
         "conf": Conf(),
         "conn": Connections(),
@@ -97,11 +49,11 @@ def build_context(ti: RuntimeTaskInstance) -> dict[str, Any]:
         "dag_run": run,
         "exception": None,
         "expanded_ti_count": None,
-        "inlets": getattr(task, "inlets", []),
+        "inlets": getattr(task, "inlets", None) or [],
         "inlet_events": {},
         "macros": macros,
         "map_index_template": getattr(task, "map_index_template", None),
-        "outlets": getattr(task, "outlets", []),
+        "outlets": getattr(task, "outlets", None) or [],
         "outlet_events": {},
         "params": task_params(task, run.conf),
         "run_id": run.run_id,
@@ -115,6 +67,7 @@ def build_context(ti: RuntimeTaskInstance) -> dict[str, Any]:
         "try_number": ti.try_number,
         "var": Variables(),
     }
+    return Context(names)
 
 
 def _ds(moment: Any, form: str = "%Y-%m-%d") -> str:
@@ -124,10 +77,6 @@ def _ds(moment: Any, form: str = "%Y-%m-%d") -> str:
 def _dates(ti: RuntimeTaskInstance) -> dict[str, Any]:
     run = ti.dag_run
     logical = run.logical_date
-    length = run.data_interval_end - run.data_interval_start
-    manual = run.external_trigger or not length
-    following = logical if manual else run.data_interval_end
-    previous = logical if manual else logical - length
     ds, ts = _ds(logical), logical.isoformat()
     return {
         "data_interval_start": run.data_interval_start,
@@ -136,12 +85,6 @@ def _dates(ti: RuntimeTaskInstance) -> dict[str, Any]:
         "ds_nodash": ds.replace("-", ""),
         "execution_date": logical,
         "logical_date": logical,
-        "next_ds": _ds(following),
-        "next_ds_nodash": _ds(following, "%Y%m%d"),
-        "next_execution_date": following,
-        "prev_ds": _ds(previous),
-        "prev_ds_nodash": _ds(previous, "%Y%m%d"),
-        "prev_execution_date": previous,
         "tomorrow_ds": _ds(logical + _DAY),
         "tomorrow_ds_nodash": _ds(logical + _DAY, "%Y%m%d"),
         "ts": ts,
@@ -152,14 +95,38 @@ def _dates(ti: RuntimeTaskInstance) -> dict[str, Any]:
     }
 
 
+def _neighbours(ti: RuntimeTaskInstance) -> dict[str, Any]:
+    """Return the dates of the schedule's runs before and after this one, and their spellings."""
+    found: dict[str, Any] = {}
+    for side in ("prev", "next"):
+        date = Lazy(partial(_neighbour, ti, side))
+        found[f"{side}_execution_date"] = date
+        found[f"{side}_ds"] = Lazy(partial(_spelled, date, "%Y-%m-%d"))
+        found[f"{side}_ds_nodash"] = Lazy(partial(_spelled, date, "%Y%m%d"))
+    return found
+
+
+def _neighbour(ti: RuntimeTaskInstance, side: str) -> datetime | None:
+    """Return what Airflow 2.10 does: of a run that somebody triggered, its own logical date."""
+    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.dag.timetable import neighbours, timezone_name
+
+    run, dag = ti.dag_run, ti.task.dag
+    if run.external_trigger:
+        return run.logical_date
+    zone = timezone_name(dag.timezone)
+    spec = DagSpec(dag.dag_id, schedule=dag.schedule_spec, timezone=zone)
+    before, after = neighbours(spec, run.logical_us, run.interval_end_us)
+    found = before if side == "prev" else after
+    return None if found is None else moment(found)
+
+
+def _spelled(date: Lazy, form: str) -> str | None:
+    return None if date.value is None else _ds(date.value, form)
+
+
 def _previous_success(ti: RuntimeTaskInstance) -> dict[str, Any]:
-    found: list[Any] = []
-
-    def of_run(name: str) -> Any:
-        if not found:
-            found.append(ti.get_previous_dagrun("success"))
-        return getattr(found[0], name, None)
-
+    run = Lazy(partial(ti.get_previous_dagrun, "success"))
     names = {
         "prev_data_interval_end_success": "data_interval_end",
         "prev_data_interval_start_success": "data_interval_start",
@@ -167,4 +134,8 @@ def _previous_success(ti: RuntimeTaskInstance) -> dict[str, Any]:
         "prev_execution_date_success": "logical_date",
         "prev_start_date_success": "start_date",
     }
-    return {name: Lazy(partial(of_run, part)) for name, part in names.items()}
+    return {name: Lazy(partial(_part, run, part)) for name, part in names.items()}
+
+
+def _part(run: Lazy, name: str) -> Any:
+    return getattr(run.value, name, None)

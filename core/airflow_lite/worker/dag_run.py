@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.clock import from_us
+from airflow_lite.worker.moment import moment, optional_moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,13 +23,14 @@ class DagRun:
         self.external_trigger: bool = fields["external_trigger"]
         self.clear_number: int = fields["clear_number"]
         self.logical_us: int = fields["logical_us"]
-        self.logical_date: datetime = from_us(fields["logical_us"])
+        self.logical_date: datetime = moment(fields["logical_us"])
         self.execution_date = self.logical_date
-        self.data_interval_start: datetime = from_us(fields["interval_start_us"])
-        self.data_interval_end: datetime = from_us(fields["interval_end_us"])
-        self.queued_at = _moment(fields["queued_us"])
-        self.start_date = _moment(fields["start_us"])
-        self.end_date = _moment(fields["end_us"])
+        self.data_interval_start: datetime = moment(fields["interval_start_us"])
+        self.data_interval_end: datetime = moment(fields["interval_end_us"])
+        self.interval_end_us: int = fields["interval_end_us"]
+        self.queued_at = optional_moment(fields["queued_us"])
+        self.start_date = optional_moment(fields["start_us"])
+        self.end_date = optional_moment(fields["end_us"])
 
     def __repr__(self) -> str:
         return f"<DagRun {self.dag_id} @ {self.logical_date}: {self.run_id}, state:{self.state}>"
@@ -42,7 +43,3 @@ class DagRun:
     def get_state(self) -> str:
         """Return the state it had when the attempt was claimed."""
         return self.state
-
-
-def _moment(moment_us: int | None) -> datetime | None:
-    return None if moment_us is None else from_us(moment_us)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.clock import from_us
 from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.worker.dag_run import DagRun
+from airflow_lite.worker.moment import optional_moment
 from airflow_lite.worker.xcom import RETURN_KEY, from_json, to_json
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ class RuntimeTaskInstance:
         self.operator = type(task).__name__
         self.pool, self.pool_slots = request.pool, request.pool_slots
         self.queue, self.priority_weight = request.queue, request.priority_weight
-        self.queued_dttm = _moment(request.queued_us)
-        self.start_date = _moment(request.start_us)
+        self.queued_dttm = optional_moment(request.queued_us)
+        self.start_date = optional_moment(request.start_us)
         self.end_date: datetime | None = None
         #: When the first attempt of this try started: a sensor's timeout counts from it.
-        self.try_started = _moment(request.try_started_us or request.start_us)
+        self.try_started = optional_moment(request.try_started_us or request.start_us)
         self.hostname, self.pid = request.hostname, os.getpid()
         self.test_mode = request.test_mode
         self.executor_config = task.executor_config
@@ -152,10 +152,6 @@ class RuntimeTaskInstance:
         if one_task and one_index:
             return _single(found, default, every_index=map_indexes is None)
         return [from_json(row[3]) for row in sorted(found, key=_place(tasks, indexes))]
-
-
-def _moment(moment_us: int | None) -> datetime | None:
-    return None if moment_us is None else from_us(moment_us)
 
 
 def _as_list(value: Any, single: type) -> list[Any] | None:

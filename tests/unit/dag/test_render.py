@@ -77,6 +77,12 @@ def show(make_context, tmp_path):
             "2024-03-05 29.02.24",
         ),
         ("{{ macros.timedelta(days=1) }} {{ macros.json.dumps([1]) }}", "1 day, 0:00:00 [1]"),
+        ("{{ 0 <= macros.random() < 1 }}", "True"),
+        (
+            "{{ macros.dateutil.parser.parse('2024-05-01').day }}"
+            " {{ macros.dateutil.relativedelta.relativedelta(months=1).months }}",
+            "1 1",
+        ),
         ("{{ macros.datetime(2024, 1, 1).year }} {{ macros.uuid.UUID(int=1).int }}", "2024 1"),
         ("{% do [1].append(2) %}x", "x"),
     ],

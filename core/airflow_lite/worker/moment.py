@@ -1,0 +1,63 @@
+"""Moments as tasks see them: Airflow's are pendulum's, and so are these wherever they can be."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_lite.clock import US_PER_S
+from airflow_lite.errors import AirflowException
+
+#: What pendulum's moments have beside `datetime`'s.
+_OF_PENDULUM = frozenset(
+    (
+        *("add", "age", "at", "average", "closest", "day_of_week", "day_of_year"),
+        *("days_in_month", "diff", "diff_for_humans", "end_of", "farthest", "first_of"),
+        *("float_timestamp", "for_json", "format", "get_offset", "in_timezone", "in_tz"),
+        *("int_timestamp", "is_anniversary", "is_birthday", "is_dst", "is_future"),
+        *("is_leap_year", "is_local", "is_long_year", "is_past", "is_same_day", "is_utc"),
+        *("last_of", "naive", "next", "nth_of", "offset", "offset_hours", "on", "previous"),
+        *("quarter", "set", "start_of", "subtract", "timezone", "timezone_name", "tz"),
+        *("to_atom_string", "to_cookie_string", "to_date_string", "to_datetime_string"),
+        *("to_day_datetime_string", "to_formatted_date_string", "to_iso8601_string"),
+        *("to_rfc1036_string", "to_rfc1123_string", "to_rfc2822_string", "to_rfc3339_string"),
+        *("to_rfc822_string", "to_rfc850_string", "to_rss_string", "to_time_string"),
+        *("to_w3c_string", "week_of_month", "week_of_year"),
+    )
+)
+
+
+class Moment(datetime):
+    """A moment that becomes pendulum's when it is asked for what only those have.
+
+    Importing pendulum costs more than most tasks, and it need not be installed.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _OF_PENDULUM:
+            raise AttributeError(f"a moment has no attribute {name!r}")
+        try:
+            import pendulum
+        except ImportError:
+            raise AirflowException(
+                f"A date's {name!r} is pendulum's, which is not installed where this task runs."
+                " Install pendulum there."
+            ) from None
+        return getattr(pendulum.instance(self), name)
+
+
+_EPOCH = Moment(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(moment_us: int) -> datetime:
+    """Return microseconds since 1970-01-01 UTC: pendulum's moment if the task uses pendulum."""
+    seconds, microseconds = divmod(moment_us, US_PER_S)
+    found = Moment.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+    pendulum = sys.modules.get("pendulum")
+    return found if pendulum is None else pendulum.instance(found)
+
+
+def optional_moment(moment_us: int | None) -> datetime | None:
+    """Return the same, or None."""
+    return None if moment_us is None else moment(moment_us)
