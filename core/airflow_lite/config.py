@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from airflow_lite.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+_Value = TypeVar("_Value")
 ENV_PREFIX = "AIRFLOW_LITE__"
 CONFIG_FILE = "airflow_lite.cfg"
 _TRUTH = {
@@ -128,35 +129,30 @@ class Config:
 
     def getint(self, section: str, name: str) -> int:
         """Return the value as a whole number; raise `ConfigError`."""
-        return int(self._number(section, name, int, "a whole number"))
+        return self._converted(section, name, int, "a whole number")
 
     def getfloat(self, section: str, name: str) -> float:
         """Return the value as a number; raise `ConfigError`."""
-        return float(self._number(section, name, float, "a number"))
+        return self._converted(section, name, float, "a number")
 
     def getboolean(self, section: str, name: str) -> bool:
         """Return the value as a truth value; raise `ConfigError`."""
-        value = self.get(section, name)
-        found = _TRUTH.get(value.strip().lower())
-        if found is None:
-            raise ConfigError(self._wrong(section, name, value, "true or false"))
-        return found
+        return self._converted(section, name, lambda text: _TRUTH[text.lower()], "true or false")
+
+    def _converted(
+        self, section: str, name: str, convert: Callable[[str], _Value], wanted: str
+    ) -> _Value:
+        value, source = self.lookup(section, name)
+        try:
+            return convert(value.strip())
+        except (ValueError, KeyError):
+            raise ConfigError(
+                f"[{section}] {name} is {value!r} (from {source}). Make it {wanted}."
+            ) from None
 
     def getlist(self, section: str, name: str) -> list[str]:
         """Return the comma-separated words of the value."""
         return [word.strip() for word in self.get(section, name).split(",") if word.strip()]
-
-    def _number(self, section: str, name: str, kind: type, wanted: str) -> float:
-        value = self.get(section, name)
-        try:
-            number: float = kind(value.strip())
-        except ValueError:
-            raise ConfigError(self._wrong(section, name, value, wanted)) from None
-        return number
-
-    def _wrong(self, section: str, name: str, value: str, wanted: str) -> str:
-        source = self.lookup(section, name)[1]
-        return f"[{section}] {name} is {value!r} (from {source}). Make it {wanted}."
 
     def unknown_options(self) -> list[str]:
         """Return one line for each option of the file that nothing reads.

@@ -294,4 +294,4 @@ def test_a_log_of_a_try_that_never_was_is_a_mistake(home):
     home.run("dags", "test", "good", "2024-03-01")
 
     done = home.run("tasks", "logs", "good", "say", "2024-03-01", "--try-number", "3", exit_code=1)
-    assert "Task 'say' has had 1 tries, and no try 3." in done.stderr
+    assert "Task 'say' has no try 3 yet: its last is 1." in done.stderr

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from airflow_lite.cli.spec import Arg, lazy_load_command
+from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.types import moment, whole
 
 
-def run_of(path: str) -> Callable[..., int | None]:
-    """Return the function `MODULE.NAME` of `cli.commands`, imported when it is first called."""
-    return lazy_load_command(f"airflow_lite.cli.commands.{path}")
+def command(
+    name: str,
+    path: str,
+    help: str,
+    *args: Arg,
+    description: str | None = None,
+    epilog: str | None = None,
+) -> ActionCommand:
+    """Return a command that calls `MODULE.NAME` of `cli.commands`, imported when it is called."""
+    func = lazy_load_command(f"airflow_lite.cli.commands.{path}")
+    return ActionCommand(name, help, func, args, description, epilog)
 
 
 def switch(flags: str | tuple[str, str], help: str) -> Arg:

@@ -14,31 +14,16 @@ def run_dag_once(args: argparse.Namespace, dag_id: str, logical_date: str | None
     `args` are those of the command that asks, so that its configuration holds. `logical_date` is
     in ISO 8601; None is now. Returns 0 only if the run succeeded; raises `UserError`.
     """
-    import argparse
-
-    from airflow_lite.cli.commands.dag_runs import test
-    from airflow_lite.cli.context import config
-
-    asked = argparse.Namespace(
-        dag_id=dag_id,
-        execution_date=_moment(logical_date),
-        conf=None,
-        subdir=None,
-        use_executor=True,
-        show_dagrun=False,
-        save_dagrun=None,
-        _config=config(args),
-    )
-    return test(asked)
-
-
-def _moment(text: str | None) -> object:
     from argparse import ArgumentTypeError
 
+    from airflow_lite.cli import known
+    from airflow_lite.cli.commands.dag_runs import run_here
     from airflow_lite.cli.types import moment
     from airflow_lite.errors import UserError
 
     try:
-        return None if text is None else moment(text)
+        date = None if logical_date is None else moment(logical_date)
     except ArgumentTypeError as error:
         raise UserError(f"LOGICAL_DATE: {error}.") from None
+    run = run_here(args, dag_id, logical_us=known.to_us(args, date), use_executor=True)
+    return 0 if run["state"] == "success" else 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import RowMapping
 
@@ -10,12 +10,9 @@ from airflow_lite.cli import context, known
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
-from airflow_lite.clock import SystemClock, iso
-from airflow_lite.dag.spec import DagSpec
+from airflow_lite.clock import US_PER_S, SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.store import listing
-
-_US_PER_S = 1_000_000
 
 
 def list_runs(args: context.Args) -> int:
@@ -48,24 +45,15 @@ def _listed(run: RowMapping) -> dict[str, Any]:
     }
 
 
-class Outcome(NamedTuple):
-    """A run that was made here, and how it ended."""
-
-    run_id: str
-    state: str
-
-
 def test(args: context.Args) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
-    _, spec = known.the_spec(args)
-    conf = checked_conf(args.conf, spec)
     logical_us = known.to_us(args, args.execution_date)
-    found = run_here(
-        args, args.dag_id, logical_us=logical_us, conf=conf, use_executor=args.use_executor
+    run = run_here(
+        args, args.dag_id, logical_us=logical_us, conf=args.conf, use_executor=args.use_executor
     )
     if args.show_dagrun or args.save_dagrun:
-        _draw(args, spec, found.run_id)
-    return 0 if found.state == "success" else 1
+        _draw(args, run)
+    return 0 if run["state"] == "success" else 1
 
 
 def run_here(
@@ -73,15 +61,17 @@ def run_here(
     dag_id: str,
     *,
     logical_us: int | None = None,
-    conf: dict[str, Any] | None = None,
+    conf: str | None = None,
     use_executor: bool = False,
     live: bool = False,
-) -> Outcome:
+) -> RowMapping:
     """Run a DAG once without a scheduler, show how it goes, and print a table of its tasks.
 
-    `logical_us` None is now. `live` shows a bar where there is a terminal. Raises `UserError`.
+    Returns the run's row. `logical_us` None is now; `conf` is JSON; `live` shows a bar where there
+    is a terminal. Raises `UserError`.
     """
     _, spec = known.the_spec(args, dag_id)
+    checked = checked_conf(conf, spec)
     from airflow_lite.cli.progress import progress
     from airflow_lite.scheduler.single_run import run_dag
 
@@ -92,14 +82,14 @@ def run_here(
             context.store(args),
             dag_id,
             logical_us,
-            conf or {},
+            checked,
             use_executor=use_executor,
             on_event=show,
         )
     return _summary(args, dag_id, logical_us)
 
 
-def _summary(args: context.Args, dag_id: str, logical_us: int) -> Outcome:
+def _summary(args: context.Args, dag_id: str, logical_us: int) -> RowMapping:
     with context.store(args).read() as connection:
         run = listing.the_run(connection, dag_id, "", logical_us)
         instances = listing.instances(connection, run["id"])
@@ -110,12 +100,12 @@ def _summary(args: context.Args, dag_id: str, logical_us: int) -> Outcome:
     if failed:
         where = f"{dag_id} {failed[0]['task_id']} '{run['run_id']}'"
         context.notice(f"Why: airflow-lite tasks logs {where}")
-    return Outcome(run["run_id"], run["state"])
+    return run
 
 
-def _draw(args: context.Args, spec: DagSpec, run_id: str) -> None:
+def _draw(args: context.Args, run: RowMapping) -> None:
+    _, spec = known.the_spec(args)
     with context.store(args).read() as connection:
-        run = listing.the_run(connection, args.dag_id, run_id)
         instances = listing.instances(connection, run["id"])
     states = {instance["task_id"]: instance["state"] for instance in instances}
     write_dot(dot(spec, states), args.save_dagrun)
@@ -123,7 +113,7 @@ def _draw(args: context.Args, spec: DagSpec, run_id: str) -> None:
 
 def _outcome(instance: RowMapping) -> dict[str, Any]:
     start, end = instance["start_us"], instance["end_us"]
-    took = "" if start is None or end is None else f"{(end - start) / _US_PER_S:.3f}"
+    took = "" if start is None or end is None else f"{(end - start) / US_PER_S:.3f}"
     name, index = instance["task_id"], instance["map_index"]
     return {
         "task": name if index < 0 else f"{name}[{index}]",

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 from airflow_lite.cli import context, known
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
-from airflow_lite.clock import SystemClock, from_us, iso
+from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
 from airflow_lite.dag.spec import DagSpec
 from airflow_lite.dag.timetable import manual_interval
 from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
@@ -20,7 +20,6 @@ from airflow_lite.states import RUN_FINISHED
 from airflow_lite.store import listing
 from airflow_lite.store.runs import create_run
 
-_US_PER_S = 1_000_000
 #: How long `--wait` sleeps between two looks.
 SHORTEST_S, LONGEST_S = 0.05, 0.5
 
@@ -43,36 +42,29 @@ def trigger(args: context.Args) -> int:
 def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str, Any]) -> int:
     """Insert the run. One that was given no date and finds its second taken gets microseconds."""
     exact_us = known.to_us(args, args.exec_date) or SystemClock().now_us()
-    whole_us = exact_us - exact_us % _US_PER_S
-    logical_us = whole_us if args.replace_microseconds else exact_us
+    logical_us = exact_us - exact_us % US_PER_S if args.replace_microseconds else exact_us
+
+    def insert(logical_us: int) -> int:
+        with context.store(args).begin() as connection:
+            return create_run(
+                connection,
+                spec,
+                version_id,
+                run_id=_run_id(args.run_id, logical_us),
+                run_type="manual",
+                logical_us=logical_us,
+                interval=manual_interval(spec, logical_us),
+                conf=conf,
+                external_trigger=True,
+                now_us=SystemClock().now_us(),
+            )
+
     try:
-        return _insert(args, version_id, spec, conf, logical_us)
+        return insert(logical_us)
     except DagRunAlreadyExists:
         if args.exec_date is not None or logical_us == exact_us:
             raise
-        return _insert(args, version_id, spec, conf, exact_us)
-
-
-def _insert(
-    args: context.Args,
-    version_id: int,
-    spec: DagSpec,
-    conf: dict[str, Any],
-    logical_us: int,
-) -> int:
-    with context.store(args).begin() as connection:
-        return create_run(
-            connection,
-            spec,
-            version_id,
-            run_id=_run_id(args.run_id, logical_us),
-            run_type="manual",
-            logical_us=logical_us,
-            interval=manual_interval(spec, logical_us),
-            conf=conf,
-            external_trigger=True,
-            now_us=SystemClock().now_us(),
-        )
+        return insert(exact_us)
 
 
 def _run_id(given: str | None, logical_us: int) -> str:

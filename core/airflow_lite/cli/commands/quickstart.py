@@ -21,8 +21,8 @@ def quickstart(args: context.Args) -> int:
     config = _prepare(args)
     print(f"\nRunning the DAG {EXAMPLE!r} on {config.get('core', 'executor')}\n")
     run = run_here(args, EXAMPLE, use_executor=True, live=True)
-    _tell_next(config, run.run_id, run.state)
-    return 0 if run.state == "success" else 1
+    _tell_next(config, run["run_id"], run["state"])
+    return 0 if run["state"] == "success" else 1
 
 
 def _prepare(args: context.Args) -> Config:

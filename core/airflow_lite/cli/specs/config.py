@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import run_of, switch
-from airflow_lite.cli.spec import ActionCommand, Arg
+from airflow_lite.cli.options import command, switch
+from airflow_lite.cli.spec import Arg
 
 COMMANDS = (
-    ActionCommand(
+    command(
         "get-value",
+        "config.get_value",
         "Print the value of one option",
-        run_of("config.get_value"),
-        (
-            Arg("section", "The section name", completer="section"),
-            Arg("option", "The option name", completer="option"),
-        ),
+        Arg("section", "The section name", completer="section"),
+        Arg("option", "The option name", completer="option"),
         epilog="example: airflow-lite config get-value core executor",
     ),
-    ActionCommand(
+    command(
         "list",
+        "config.list_options",
         "List the options, as a configuration file",
-        run_of("config.list_options"),
-        (
-            Arg("--section", "Only this section", completer="section"),
-            switch(("-d", "--include-descriptions"), "Show what each option is for"),
-            switch(("-e", "--include-examples"), "Show examples of values"),
-            switch(("-s", "--include-sources"), "Show where each value comes from"),
-            switch(("-V", "--include-env-vars"), "Show the environment variable of each option"),
-            switch(("-c", "--comment-out-everything"), "Comment out every option"),
-            switch(("-p", "--exclude-providers"), "Leave out the options of plugins"),
-            switch(("-a", "--defaults"), "Show defaults instead of the values in force"),
-            Arg(
-                "--color",
-                "Colour the output (default: auto)",
-                choices=("on", "off", "auto"),
-                default="auto",
-            ),
+        Arg("--section", "Only this section", completer="section"),
+        switch(("-d", "--include-descriptions"), "Show what each option is for"),
+        switch(("-e", "--include-examples"), "Show examples of values"),
+        switch(("-s", "--include-sources"), "Show where each value comes from"),
+        switch(("-V", "--include-env-vars"), "Show the environment variable of each option"),
+        switch(("-c", "--comment-out-everything"), "Comment out every option"),
+        switch(("-p", "--exclude-providers"), "Leave out the options of plugins"),
+        switch(("-a", "--defaults"), "Show defaults instead of the values in force"),
+        Arg(
+            "--color",
+            "Colour the output (default: auto)",
+            choices=("on", "off", "auto"),
+            default="auto",
         ),
     ),
 )

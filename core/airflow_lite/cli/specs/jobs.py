@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import run_of, switch
-from airflow_lite.cli.spec import ActionCommand, Arg
+from airflow_lite.cli.options import command, switch
+from airflow_lite.cli.spec import Arg
 from airflow_lite.cli.types import positive_int
 
 COMMANDS = (
-    ActionCommand(
+    command(
         "check",
+        "jobs.check",
         "Exit with 0 if a scheduler is alive, else with 1",
-        run_of("jobs.check"),
-        (
-            Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
-            Arg("--hostname", "Only jobs on this machine", type=str),
-            switch("--local", "Only jobs on the machine we are on"),
-            Arg(
-                "--limit",
-                "Look at no more than this many; 0 is all (default: 1)",
-                type=positive_int(allow_zero=True),
-                default=1,
-            ),
-            switch("--allow-multiple", "More than one is fine; needs a --limit above 1"),
+        Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
+        Arg("--hostname", "Only jobs on this machine"),
+        switch("--local", "Only jobs on the machine we are on"),
+        Arg(
+            "--limit",
+            "Look at no more than this many; 0 is all (default: 1)",
+            type=positive_int(allow_zero=True),
+            default=1,
         ),
+        switch("--allow-multiple", "More than one is fine; needs a --limit above 1"),
         epilog="examples:\n"
         "  airflow-lite jobs check --job-type SchedulerJob --local\n"
         "  airflow-lite jobs check --allow-multiple --limit 100",
