@@ -130,7 +130,7 @@ class XComNotFound(AirflowException):
 
 
 class XComTypeError(AirflowException):
-    """The XCom cannot be written as JSON. Return strings, numbers, booleans, lists or dicts."""
+    """The XCom cannot be written as JSON. Return strings, numbers, dates, lists, sets or dicts."""
 
 
 class AttemptRefused(AirflowException):

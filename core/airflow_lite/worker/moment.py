@@ -47,15 +47,16 @@ class Moment(datetime):
         return getattr(pendulum.instance(self), name)
 
 
-_EPOCH = Moment(1970, 1, 1, tzinfo=UTC)
-
-
 def moment(moment_us: int) -> datetime:
     """Return microseconds since 1970-01-01 UTC: pendulum's moment if the task uses pendulum."""
     seconds, microseconds = divmod(moment_us, US_PER_S)
-    found = Moment.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+    return of_pendulum(Moment.fromtimestamp(seconds, UTC).replace(microsecond=microseconds))
+
+
+def of_pendulum(found: Moment) -> datetime:
+    """Return the moment as pendulum's if the task uses pendulum; one without a zone stays."""
     pendulum = sys.modules.get("pendulum")
-    return found if pendulum is None else pendulum.instance(found)
+    return found if pendulum is None or found.tzinfo is None else pendulum.instance(found)
 
 
 def optional_moment(moment_us: int | None) -> datetime | None:

@@ -88,7 +88,7 @@ def too_slow(): time.sleep(60)
 def too_large(): return "x" * 2000
 
 @task()
-def not_json(): return {1, 2}
+def not_json(): return b"12"
 
 @task()
 def dirty_output():
@@ -178,8 +178,8 @@ def test_a_success_is_recorded_with_its_log_xcom_fields_and_process(ended):
         (
             "not_json",
             "failed",
-            "XComTypeError: XCom 'return_value' of type set cannot be written as JSON: a set is"
-            " not JSON. Return strings, numbers, booleans, lists or dicts.",
+            "XComTypeError: XCom 'return_value' of type bytes cannot be written as JSON: a bytes"
+            " is not JSON. Return strings, numbers, dates, lists, sets or dicts.",
         ),
         ("calls_back_for_ever", "success", None),
         (
