@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
 from airflow_lite.words import shortened
 
-if TYPE_CHECKING:
-    from airflow_lite.dag.defaults import AuthorDefaults
-
+Kept = TypeVar("Kept")
 Word = TypeVar("Word", bound=Enum)
 Check = Callable[[Any], Any]
 
@@ -32,25 +30,6 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:
         raise TypeError(
             f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
         ) from None
-
-
-def filled(
-    owner: str,
-    table: Mapping[str, tuple[Check, str | Callable[[], Any] | None]],
-    values: dict[str, Any],
-    defaults: AuthorDefaults,
-) -> None:
-    """Check the arguments in `values` that are given, and put in what holds for the others.
-
-    A row of `table` is the check and the default: an attribute of `defaults`, or what makes it.
-    """
-    for name, (check, default) in table.items():
-        if values[name] is not None:
-            values[name] = checked(owner, name, check, values[name])
-        elif isinstance(default, str):
-            values[name] = getattr(defaults, default)
-        elif default is not None:
-            values[name] = default()
 
 
 def text(value: object) -> str:
@@ -184,12 +163,12 @@ def one_of(words: type[Word]) -> Callable[[object], Word]:
     return check
 
 
-def optional(check: Check) -> Check:
+def optional(check: Callable[[Any], Kept]) -> Callable[[Any], Kept | None]:
     """Return a check that lets None be."""
     return lambda value: None if value is None else check(value)
 
 
-def templated(check: Check) -> Check:
+def templated(check: Callable[[Any], Kept]) -> Callable[[Any], Kept | Any]:
     """Return a check that lets a reference be: it has its value only when the task runs."""
     return lambda value: value if isinstance(value, Reference) else check(value)
 

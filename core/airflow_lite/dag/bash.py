@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _checks
+from airflow_lite.dag._checks import optional, templated
+from airflow_lite.dag._given import Given
 from airflow_lite.dag.command_output import log_output
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.errors import AirflowException, AirflowSkipException
@@ -23,6 +25,26 @@ if TYPE_CHECKING:
 
 #: Seconds that a command gets to end after SIGTERM, before SIGKILL.
 _GRACE_S = 30.0
+
+
+def _encoding(value: object) -> str:
+    try:
+        codecs.getincrementaldecoder(_checks.text(value))
+    except LookupError:
+        raise _checks.Wanted("the name of an encoding") from None
+    return str(value)
+
+
+def _path(value: object) -> str:
+    return str(value) if isinstance(value, Path) else _checks.text(value)
+
+
+def _codes(value: Any) -> Container[int]:
+    if value is None:
+        return ()
+    if isinstance(value, Container) and not isinstance(value, (str, bytes)):
+        return value
+    return (_checks.whole(value),)
 
 
 class BashOperator(BaseOperator):
@@ -36,6 +58,14 @@ class BashOperator(BaseOperator):
     template_fields: Sequence[str] = ("bash_command", "env", "cwd")
     template_ext: Sequence[str] = (".sh", ".bash")
     ui_color = "#f0ede4"
+
+    bash_command = Given(templated(_checks.text))
+    env = Given(optional(templated(_checks.mapping)))
+    append_env = Given(_checks.flag)
+    output_encoding = Given(_encoding)
+    skip_on_exit_code = Given(_codes)
+    cwd = Given(optional(templated(_path)))
+    output_processor = Given(_checks.function)
 
     def __init__(
         self,
@@ -51,17 +81,9 @@ class BashOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        templated, optional = _checks.templated, _checks.optional
-        self.bash_command = self._checked("bash_command", templated(_checks.text), bash_command)
-        self.env = self._checked("env", optional(templated(_checks.mapping)), env)
-        self.append_env = self._checked("append_env", _checks.flag, append_env)
-        self.output_encoding = self._checked("output_encoding", _encoding, output_encoding)
-        given = skip_exit_code if skip_exit_code is not None else skip_on_exit_code
-        self.skip_on_exit_code = self._checked("skip_on_exit_code", _codes, given)
-        self.cwd = self._checked("cwd", optional(templated(_path)), cwd)
-        self.output_processor = self._checked(
-            "output_processor", _checks.function, output_processor
-        )
+        if skip_exit_code is not None:  # the older name
+            skip_on_exit_code = skip_exit_code
+        self._keep(BashOperator, locals())
         self._process: subprocess.Popen[bytes] | None = None
         self._told: subprocess.Popen[bytes] | None = None  # to end: `on_kill` is called twice
 
@@ -153,23 +175,3 @@ def context_variables(context: Mapping[str, Any]) -> dict[str, str]:
         "DAG_RUN_ID": getattr(run, "run_id", None),
     }
     return {f"AIRFLOW_CTX_{name}": str(value) for name, value in found.items() if value is not None}
-
-
-def _encoding(value: object) -> str:
-    try:
-        codecs.getincrementaldecoder(_checks.text(value))
-    except LookupError:
-        raise _checks.Wanted("the name of an encoding") from None
-    return str(value)
-
-
-def _path(value: object) -> str:
-    return str(value) if isinstance(value, Path) else _checks.text(value)
-
-
-def _codes(value: Any) -> Container[int]:
-    if value is None:
-        return ()
-    if isinstance(value, Container) and not isinstance(value, (str, bytes)):
-        return value
-    return (_checks.whole(value),)

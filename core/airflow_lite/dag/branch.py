@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _checks
+from airflow_lite.dag._given import Given
 from airflow_lite.dag.python import PythonOperator
 from airflow_lite.errors import AirflowException
 
@@ -83,11 +84,11 @@ class ShortCircuitOperator(PythonOperator):
     the trigger rules of the rest decide. Teardowns are never skipped by it.
     """
 
+    ignore_downstream_trigger_rules = Given(_checks.flag)
+
     def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.ignore_downstream_trigger_rules = self._checked(
-            "ignore_downstream_trigger_rules", _checks.flag, ignore_downstream_trigger_rules
-        )
+        self._keep(ShortCircuitOperator, locals())
 
     def execute(self, context: Any) -> Any:
         """Call the function, return what it returns, and skip what follows if that is false."""

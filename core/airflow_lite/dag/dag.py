@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
-from airflow_lite.dag._dag_arguments import dag_values
-from airflow_lite.dag.param import NOTSET
+from airflow_lite.dag._checks import optional
+from airflow_lite.dag._given import Given, keep
+from airflow_lite.dag.param import NOTSET, ParamsDict, checked_params
 from airflow_lite.dag.task_group import TaskGroup
 from airflow_lite.errors import (
     AirflowDagException,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from airflow_lite.dag.operator import BaseOperator
-    from airflow_lite.dag.param import ParamsDict
     from airflow_lite.dag.spec import DagSpec, ScheduleSpec
 
 
@@ -36,27 +36,28 @@ class DAG:
     it is read from `[core]` and `[scheduler]`. Without a schedule a DAG runs once a day, as there.
     """
 
-    description: str | None
-    template_searchpath: tuple[str, ...]
+    description = Given(optional(_checks.text))
+    template_searchpath = Given(_checks.search_path, tuple)
+    user_defined_macros = Given(_checks.mapping, dict)
+    user_defined_filters = Given(_checks.mapping, dict)
+    default_args = Given(_checks.mapping, dict)
+    params = Given(checked_params, ParamsDict)
+    max_active_tasks = Given(_checks.natural, "max_active_tasks")
+    max_active_runs = Given(_checks.natural, "max_active_runs")
+    max_consecutive_failed_dag_runs = Given(_checks.natural)
+    dagrun_timeout = Given(optional(_checks.duration))
+    catchup = Given(_checks.flag, "catchup")
+    on_success_callback = Given(_checks.functions, list)
+    on_failure_callback = Given(_checks.functions, list)
+    doc_md = Given(optional(_checks.text))
+    is_paused_upon_creation = Given(optional(_checks.flag))
+    jinja_environment_kwargs = Given(optional(_checks.mapping))
+    render_template_as_native_obj = Given(_checks.flag)
+    tags = Given(_checks.names, tuple)
+    auto_register = Given(_checks.flag)
+    fail_stop = Given(_checks.flag)
+    dag_display_name = Given(_checks.text)
     template_undefined: Any
-    user_defined_macros: dict[str, Any]
-    user_defined_filters: dict[str, Any]
-    default_args: dict[str, Any]
-    max_active_tasks: int
-    max_active_runs: int
-    dagrun_timeout: timedelta | None
-    catchup: bool
-    on_success_callback: list[Callable[..., Any]]
-    on_failure_callback: list[Callable[..., Any]]
-    doc_md: str | None
-    params: ParamsDict
-    is_paused_upon_creation: bool | None
-    jinja_environment_kwargs: dict[str, Any] | None
-    render_template_as_native_obj: bool
-    tags: tuple[str, ...]
-    auto_register: bool
-    fail_stop: bool
-    dag_display_name: str
 
     def __init__(
         self,
@@ -106,8 +107,18 @@ class DAG:
         self._suffixes: dict[str, int] = {}
         self.task_dict: dict[str, BaseOperator] = {}
         self.edge_info: dict[str, dict[str, dict[str, str]]] = {}
-        self.notices = notices("DAG", f"DAG {dag_id}", values)
-        self.__dict__.update(dag_values(values, dag_id, self.defaults))
+        owner = f"DAG {dag_id}"
+        self.notices = notices("DAG", owner, values)
+        older = _checks.checked(owner, "concurrency", optional(_checks.natural), concurrency)
+        values["max_active_tasks"] = older if max_active_tasks is None else max_active_tasks
+        self.__dict__.update(values)
+        given = {name: value for name, value in values.items() if value is not None}
+        keep(self, DAG, owner, given, self.defaults)
+        self.dag_display_name = self.dag_display_name or dag_id
+        shared = _checks.checked(
+            owner, "params", checked_params, self.default_args.pop("params", {})
+        )
+        self.params = shared | self.params
         self._set_dates(start_date, end_date)
         self.task_group = TaskGroup(None, dag=self)
         self.schedule = _one_schedule(dag_id, schedule, schedule_interval)

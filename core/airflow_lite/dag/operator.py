@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
-from airflow_lite.dag._operator_arguments import operator_values
+from airflow_lite.dag._checks import optional
+from airflow_lite.dag._given import Given, keep
 from airflow_lite.dag.default_args import with_default_args
+from airflow_lite.dag.param import ParamsDict, checked_params
 from airflow_lite.dag.references import references
 from airflow_lite.dag.relatives import Relatives
 from airflow_lite.dag.setup_teardown import SetupTeardown
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_lite.dag.dag import DAG
-    from airflow_lite.dag.param import ParamsDict
     from airflow_lite.dag.task_group import TaskGroup
     from airflow_lite.dag.xcom_arg import XComArg
 
@@ -44,30 +45,43 @@ class BaseOperator(SetupTeardown, Relatives):
     ui_color = "#fff"
     ui_fgcolor = "#000"
 
-    retries: int
-    retry_delay: timedelta
-    retry_exponential_backoff: bool
-    max_retry_delay: timedelta | None
-    execution_timeout: timedelta | None
-    depends_on_past: bool
-    ignore_first_depends_on_past: bool
-    wait_for_downstream: bool
-    max_active_tis_per_dag: int | None
-    max_active_tis_per_dagrun: int | None
-    trigger_rule: TriggerRule
-    weight_rule: WeightRule
-    priority_weight: int
-    pool: str
-    pool_slots: int
-    queue: str
+    owner = Given(_checks.text)
+    email_on_retry = Given(_checks.flag)
+    email_on_failure = Given(_checks.flag)
+    retries = Given(_checks.natural, "retries")
+    retry_delay = Given(_checks.duration, "retry_delay")
+    retry_exponential_backoff = Given(_checks.flag)
+    max_retry_delay = Given(optional(_checks.duration))
+    depends_on_past = Given(_checks.flag)
+    ignore_first_depends_on_past = Given(_checks.flag)
+    wait_for_past_depends_before_skipping = Given(_checks.flag)
+    wait_for_downstream = Given(_checks.flag)
+    priority_weight = Given(_checks.whole)
+    weight_rule = Given(_checks.one_of(WeightRule), "weight_rule")
+    queue = Given(_checks.text, "queue")
+    pool = Given(_checks.text)
+    pool_slots = Given(_checks.positive)
+    execution_timeout = Given(optional(_checks.duration), "execution_timeout")
+    on_execute_callback = Given(_checks.functions, list)
+    on_success_callback = Given(_checks.functions, list)
+    on_failure_callback = Given(_checks.functions, list)
+    on_retry_callback = Given(_checks.functions, list)
+    on_skipped_callback = Given(_checks.functions, list)
+    trigger_rule = Given(_checks.one_of(TriggerRule))
+    max_active_tis_per_dag = Given(optional(_checks.positive))
+    max_active_tis_per_dagrun = Given(optional(_checks.positive))
+    executor_config = Given(_checks.mapping, dict)
+    params = Given(checked_params, ParamsDict)
+    do_xcom_push = Given(_checks.flag)
+    multiple_outputs = Given(_checks.flag)
+    task_display_name = Given(_checks.text)
+    logger_name = Given(optional(_checks.text))
+    doc = Given(optional(_checks.text))
+    doc_md = Given(optional(_checks.text))
+    doc_yaml = Given(optional(_checks.text))
+    doc_rst = Given(optional(_checks.text))
     start_date: datetime | None
     end_date: datetime | None
-    executor_config: dict[str, Any]
-    params: ParamsDict
-    do_xcom_push: bool
-    multiple_outputs: bool
-    doc_md: str | None
-    logger_name: str | None
     notices: list[str]
     _pre_execute_hook: Callable[[Any], None] | None
     _post_execute_hook: Callable[[Any, Any], None] | None
@@ -148,10 +162,24 @@ class BaseOperator(SetupTeardown, Relatives):
         dag, group = _active.place(dag, task_group)
         _checks.author_id(task_id, "task id")
         self.task_id = group.child_id(task_id) if group is not None else task_id
-        owner_name = f"{dag.dag_id}.{self.task_id}" if dag is not None else self.task_id
-        self.notices = notices("BaseOperator", f"Task {owner_name}", values)
-        self.__dict__.update(operator_values(values, dag, owner_name))
-        self.task_display_name = task_display_name or self.task_id
+        name_here = (
+            f"Task {dag.dag_id}.{self.task_id}" if dag is not None else f"Task {self.task_id}"
+        )
+        self.notices = notices("BaseOperator", name_here, values)
+        defaults = dag.defaults if dag is not None else _active.current_defaults()
+        moment = optional(_checks.moment(dag.timezone if dag is not None else defaults.timezone))
+        for name in ("start_date", "end_date"):
+            values[name] = _checks.checked(name_here, name, moment, values[name])
+        for name in ("pre_execute", "post_execute"):  # the methods keep these names
+            hook = _checks.checked(name_here, name, optional(_checks.function), values.pop(name))
+            values[f"_{name}_hook"] = hook
+        if max_active_tis_per_dag is None:
+            values["max_active_tis_per_dag"] = task_concurrency  # the older name
+        self.__dict__.update(values)
+        given = {name: value for name, value in values.items() if value is not None}
+        keep(self, BaseOperator, name_here, given, defaults)
+        self.pool = self.pool or "default_pool"
+        self.task_display_name = self.task_display_name or self.task_id
         self.task_group = group
         self.upstream_task_ids, self.downstream_task_ids = set(), set()
         if group is not None:
@@ -160,9 +188,10 @@ class BaseOperator(SetupTeardown, Relatives):
             self.dag = dag
         self._join_scope()
 
-    def _checked(self, name: str, check: _checks.Check, value: object) -> Any:
-        """Return an argument as `check` keeps it; raise TypeError that names task and argument."""
-        return _checks.checked(f"Task {self.dag_id}.{self.task_id}", name, check, value)
+    def _keep(self, kind: type, arguments: Mapping[str, Any]) -> None:
+        """Check and keep the arguments that a class declares as `Given`; raise TypeError."""
+        defaults = self.dag.defaults if self.has_dag() else _active.current_defaults()
+        keep(self, kind, f"Task {self.dag_id}.{self.task_id}", arguments, defaults)
 
     def _finish(self) -> None:
         """Link to the tasks whose XComs the templated fields ask for. Called after `__init__`."""

@@ -86,6 +86,12 @@ class ParamsDict(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._params)
 
+    def __or__(self, other: ParamsDict) -> ParamsDict:
+        found = ParamsDict(self)
+        for name in other:
+            found[name] = other.get_param(name)
+        return found
+
     def __repr__(self) -> str:
         return repr({name: param.value for name, param in self._params.items()})
 
@@ -126,8 +132,6 @@ def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) ->
 
 def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the `params` of a task's context: the DAG's, the task's, then the run's conf."""
-    found = ParamsDict(task.dag.params if task.has_dag() else None)
-    for name in task.params:
-        found[name] = task.params.get_param(name)
+    found: ParamsDict = ParamsDict(task.dag.params if task.has_dag() else None) | task.params
     found.update(conf or {})
     return found.validate()

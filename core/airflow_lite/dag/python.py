@@ -8,13 +8,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from airflow_lite.dag import _checks
+from airflow_lite.dag._given import Given
 from airflow_lite.dag.operator import BaseOperator
+
+
+def _arguments(value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise _checks.Wanted("a list")
+    return list(value)
 
 
 class FunctionCaller(BaseOperator):
     """The part of an operator that calls `python_callable` with names of the context."""
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+
+    python_callable = Given(_checks.function)
+    op_args = Given(_checks.templated(_arguments), list)
+    op_kwargs = Given(_checks.templated(_checks.mapping), dict)
+    templates_dict: dict[str, Any] | None
 
     def __init__(
         self,
@@ -26,12 +38,7 @@ class FunctionCaller(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.python_callable: Callable[..., Any] = self._checked(
-            "python_callable", _checks.function, python_callable
-        )
-        listed, mapped = _checks.templated(_arguments), _checks.templated(_checks.mapping)
-        self.op_args = self._checked("op_args", listed, [] if op_args is None else op_args)
-        self.op_kwargs = self._checked("op_kwargs", mapped, {} if op_kwargs is None else op_kwargs)
+        self._keep(FunctionCaller, locals())
         self.templates_dict = templates_dict
 
     def _call_arguments(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,9 +117,3 @@ class PythonOperator(FunctionCaller):
     def execute_callable(self) -> Any:
         """Call the function with the arguments at hand."""
         return self.python_callable(*self.op_args, **self.op_kwargs)
-
-
-def _arguments(value: Any) -> list[Any]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
-        raise _checks.Wanted("a list")
-    return list(value)

@@ -18,7 +18,6 @@ class Relatives(Connectable):
     """The part of an operator that knows where the task stands."""
 
     task_id: str
-    owner: str
     task_group: TaskGroup | None
     upstream_task_ids: set[str]
     downstream_task_ids: set[str]
@@ -56,7 +55,7 @@ class Relatives(Connectable):
     @property
     def dag_id(self) -> str:
         """The id of the DAG, or what Airflow calls a task without one."""
-        return self._dag.dag_id if self._dag is not None else f"adhoc_{self.owner}"
+        return self._dag.dag_id if self._dag is not None else f"adhoc_{self._task.owner}"
 
     @property
     def node_id(self) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_lite.dag import _active, _checks
+from airflow_lite.dag import _checks
+from airflow_lite.dag._given import Given
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.python import FunctionCaller
 from airflow_lite.errors import (
@@ -33,6 +34,12 @@ class PokeReturnValue:
         return self.is_done
 
 
+def _mode(value: object) -> str:
+    if value not in ("poke", "reschedule"):
+        raise _checks.Wanted("'poke' or 'reschedule'")
+    return str(value)
+
+
 class BaseSensorOperator(BaseOperator):
     """A task that calls `poke(context)` every `poke_interval` seconds until it returns true.
 
@@ -41,7 +48,15 @@ class BaseSensorOperator(BaseOperator):
     """
 
     ui_color = "#e6f1f2"
-    valid_modes = ("poke", "reschedule")
+
+    poke_interval = Given(_checks.seconds)
+    timeout = Given(_checks.seconds, "sensor_timeout_s")
+    soft_fail = Given(_checks.flag)
+    mode = Given(_mode)
+    exponential_backoff = Given(_checks.flag)
+    max_wait = Given(_checks.optional(_checks.duration))
+    silent_fail = Given(_checks.flag)
+    never_fail = Given(_checks.flag)
 
     def __init__(
         self,
@@ -57,19 +72,7 @@ class BaseSensorOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if timeout is None:
-            defaults = self.dag.defaults if self.has_dag() else _active.current_defaults()
-            timeout = defaults.sensor_timeout_s
-        self.poke_interval = self._checked("poke_interval", _checks.seconds, poke_interval)
-        self.timeout = self._checked("timeout", _checks.seconds, timeout)
-        self.mode = self._checked("mode", _mode, mode)
-        self.soft_fail = self._checked("soft_fail", _checks.flag, soft_fail)
-        self.silent_fail = self._checked("silent_fail", _checks.flag, silent_fail)
-        self.never_fail = self._checked("never_fail", _checks.flag, never_fail)
-        self.exponential_backoff = self._checked(
-            "exponential_backoff", _checks.flag, exponential_backoff
-        )
-        self.max_wait = self._checked("max_wait", _checks.optional(_checks.duration), max_wait)
+        self._keep(BaseSensorOperator, locals())
         if sum((self.soft_fail, self.silent_fail, self.never_fail)) > 1:
             raise AirflowDagException(
                 f"Task {self.dag_id}.{self.task_id}: soft_fail, silent_fail and never_fail exclude"
@@ -182,9 +185,3 @@ class PythonSensor(FunctionCaller, BaseSensorOperator):
         self.log.info("Poking callable: %s", self.python_callable)
         value = self.python_callable(*self.op_args, **arguments)
         return value if isinstance(value, PokeReturnValue) else bool(value)
-
-
-def _mode(value: object) -> str:
-    if value not in BaseSensorOperator.valid_modes:
-        raise _checks.Wanted("'poke' or 'reschedule'")
-    return str(value)

@@ -8,7 +8,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import to_us
-from airflow_lite.dag._operator_arguments import CALLBACKS
 from airflow_lite.dag.empty import EmptyOperator
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.priority import effective_weights
@@ -43,7 +42,7 @@ def dag_spec(dag: DAG) -> DagSpec:
             name: _plain(dag.params.get_param(name).dump(), f"DAG {dag.dag_id}: param {name!r}")
             for name in dag.params
         },
-        callbacks=_callbacks(dag, ("on_success_callback", "on_failure_callback")),
+        callbacks=_callbacks(dag, "success", "failure"),
         notices=_notices(dag),
     )
 
@@ -111,7 +110,7 @@ def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
         is_sensor=isinstance(task, BaseSensorOperator),
         sensor_mode=task.mode if isinstance(task, BaseSensorOperator) else None,
         is_mapped=False,
-        callbacks=_callbacks(task, CALLBACKS),
+        callbacks=_callbacks(task, "execute", "success", "failure", "retry", "skipped"),
         template_fields=tuple(task.template_fields),
     )
 
@@ -166,8 +165,8 @@ def _executor_config(task: BaseOperator) -> dict[str, Any]:
     return found
 
 
-def _callbacks(owner: object, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name.removesuffix("_callback") for name in names if getattr(owner, name))
+def _callbacks(owner: object, *events: str) -> tuple[str, ...]:
+    return tuple(f"on_{event}" for event in events if getattr(owner, f"on_{event}_callback"))
 
 
 def _notices(dag: DAG) -> tuple[str, ...]:
