@@ -234,7 +234,7 @@ def test_commands_that_only_a_class_tells_of_are_offered_once_they_were_used(hom
         ("airflow_lite.cfg", "this is no INI"),
         ("airflow_lite.cfg", "[database]\nsql_alchemy_conn = nonsense\n"),
         ("airflow_lite.db", "this is no database"),
-        ("cache/plugins-00000000.json", "\0"),
+        ("cache/plugins.json", "\0"),
     ],
 )
 def test_a_tab_survives_whatever_is_broken(home, file, text):

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_lite.plugins.index import mark_stale
 from airflow_lite.plugins.model import CORE, Entry, Plugin, PluginState, normalised
 from airflow_lite.plugins.packages import EXECUTORS_GROUP, PLUGINS_GROUP
 from airflow_lite.plugins.requirements import required_names, unmet_range
@@ -153,36 +154,3 @@ def _trouble(
             away = f"Tell its author that the value is the path of a module, or {plugin.removal}"
             return PluginState.WRONG_TYPE, why, away
     return None
-
-
-def mark_stale(plugins: Sequence[Plugin]) -> list[Plugin]:
-    """Return the plugins with all but one of each name as stale.
-
-    The one that counts is in the first directory, where Python imports it from; of several there,
-    it is the one that was installed last.
-    """
-    owners: dict[str, Plugin] = {}
-    for plugin in plugins:
-        owner = owners.setdefault(plugin.distribution, plugin)
-        if owner is not plugin and _is_later(plugin, owner):
-            owners[plugin.distribution] = plugin
-    return [_behind(plugin, owners[plugin.distribution]) for plugin in plugins]
-
-
-def _behind(plugin: Plugin, owner: Plugin) -> Plugin:
-    if plugin is owner:
-        return plugin
-    return plugin.in_state(
-        PluginState.STALE,
-        f"{owner.version} in {owner.location} comes before this {plugin.version}",
-        f"Remove {plugin.location}, or install {plugin.distribution} again.",
-    )
-
-
-def _is_later(plugin: Plugin, owner: Plugin) -> bool:
-    if os.path.dirname(plugin.location) != os.path.dirname(owner.location):
-        return False
-    try:
-        return os.stat(plugin.location).st_mtime_ns > os.stat(owner.location).st_mtime_ns
-    except OSError:
-        return False

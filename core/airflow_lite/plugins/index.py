@@ -1,17 +1,14 @@
 """The index of plugins, kept in the home so that most commands need not look for them.
 
-Reading it imports the standard library alone. It is keyed by the modification time of every
-directory of `sys.path`, which installing and uninstalling change; each `sys.path` has a file of
-its own, since that of `airflow-lite` and that of `python -m airflow_lite` differ. Nothing is
-imported on its word: whoever imports a plugin reads that distribution's metadata again.
+Reading it imports the standard library alone. It holds what each directory of `sys.path` has,
+with its modification time, which installing and uninstalling change. Nothing is imported on its
+word: whoever imports a plugin reads that distribution's metadata again.
 """
 
 from __future__ import annotations
 
 import os
-from binascii import crc32
-from contextlib import suppress
-from typing import Any
+from collections.abc import Sequence
 
 from airflow_lite import __version__
 from airflow_lite.config import Config
@@ -20,10 +17,10 @@ from airflow_lite.plugins.model import Plugin, PluginState, normalised
 from airflow_lite.plugins.search import search_key
 
 #: Raised when what the index holds changes its form.
-FORMAT = 1
-FILES = "cache/plugins-*.json"
-#: Files that are kept, the newest: `python -m` makes one for each folder that it is called in.
-_MOST_FILES = 16
+FORMAT = 2
+FILE = "cache/plugins.json"
+#: Directories that are kept, the newest: `python -m` adds each that it is called in.
+_MOST_DIRECTORIES = 100
 NO_PLUGINS = "AIRFLOW_LITE_NO_PLUGINS"
 DISABLE_PLUGINS = "AIRFLOW_LITE_DISABLE_PLUGINS"
 
@@ -72,29 +69,66 @@ def read_again(plugin: Plugin) -> Plugin | None:
 
 
 def _all(config: Config) -> list[Plugin]:
-    key = search_key()
-    name = _file_name(key)
-    kept = cache.read(config, name, FORMAT)
-    if [kept.get("core"), kept.get("key")] == [__version__, key]:
-        with suppress(KeyError, TypeError, ValueError):
-            return [Plugin.from_json(fields) for fields in kept["plugins"]]
-    from airflow_lite.plugins.discovery import discover
+    key, known = search_key(), _read(config)
+    changed = [place for place in key if known.get(place[0], (0, []))[0] != place[1]]
+    if changed:
+        from airflow_lite.plugins.discovery import discover
 
-    found = discover([directory for directory, _ in key], __version__)
-    plugins = [plugin.to_json() for plugin in found]
-    cache.write(config, name, FORMAT, {"core": __version__, "key": key, "plugins": plugins})
-    _drop_old_files(config)
-    return found
+        for directory, time_ns in changed:
+            known.pop(directory, None)  # the newest stand last
+            known[directory] = time_ns, discover([directory], __version__)
+        _write(config, known)
+    return mark_stale([plugin for directory, _ in key for plugin in known[directory][1]])
 
 
-def _file_name(key: list[list[Any]]) -> str:
-    """Return the file in the home for these directories, whatever their times."""
-    directories = "\0".join(directory for directory, _ in key)
-    return FILES.replace("*", f"{crc32(os.fsencode(directories)):08x}")
+def _read(config: Config) -> dict[str, tuple[int, list[Plugin]]]:
+    kept = cache.read(config, FILE, FORMAT)
+    try:
+        rows = kept["directories"] if kept["core"] == __version__ else []
+        return {
+            name: (time, [Plugin.from_json(one) for one in found]) for name, time, found in rows
+        }
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
-def _drop_old_files(config: Config) -> None:
-    with suppress(OSError):
-        files = sorted(config.home.glob(FILES), key=lambda one: one.stat().st_mtime_ns)
-        for old in files[:-_MOST_FILES]:
-            old.unlink(missing_ok=True)
+def _write(config: Config, known: dict[str, tuple[int, list[Plugin]]]) -> None:
+    rows = [
+        [name, time_ns, [plugin.to_json() for plugin in found]]
+        for name, (time_ns, found) in known.items()
+    ]
+    fields = {"core": __version__, "directories": rows[-_MOST_DIRECTORIES:]}
+    cache.write(config, FILE, FORMAT, fields)
+
+
+def mark_stale(plugins: Sequence[Plugin]) -> list[Plugin]:
+    """Return the plugins with all but one of each name as stale.
+
+    The one that counts is in the first directory, where Python imports it from; of several there,
+    it is the one that was installed last.
+    """
+    owners: dict[str, Plugin] = {}
+    for plugin in plugins:
+        owner = owners.setdefault(plugin.distribution, plugin)
+        if owner is not plugin and _is_later(plugin, owner):
+            owners[plugin.distribution] = plugin
+    return [_behind(plugin, owners[plugin.distribution]) for plugin in plugins]
+
+
+def _behind(plugin: Plugin, owner: Plugin) -> Plugin:
+    if plugin is owner:
+        return plugin
+    return plugin.in_state(
+        PluginState.STALE,
+        f"{owner.version} in {owner.location} comes before this {plugin.version}",
+        f"Remove {plugin.location}, or install {plugin.distribution} again.",
+    )
+
+
+def _is_later(plugin: Plugin, owner: Plugin) -> bool:
+    if os.path.dirname(plugin.location) != os.path.dirname(owner.location):
+        return False
+    try:
+        return os.stat(plugin.location).st_mtime_ns > os.stat(owner.location).st_mtime_ns
+    except OSError:
+        return False

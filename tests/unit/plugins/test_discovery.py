@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,8 +11,9 @@ import sys
 import pytest
 
 from airflow_lite.config import Config
+from airflow_lite.plugins import discovery
 from airflow_lite.plugins.discovery import discover
-from airflow_lite.plugins.index import FILES, installed_plugins
+from airflow_lite.plugins.index import FILE, installed_plugins
 from airflow_lite.plugins.model import Entry, PluginState
 
 
@@ -132,7 +134,7 @@ def test_the_index_is_read_back_and_renewed_when_something_is_installed(site, co
     config = configured()
     site.install("one", executors="A = a:A", plugins="one = one.plugin")
     first = installed_plugins(config)
-    assert len([*config.home.glob(FILES)]) == 1
+    assert (config.home / FILE).exists()
     assert installed_plugins(config) == first
     site.install("two", executors="B = b:B")
     assert "two" in by_name(installed_plugins(config))
@@ -143,31 +145,36 @@ def test_a_spoilt_index_is_made_again(site, configured, text):
     config = configured()
     site.install("one", executors="A = a:A")
     expected = installed_plugins(config)
-    [kept] = config.home.glob(FILES)
-    kept.write_text(text)
+    (config.home / FILE).write_text(text)
     assert installed_plugins(config) == expected
 
 
-def test_each_search_path_keeps_an_index_of_its_own(site, configured, tmp_path, monkeypatch):
+def test_a_directory_is_searched_again_only_when_it_changed(
+    site, configured, tmp_path, monkeypatch
+):
     config = configured()
     site.install("one", executors="A = a:A")
-    first, other = [*sys.path], [str(tmp_path), *sys.path]
-    for path in (first, other):
-        monkeypatch.setattr(sys, "path", path)
-        installed_plugins(config)
-    monkeypatch.setattr("airflow_lite.plugins.discovery.discover", lambda *_: pytest.fail("again"))
-    for path in (first, other):
-        monkeypatch.setattr(sys, "path", path)
+    installed_plugins(config)
+    searched = []
+    monkeypatch.setattr(
+        discovery,
+        "discover",
+        lambda places, *rest: searched.extend(places) or discover(places, *rest),
+    )
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for _ in range(2):
         assert "one" in by_name(installed_plugins(config))
+    assert searched == [str(tmp_path)]
 
 
-def test_no_more_indexes_are_kept_than_are_needed(site, configured, tmp_path, monkeypatch):
+def test_no_more_directories_are_kept_than_are_needed(site, configured, tmp_path, monkeypatch):
     config = configured()
-    for number in range(20):
+    for number in range(120):
         (tmp_path / str(number)).mkdir()
         monkeypatch.setattr(sys, "path", [str(tmp_path / str(number))])
         installed_plugins(config)
-    assert len([*config.home.glob(FILES)]) == 16
+    kept = json.loads((config.home / FILE).read_text())["directories"]
+    assert [name for name, *_ in kept] == [str(tmp_path / str(n)) for n in range(20, 120)]
 
 
 def test_no_index_is_kept_where_there_is_no_home(site, tmp_path):
