@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.events import TaskEventLog
+from airflow_lite.executors.events import UNENDED, TaskEventLog
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.states import TaskInstanceState
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 EventBufferValueType = tuple["str | None", Any]
-
-_HAS_EXTERNAL_ID = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +61,7 @@ class Telling:
         logger.debug("%s: changing state: %s to %s", self, key, state)
         if remove_running:
             self.running.discard(key)
-        if info is not None and state in _HAS_EXTERNAL_ID:
+        if info is not None and state in UNENDED:
             self.external_ids[key] = str(info)
         self.event_buffer.pop(key, None)  # so that the buffer keeps the order of events
         self.event_buffer[key] = (state, info)

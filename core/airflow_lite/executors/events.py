@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_lite.states import TaskInstanceState
+
 if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey
 
@@ -70,14 +72,6 @@ class Failure(NamedTuple):
     error: BaseException
 
 
-class Logged(NamedTuple):
-    """A line for the history of one task instance."""
-
-    key: TaskInstanceKey
-    event: str
-    extra: str
-
-
 class CallbackRequest(NamedTuple):
     """What an executor may send by `send_callback`: a task's callback is to be called.
 
@@ -90,10 +84,6 @@ class CallbackRequest(NamedTuple):
     reason: str
 
 
-class CallbackAsked(NamedTuple):
-    """The executor sent a callback request."""
-
-    request: CallbackRequest
-
-
-Report = Event | Adopted | Revoked | Failure | Logged | CallbackAsked
+Report = Event | Adopted | Revoked | Failure | TaskEventLog | CallbackRequest
+#: An event in one of these leaves the attempt with the executor; its info is the id there.
+UNENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})

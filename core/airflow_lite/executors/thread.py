@@ -11,20 +11,8 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.clock import Clock, SystemClock
 from airflow_lite.errors import AirflowTaskTimeout
-from airflow_lite.executors._driver import Driver, QueueItem
-from airflow_lite.executors.events import (
-    Adopted,
-    CallbackAsked,
-    CallbackRequest,
-    Event,
-    Failure,
-    Logged,
-    Refused,
-    Report,
-    Requeue,
-    Revoked,
-)
-from airflow_lite.states import TaskInstanceState
+from airflow_lite.executors.driver import Driver, QueueItem
+from airflow_lite.executors.events import UNENDED, Adopted, Event, Report, Revoked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,25 +21,8 @@ if TYPE_CHECKING:
     from airflow_lite.executors.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
 
-__all__ = [
-    "Adopted",
-    "CallbackAsked",
-    "CallbackRequest",
-    "Event",
-    "ExecutorThread",
-    "Failure",
-    "InlineExecutor",
-    "Logged",
-    "QueueItem",
-    "Refused",
-    "Report",
-    "Requeue",
-    "Revoked",
-]
-
 #: How long `terminate` waits, in seconds, for the executor's own `terminate`.
 TERMINATE_S = 5.0
-_UNENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 
 logger = logging.getLogger(__name__)
 
@@ -308,7 +279,7 @@ def released(reports: Sequence[Report]) -> set[TaskInstanceKey]:
     keys: set[TaskInstanceKey] = set()
     for report in reports:
         if isinstance(report, Revoked) or (
-            isinstance(report, Event) and report.state not in _UNENDED
+            isinstance(report, Event) and report.state not in UNENDED
         ):
             keys.add(report.key)
         elif isinstance(report, Adopted):

@@ -9,7 +9,7 @@ from airflow_lite.keys import TaskInstanceKey
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.executors.thread import QueueItem
+    from airflow_lite.executors.driver import QueueItem
     from airflow_lite.scheduler.model import Instance, Run
     from airflow_lite.scheduler.world import World
 

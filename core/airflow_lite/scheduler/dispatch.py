@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.executors.driver import QueueItem
 from airflow_lite.executors.task_instance import TaskInstance
-from airflow_lite.executors.thread import QueueItem
 from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.admit import admit

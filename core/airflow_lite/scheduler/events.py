@@ -6,13 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors.events import (
+    UNENDED,
     Adopted,
-    CallbackAsked,
+    CallbackRequest,
     Event,
     Failure,
-    Logged,
     Refused,
     Revoked,
+    TaskEventLog,
 )
 from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
@@ -23,14 +24,13 @@ from airflow_lite.store import callbacks, scheduling
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.executors.events import CallbackRequest, Report
+    from airflow_lite.executors.events import Report
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.scheduler.owned import Active
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
 
-_NOT_ENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 _FAILED_TRY = frozenset({TaskInstanceState.FAILED, TaskInstanceState.UP_FOR_RETRY})
 
 
@@ -61,7 +61,7 @@ def _sort(world: World, report: Report, ended: dict[str, Event], external: dict[
         case Event(key, state, info):
             if _known(world, key) is None:
                 logger.debug("late event of %s: %s", key, state)
-            elif state not in _NOT_ENDED:
+            elif state not in UNENDED:
                 ended[key.attempt] = report
             else:
                 if state == TaskInstanceState.RUNNING:
@@ -74,9 +74,9 @@ def _sort(world: World, report: Report, ended: dict[str, Event], external: dict[
             _take_revocation(world, key)
         case Failure("start", error):
             raise ExecutorDidNotStart(f"{type(error).__name__}: {error}") from error
-        case CallbackAsked(request):
-            _ask_callback(world, request)
-        case Logged(key, event, extra):
+        case CallbackRequest():
+            _ask_callback(world, report)
+        case TaskEventLog(event, key, extra):
             logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
+    from airflow_lite.executors.driver import QueueItem
     from airflow_lite.executors.events import Report
     from airflow_lite.executors.task_instance import TaskInstance
-    from airflow_lite.executors.thread import QueueItem
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.scheduler.callbacks import Callbacks
     from airflow_lite.scheduler.settings import Settings

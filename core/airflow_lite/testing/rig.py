@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.config import Config
-from airflow_lite.states import TaskInstanceState
+from airflow_lite.executors.events import UNENDED
 from airflow_lite.testing.processes import descendants, kill
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ QUIET_S = 0.4
 #: Longest time, in seconds, that one call may keep the executor's thread.
 BUDGET_S = 5.0
 _BEAT_S = 0.02
-_UNENDED = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 
 
 class Told(NamedTuple):
@@ -42,7 +41,7 @@ class Told(NamedTuple):
     @property
     def is_end(self) -> bool:
         """Whether it says that the attempt is over."""
-        return self.state not in _UNENDED
+        return self.state not in UNENDED
 
 
 class Rig:

@@ -9,18 +9,18 @@ import threading
 import pytest
 
 from airflow_lite.config import Config
+from airflow_lite.executors.driver import QueueItem
 from airflow_lite.executors.events import (
     Adopted,
-    CallbackAsked,
     CallbackRequest,
     Event,
     Failure,
-    Logged,
     Refused,
     Requeue,
     Revoked,
+    TaskEventLog,
 )
-from airflow_lite.executors.thread import ExecutorThread, InlineExecutor, QueueItem
+from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
 from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState
 
@@ -369,7 +369,7 @@ def test_lines_for_the_history_are_reported(steered, make_ti, driven):
     executor.on_sync = lambda: executor.log_task_event(event="pod", extra="evicted", ti_key=key)
     runner = driven(executor)
     runner.thread.poke()
-    assert runner.until(1)[0] == Logged(key, "pod", "evicted")
+    assert runner.until(1)[0] == TaskEventLog("pod", key, "evicted")
 
 
 def test_what_ends_while_the_executor_ends_is_reported(steered, make_ti, driven):
@@ -391,7 +391,7 @@ def test_a_callback_that_the_executor_sends_is_reported_at_once(steered, make_ti
     runner = driven(executor, heartbeat_s=3600)
     request = CallbackRequest(make_ti().key, "on_failure", "the pod was evicted")
     executor.send_callback(request)
-    assert runner.until(1) == [CallbackAsked(request)]
+    assert runner.until(1) == [request]
     with pytest.raises(TypeError, match="^'nonsense' is no callback request"):
         executor.send_callback("nonsense")
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.errors import AttemptRefused, UserError
 from airflow_lite.executors.events import (
+    UNENDED,
     Adopted,
-    CallbackAsked,
     CallbackRequest,
     Event,
     Failure,
-    Logged,
     Refused,
     Report,
     Requeue,
@@ -32,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 #: So many distinct failures are remembered, so that each is logged and reported once.
 _MOST_FAILURES = 200
-_WITH_EXTERNAL_ID = frozenset({TaskInstanceState.QUEUED, TaskInstanceState.RUNNING})
 
 
 class QueueItem(NamedTuple):
@@ -58,7 +56,7 @@ class ReportingSink:
                 f"{request!r:.200} is no callback request. Send an "
                 "airflow_lite.executors.CallbackRequest."
             )
-        self._reports.append(CallbackAsked(request))
+        self._reports.append(request)
         self._wake()
 
 
@@ -169,19 +167,18 @@ class Driver:
     def collect(self) -> None:
         """Take the events and lines that the executor holds."""
         self.call("get_event_buffer", self._collect_events)
-        self.call("take_task_event_logs", self._collect_lines)
+        self.call(
+            "take_task_event_logs",
+            lambda: self.reports.extend(self.executor.take_task_event_logs()),
+        )
 
     def _collect_events(self) -> None:
         events = self.executor.get_event_buffer()
         for key, external_id in self.executor.take_external_ids().items():
-            if events.get(key, (None, None))[0] not in _WITH_EXTERNAL_ID:
+            if events.get(key, (None, None))[0] not in UNENDED:
                 self.reports.append(Event(key, TaskInstanceState.QUEUED, external_id))
         for key, (state, info) in events.items():
             self.reports.append(Event(key, state, info))
-
-    def _collect_lines(self) -> None:
-        for line in self.executor.take_task_event_logs():
-            self.reports.append(Logged(line.key, line.event, line.extra))
 
     def slots_available(self) -> int:
         """Return the executor's own count; 0 if it cannot tell."""
