@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.scheduler.advance import start_runs
 from airflow_lite.scheduler.create_runs import create_runs
 from airflow_lite.scheduler.loading import load_runs
-from airflow_lite.scheduler.model import Schedule
 from airflow_lite.scheduler.surprise import Surprise, expect
+from airflow_lite.states import DagRunType
 from airflow_lite.store import runs, scheduling
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from airflow_lite.scheduler.model import NewRun, Next
+    from airflow_lite.dag.timetable import RunInfo
+    from airflow_lite.scheduler.create_runs import Plan
     from airflow_lite.scheduler.owned import OwnedDag
     from airflow_lite.scheduler.world import World
 
@@ -44,63 +45,56 @@ def _take_due_schedules(world: World) -> None:
 
 
 def _make(world: World, dags: list[OwnedDag]) -> None:
-    _recall_last_runs(world, [one for one in dags if one.last is None])
-    plans: list[tuple[OwnedDag, Next]] = []
+    _recall_last_runs(world, [one for one in dags if not one.knows_last])
+    now_us = world.clock.now_us()
+    plans: list[tuple[OwnedDag, Plan]] = []
     for one in dags:
         try:
-            schedule = replace(
-                one.last or Schedule(one.spec), active_runs=world.owned.unfinished_of(one.dag_id)
-            )
-            plans.append((one, create_runs(schedule, world.clock.now_us())))
+            active = world.owned.unfinished_of(one.dag_id)
+            plans.append((one, create_runs(one.spec, one.last_end_us, active, now_us)))
         except Exception:  # one bad schedule must not stop the others
             logger.exception("the next runs of DAG %r cannot be planned", one.dag_id)
             one.next_create_after_us = None
-    if any(_is_news(one, following) for one, following in plans):
+    news = [(one, plan) for one, plan in plans if _is_news(one, plan)]
+    if news:
         with world.store.begin() as connection:
-            made = [run for one, plan in plans for run in _insert(world, connection, one, plan)]
-            _write_next(connection, [item for item in plans if _is_news(*item)])
-        load_runs(world, made)
-    for one, following in plans:
-        _remember(world, one, following)
+            made = [
+                _insert_run(connection, one, run, now_us) for one, plan in news for run in plan.runs
+            ]
+            scheduling.set_next_runs(connection, [_next_row(*item) for item in news])
+        load_runs(world, [run_id for run_id in made if run_id is not None])
+    for one, plan in plans:
+        _remember(world, one, plan)
 
 
 def _recall_last_runs(world: World, dags: list[OwnedDag]) -> None:
     if not dags:
         return
     with world.store.read() as connection:
-        rows = runs.last_scheduled(connection, [one.dag_id for one in dags])
+        ends_us = runs.last_scheduled(connection, [one.dag_id for one in dags])
     for one in dags:
-        row = rows.get(one.dag_id)
-        one.last = Schedule(one.spec)
-        if row is not None:
-            one.last = Schedule(
-                one.spec, row.logical_us, row.interval_start_us, row.interval_end_us
-            )
+        one.knows_last, one.last_end_us = True, ends_us.get(one.dag_id)
 
 
-def _is_news(one: OwnedDag, following: Next) -> bool:
-    return bool(following.runs) or following.next_create_after_us != one.told_create_after_us
+def _due_us(plan: Plan) -> int | None:
+    return None if plan.following is None else plan.following.run_after_us
 
 
-def _insert(world: World, connection: sa.Connection, one: OwnedDag, following: Next) -> list[int]:
-    return [
-        run_id for run in following.runs if (run_id := _insert_run(world, connection, one, run))
-    ]
+def _is_news(one: OwnedDag, plan: Plan) -> bool:
+    return bool(plan.runs) or _due_us(plan) != one.told_create_after_us
 
 
-def _insert_run(world: World, connection: sa.Connection, one: OwnedDag, run: NewRun) -> int | None:
+def _insert_run(connection: sa.Connection, one: OwnedDag, run: RunInfo, now_us: int) -> int | None:
     try:
         return runs.create_run(
             connection,
             one.spec,
             one.version_id,
-            run_id=run.run_id,
-            run_type="scheduled",
+            run_id=f"{DagRunType.SCHEDULED}__{iso(run.logical_us)}",
+            run_type=DagRunType.SCHEDULED,
             logical_us=run.logical_us,
             interval=(run.interval_start_us, run.interval_end_us),
-            conf={},
-            external_trigger=False,
-            now_us=world.clock.now_us(),
+            now_us=now_us,
         )
     except DagRunAlreadyExists as error:
         # A run made by hand has this logical date: it takes the place, as in Airflow.
@@ -108,25 +102,21 @@ def _insert_run(world: World, connection: sa.Connection, one: OwnedDag, run: New
         return None
 
 
-def _write_next(connection: sa.Connection, plans: list[tuple[OwnedDag, Next]]) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "of_dag": one.dag_id,
-            "logical": following.next_logical_us,
-            "interval_start": following.next_interval_start_us,
-            "interval_end": following.next_interval_end_us,
-            "create_after": following.next_create_after_us,
-        }
-        for one, following in plans
-    ]
-    scheduling.set_next_runs(connection, rows)
+def _next_row(one: OwnedDag, plan: Plan) -> dict[str, Any]:
+    logical, start, end, due = plan.following or (None, None, None, None)
+    return {
+        "of_dag": one.dag_id,
+        "logical": logical,
+        "interval_start": start,
+        "interval_end": end,
+        "create_after": due,
+    }
 
 
-def _remember(world: World, one: OwnedDag, following: Next) -> None:
-    one.told_create_after_us = one.next_create_after_us = following.next_create_after_us
-    if following.runs:
-        last = following.runs[-1]
-        one.last = Schedule(one.spec, last.logical_us, last.interval_start_us, last.interval_end_us)
+def _remember(world: World, one: OwnedDag, plan: Plan) -> None:
+    one.told_create_after_us = one.next_create_after_us = _due_us(plan)
+    if plan.runs:
+        one.last_end_us = plan.runs[-1].interval_end_us
         world.owned.due_dags.add(one.dag_id)  # there may be more to make
     elif (one.next_create_after_us or 0) <= world.clock.now_us():
         # Due already but no room: a run that ends makes the DAG due again.

@@ -140,46 +140,6 @@ class Decision:
     wake_at_us: int | None = None
 
 
-@dataclass(frozen=True)
-class NewRun:
-    """A scheduled run that is to be made."""
-
-    dag_id: str
-    run_id: str
-    logical_us: int
-    interval_start_us: int
-    interval_end_us: int
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """What is known of a DAG's runs when new ones are to be made.
-
-    `last_end_us` is the end, and `last_logical_us` the logical date, of the newest scheduled (or
-    backfilled) run's data interval; None before the first. `active_runs` counts the unfinished.
-    """
-
-    dag: DagSpec
-    last_logical_us: int | None = None
-    last_interval_start_us: int | None = None
-    last_interval_end_us: int | None = None
-    active_runs: int = 0
-
-
-@dataclass(frozen=True)
-class Next:
-    """What `create_runs` decided of one DAG: runs to make, and the run after those.
-
-    `next_create_after_us` is None where no further run will come.
-    """
-
-    runs: list[NewRun] = field(default_factory=list)
-    next_logical_us: int | None = None
-    next_interval_start_us: int | None = None
-    next_interval_end_us: int | None = None
-    next_create_after_us: int | None = None
-
-
 class Candidate(NamedTuple):
     """One ready instance before `admit`, with what its limits are counted by."""
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.scheduler.model import Instance, Run, Schedule
+from airflow_lite.scheduler.model import Instance, Run
 from airflow_lite.scheduler.ready import Ready
 from airflow_lite.states import ACTIVE, DagRunState, TaskInstanceState
 
@@ -29,7 +29,8 @@ class OwnedDag:
     pickle_id: int | None = None
     next_create_after_us: int | None = None  # when to look at its schedule again
     told_create_after_us: int | None = None  # what its row says of that
-    last: Schedule | None = None  # its newest scheduled run, once it was looked for
+    knows_last: bool = False  # whether its newest scheduled run was looked for
+    last_end_us: int | None = None  # the end of that one's data interval
 
     @property
     def may_schedule(self) -> bool:

@@ -193,9 +193,7 @@ def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], versi
 
 
 _newer = dag_run.alias()
-_LAST_SCHEDULED = sa.select(
-    dag_run.c.dag_id, dag_run.c.logical_us, dag_run.c.interval_start_us, dag_run.c.interval_end_us
-).join_from(
+_LAST_SCHEDULED = sa.select(dag_run.c.dag_id, dag_run.c.interval_end_us).join_from(
     dag,
     dag_run,
     dag_run.c.id
@@ -208,10 +206,10 @@ _LAST_SCHEDULED = sa.select(
 )
 
 
-def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, Row]:
-    """Return, per DAG, the newest scheduled or backfilled run's logical date and interval."""
+def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, int]:
+    """Return, per DAG, the end of the newest scheduled or backfilled run's data interval."""
     rows = select_many(connection, _LAST_SCHEDULED.where(is_one_of(dag.c.dag_id)), dag_ids)
-    return {row.dag_id: row for row in rows}
+    return {row.dag_id: row.interval_end_us for row in rows}
 
 
 def previous_run(
