@@ -67,7 +67,7 @@ def start_runs(runs: Iterable[Run], dag: DagSpec, now_us: int) -> list[Run]:
     for run in queued:
         run.state = DagRunState.RUNNING
         run.start_us = now_us if run.start_us is None else run.start_us
-        run.end_us = run.counters = None
+        run.counters = None
     return queued
 
 
@@ -235,9 +235,6 @@ class _Pass:
         )
         instance.state = state
         instance.next_at_us = None
-        if state in FINISHED:
-            instance.start_us = self.now_us if instance.start_us is None else instance.start_us
-            instance.end_us = self.now_us
         self.recount(instance)
         self.mark(instance.key)
 
@@ -298,7 +295,6 @@ class _Pass:
 
     def end(self, state: DagRunState, reason: str) -> None:
         self.run.state = self.decision.run_state = state
-        self.run.end_us = self.now_us
         self.run.counters = None
         kind = "on_success" if state == DagRunState.SUCCESS else "on_failure"
         if any(name.startswith(kind) for name in self.dag.callbacks):

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from airflow_lite.scheduler.model import Decision
-    from airflow_lite.scheduler.owned import OwnedRun
+    from airflow_lite.scheduler.model import Decision, Run
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Decided(NamedTuple):
     """A run with what was decided of it."""
 
-    one: OwnedRun
+    run: Run
     decision: Decision
 
 
@@ -44,7 +43,7 @@ def advance_due(world: World) -> None:
         written, asked = _write(world, decided)
     except BaseException as error:
         # Memory is ahead of the store now.
-        world.owned.stale_runs |= {found.one.run.id for found in decided}
+        world.owned.stale_runs |= {found.run.id for found in decided}
         if isinstance(error, Surprise):
             logger.info("%s; loading them again", error)
             return
@@ -54,16 +53,16 @@ def advance_due(world: World) -> None:
         _follow_up(world, found)
 
 
-def _advance(world: World, one: OwnedRun) -> Decided | None:
-    known = world.owned.dags.get(one.run.dag_id)
+def _advance(world: World, run: Run) -> Decided | None:
+    known = world.owned.dags.get(run.dag_id)
     if known is None:
         return None
-    events, one.seen = one.seen, []
+    events, run.seen = run.seen, []
     try:
-        facts = facts_of(world, one.run, known.spec)
-        return Decided(one, advance(one.run, known.spec, events, facts, world.clock.now_us()))
+        facts = facts_of(world, run, known.spec)
+        return Decided(run, advance(run, known.spec, events, facts, world.clock.now_us()))
     except Exception as error:
-        set_aside(world, one.run, error)
+        set_aside(world, run, error)
         return None
 
 
@@ -72,10 +71,10 @@ def _write(world: World, decided: list[Decided]) -> tuple[list[Decided], list[in
     if not any(_has_writes(found.decision) for found in decided):
         return decided, []
     with world.store.begin() as connection:
-        versions = runs.row_versions(connection, [found.one.run.id for found in decided])
+        versions = runs.row_versions(connection, [found.run.id for found in decided])
         fresh = [found for found in decided if _is_fresh(found, versions)]
         asked = _write_fresh(world, connection, fresh)
-    stale = {found.one.run.id for found in decided} - {found.one.run.id for found in fresh}
+    stale = {found.run.id for found in decided} - {found.run.id for found in fresh}
     world.owned.stale_runs |= stale
     return fresh, asked
 
@@ -85,22 +84,22 @@ def _has_writes(decision: Decision) -> bool:
 
 
 def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
-    return versions.get(found.one.run.id) == found.one.run.row_version
+    return versions.get(found.run.id) == found.run.row_version
 
 
 def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decided]) -> list[int]:
     now_us = world.clock.now_us()
     rows = [row for found in fresh for row in _change_rows(world, found.decision)]
-    touched = {found.one.run.id for found in fresh}
+    touched = {found.run.id for found in fresh}
     expect(scheduling.write_changes(connection, rows), len(rows), touched)
     for found in fresh:
         state = found.decision.run_state
         if state is not None and not runs.end_run(
-            connection, found.one.run.id, state=state, now_us=now_us
+            connection, found.run.id, state=state, now_us=now_us
         ):
             raise Surprise(touched)
     return [
-        callbacks.ask(connection, found.one.run.id, due.kind, due.reason, now_us=now_us)
+        callbacks.ask(connection, found.run.id, due.kind, due.reason, now_us=now_us)
         for found in fresh
         for due in found.decision.callbacks
     ]
@@ -126,34 +125,32 @@ def _change_rows(world: World, decision: Decision) -> list[dict[str, Any]]:
 
 def _follow_up(world: World, found: Decided) -> None:
     """Do in memory and at the executor what was written."""
-    one, decision = found
+    run, decision = found
     for instance in decision.withdrawn:
-        one.ready.discard(instance.key)
+        run.ready.discard(instance.key)
     if decision.ready:
-        one.ready.add(decision.ready, world.owned.dags[one.run.dag_id].spec.limited_tasks)
+        run.ready.add(decision.ready, world.owned.dags[run.dag_id].spec.limited_tasks)
     for instance in decision.kill:
         active = world.owned.active.get(instance.attempt or "")
         if active is not None:
             world.revoke(active)
     if decision.wake_at_us is not None:
-        world.owned.wake_at_us[one.run.id] = decision.wake_at_us
+        world.owned.wake_at_us[run.id] = decision.wake_at_us
     _tell_later_runs(world, found)
-    if one.run.state in RUN_FINISHED:
-        world.owned.due_dags.add(one.run.dag_id)
-        world.owned.drop_run(one.run.id)
-        world.tell(f"run {one.run.run_id} of {one.run.dag_id}: {one.run.state}")
+    if run.state in RUN_FINISHED:
+        world.owned.due_dags.add(run.dag_id)
+        world.owned.end_run(run.id)
+        world.tell(f"run {run.run_id} of {run.dag_id}: {run.state}")
 
 
 def _tell_later_runs(world: World, found: Decided) -> None:
     """Let runs whose tasks ask for the past look again when their past has moved."""
-    known = world.owned.dags[found.one.run.dag_id]
+    known = world.owned.dags[found.run.dag_id]
     if not known.spec.tasks_asking_past:
         return
     later = [
-        run_id
-        for run_id, other in world.owned.runs.items()
-        if other.run.dag_id == known.dag_id and other.run.logical_us > found.one.run.logical_us
+        run.id for run in world.owned.runs_of(known.dag_id) if run.logical_us > found.run.logical_us
     ]
-    if found.one.moved or found.decision.changes or found.decision.run_state:
+    if found.run.moved or found.decision.changes or found.decision.run_state:
         world.owned.due_runs.update(later)
-    found.one.moved = False
+    found.run.moved = False

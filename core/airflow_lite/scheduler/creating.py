@@ -50,7 +50,7 @@ def _make(world: World, dags: list[OwnedDag]) -> None:
     plans: list[tuple[OwnedDag, Plan]] = []
     for one in dags:
         try:
-            active = world.owned.unfinished_of(one.dag_id)
+            active = len(world.owned.runs_of(one.dag_id) + world.owned.waiting_of(one.dag_id))
             plans.append((one, create_runs(one.spec, one.last_end_us, active, now_us)))
         except Exception:  # one bad schedule must not stop the others
             logger.exception("the next runs of DAG %r cannot be planned", one.dag_id)
@@ -124,14 +124,11 @@ def _remember(world: World, one: OwnedDag, plan: Plan) -> None:
 
 
 def _start(world: World, dags: list[OwnedDag]) -> None:
-    owned = world.owned
     started: list[int] = []
     for one in dags:
-        waiting = [run for run in owned.waiting.values() if run.dag_id == one.dag_id]
-        if not waiting:
-            continue
-        running = [other.run for other in owned.runs.values() if other.run.dag_id == one.dag_id]
-        started += [run.id for run in start_runs(waiting + running, one.spec, world.clock.now_us())]
+        if waiting := world.owned.waiting_of(one.dag_id):
+            every = waiting + world.owned.runs_of(one.dag_id)
+            started += [run.id for run in start_runs(every, one.spec, world.clock.now_us())]
     if not started:
         return
     try:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Admission, Instance, Run
-    from airflow_lite.scheduler.owned import OwnedRun
     from airflow_lite.scheduler.world import World
     from airflow_lite.store.scheduling import PoolRoom
 
@@ -68,28 +67,28 @@ def open_slots(world: World) -> int:
     return slots - sum(one.is_foreign for one in world.owned.live())
 
 
-def _offers(world: World) -> Iterator[tuple[OwnedRun, DagSpec, int]]:
+def _offers(world: World) -> Iterator[tuple[Run, DagSpec, int]]:
     """Return the runs with something ready, their DAGs, and how much more these may have active."""
     active = Counter(one.run.dag_id for one in world.owned.live())
-    for one in world.owned.runs.values():
-        known = world.owned.dags.get(one.run.dag_id) if len(one.ready) else None
+    for run in world.owned.runs.values():
+        known = world.owned.dags.get(run.dag_id) if len(run.ready) else None
         if known is not None and (known.may_schedule or world.scope is not None):
             room = known.spec.max_active_tasks - active[known.dag_id]
             if room > 0:
-                yield one, known.spec, room
+                yield run, known.spec, room
 
 
 def _admit(
     world: World,
     connection: sa.Connection,
-    offers: list[tuple[OwnedRun, DagSpec, int]],
+    offers: list[tuple[Run, DagSpec, int]],
     slots: int,
 ) -> list[Candidate]:
     limits = _limits(world, scheduling.pool_room(connection, sys.maxsize), slots)
     candidates = [
-        Candidate(instance, one.run, spec)
-        for one, spec, room in offers
-        for instance in one.ready.first(min(slots, room), limits.pools)
+        Candidate(instance, run, spec)
+        for run, spec, room in offers
+        for instance in run.ready.first(min(slots, room), limits.pools)
     ]
     admission = admit(candidates, limits)
     _tell_once(world, admission)
@@ -168,12 +167,10 @@ def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
     instance.try_started_us = row["try_started_us"]
     instance.stuck_count = row["stuck"]
     instance.queued_us = row["now_us"]
-    instance.supervisor = instance.next_at_us = instance.start_us = instance.end_us = None
-    instance.skip_decision = None
-    one = world.owned.runs[run.id]
-    one.ready.discard(instance.key)
-    one.seen.append(instance)
-    world.owned.activate(one, instance)
+    instance.supervisor = instance.next_at_us = instance.skip_decision = None
+    run.ready.discard(instance.key)
+    run.seen.append(instance)
+    world.owned.activate(run, instance)
     world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
 
 

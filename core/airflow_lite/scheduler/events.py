@@ -123,7 +123,7 @@ def _store_external_ids(world: World, external: dict[str, str]) -> None:
 
 def look(world: World, instance_ids: Iterable[int]) -> None:
     """Read these rows, in one SELECT, and let `advance` know what has changed in them."""
-    wanted = [row_id for row_id in instance_ids if row_id in world.owned.of_instance]
+    wanted = [row_id for row_id in instance_ids if row_id in world.owned.instances]
     if not wanted:
         return
     with world.store.read() as connection:
@@ -135,27 +135,22 @@ def look(world: World, instance_ids: Iterable[int]) -> None:
     for row in rows:
         _take_row(world, row)
     for row_id in set(wanted) - {row.id for row in rows}:
-        world.owned.stale_runs.add(world.owned.of_instance[row_id])
+        world.owned.stale_runs.add(world.owned.instances[row_id][0].id)
 
 
 def _take_row(world: World, row: Any) -> None:
-    found = world.owned.instance(row.id)
-    if found is None:
-        return
-    one, instance = found
+    run, instance = world.owned.instances[row.id]
     if (instance.state, instance.attempt) == (row.state, row.attempt):
         instance.supervisor = row.supervisor
         return
     update_instance(instance, row)
-    one.ready.discard(instance.key)
-    world.owned.see(one, instance)
+    run.ready.discard(instance.key)
+    world.owned.see(run, instance)
     if instance.state in ACTIVE:
-        world.owned.activate(one, instance, is_foreign=True)
+        world.owned.activate(run, instance, is_foreign=True)
     else:
-        announcing.task_finished(world, one.run, instance)
-        world.tell(
-            f"{one.run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}"
-        )
+        announcing.task_finished(world, run, instance)
+        world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}")
 
 
 def _settle_ended(world: World, ended: dict[str, Event]) -> None:

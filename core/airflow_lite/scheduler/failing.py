@@ -117,7 +117,6 @@ def end_tries(world: World, lost: Sequence[LostTry]) -> None:
         logger.error("%s: %s; now %s", _name(one.active), one.cause, row["to_state"])
         instance = one.active.instance
         instance.state, instance.next_at_us = row["to_state"], row["next_at_us"]
-        instance.end_us = row["now_us"]
         _done(world, one.active)
 
 
@@ -182,9 +181,9 @@ def _task_of(world: World, active: Active) -> TaskSpec | None:
 
 def _done(world: World, active: Active) -> None:
     world.owned.forget(active.token)
-    one = world.owned.runs.get(active.run.id)
-    if one is not None:
-        world.owned.see(one, active.instance)
+    run = world.owned.runs.get(active.run.id)
+    if run is not None:
+        world.owned.see(run, active.instance)
 
 
 def _name(active: Active) -> str:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.scheduler.advance import missing_tasks
-from airflow_lite.scheduler.owned import Aside, OwnedDag, OwnedRun, read_run
+from airflow_lite.scheduler.owned import Aside, OwnedDag, read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
 from airflow_lite.store import callbacks, dags, runs, scheduling
 from airflow_lite.store.jobs import is_database_error
@@ -32,8 +32,8 @@ def refresh(world: World) -> None:
     world.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
     _take_dags(world, dags)
     owned = world.owned
-    known = {run_id: one.run.row_version for run_id, one in owned.runs.items()}
-    known |= {run_id: one.row_version for run_id, one in owned.waiting.items()}
+    loaded = (*owned.runs.values(), *owned.waiting.values())
+    known = {run.id: run.row_version for run in loaded}
     known |= {run_id: one.row_version for run_id, one in owned.aside.items()}
     changed = {run_id for run_id, version in versions.items() if known.get(run_id) != version}
     owned.stale_runs |= changed | (known.keys() - versions.keys())
@@ -73,9 +73,7 @@ def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None
             row.dag_id, newer[0], newer[1], *state, told_create_after_us=row.next_create_after_us
         )
     owned.due_dags.add(row.dag_id)
-    owned.due_runs.update(
-        run_id for run_id, one in owned.runs.items() if one.run.dag_id == row.dag_id
-    )
+    owned.due_runs.update(run.id for run in owned.runs_of(row.dag_id))
 
 
 def reload(world: World) -> None:
@@ -124,30 +122,30 @@ def follow_definitions(world: World) -> None:
     """Let running runs follow the newest definition of their DAG, where that has changed."""
     owned = world.owned
     for run_id in list(owned.due_runs):
-        one = owned.runs.get(run_id)
-        known = owned.dags.get(one.run.dag_id) if one is not None else None
-        if one is not None and known is not None and one.run.version_id != known.version_id:
+        run = owned.runs.get(run_id)
+        known = owned.dags.get(run.dag_id) if run is not None else None
+        if run is not None and known is not None and run.version_id != known.version_id:
             try:
-                _follow(world, one, known)
+                _follow(world, run, known)
             except Exception as error:
-                set_aside(world, one.run, error)
+                set_aside(world, run, error)
             else:
                 owned.stale_runs.add(run_id)
     reload(world)
 
 
-def _follow(world: World, one: OwnedRun, known: OwnedDag) -> None:
+def _follow(world: World, run: Run, known: OwnedDag) -> None:
     tasks = known.spec.tasks
-    added = [tasks[task_id] for task_id in missing_tasks(one.run, known.spec)]
+    added = [tasks[task_id] for task_id in missing_tasks(run, known.spec)]
     fresh = [
         (instance.id, tasks[instance.task_id])
-        for instance in one.run.instances.values()
+        for instance in run.instances.values()
         if instance.task_id in tasks and instance.state in SCHEDULABLE
     ]
     with world.store.begin() as connection:
-        runs.insert_instances(connection, one.run.id, added)
+        runs.insert_instances(connection, run.id, added)
         scheduling.refresh_instances(connection, fresh)
-        runs.set_run_version(connection, [one.run.id], known.version_id)
+        runs.set_run_version(connection, [run.id], known.version_id)
 
 
 def set_aside(world: World, run: Run, error: Exception) -> None:
@@ -165,5 +163,5 @@ def set_aside(world: World, run: Run, error: Exception) -> None:
         reason,
         exc_info=error,
     )
-    world.owned.drop_run(run.id, keep_active=True)
+    world.owned.drop_run(run.id)
     world.owned.aside[run.id] = Aside(run.dag_id, run.row_version, reason)

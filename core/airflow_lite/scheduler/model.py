@@ -6,7 +6,9 @@ Moments are UTC in integer microseconds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.scheduler.ready import Ready
 
 if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec
@@ -32,8 +34,6 @@ class Instance:
     next_at_us: int | None = None
     try_started_us: int | None = None
     queued_us: int | None = None
-    start_us: int | None = None
-    end_us: int | None = None
     pool: str = "default_pool"
     pool_slots: int = 1
     queue: str = "default"
@@ -60,16 +60,15 @@ class Run:
     run_type: str
     state: DagRunState
     logical_us: int
-    interval_start_us: int
-    interval_end_us: int
-    queued_us: int
     start_us: int | None = None
-    end_us: int | None = None
-    conf: dict[str, Any] = field(default_factory=dict)
     version_id: int | None = None
-    clear_number: int = 0
     row_version: int = 0
     instances: dict[InstanceKey, Instance] = field(default_factory=dict)
+    #: Of the loop, for its pass: what may be queued, events for `advance`, and whether an
+    #: instance changed, so that later runs that waited for it look again.
+    ready: Ready = field(default_factory=Ready)
+    seen: list[Instance] = field(default_factory=list)
+    moved: bool = False
     #: Private to `advance`: what is counted of the instances; None: not counted yet. Whoever
     #: replaces instances or state by loading again sets it to None.
     counters: Progress | None = None

@@ -89,7 +89,7 @@ class Watch:
             if states.get(one.instance.id) != (one.instance.state, one.instance.attempt)
         ]
         known = {one.instance.id for one in owned.live()}
-        new = [row_id for row_id in states if row_id in owned.of_instance and row_id not in known]
+        new = [row_id for row_id in states if row_id in owned.instances and row_id not in known]
         look(self.world, [*changed, *new])
 
     def _lost(self, rows: Iterable[Any], elapsed_s: float) -> list[LostTry]:

@@ -127,14 +127,8 @@ _RUN = sa.select(
     dag_run.c.run_type,
     dag_run.c.state,
     dag_run.c.logical_us,
-    dag_run.c.interval_start_us,
-    dag_run.c.interval_end_us,
-    dag_run.c.queued_us,
     dag_run.c.start_us,
-    dag_run.c.end_us,
-    dag_run.c.conf,
     dag_run.c.version_id,
-    dag_run.c.clear_number,
     dag_run.c.row_version,
 ).where(is_one_of(dag_run.c.id))
 _VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version)

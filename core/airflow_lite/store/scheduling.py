@@ -45,8 +45,6 @@ _INSTANCE = sa.select(
     _ti.next_at_us,
     _ti.try_started_us,
     _ti.queued_us,
-    _ti.start_us,
-    _ti.end_us,
     _ti.pool,
     _ti.pool_slots,
     _ti.queue,

@@ -21,7 +21,7 @@ def dag(dag_id="d", *, max_active_tasks=PLENTY, **limits) -> DagSpec:
 
 
 def run(number=1, dag_id="d", logical_us=0) -> Run:
-    return Run(number, dag_id, f"r{number}", "manual", DagRunState.RUNNING, logical_us, 0, 0, 0)
+    return Run(number, dag_id, f"r{number}", "manual", DagRunState.RUNNING, logical_us)
 
 
 def candidate(number, *, of=None, within=None, **fields) -> Candidate:

@@ -239,7 +239,7 @@ class World:
     def load(self) -> None:
         """Read all rows anew, as after a surprise."""
         self.run = Run(
-            1, "d", "r", "scheduled", DagRunState.RUNNING, 0, 0, 0, 0, start_us=0,
+            1, "d", "r", "scheduled", DagRunState.RUNNING, 0, start_us=0,
             instances={row.key: replace(row) for row in self.rows.values()},
         )  # fmt: skip
         self.candidates.clear()
