@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from airflow_lite.scheduler.model import Decision, Run
+    from airflow_lite.scheduler.model import Change, Decision, Run
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
 
 def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decided]) -> list[int]:
     now_us = world.clock.now_us()
-    rows = [row for found in fresh for row in _change_rows(world, found.decision)]
+    rows = [_change_row(world, change) for found in fresh for change in found.decision.changes]
     touched = {found.run.id for found in fresh}
     expect(scheduling.write_changes(connection, rows), len(rows), touched)
     for found in fresh:
@@ -105,22 +105,18 @@ def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decide
     ]
 
 
-def _change_rows(world: World, decision: Decision) -> list[dict[str, Any]]:
-    now_us = world.clock.now_us()
-    return [
-        {
-            "row": change.instance_id,
-            "was_state": change.from_state,
-            "was_attempt": change.from_attempt,
-            "to_state": change.to_state,
-            "to_try": change.try_number,
-            "actor": world.actor,
-            "cause": change.cause,
-            "now_us": now_us,
-            "finished": change.to_state in FINISHED,
-        }
-        for change in decision.changes
-    ]
+def _change_row(world: World, change: Change) -> dict[str, Any]:
+    return {
+        "row": change.instance_id,
+        "was_state": change.from_state,
+        "was_attempt": change.from_attempt,
+        "to_state": change.to_state,
+        "to_try": change.try_number,
+        "actor": world.actor,
+        "cause": change.cause,
+        "now_us": world.clock.now_us(),
+        "finished": change.to_state in FINISHED,
+    }
 
 
 def _follow_up(world: World, found: Decided) -> None:

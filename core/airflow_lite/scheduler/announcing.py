@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.hooks import (
+    ExecutorEnded,
+    ExecutorHeartbeat,
+    ExecutorStarted,
+    TaskFinished,
+    TaskQueued,
+    TaskRunning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.executors.driver import QueueItem
+    from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.scheduler.model import Instance, Run
     from airflow_lite.scheduler.world import World
 
@@ -17,8 +25,6 @@ if TYPE_CHECKING:
 def executor_started(world: World) -> None:
     """Tell that the executor is ready for work."""
     if world.announce is not None:
-        from airflow_lite.hooks import ExecutorStarted
-
         parallelism = world.config.getint("core", "parallelism")
         event = ExecutorStarted(world.executor_name, parallelism, world.clock.now_us())
         world.announce("on_executor_started", event)
@@ -27,8 +33,6 @@ def executor_started(world: World) -> None:
 def executor_looked_at(world: World) -> None:
     """Tell how much the executor has to do."""
     if world.announce is not None:
-        from airflow_lite.hooks import ExecutorHeartbeat
-
         slots, occupied = world.runner.slots_available, len(world.owned.active)
         event = ExecutorHeartbeat(world.executor_name, slots, occupied, world.clock.now_us())
         world.announce("on_executor_heartbeat", event)
@@ -37,8 +41,6 @@ def executor_looked_at(world: World) -> None:
 def executor_ended(world: World, *, clean: bool) -> None:
     """Tell that the executor has stopped."""
     if world.announce is not None:
-        from airflow_lite.hooks import ExecutorEnded
-
         event = ExecutorEnded(world.executor_name, clean, world.clock.now_us())
         world.announce("on_executor_ended", event)
 
@@ -46,8 +48,6 @@ def executor_ended(world: World, *, clean: bool) -> None:
 def tasks_queued(world: World, items: Iterable[QueueItem]) -> None:
     """Tell that attempts were handed to the executor."""
     if world.announce is not None:
-        from airflow_lite.hooks import TaskQueued
-
         now_us = world.clock.now_us()
         for item in items:
             seen = item.task_instance
@@ -58,23 +58,12 @@ def tasks_queued(world: World, items: Iterable[QueueItem]) -> None:
 def task_running(world: World, key: TaskInstanceKey) -> None:
     """Tell that an attempt's code runs."""
     if world.announce is not None:
-        from airflow_lite.hooks import TaskRunning
-
         world.announce("on_task_running", TaskRunning(key, world.clock.now_us()))
 
 
 def task_finished(world: World, run: Run, instance: Instance) -> None:
     """Tell that an attempt ended, and what its task instance is now."""
     if world.announce is not None:
-        from airflow_lite.hooks import TaskFinished
-
-        key = TaskInstanceKey(
-            run.dag_id,
-            instance.task_id,
-            run.run_id,
-            instance.try_number,
-            instance.map_index,
-            instance.attempt or "",
-        )
+        key = world.as_seen(run, instance).key
         state = str(instance.state) if instance.state is not None else "none"
         world.announce("on_task_finished", TaskFinished(key, state, world.clock.now_us()))

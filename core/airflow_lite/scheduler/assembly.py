@@ -13,7 +13,7 @@ from airflow_lite.scheduler.ownership import Ownership
 from airflow_lite.scheduler.pickling import check_pickling
 from airflow_lite.scheduler.settings import Settings
 from airflow_lite.scheduler.waker import Timers, Waker
-from airflow_lite.scheduler.world import Runner, World
+from airflow_lite.scheduler.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,9 @@ def make_loop(
     return loop
 
 
-def _runner(executor: BaseExecutor, waker: Waker, settings: Settings, clock: Clock) -> Runner:
+def _runner(
+    executor: BaseExecutor, waker: Waker, settings: Settings, clock: Clock
+) -> ExecutorThread | InlineExecutor:
     if executor.runs_in_process:
         return InlineExecutor(executor, wake=waker.wake)
     return ExecutorThread(

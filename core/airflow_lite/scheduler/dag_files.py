@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite import doorbell
 from airflow_lite.clock import SystemClock
@@ -38,31 +37,12 @@ logger = logging.getLogger(__name__)
 _RETRY_FACTOR = 20
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(NamedTuple):
     """What a look at the folder found: files to parse, and files that are gone."""
 
     changed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-
-
-@dataclass
-class _Passed:
-    """Files that are no DAG files, by fingerprint: not read again until they change."""
-
-    fingerprints: dict[str, str] = field(default_factory=dict)
-
-    def is_passed_over(self, path: str) -> bool:
-        """Return whether a file lacks the words of a DAG file."""
-        stamp = folder.fingerprint(path)
-        if self.fingerprints.get(path) == stamp:
-            return True
-        if folder.might_contain_dag(path):
-            self.fingerprints.pop(path, None)
-            return False
-        self.fingerprints[path] = stamp
-        return True
 
 
 class _Work:
@@ -85,7 +65,8 @@ class _Work:
         self._environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         self._ships_pickles = ships_pickles(config)
         self._pickled_by = pickled_by(signer(config)) if self._ships_pickles else None
-        self._passed = _Passed()
+        #: Files that are no DAG files, by fingerprint: not read again until they change.
+        self._passed_over: dict[str, str] = {}
 
     def scan(self) -> Scan:
         """Look at the folder; nothing of a missing folder is taken as gone."""
@@ -103,11 +84,22 @@ class _Work:
 
     def _is_due(self, path: str, known: KnownFile | None) -> bool:
         if known is None:
-            return not self._passed.is_passed_over(path)
+            return self._might_be_one(path)
         if self._has_changed(path, known):
             return True
         retry_us = known.parsed_us + _RETRY_FACTOR * known.duration_us
         return known.error is not None and self._clock.now_us() >= retry_us
+
+    def _might_be_one(self, path: str) -> bool:
+        """Return whether a file has the words of a DAG file."""
+        stamp = folder.fingerprint(path)
+        if self._passed_over.get(path) == stamp:
+            return False
+        if folder.might_contain_dag(path):
+            self._passed_over.pop(path, None)
+            return True
+        self._passed_over[path] = stamp
+        return False
 
     def _has_changed(self, path: str, known: KnownFile) -> bool:
         lacks_pickles = self._ships_pickles and known.pickled_by != self._pickled_by
@@ -183,7 +175,7 @@ class DagFiles:
         self._due = clock.monotonic()
         self._saved: deque[Saved] = deque()
         self._thread: threading.Thread | None = None
-        self._is_busy = False
+        self.is_busy = False  # a pass is under way
         self._noticed: set[str] = set()
         self._told_errors: dict[str, str | None] = {}  # by path: a retry seldom changes them
 
@@ -192,11 +184,6 @@ class DagFiles:
         if self.is_busy:
             return self._interval_s
         return max(self._due - self._clock.monotonic(), 0.0)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a pass is under way."""
-        return self._is_busy
 
     def look_soon(self) -> None:
         """Have the next `tick` start a pass: someone said that files have changed."""
@@ -208,7 +195,7 @@ class DagFiles:
             return False
         self._due = self._clock.monotonic() + self._interval_s
         self._thread = threading.Thread(target=self._pass, name="dag-files", daemon=True)
-        self._is_busy = True
+        self.is_busy = True
         self._thread.start()
         return True
 
@@ -241,7 +228,7 @@ class DagFiles:
             # The store may be locked or the disk full: the next pass tries again.
             logger.exception("The DAG files could not be processed; they are looked at again.")
         finally:
-            self._is_busy = False  # before the loop looks, so that it may start the next
+            self.is_busy = False  # before the loop looks, so that it may start the next
             self._wake()
 
     def _notice(self, lines: Sequence[str]) -> None:
@@ -251,10 +238,8 @@ class DagFiles:
                 logger.warning("%s", line)
 
     def _report(self, saved: Saved) -> None:
-        if self._told_errors.get(saved.path) == saved.error:
-            log(saved._replace(error=None))
-        else:
-            log(saved)
+        is_told = self._told_errors.get(saved.path) == saved.error
+        log(saved._replace(error=None) if is_told else saved)
         self._told_errors[saved.path] = saved.error
         self._saved.append(saved)
         self._wake()

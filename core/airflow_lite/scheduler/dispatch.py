@@ -8,7 +8,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors.driver import QueueItem
-from airflow_lite.executors.task_instance import TaskInstance
 from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.admit import admit
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from airflow_lite.dag.spec import DagSpec
-    from airflow_lite.scheduler.model import Admission, Instance, Run
+    from airflow_lite.scheduler.model import Admission, Run
     from airflow_lite.scheduler.world import World
     from airflow_lite.store.scheduling import PoolRoom
 
@@ -52,7 +51,7 @@ def dispatch(world: World) -> None:
     for candidate, row in zip(fresh, rows, strict=True):
         _remember(world, candidate, row)
     if fresh:
-        items = [_item(candidate, world.pickle_of(candidate.run.dag_id)) for candidate in fresh]
+        items = [_item(world, candidate) for candidate in fresh]
         world.runner.queue(items)
         announcing.tasks_queued(world, items)
 
@@ -144,18 +143,13 @@ def _row(world: World, candidate: Candidate) -> dict[str, Any]:
     instance = candidate.instance
     same = instance.state in _SAME_TRY and instance.try_number > 0
     return {
-        "row": instance.id,
-        "was_state": instance.state,
-        "was_attempt": instance.attempt,
+        **world.change(instance, "admitted"),
         "token": new_attempt_token(),
         "try_number": instance.try_number + (0 if same else 1),
         "try_started_us": instance.try_started_us if same else None,
         "stuck": instance.stuck_count if same else 0,
         "version": world.owned.dags[candidate.run.dag_id].version_id,
         "executor_name": world.executor_name,
-        "actor": world.actor,
-        "cause": "admitted",
-        "now_us": world.clock.now_us(),
     }
 
 
@@ -174,35 +168,7 @@ def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
     world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
 
 
-def _item(candidate: Candidate, pickle_id: int | None) -> QueueItem:
-    seen = as_seen(candidate.run, candidate.instance, candidate.dag.tasks, pickle_id=pickle_id)
-    command = RunCommand(seen.key, pool=seen.pool, pickle_id=pickle_id).words()
+def _item(world: World, candidate: Candidate) -> QueueItem:
+    seen = world.as_seen(candidate.run, candidate.instance)
+    command = RunCommand(seen.key, pool=seen.pool, pickle_id=seen.pickle_id).words()
     return QueueItem(seen, command, seen.priority_weight, seen.queue)
-
-
-def as_seen(
-    run: Run,
-    instance: Instance,
-    tasks: dict[str, Any],
-    external_id: str | None = None,
-    pickle_id: int | None = None,
-) -> TaskInstance:
-    """Return a task instance as executors see it."""
-    task = tasks.get(instance.task_id)
-    return TaskInstance(
-        dag_id=run.dag_id,
-        task_id=instance.task_id,
-        run_id=run.run_id,
-        try_number=instance.try_number,
-        map_index=instance.map_index,
-        attempt=instance.attempt or "",
-        state=instance.state,
-        queue=instance.queue,
-        pool=instance.pool,
-        pool_slots=instance.pool_slots,
-        priority_weight=instance.priority_weight,
-        executor_config=task.executor_config if task is not None else {},
-        external_executor_id=external_id,
-        queued_us=instance.queued_us,
-        pickle_id=pickle_id,
-    )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import seconds_us
 from airflow_lite.dag.retry import Verdict, after_failure
-from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.scheduler.surprise import Surprise, expect
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import callbacks, scheduling
@@ -15,7 +14,6 @@ from airflow_lite.store import callbacks, scheduling
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_lite.dag.spec import TaskSpec
     from airflow_lite.scheduler.owned import Active
     from airflow_lite.scheduler.world import World
 
@@ -61,16 +59,11 @@ def requeue(
 def _requeue(
     world: World, again: Sequence[Active], reasons: Mapping[str, str], *, add: int
 ) -> None:
-    now_us = world.clock.now_us()
     rows = [
         {
-            "row": one.instance.id,
-            "was_state": one.instance.state,
+            **world.change(one.instance, reasons[one.token]),
             "was_attempt": one.token,
             "stuck": one.instance.stuck_count + add,
-            "actor": world.actor,
-            "cause": reasons[one.token],
-            "now_us": now_us,
         }
         for one in again
     ]
@@ -128,20 +121,12 @@ def _verdict(world: World, lost: LostTry) -> Verdict | None:
     instance, run = active.instance, active.run
     if instance.state == TaskInstanceState.RESTARTING:
         return None
-    task = _task_of(world, active)
+    task = world.task_of(run, instance)
     if task is None:
         return Verdict(TaskInstanceState.FAILED)
-    key = TaskInstanceKey(
-        active.run.dag_id,
-        instance.task_id,
-        run.run_id,
-        instance.try_number,
-        instance.map_index,
-        active.token,
-    )
     return after_failure(
         task,
-        key=key,
+        key=world.as_seen(run, instance).key,
         logical_us=run.logical_us,
         max_tries=instance.max_tries,
         force_fail=False,
@@ -150,33 +135,20 @@ def _verdict(world: World, lost: LostTry) -> Verdict | None:
 
 
 def _row(world: World, lost: LostTry, verdict: Verdict | None) -> dict[str, Any]:
-    now_us = world.clock.now_us()
+    row = world.change(lost.active.instance, lost.cause)
     next_at_us = None
     if verdict is not None and verdict.state == TaskInstanceState.UP_FOR_RETRY:
-        next_at_us = now_us + seconds_us(verdict.delay_s)
-    return {
-        "row": lost.active.instance.id,
-        "was_state": lost.active.instance.state,
-        "was_attempt": lost.active.token,
-        "to_state": verdict.state if verdict is not None else None,
-        "next_at_us": next_at_us,
-        "actor": world.actor,
-        "cause": lost.cause,
-        "now_us": now_us,
-    }
+        next_at_us = row["now_us"] + seconds_us(verdict.delay_s)
+    state = verdict.state if verdict is not None else None
+    return {**row, "was_attempt": lost.active.token, "to_state": state, "next_at_us": next_at_us}
 
 
 def _callback(world: World, lost: LostTry, verdict: Verdict | None) -> str | None:
     name = _CALLBACKS.get(verdict.state) if verdict is not None else None
-    task = _task_of(world, lost.active)
+    task = world.task_of(lost.active.run, lost.active.instance)
     if name is None or task is None or not any(c.startswith(name) for c in task.callbacks):
         return None
     return name
-
-
-def _task_of(world: World, active: Active) -> TaskSpec | None:
-    known = world.owned.dags.get(active.run.dag_id)
-    return known.spec.tasks.get(active.instance.task_id) if known is not None else None
 
 
 def _done(world: World, active: Active) -> None:

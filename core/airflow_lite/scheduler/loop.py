@@ -150,7 +150,7 @@ class Loop:
         if self._log_service is not None:
             self._log_service.poll()
         if self._pause_s() > 0 and not self.stopping.is_asked:
-            self._let_ring()
+            self._take_rings()  # or the wait would end at once; all is loaded after the pause
             return
         try:
             self.do_pass()
@@ -161,11 +161,12 @@ class Loop:
         else:
             self._failures = 0
 
-    def _let_ring(self) -> None:
-        """Take what is rung in a pause, or the wait would end at once; all is loaded after it."""
+    def _take_rings(self) -> list[dict[str, Any]]:
+        """Return what was rung; if files have changed, have them looked at soon."""
         messages = self._bell.messages() if self._bell is not None else []
         if self._files is not None and any(message.get("files") for message in messages):
             self._files.look_soon()
+        return messages
 
     def _pause_s(self) -> float:
         """Return how long to hold still after a pass that failed."""
@@ -216,21 +217,17 @@ class Loop:
     def _hear(self) -> None:
         """Take what was rung, what was parsed, and look by ourselves now and then."""
         world = self.world
-        messages: list[dict[str, Any]] = self._bell.messages() if self._bell is not None else []
-        rung = [row for message in messages for row in message.get("instances", ())]
-        if self._has_new_files(messages):
-            messages.append({})
-        if any("instances" not in message for message in messages) or world.timers.take("refresh"):
+        messages = self._take_rings()
+        is_edited = any("instances" not in message for message in messages)
+        if self._has_new_files() or is_edited or world.timers.take("refresh"):
             refresh(world)
             world.timers.after("refresh", world.settings.fallback_poll_s)
-        look(world, rung)
+        look(world, [row for message in messages for row in message.get("instances", ())])
 
-    def _has_new_files(self, messages: list[dict[str, Any]]) -> bool:
+    def _has_new_files(self) -> bool:
         """Have the files looked at if that is due; return whether anything was saved since."""
         if self._files is None:
             return False
-        if any(message.get("files") for message in messages):
-            self._files.look_soon()
         if not self.stopping.is_asked:
             self._files.tick()
         return bool(self._files.poll())

@@ -10,17 +10,6 @@ from airflow_lite.errors import ConfigError
 if TYPE_CHECKING:
     from airflow_lite.config import Config
 
-_POSITIVE = (
-    "shutdown_grace_s",
-    "task_queued_timeout",
-    "beat_interval_s",
-    "beat_timeout_s",
-    "lease_timeout_s",
-    "fallback_poll_s",
-    "executor_budget_s",
-    "callback_timeout_s",
-)
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -41,31 +30,30 @@ class Settings:
     @classmethod
     def read(cls, config: Config) -> Settings:
         """Read the options; raise `ConfigError` for one that is wrong or does not fit another."""
-        numbers = {name: _number(config, name) for name in _POSITIVE}
-        if numbers["beat_interval_s"] * 3 > numbers["beat_timeout_s"]:
-            raise ConfigError(
-                f"[scheduler] beat_interval_s is {numbers['beat_interval_s']:g} and beat_timeout_s"
-                f" is {numbers['beat_timeout_s']:g}. Make the timeout at least three intervals."
-            )
-        return cls(
-            shutdown_grace_s=numbers["shutdown_grace_s"],
-            task_queued_timeout_s=numbers["task_queued_timeout"],
+        found = cls(
+            shutdown_grace_s=_seconds(config, "shutdown_grace_s", may_be_0=True),
+            task_queued_timeout_s=_seconds(config, "task_queued_timeout"),
             stuck_retries=config.getint("scheduler", "num_stuck_in_queued_retries"),
-            beat_interval_s=numbers["beat_interval_s"],
-            beat_timeout_s=numbers["beat_timeout_s"],
-            lease_timeout_s=numbers["lease_timeout_s"],
-            fallback_poll_s=numbers["fallback_poll_s"],
-            executor_budget_s=numbers["executor_budget_s"],
-            callback_timeout_s=numbers["callback_timeout_s"],
+            beat_interval_s=_seconds(config, "beat_interval_s"),
+            beat_timeout_s=_seconds(config, "beat_timeout_s"),
+            lease_timeout_s=_seconds(config, "lease_timeout_s"),
+            fallback_poll_s=_seconds(config, "fallback_poll_s"),
+            executor_budget_s=_seconds(config, "executor_budget_s"),
+            callback_timeout_s=_seconds(config, "callback_timeout_s"),
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
             use_job_schedule=config.getboolean("scheduler", "use_job_schedule"),
         )
+        if found.beat_interval_s * 3 > found.beat_timeout_s:
+            raise ConfigError(
+                f"[scheduler] beat_interval_s is {found.beat_interval_s:g} and beat_timeout_s"
+                f" is {found.beat_timeout_s:g}. Make the timeout at least three intervals."
+            )
+        return found
 
 
-def _number(config: Config, name: str) -> float:
+def _seconds(config: Config, name: str, *, may_be_0: bool = False) -> float:
     value = config.getfloat("scheduler", name)
-    if not value > 0 and name != "shutdown_grace_s":
-        raise ConfigError(f"[scheduler] {name} is {value:g}. Make it more than 0.")
-    if value < 0:
-        raise ConfigError(f"[scheduler] {name} is {value:g}. Make it 0 or more.")
-    return value
+    if value > 0 or (may_be_0 and value == 0):
+        return value
+    wanted = "0 or more" if may_be_0 else "more than 0"
+    raise ConfigError(f"[scheduler] {name} is {value:g}. Make it {wanted}.")

@@ -138,7 +138,9 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
         if isinstance(error, KeyboardInterrupt) and stopping.signal is not None:
             return _end(loop, run_row)
         with world.store.begin() as connection:
-            _abandon(connection, run_row, world.clock.now_us(), "the process that ran it failed")
+            scheduling.abandon_runs(
+                connection, [run_row], world.clock.now_us(), "the process that ran it failed"
+            )
         raise
     finally:
         if is_main:
@@ -150,13 +152,9 @@ def _end(loop: Loop, run_row: int) -> DagRunState:
     world, number = loop.world, loop.stopping.signal
     cause = f"stopped by {signal.Signals(number).name}" if number else "its process ended"
     with world.store.begin() as connection:
-        _abandon(connection, run_row, world.clock.now_us(), cause)
+        scheduling.abandon_runs(connection, [run_row], world.clock.now_us(), cause)
         rows = runs.run_rows(connection, [run_row])
     state = DagRunState(rows[0].state) if rows else DagRunState.FAILED
     if number is not None and rows and state != DagRunState.SUCCESS:
         raise RunStopped(rows[0].run_id, rows[0].dag_id, number)
     return state
-
-
-def _abandon(connection: sa.Connection, run_row: int, now_us: int, cause: str) -> None:
-    scheduling.abandon_runs(connection, [run_row], now_us, cause)

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.scheduler.dead_tests import fail_dead_tests
-from airflow_lite.scheduler.dispatch import as_seen
 from airflow_lite.scheduler.failing import requeue
 from airflow_lite.scheduler.loading import refresh, reload
 from airflow_lite.states import TaskInstanceState
@@ -43,16 +42,12 @@ def _see_about(world: World, queued: list[tuple[Active, Any]]) -> None:
     ours = [(one, row) for one, row in queued if row.executor == world.executor_name]
     others = {one.token: row.executor for one, row in queued if row.executor != world.executor_name}
     if ours:
-        world.runner.adopt([_seen(world, one, row.external_executor_id) for one, row in ours])
+        world.runner.adopt(
+            [world.as_seen(one.run, one.instance, row.external_executor_id) for one, row in ours]
+        )
     if others:
         reasons = {token: f"was queued for {executor}" for token, executor in others.items()}
         requeue(world, [one for one, _ in queued if one.token in others], reasons, is_counted=False)
-
-
-def _seen(world: World, one: Active, external_id: str | None) -> Any:
-    known = world.owned.dags.get(one.run.dag_id)
-    pickle_id = world.pickle_of(one.run.dag_id)
-    return as_seen(one.run, one.instance, known.spec.tasks if known else {}, external_id, pickle_id)
 
 
 def _fail_dead_jobs(world: World) -> None:

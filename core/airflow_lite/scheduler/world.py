@@ -4,71 +4,25 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
+from airflow_lite.executors.task_instance import TaskInstance
 from airflow_lite.scheduler.owned import Active, Owned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.executors.driver import QueueItem
-    from airflow_lite.executors.events import Report
-    from airflow_lite.executors.task_instance import TaskInstance
-    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.dag.spec import TaskSpec
+    from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
     from airflow_lite.scheduler.callbacks import Callbacks
+    from airflow_lite.scheduler.model import Instance, Run
     from airflow_lite.scheduler.settings import Settings
     from airflow_lite.scheduler.waker import Timers, Waker
     from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)
-
-
-class Runner(Protocol):
-    """What the loop asks of an executor: `ExecutorThread` and `InlineExecutor` have it."""
-
-    def start(self) -> None:
-        """Start the executor."""
-
-    def queue(self, items: Sequence[QueueItem]) -> None:
-        """Hand attempts to it."""
-
-    def adopt(self, instances: Sequence[TaskInstance]) -> None:
-        """Offer it a dead scheduler's attempts."""
-
-    def revoke(self, instance: TaskInstance) -> None:
-        """Take an attempt back."""
-
-    def poke(self) -> None:
-        """Ask for a heartbeat."""
-
-    def drain(self) -> list[Report]:
-        """Take its reports."""
-
-    def holds(self, key: TaskInstanceKey) -> bool:
-        """Tell whether it has this attempt."""
-
-    def end(self, grace_s: float) -> bool:
-        """End it; False if it takes longer than `grace_s`."""
-
-    def terminate(self) -> bool:
-        """Stop it without waiting."""
-
-    def debug_dump(self) -> None:
-        """Log its state."""
-
-    @property
-    def slots_available(self) -> int:
-        """How many attempts more it can take."""
-
-    @property
-    def stalled(self) -> bool:
-        """Whether a call of it takes too long."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is over."""
 
 
 @dataclass
@@ -86,7 +40,7 @@ class World:
     waker: Waker
     timers: Timers
     callbacks: Callbacks
-    runner: Runner
+    runner: ExecutorThread | InlineExecutor
     executor_name: str
     is_inline: bool
     job_id: int
@@ -116,15 +70,49 @@ class World:
         except Exception:  # a pass must not stop halfway for it
             logger.exception("what happened could not be told: %s", line)
 
+    def change(self, instance: Instance, cause: str) -> dict[str, Any]:
+        """Return what each write to an instance has: its row as we saw it, who writes, and why."""
+        return {
+            "row": instance.id,
+            "was_state": instance.state,
+            "was_attempt": instance.attempt,
+            "actor": self.actor,
+            "cause": cause,
+            "now_us": self.clock.now_us(),
+        }
+
+    def task_of(self, run: Run, instance: Instance) -> TaskSpec | None:
+        """Return the newest definition of an instance's task; None if its DAG has it no more."""
+        known = self.owned.dags.get(run.dag_id)
+        return None if known is None else known.spec.tasks.get(instance.task_id)
+
+    def as_seen(self, run: Run, instance: Instance, external_id: str | None = None) -> TaskInstance:
+        """Return a task instance as executors see it."""
+        task = self.task_of(run, instance)
+        return TaskInstance(
+            dag_id=run.dag_id,
+            task_id=instance.task_id,
+            run_id=run.run_id,
+            try_number=instance.try_number,
+            map_index=instance.map_index,
+            attempt=instance.attempt or "",
+            state=instance.state,
+            queue=instance.queue,
+            pool=instance.pool,
+            pool_slots=instance.pool_slots,
+            priority_weight=instance.priority_weight,
+            executor_config=task.executor_config if task is not None else {},
+            external_executor_id=external_id,
+            queued_us=instance.queued_us,
+            pickle_id=self.pickle_of(run.dag_id),
+        )
+
     def revoke(self, active: Active) -> None:
         """Have the executor take back an attempt, once."""
-        from airflow_lite.scheduler.dispatch import as_seen
-
         if active.revoke_sent or active.is_foreign:
             return
         active.revoke_sent = True
-        known = self.owned.dags.get(active.run.dag_id)
-        seen = as_seen(active.run, active.instance, known.spec.tasks if known else {})
+        seen = self.as_seen(active.run, active.instance)
         self.runner.revoke(replace(seen, attempt=active.token, try_number=active.try_number))
 
     @property
