@@ -160,3 +160,15 @@ def finished_tasks(connection: sa.Connection, run_row_id: int) -> list[dict[str,
         }
         for row in rows
     ]
+
+
+def task_instances(connection: sa.Connection, run_row_id: int) -> list[dict[str, Any]]:
+    """Return the task instances of a run as JSON-able data, by task id and map index."""
+    ti = task_instance.c
+    columns = (
+        *(ti.task_id, ti.map_index, ti.state, ti.try_number, ti.max_tries, ti.operator),
+        *(ti.queue, ti.pool, ti.hostname, ti.start_us, ti.end_us),
+    )
+    query = sa.select(*columns).where(ti.dag_run_id == run_row_id)
+    rows = connection.execute(query.order_by(ti.task_id, ti.map_index))
+    return [dict(row) for row in rows.mappings()]

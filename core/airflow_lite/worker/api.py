@@ -29,6 +29,9 @@ class TaskApi(Protocol):
     def finished_tasks(self) -> list[dict[str, Any]]:
         """Return what is known of tasks of this run that ended, in the order of their ends."""
 
+    def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
+        """Return the rows of a run: see `store.lookup.task_instances`."""
+
     def given_state(self) -> str | None:
         """Return what somebody made of the row meanwhile; None if it is still this attempt's."""
 
@@ -60,15 +63,19 @@ class LineApi:
         """Ask the host for the rows of the run."""
         return self._named("finished_tasks") or []
 
+    def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
+        """Ask the host for the rows of a run."""
+        return self._named("task_instances", run_row_id) or []
+
     def given_state(self) -> str | None:
         """Ask the host for the row."""
         given = self._named("given_state")
         return None if given is None else str(given)
 
-    def _named(self, question: str) -> Any:
+    def _named(self, question: str, detail: object = None) -> Any:
         """Ask what is answered under the question's own name.
 
         A task that was stopped while it asked gets the answer to that instead.
         """
-        found = self._line.ask({question: True})
+        found = self._line.ask({question: detail})
         return found.get(question) if isinstance(found, dict) else None

@@ -47,7 +47,6 @@ def build_context(ti: RuntimeTaskInstance) -> Context:
         "conn": Connections(),
         "dag": task.dag,
         "dag_run": run,
-        "exception": None,
         "expanded_ti_count": None,
         "inlets": getattr(task, "inlets", None) or [],
         "inlet_events": {},

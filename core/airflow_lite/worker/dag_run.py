@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.worker.moment import moment, optional_moment
+from airflow_lite.worker.row import TaskInstanceRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+
+    from airflow_lite.worker.api import TaskApi
 
 
 class DagRun:
     """A DAG run with Airflow's names, made from the fields of `store.lookup.RunInfo`."""
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    def __init__(self, fields: dict[str, Any], api: TaskApi | None = None) -> None:
+        self._api = api
         self.id: int = fields["id"]
         self.dag_id: str = fields["dag_id"]
         self.run_id: str = fields["run_id"]
@@ -43,3 +48,22 @@ class DagRun:
     def get_state(self) -> str:
         """Return the state it had when the attempt was claimed."""
         return self.state
+
+    def get_task_instances(
+        self, state: Iterable[str | None] | str | None = None, session: object = None
+    ) -> list[TaskInstanceRow]:
+        """Return the run's task instances as they are now, those in `state` if any is given."""
+        rows = self._api.task_instances(self.id) if self._api is not None else []
+        found = [TaskInstanceRow.of_run(self, row) for row in rows]
+        if state is None:
+            return found
+        wanted = {state} if isinstance(state, str) else set(state)
+        return [row for row in found if row.state in wanted]
+
+    def get_task_instance(
+        self, task_id: str, session: object = None, *, map_index: int = -1
+    ) -> TaskInstanceRow | None:
+        """Return one of the run's task instances as it is now, or None."""
+        place = (task_id, map_index)
+        rows = self.get_task_instances()
+        return next((row for row in rows if (row.task_id, row.map_index) == place), None)

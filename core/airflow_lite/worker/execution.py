@@ -7,7 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.clock import to_us
+from airflow_lite.clock import SystemClock, to_us
 from airflow_lite.errors import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -20,6 +20,7 @@ from airflow_lite.errors import (
 from airflow_lite.words import shortened
 from airflow_lite.worker.context import build_context
 from airflow_lite.worker.dag_run import DagRun
+from airflow_lite.worker.moment import moment
 from airflow_lite.worker.request import AttemptRequest, Outcome
 from airflow_lite.worker.task_instance import RuntimeTaskInstance
 from airflow_lite.worker.xcom import RETURN_KEY
@@ -57,7 +58,7 @@ class Execution:
         self.task = task.prepare_for_execution()
         if request.reschedules_sensors:
             _reschedule(self.task)
-        self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run), api)
+        self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run, api), api)
         self.context: dict[str, Any] = {}
         self._api = api
         self._given_state: str | None = None  # what its row was set to while it ran
@@ -161,7 +162,7 @@ class Execution:
 
     def _tell(self, outcome: Outcome) -> None:
         ti = self.ti
-        ti.state = outcome.state
+        ti.state, ti.end_date = outcome.state, moment(SystemClock().now_us())
         if outcome.state == "failed" and self.will_retry(outcome):
             ti.state = "up_for_retry"
         cause = f" ({outcome.cause})" if outcome.cause else ""

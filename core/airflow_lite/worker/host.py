@@ -368,6 +368,9 @@ class Host:
             return {"given_state": _given_state(watched, attempt.token)}
         if "finished_tasks" in message:
             return {"finished_tasks": lookup.finished_tasks(connection, attempt.queued.run.id)}
+        if "task_instances" in message:
+            rows_of_run = lookup.task_instances(connection, message["task_instances"])
+            return {"task_instances": rows_of_run}
         run = attempt.queued.run
         found = lookup.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
         return None if found is None else found.fields()

@@ -46,6 +46,9 @@ class _NoApi:
     def finished_tasks(self) -> list[dict[str, Any]]:
         return []
 
+    def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
+        return []
+
     def given_state(self) -> str | None:
         return None
 

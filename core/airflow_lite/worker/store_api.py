@@ -52,6 +52,11 @@ class StoreApi:
         with self._store.read() as connection:
             return lookup.finished_tasks(connection, self._run.id)
 
+    def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
+        """Read the rows of a run."""
+        with self._store.read() as connection:
+            return lookup.task_instances(connection, run_row_id)
+
     def given_state(self) -> str | None:
         """Return None: nothing stops the code here for what its row became."""
         return None

@@ -12,6 +12,7 @@ from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.moment import optional_moment
+from airflow_lite.worker.row import duration_s
 from airflow_lite.worker.xcom import RETURN_KEY, from_json, to_json
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ class RuntimeTaskInstance:
         """When this try first started; differs from `start_date` after a reschedule."""
         return self.try_started
 
+    @property
+    def duration(self) -> float | None:
+        """The seconds that it ran, once it has ended: callbacks see it."""
+        return duration_s(self.start_date, self.end_date)
+
+    def current_state(self, session: object = None) -> str | None:
+        """Return the state, which callbacks see as it has become."""
+        return self.state
+
     def is_eligible_to_retry(self) -> bool:
         """Whether there is a try left after this one."""
         return bool(self.task.retries) and self.try_number <= self.max_tries
@@ -92,7 +102,7 @@ class RuntimeTaskInstance:
     def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
         """Return the run before this one, in `state` if one is given."""
         found = self._api.previous_run(state)
-        return None if found is None else DagRun(found)
+        return None if found is None else DagRun(found, self._api)
 
     def get_previous_start_date(self, state: str | None = None) -> datetime | None:
         """Return when the run before this one started."""

@@ -108,6 +108,17 @@ def calls_back_failed(): raise ValueError("told")
 @task(on_success_callback=lambda context: time.sleep(60))
 def calls_back_for_ever(): pass
 
+def has_ended(context):
+    ti = context["ti"]
+    note("callbacks", f"{ti.current_state()} {ti.duration >= 0} {ti.end_date >= ti.start_date}")
+
+@task(on_success_callback=has_ended)
+def looks_around(dag_run):
+    other = dag_run.get_task_instance("push")
+    ended = [row.task_id for row in dag_run.get_task_instances(state="success")]
+    running = [row.task_id for row in dag_run.get_task_instances(state=["running", "queued"])]
+    return [other.state, other.try_number, other.duration >= 0, ended, running]
+
 PythonSensor(
     task_id="sensor", python_callable=lambda: False, mode="reschedule", poke_interval=5, dag=dag
 )
@@ -236,6 +247,15 @@ def test_callbacks_run_in_the_child_after_the_outcome(ended):
     ended.wait(ended.give("calls_back_failed"))
 
     assert ended.lines("callbacks") == ["success success", "failure told"]
+
+
+def test_a_task_sees_the_others_of_its_run_and_its_callbacks_see_it_ended(ended):
+    ended.finish("push")
+    ended.finish("looks_around")
+
+    seen = ["success", 1, True, ["push"], ["looks_around"]]
+    assert ended.xcoms("looks_around") == {"return_value": seen}
+    assert ended.lines("callbacks") == ["success True True"]
 
 
 def test_a_new_try_begins_without_the_xcoms_of_the_last(ended):
