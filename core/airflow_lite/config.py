@@ -209,16 +209,11 @@ def _parsed(path: str, file: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _unknown(section: str, name: str, options: Iterable[ConfigOption]) -> str:
+    from airflow_lite.words import did_you_mean
+
+    see = "See `airflow-lite config list`."
     sections = sorted({option.section for option in options})
     if section not in sections:
-        return f"There is no section [{section}].{_nearest(section, sections)}"
+        return f"There is no section [{section}].{did_you_mean(section, sections)} {see}"
     names = [option.name for option in options if option.section == section]
-    return f"There is no option {name!r} in [{section}].{_nearest(name, names)}"
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    found = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
-    return f"{hint} See `airflow-lite config list`."
+    return f"There is no option {name!r} in [{section}].{did_you_mean(name, names)} {see}"

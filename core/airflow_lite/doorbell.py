@@ -71,11 +71,11 @@ class Doorbell:
                 text = self._socket.recv(_LARGEST + 1)
             except BlockingIOError:
                 return found
-            with suppress(ValueError):
+            try:
                 message = json.loads(text)
-                found.append(message if isinstance(message, dict) else {})
-                continue
-            found.append({})
+            except ValueError:
+                message = None
+            found.append(message if isinstance(message, dict) else {})
 
     def close(self) -> None:
         """Stop listening."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.importing import import_string
-from airflow_lite.plugins.naming import configured_name, locate
+from airflow_lite.plugins.naming import configured_name, locate, unnamed_plugin
 from airflow_lite.plugins.quarantine import checked, insist, verdicts
-from airflow_lite.plugins.unnamed import unnamed_plugin
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -112,7 +111,7 @@ def load_executor(config: Config) -> BaseExecutor:
     located = locate(configured_name(config), config)
     found = _checked(located, config)
     if located.plugin is not None:
-        from airflow_lite.plugins.options import add_options
+        from airflow_lite.plugins.loading import add_options
 
         add_options(located.plugin, config, found)
     executor = _made(imported(located), located)

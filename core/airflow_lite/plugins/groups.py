@@ -118,8 +118,7 @@ def _nobody_has(name: str, config: Config) -> UserError:
 
 
 def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
-    from airflow_lite.plugins.loading import register_plugin
-    from airflow_lite.plugins.options import add_options
+    from airflow_lite.plugins.loading import add_options, register_plugin
     from airflow_lite.plugins.registry import Registry
 
     registry = Registry()

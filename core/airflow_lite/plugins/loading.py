@@ -1,11 +1,13 @@
-"""Importing the module of one plugin, when something of it is needed."""
+"""Taking a plugin into use: its options, known from its probe, and its modules."""
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 
-from airflow_lite.config import Config
+from airflow_lite.config import Config, ConfigOption
 from airflow_lite.importing import (
     ImportFailedError,
     ModuleMissingError,
@@ -14,7 +16,9 @@ from airflow_lite.importing import (
 from airflow_lite.plugins.model import Plugin, PluginError
 from airflow_lite.plugins.quarantine import checked
 from airflow_lite.plugins.registry import Registry
-from airflow_lite.plugins.verdict import Verdict, modules_of
+from airflow_lite.plugins.verdict import Verdict, may_declare, modules_of
+
+logger = logging.getLogger(__name__)
 
 
 def register_plugin(registry: Registry, plugin: Plugin, config: Config) -> list[Verdict]:
@@ -40,8 +44,6 @@ def listening_plugins(config: Config) -> Registry:
 
     A plugin that cannot be loaded is logged and left out; with `[plugins] strict` it raises.
     """
-    import logging
-
     from airflow_lite.plugins.groups import companions
 
     registry = Registry()
@@ -51,5 +53,41 @@ def listening_plugins(config: Config) -> Registry:
         except PluginError as error:
             if config.getboolean("plugins", "strict"):
                 raise
-            logging.getLogger(__name__).error("%s", error)
+            logger.error("%s", error)
     return registry
+
+
+def add_known_options(config: Config) -> list[str]:
+    """Let `config` know the options of the plugins in use; return a line for each that fails.
+
+    A plugin that was never used is probed, in a child process.
+    """
+    from airflow_lite.plugins.groups import companions
+
+    failed = []
+    for plugin in companions(config):
+        try:
+            add_options(plugin, config)
+        except PluginError as error:
+            failed.append(str(error))
+    return failed
+
+
+def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | None = None) -> None:
+    """Let `config` know the options that a plugin declares, from the verdicts on it.
+
+    They are looked up, or the plugin probed, where they are not given. Raises `PluginError`.
+    """
+    known = {(option.section, option.name) for option in config.options()}
+    for verdict in checked(plugin, modules_of(plugin), config) if verdicts is None else verdicts:
+        for option in verdict.options:
+            section, name, *_ = option
+            if not may_declare(plugin, section):
+                logger.warning(
+                    "Plugin %s declares [%s] %s, but not in a section of its own; left out.",
+                    plugin.title,
+                    section,
+                    name,
+                )
+            elif (section, name) not in known:
+                config.plugin_options += (ConfigOption(*option),)

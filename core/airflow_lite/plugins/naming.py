@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.lookup import executors_named, the_one
-from airflow_lite.plugins.model import Plugin, PluginState
+from airflow_lite.plugins.model import Entry, Plugin, PluginState
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
+from airflow_lite.plugins.search import spec_of
 from airflow_lite.plugins.verdict import EXECUTOR, Target, modules_of
 from airflow_lite.words import did_you_mean
 
@@ -100,3 +102,21 @@ def _may_be_in(config: Config) -> str:
         if plugin.state is PluginState.BROKEN and not plugin.executors:
             return f" {plugin.title} may have it, but is broken: {plugin.reason}. {plugin.remedy}"
     return ""
+
+
+def unnamed_plugin(located: Located) -> Plugin | None:
+    """Return an executor given by module path as a plugin, so that it is probed as one.
+
+    None for the core's, or if it is not there. Its location names nothing: beside it is the
+    module, whose changes so are seen.
+    """
+    module, _, name = located.path.rpartition(".")
+    top = module.partition(".")[0]
+    spec = spec_of(top) if top and ":" not in located.path else None
+    if spec is None or top == __name__.partition(".")[0]:
+        return None
+    places = list(spec.submodule_search_locations or ())
+    origin = os.path.abspath(places[0] if places else spec.origin or top)
+    entry = Entry(located.name, f"{module}:{name}")
+    location = os.path.join(os.path.dirname(origin), f"{top}.by-path")
+    return Plugin(f"by-path-{located.path}", "", executors=(entry,), location=location)

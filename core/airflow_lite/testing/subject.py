@@ -69,7 +69,7 @@ def _options(name: str, path: str | None) -> tuple[ConfigOption, ...]:
     """Return the options of the installed plugin that holds the executor, if one does."""
     from airflow_lite.config import Config
     from airflow_lite.plugins.index import installed_plugins
-    from airflow_lite.plugins.options import add_options
+    from airflow_lite.plugins.loading import add_options
 
     config = Config.load()
     for plugin in installed_plugins(config):

@@ -11,9 +11,8 @@ from airflow_lite.executors.loading import executor_class, executor_flag, load_e
 from airflow_lite.plugins import probe as probing
 from airflow_lite.plugins.groups import load_group
 from airflow_lite.plugins.index import installed_plugins
-from airflow_lite.plugins.loading import listening_plugins
+from airflow_lite.plugins.loading import add_options, listening_plugins
 from airflow_lite.plugins.model import PluginError, PluginState
-from airflow_lite.plugins.options import add_options
 from airflow_lite.plugins.probe import probe
 from airflow_lite.plugins.quarantine import known_plugins, verdicts
 from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target, complaints, reason

@@ -38,7 +38,7 @@ def list_options(args: context.Args) -> int:
 
 def _know_plugins(config: Config) -> None:
     """Let the configuration know the options of the plugins in use; no plugin runs for it here."""
-    from airflow_lite.plugins.options import add_known_options
+    from airflow_lite.plugins.loading import add_known_options
 
     for line in add_known_options(config):
         context.notice(f"[WARN] {line}")

@@ -42,27 +42,27 @@ def info(args: context.Args) -> int:
 
 def _info(located: Located, config: Config) -> dict[str, Any]:
     from airflow_lite import __version__
-    from airflow_lite.plugins.model import CORE, PluginState
+    from airflow_lite.plugins.model import CORE, Plugin, PluginState
     from airflow_lite.plugins.packages import CORE_EXECUTORS
     from airflow_lite.plugins.verdict import EXECUTOR, reason, remedy
 
     verdicts = _verdicts(located, config)
-    bad = next((verdict for verdict in verdicts if not verdict.is_sound), None)
-    plugin = located.plugin
-    core = CORE if located.name in CORE_EXECUTORS else ""
+    plugin = located.plugin or Plugin("", "")
+    if located.name in CORE_EXECUTORS:
+        plugin = Plugin(CORE, __version__)
+    for verdict in verdicts:
+        if not verdict.is_sound:
+            mend = remedy(verdict, plugin) if plugin.distribution else "Mend its module."
+            plugin = plugin.in_state(PluginState.QUARANTINED, reason(verdict), mend)
     own = [verdict for verdict in verdicts if verdict.kind == EXECUTOR]
     speaking = [verdict for verdict in verdicts if verdict.kind != EXECUTOR] or own
     return {
+        **plugin_commands.row(plugin, None),
         "name": located.name,
-        "distribution": plugin.distribution if plugin else core,
-        "version": plugin.version if plugin else (__version__ if core else ""),
-        "state": PluginState.READY.value if bad is None else PluginState.QUARANTINED.value,
-        "reason": "" if bad is None else reason(bad),
-        "remedy": remedy(bad, plugin) if bad and plugin else ("Mend its module." if bad else ""),
         "class": located.path,
         "flags": {name: value for verdict in own for name, value in verdict.flags.items()},
         "commands": plugin_commands.commands_of(speaking),
-        "options": plugin_commands.options_of(plugin, verdicts) if plugin else {},
+        "options": plugin_commands.options_of(plugin, verdicts),
     }
 
 
