@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.dag.dag import DAG
 from airflow_lite.dag.python import PythonOperator
 from airflow_lite.worker.child import measured
+from airflow_lite.worker.environment import kept_environment
 from airflow_lite.worker.execution import Execution
 from airflow_lite.worker.request import AttemptRequest
 
@@ -60,16 +61,16 @@ def rehearse(output: TaskOutput, rounds: int = ROUNDS) -> None:
     """
     null = os.open(os.devnull, os.O_WRONLY)
     output.file.open(null, 1 << 20)
-    environment, disabled = dict(os.environ), logging.root.manager.disable
+    disabled = logging.root.manager.disable
     if _is_watched():
         logging.disable()
     try:
-        for _ in range(rounds):
-            _run(_task())
+        with kept_environment():
+            for _ in range(rounds):
+                _run(_task())
     finally:
         logging.disable(disabled)
         os.close(null)
-        _set_environment(environment)
 
 
 def _is_watched() -> bool:
@@ -87,14 +88,6 @@ def _task() -> PythonOperator:
     """Make the task, once: what is forked later has it."""
     with DAG("rehearsal", schedule=None):
         return PythonOperator(task_id="rehearsal", python_callable=_nothing)
-
-
-def _set_environment(wanted: dict[str, str]) -> None:
-    for name in os.environ.keys() - wanted.keys():
-        del os.environ[name]
-    for name, text in wanted.items():
-        if os.environ.get(name) != text:
-            os.environ[name] = text
 
 
 def _run(task: Any) -> None:

@@ -51,14 +51,14 @@ def _call(store: Store, config: Config, request: Callback) -> str | None:
     from airflow_lite.clock import SystemClock
     from airflow_lite.errors import AirflowException
     from airflow_lite.worker.execution import Execution
-    from airflow_lite.worker.in_process import _dags
+    from airflow_lite.worker.here import load_dags
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.store_api import StoreApi
 
     settings = HostSettings.read(config)
     row = request.instance
     _log(settings, request)
-    dag = _dags(row.fileloc, "")[request.key.dag_id]
+    dag = load_dags(row.fileloc, "")[request.key.dag_id]
     if request.kind == "task" or request.key.task_id in dag.task_dict:
         task = dag.get_task(request.key.task_id)
     else:  # the task that ended the run is gone from the file: any other speaks for the run

@@ -132,21 +132,21 @@ def test(args: context.Args) -> int:
         os.environ[name] = str(value)
     params = json_object(args.task_params, "--task-params")
     where = _where(args)
-    from airflow_lite.worker import in_process
+    from airflow_lite.worker import dry_run
 
     if args.dry_run:
-        return _show(in_process.render_task(context.config(args), **where, params=params))
+        return _show(dry_run.render_task(context.config(args), **where, params=params))
     return int(
-        in_process.test_task(context.config(args), **where, params=params, pdb=args.post_mortem)
+        dry_run.test_task(context.config(args), **where, params=params, pdb=args.post_mortem)
     )
 
 
 def render(args: context.Args) -> int:
     """Print a task's templated fields, rendered for a run that is or might be."""
     where = _where(args)
-    from airflow_lite.worker import in_process
+    from airflow_lite.worker import dry_run
 
-    return _show(in_process.render_task(context.config(args), **where, params={}))
+    return _show(dry_run.render_task(context.config(args), **where, params={}))
 
 
 def _show(fields: dict[str, Any]) -> int:

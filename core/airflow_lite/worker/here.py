@@ -1,0 +1,111 @@
+"""User code in this very process and thread: under its time limit, and a second signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import (
+    AirflowTaskTerminated,
+    AirflowTaskTimeout,
+    DagNotFound,
+    TaskNotFound,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from airflow_lite.worker.execution import Execution
+    from airflow_lite.worker.request import Outcome, RetryPolicy
+
+logger = logging.getLogger("airflow_lite.task")
+
+
+def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
+    """Run the code, under its time limit, and its callbacks."""
+    with _time_limit(execution, policy.execution_timeout_s), _second_signal_ends(execution):
+        outcome = execution.run()
+    error = execution.context.get("exception")
+    if pdb and isinstance(error, BaseException):
+        import pdb as debugger  # noqa: T100 - what the user asked for
+
+        debugger.post_mortem(error.__traceback__)
+    execution.call_back(outcome)
+    return outcome
+
+
+@contextmanager
+def _time_limit(execution: Execution, limit_s: float | None) -> Iterator[None]:
+    """Raise AirflowTaskTimeout in the code after `limit_s`; only the main thread can."""
+    if limit_s is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def overran(_number: int, _frame: object) -> None:
+        execution.task.on_kill()
+        raise AirflowTaskTimeout(
+            f"The task ran longer than its execution_timeout of {limit_s:g} s."
+        )
+
+    before = signal.signal(signal.SIGALRM, overran)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _second_signal_ends(execution: Execution) -> Iterator[None]:
+    """Let the first SIGTERM or SIGINT do what it did before, and another one end the code."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    count = 0
+
+    def take(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        own = before[signal.Signals(number)]
+        if callable(own):
+            own(number, frame)
+        if count > 1:
+            logger.error("Received a second signal. Terminating subprocesses.")
+            execution.task.on_kill()
+            raise AirflowTaskTerminated("Task received a second signal")
+
+    taken = [number for number, own in before.items() if callable(own)]
+    for number in taken:
+        signal.signal(number, take)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+def find_task(path: str, dag_id: str, task_id: str) -> Any:
+    """Return a task of a file; raise `DagNotFound`, `TaskNotFound`, and what its import raises."""
+    from airflow_lite.dag.folder import fingerprint
+
+    found = load_dags(path, fingerprint(path)).get(dag_id)
+    if found is None:
+        raise DagNotFound(f"There is no DAG {dag_id!r} in {path}. Was it renamed?")
+    if task_id not in found.task_dict:
+        raise TaskNotFound(f"There is no task {task_id!r} of DAG {dag_id!r} in {path}.")
+    return found.task_dict[task_id]
+
+
+@lru_cache(maxsize=32)
+def load_dags(path: str, _fingerprint: str) -> dict[str, Any]:
+    """Import a DAG file into this process, once for each version of it."""
+    from airflow_lite.dag.load import load_file
+
+    return {dag.dag_id: dag for dag in load_file(path)}
