@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.dag.dag import DAG
+    from airflow_lite.dag.parse_child import Options
     from airflow_lite.dag.spec import DagSpec
 
 _MOST_WARNINGS = 20
 
 
-def parse(path: str, *, folder: str, memory_mb: int, max_pickle_bytes: int = 0) -> dict[str, Any]:
+def parse(path: str, options: Options) -> dict[str, Any]:
     """Return `{"dags": [DagSpec.to_json()], "error": …, "warnings": […], "modules": […]}`.
 
-    `modules` are the files below `folder` that were imported besides. With `max_pickle_bytes`,
-    `pickles` has the DAGs that could be pickled within it, in base64 by DAG id.
+    `modules` are the files below the folder that were imported besides, `pickles` the DAGs that
+    could be pickled, in base64 by DAG id, where any are wanted.
     """
     pickles: dict[str, str] = {}
     unpickled: list[str] = []
@@ -35,17 +36,17 @@ def parse(path: str, *, folder: str, memory_mb: int, max_pickle_bytes: int = 0) 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            found, dags = _load(path, folder)
+            found, dags = _load(path, options.folder)
             error = None
-            if max_pickle_bytes:
-                pickles, unpickled = _pickle(found, path, folder, max_pickle_bytes)
+            if options.max_pickle_bytes:
+                pickles, unpickled = _pickle(found, path, options)
         except BaseException as raised:
-            dags, error = [], explain(raised, path, memory_mb)
+            dags, error = [], explain(raised, path, options.memory_mb)
     return {
         "dags": dags,
         "error": error,
         "warnings": [*_threads(path), *unpickled, *_shown(caught, path)],
-        "modules": _modules(known, path, folder),
+        "modules": _modules(known, path, options.folder),
         "pickles": pickles,
     }
 
@@ -59,9 +60,7 @@ def _load(path: str, folder: str) -> tuple[list[DAG], list[str]]:
     return dags, [_text(dag.to_spec()) for dag in dags]
 
 
-def _pickle(
-    dags: list[DAG], path: str, folder: str, most_bytes: int
-) -> tuple[dict[str, str], list[str]]:
+def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str], list[str]]:
     """Return the pickles by DAG id, and a line for each DAG that has none."""
     from base64 import b64encode
 
@@ -70,7 +69,8 @@ def _pickle(
     found, lines = {}, []
     for dag in dags:
         try:
-            found[dag.dag_id] = b64encode(dump(dag, path, folder, most_bytes)).decode()
+            pickle = dump(dag, path, options.folder, options.max_pickle_bytes)
+            found[dag.dag_id] = b64encode(pickle).decode()
         except AirflowDagException as error:
             lines.append(
                 f"{path}: DAG {dag.dag_id!r} is not pickled, so its tasks need this file where"
@@ -125,13 +125,11 @@ def _threads(path: str) -> list[str]:
     import threading
 
     count = threading.active_count() - 1
-    if count <= 0:
-        return []
-    line = (
+    words = (
         f"{path} starts {count} thread{'s' if count > 1 else ''} when it is imported:"
         " its tasks run in a fresh interpreter each, which is slower."
     )
-    return [line]
+    return [words] if count > 0 else []
 
 
 def _shown(caught: Iterable[warnings.WarningMessage], path: str) -> list[str]:

@@ -14,10 +14,32 @@ if TYPE_CHECKING:
     from airflow_lite.dag.operator import BaseOperator
 
 
-class Branching:
-    """The part of an operator that follows some of what comes directly after it."""
+def _listed(branches: Any) -> list[str]:
+    if branches is None:
+        return []
+    if isinstance(branches, str):
+        return [branches]
+    if isinstance(branches, Iterable):
+        found = list(branches)
+        if all(isinstance(item, str) for item in found):
+            return found
+    raise AirflowException(
+        "'branch_task_ids' must be either None, a task id, or a list of task ids; "
+        f"got {branches!r}."
+    )
 
-    def do_branch(self: Any, context: Any, branches: str | Iterable[str] | None) -> Any:
+
+class BranchPythonOperator(PythonOperator):
+    """A task whose function names the task or tasks, directly after it, that follow.
+
+    All others directly after it are skipped. It may name task groups, and None follows nothing.
+    """
+
+    def execute(self, context: Any) -> Any:
+        """Call the function and decide by what it returns."""
+        return self.do_branch(context, super().execute(context))
+
+    def do_branch(self, context: Any, branches: str | Iterable[str] | None) -> Any:
         """Let only the named tasks or groups follow; return `branches` as given.
 
         The decision goes to `context["ti"].skip_decision`: the tasks directly after this one that
@@ -49,32 +71,6 @@ class Branching:
                 found.add(start.task_id)
                 found |= start.get_flat_relative_ids()
         return found
-
-
-def _listed(branches: Any) -> list[str]:
-    if branches is None:
-        return []
-    if isinstance(branches, str):
-        return [branches]
-    if isinstance(branches, Iterable):
-        found = list(branches)
-        if all(isinstance(item, str) for item in found):
-            return found
-    raise AirflowException(
-        "'branch_task_ids' must be either None, a task id, or a list of task ids; "
-        f"got {branches!r}."
-    )
-
-
-class BranchPythonOperator(PythonOperator, Branching):
-    """A task whose function names the task or tasks, directly after it, that follow.
-
-    All others directly after it are skipped. It may name task groups, and None follows nothing.
-    """
-
-    def execute(self, context: Any) -> Any:
-        """Call the function and decide by what it returns."""
-        return self.do_branch(context, super().execute(context))
 
 
 class ShortCircuitOperator(PythonOperator):

@@ -281,12 +281,13 @@ def _caller_file() -> str:
 
 
 def _one_schedule(dag_id: str, schedule: object, schedule_interval: object) -> Any:
-    given = [value for value in (schedule, schedule_interval) if value is not NOTSET]
-    if len(given) > 1:
-        raise AirflowDagException(
-            f"DAG {dag_id}: schedule and schedule_interval mean the same. Give only schedule."
-        )
-    return given[0] if given else timedelta(days=1)
+    if schedule_interval is NOTSET:
+        return timedelta(days=1) if schedule is NOTSET else schedule
+    if schedule is NOTSET:
+        return schedule_interval
+    raise AirflowDagException(
+        f"DAG {dag_id}: schedule and schedule_interval mean the same. Give only schedule."
+    )
 
 
 def _schedule_spec(dag_id: str, schedule: object) -> ScheduleSpec:

@@ -186,7 +186,8 @@ class BaseOperator(SetupTeardown, Relatives):
             group.add(self)
         if dag is not None:
             self.dag = dag
-        self._join_scope()
+        if scopes := _active.SCOPES.get():
+            scopes[-1].tasks.append(self)
 
     def _keep(self, kind: type, arguments: Mapping[str, Any]) -> None:
         """Check and keep the arguments that a class declares as `Given`; raise TypeError."""

@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from airflow_lite import child
 from airflow_lite.child import Pipe
@@ -147,13 +147,16 @@ def _is_asked_for(control: socket.socket) -> bool:
 
 def _child_main(path: str, options: Options, parent: int, result: int, output: int) -> NoReturn:
     """Be the child: parse, report, end without running anything that the file left behind."""
-    leave, write = os._exit, _write_all  # the file may put something else in their place
+    # The file may put something else in their place.
+    leave, write, dump = os._exit, _write_all, json.dumps
     code = 70
     try:
         os.setsid()
         _die_with(parent)
         _confine(options, output)
-        report = _report(path, options)
+        found = _parse_file.parse(path, options)
+        _free_reserve()
+        report = dump(found).encode() + b"\n"
         faulthandler.cancel_dump_traceback_later()
         write(result, report)
         code = 0
@@ -196,18 +199,6 @@ def _free_reserve() -> None:
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-
-
-def _report(path: str, options: Options) -> bytes:
-    dump = json.dumps
-    found: dict[str, Any] = _parse_file.parse(
-        path,
-        folder=options.folder,
-        memory_mb=options.memory_mb,
-        max_pickle_bytes=options.max_pickle_bytes,
-    )
-    _free_reserve()
-    return dump(found).encode() + b"\n"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

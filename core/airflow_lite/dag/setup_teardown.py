@@ -75,11 +75,6 @@ class SetupTeardown:
             task.set_upstream(given)
         return self
 
-    def _join_scope(self) -> None:
-        scopes = _active.SCOPES.get()
-        if scopes:
-            scopes[-1].tasks.append(cast("BaseOperator", self))
-
     def __enter__(self) -> Self:
         task = cast("BaseOperator", self)
         if not self.is_setup and not self.is_teardown:
