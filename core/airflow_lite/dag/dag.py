@@ -210,6 +210,11 @@ class DAG:
 
     def add_task(self, task: BaseOperator) -> None:
         """Take a task in; raise `DuplicateTaskIdFound`, or `AirflowDagException` if full."""
+        if self.task_dict.get(task.task_id) is not task:
+            task.dag = self
+
+    def register(self, task: BaseOperator) -> None:
+        """Note a task whose `dag` is this one: for the task itself."""
         if task.task_id in self.node_ids:
             raise DuplicateTaskIdFound(
                 f"Task id '{task.task_id}' has already been added to the DAG"
@@ -238,7 +243,7 @@ class DAG:
     def add_tasks(self, tasks: Sequence[BaseOperator]) -> None:
         """Take several tasks in."""
         for task in tasks:
-            task.dag = self
+            self.add_task(task)
 
     def param(self, name: str, default: Any = NOTSET) -> Any:
         """Return a reference to a param, to be handed to tasks; it has its value when they run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
@@ -47,14 +47,12 @@ class AuthorDefaults:
 
 def default_timezone(config: Config) -> tzinfo:
     """Return `[core] default_timezone`; raise `ConfigError` if there is no such zone."""
-    name = config.get("core", "default_timezone")
-    if name.lower() == "utc":
-        return UTC
-    from zoneinfo import ZoneInfo
+    from airflow_lite.dag.timetable import zone
 
+    name = config.get("core", "default_timezone")
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+        return zone(name)
+    except ValueError:
         raise ConfigError(
             f"[core] default_timezone is {name!r}, which is no time zone. Write for example utc"
             " or Europe/Berlin."

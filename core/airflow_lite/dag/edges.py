@@ -24,9 +24,9 @@ class Connectable:
         """The tasks that an edge into this arrives at."""
 
     @property
-    @abstractmethod
     def leaves(self) -> Sequence[BaseOperator]:
         """The tasks that an edge out of this leaves from."""
+        return self.roots
 
     def set_upstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run before this."""

@@ -15,7 +15,6 @@ from airflow_lite.dag._given import Given, keep
 from airflow_lite.dag.default_args import with_default_args
 from airflow_lite.dag.param import ParamsDict, checked_params
 from airflow_lite.dag.references import references
-from airflow_lite.dag.relatives import Relatives
 from airflow_lite.dag.setup_teardown import SetupTeardown
 from airflow_lite.errors import AirflowException
 from airflow_lite.states import TriggerRule, WeightRule
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     Callbacks = Callable[..., Any] | list[Callable[..., Any]] | None
 
 
-class BaseOperator(SetupTeardown, Relatives):
+class BaseOperator(SetupTeardown):
     """A task: subclass it with `execute(context)`, whose value becomes the XCom `return_value`.
 
     Arguments, their names and defaults are those of Airflow 2.10. `template_fields` names the

@@ -41,7 +41,7 @@ class Relatives(Connectable):
         if self.task_group is None:
             self.task_group = dag.task_group
             dag.task_group.add(self._task)
-        dag.add_task(self._task)
+        dag.register(self._task)
         self.__dict__["_dag"] = dag
 
     def has_dag(self) -> bool:
@@ -70,11 +70,6 @@ class Relatives(Connectable):
 
     @property
     def roots(self) -> list[BaseOperator]:
-        """This task."""
-        return [self._task]
-
-    @property
-    def leaves(self) -> list[BaseOperator]:
         """This task."""
         return [self._task]
 

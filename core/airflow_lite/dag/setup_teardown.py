@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from airflow_lite.dag import _active
 from airflow_lite.dag.edges import connectables
+from airflow_lite.dag.relatives import Relatives
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.states import TriggerRule
 
@@ -35,7 +36,7 @@ class Scope:
                 task.set_downstream([item for item in self.teardowns if item is not task])
 
 
-class SetupTeardown:
+class SetupTeardown(Relatives):
     """The part of an operator that makes it a setup or a teardown task."""
 
     is_setup = False
@@ -58,7 +59,7 @@ class SetupTeardown:
         It runs if all its setups succeeded, whatever became of the tasks between. Its failure
         fails the run only with `on_failure_fail_dagrun`.
         """
-        task = cast("BaseOperator", self)
+        task = self._task
         if self.is_setup:
             raise AirflowDagException(f"Task {task.task_id!r} is a setup and cannot be a teardown.")
         if task.trigger_rule not in (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS):
@@ -76,7 +77,7 @@ class SetupTeardown:
         return self
 
     def __enter__(self) -> Self:
-        task = cast("BaseOperator", self)
+        task = self._task
         if not self.is_setup and not self.is_teardown:
             raise AirflowDagException(
                 f"Task {task.task_id!r} is used in `with`, which only setup and teardown tasks can."

@@ -58,17 +58,10 @@ class TaskGroup(Connectable):
             raise AirflowDagException(
                 f"group id {group_id!r} is not allowed. Use letters, digits, '_' and '-'."
             )
-        self.group_id = self._free_id(
-            self.parent_group.child_id(group_id), suffix=add_suffix_on_collision
-        )
+        full_id = self.parent_group.child_id(group_id)
+        self.group_id = self.dag.free_id(full_id) if add_suffix_on_collision else full_id
         self.default_args = self.parent_group.default_args | self.default_args
         self.parent_group.add(self)
-
-    def _free_id(self, group_id: str, *, suffix: bool) -> str:
-        assert self.dag is not None
-        if suffix or group_id not in self.dag.node_ids:
-            return self.dag.free_id(group_id)
-        raise DuplicateTaskIdFound(f"group_id '{group_id}' has already been added to the DAG")
 
     def child_id(self, label: str) -> str:
         """Return the full id of a task or group that is called `label` in here."""

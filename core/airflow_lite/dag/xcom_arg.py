@@ -32,11 +32,6 @@ class XComArg(Reference, Connectable):
         """The task that returns it."""
         return [self.operator]
 
-    @property
-    def leaves(self) -> list[BaseOperator]:
-        """The task that returns it."""
-        return [self.operator]
-
     def __getitem__(self, key: str) -> XComArg:
         """Return the XCom of the same task under another key."""
         if not isinstance(key, str):

@@ -184,6 +184,18 @@ def test_a_task_joins_the_dag_of_the_task_that_it_is_joined_to():
     assert loose.upstream_list == [a]
 
 
+def test_a_task_that_is_added_to_a_dag_belongs_to_it():
+    dag = DAG("d", schedule=None)
+    first, second, third = (BashOperator(task_id=name, bash_command="x") for name in "abc")
+
+    dag.add_task(first)
+    dag.add_tasks([second, third])
+    dag.add_task(first)  # which it has already
+
+    assert [task.dag for task in dag.tasks] == [dag, dag, dag]
+    assert dag.task_ids == ["a", "b", "c"]
+
+
 def test_groups_are_joined_by_their_first_and_last_tasks(dag):
     with TaskGroup("one") as one:
         a, b, c = empties("abc")
