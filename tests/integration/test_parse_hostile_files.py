@@ -27,6 +27,20 @@ HOSTILE = {
         "ModuleNotFoundError: there is no module 'no_such_module' (line 2)."
         " Install it where airflow-lite runs, or mend the import.",
     ),
+    "airflow_itself": (
+        "from airflow.operators.bash import BashOperator\n",
+        "ModuleNotFoundError: No module named 'airflow' (line 1). Import what DAG files need from"
+        " airflow_lite itself, as in `from airflow_lite import DAG, BashOperator`; Airflow's"
+        " providers are not supported.",
+    ),
+    "airflows_modules": (
+        "from airflow_lite.operators.bash import BashOperator\n",
+        "ModuleNotFoundError: No module named 'airflow_lite.operators' (line 1). Import what",
+    ),
+    "not_there_yet": (
+        "from airflow_lite import Dataset\n",
+        "ImportError: cannot import name 'Dataset' from 'airflow_lite' (line 1). Import what DAG",
+    ),
     "missing_name": (
         "from json import no_such_name\n",
         "ImportError: cannot import name 'no_such_name' from 'json'",

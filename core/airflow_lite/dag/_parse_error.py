@@ -35,6 +35,8 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
     if isinstance(error, SyntaxError):
         where = f"line {error.lineno}" if error.filename in {path, None} else error.filename
         return f"{type(error).__name__}: {error.msg} ({where})"
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _ROOTS:
+        return f"{type(error).__name__}: {_text(error).partition(' (/')[0]}{at}. {_ONE_PLACE}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return (
             f"ModuleNotFoundError: there is no module {error.name!r}{at}."
@@ -49,6 +51,13 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
     if isinstance(error, (AirflowDagException, UserError)):
         return f"{_text(error)}{at}"  # a sentence of ours that says what to do
     return f"{type(error).__name__}: {_text(error)}{at}"
+
+
+_ROOTS = ("airflow", "airflow_lite")
+_ONE_PLACE = (
+    "Import what DAG files need from airflow_lite itself, as in"
+    " `from airflow_lite import DAG, BashOperator`; Airflow's providers are not supported."
+)
 
 
 RAISE_MEMORY = "Move work into tasks, or raise [core] dag_memory_limit_mb."

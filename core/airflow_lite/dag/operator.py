@@ -6,17 +6,18 @@ import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
 from airflow_lite.dag._checks import optional
 from airflow_lite.dag._given import Given, keep
 from airflow_lite.dag.default_args import with_default_args
+from airflow_lite.dag.mapping import refuse_mapping
 from airflow_lite.dag.param import ParamsDict, checked_params
 from airflow_lite.dag.references import references
 from airflow_lite.dag.setup_teardown import SetupTeardown
-from airflow_lite.errors import AirflowException
+from airflow_lite.errors import AirflowException, AirflowFailException
 from airflow_lite.states import TriggerRule, WeightRule
 
 if TYPE_CHECKING:
@@ -271,6 +272,14 @@ class BaseOperator(SetupTeardown):
         """Run right after `execute`: calls the `post_execute` hook if there is one."""
         if self._post_execute_hook is not None:
             self._post_execute_hook(context, result)
+
+    partial = refuse_mapping
+
+    def defer(self, **_named: Any) -> NoReturn:
+        """Raise `AirflowFailException`: tasks do not wait without a process here."""
+        raise AirflowFailException(
+            "Deferrable operators are not supported. Use a sensor with mode='reschedule'."
+        )
 
     def on_kill(self) -> None:
         """End what `execute` started, such as processes. Called when the task is stopped."""

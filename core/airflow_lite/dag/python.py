@@ -93,6 +93,7 @@ class PythonOperator(FunctionCaller):
         show_return_value_in_logs: bool = True,
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("provide_context", None)  # from before Airflow 2.0, and still in many files
         super().__init__(
             python_callable=python_callable,
             op_args=op_args,

@@ -89,11 +89,22 @@ def _check_rules(dag: DAG, task: BaseOperator) -> None:
             f"DAG {dag.dag_id}: task {task.task_id!r} has trigger_rule "
             f"'{task.trigger_rule.value}', but a 'fail-stop' DAG can only have all_success."
         )
+    if task.is_setup and (loose := _loose_followers(task)):
+        raise AirflowDagException(
+            f"DAG {dag.dag_id}: task {loose[0]!r} follows the setup {task.task_id!r} with a"
+            " trigger_rule of its own. Setup tasks must be followed with trigger rule all_success."
+        )
     if task.is_teardown and task.trigger_rule != TriggerRule.ALL_DONE_SETUP_SUCCESS:
         raise AirflowDagException(
             f"DAG {dag.dag_id}: teardown task {task.task_id!r} "
             "cannot have a trigger_rule of its own."
         )
+
+
+def _loose_followers(setup: BaseOperator) -> list[str]:
+    rule = TriggerRule.ALL_SUCCESS
+    after = setup.downstream_list
+    return [one.task_id for one in after if not one.is_teardown and one.trigger_rule != rule]
 
 
 def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:

@@ -17,6 +17,7 @@ from airflow_lite.dag.decorated import (
     SensorDecorated,
     ShortCircuitDecorated,
 )
+from airflow_lite.dag.mapping import refuse_mapping
 from airflow_lite.dag.xcom_arg import XComArg
 from airflow_lite.errors import AirflowDagException, AirflowSkipException
 
@@ -61,6 +62,8 @@ class TaskFactory:
                 on_failure_fail_dagrun=self.marks.get("on_failure_fail_dagrun", False)
             )
         return XComArg(operator)
+
+    expand = expand_kwargs = partial = refuse_mapping
 
     def override(self, **options: Any) -> TaskFactory:
         """Return the same with other operator arguments: `f.override(task_id="other")(…)`."""

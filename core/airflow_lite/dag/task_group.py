@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag.edges import Connectable
+from airflow_lite.dag.mapping import refuse_mapping
 from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound
 
 if TYPE_CHECKING:
@@ -165,6 +166,8 @@ class GroupFactory:
         self.function = function
         tooltip = (inspect.getdoc(function) or "").partition("\n")[0]
         self.options = {"group_id": function.__name__, "tooltip": tooltip, **options}
+
+    expand = expand_kwargs = partial = refuse_mapping
 
     def override(self, **options: Any) -> GroupFactory:
         """Return the same with other arguments of TaskGroup."""

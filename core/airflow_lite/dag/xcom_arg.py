@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_lite.dag.edges import Connectable
+from airflow_lite.dag.mapping import refuse_mapping
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import XComNotFound
 
@@ -66,6 +67,8 @@ class XComArg(Reference, Connectable):
         raise XComNotFound(
             f"Task {task_id!r} has pushed no XCom {self.key!r} in this run. Check the key."
         )
+
+    map = zip = concat = refuse_mapping
 
     def as_setup(self) -> XComArg:
         """Make the task a setup task."""

@@ -93,6 +93,12 @@ def test_what_is_returned_is_logged_unless_told_otherwise(dag, make_context, cap
     ]
 
 
+def test_provide_context_of_older_files_changes_nothing(dag, make_context):
+    task = PythonOperator(task_id="t", python_callable=lambda ds, **_: ds, provide_context=True)
+
+    assert task.execute(make_context(task)) == "2024-02-29"
+
+
 def test_the_current_context_is_there_only_while_a_task_runs(dag, make_context):
     task = PythonOperator(task_id="t", python_callable=lambda: get_current_context()["ds"])
     context = make_context(task)

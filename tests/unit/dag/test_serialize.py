@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_lite import DAG, AirflowException, BashOperator, EmptyOperator, Param, PythonSensor
+from airflow_lite import (
+    DAG,
+    AirflowDagException,
+    AirflowException,
+    BashOperator,
+    EmptyOperator,
+    Param,
+    PythonSensor,
+)
 from airflow_lite.dag.priority import effective_weights
 from airflow_lite.dag.spec import DagSpec
 
@@ -159,3 +167,16 @@ def test_a_dag_with_a_schedule_needs_valid_defaults_for_its_params(params, accep
             AirflowException, match="DAG d has a schedule, so every param needs a valid default"
         ):
             DAG("d", schedule="@daily", start_date=MOMENT, params=params)
+
+
+def test_what_follows_a_setup_cannot_have_a_trigger_rule_of_its_own():
+    with DAG("d", schedule=None) as dag:
+        setup = EmptyOperator(task_id="setup").as_setup()
+        work = EmptyOperator(task_id="work", trigger_rule="all_done")
+        setup >> work >> EmptyOperator(task_id="end").as_teardown(setups=setup)
+    with pytest.raises(AirflowDagException) as raised:
+        dag.to_spec()
+    assert str(raised.value) == (
+        "DAG d: task 'work' follows the setup 'setup' with a trigger_rule of its own."
+        " Setup tasks must be followed with trigger rule all_success."
+    )
