@@ -112,9 +112,9 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
         command, config = plugin_command(flags, words[0])
     args: Any = quick.parsed(command, words[1:])
     if args is None:
-        from airflow_lite.cli.parser import command_parser
+        from airflow_lite.cli.parser import Parser
 
-        args = command_parser(command, f"{PROGRAM} {words[0]}").parse_args(words[1:])
+        args = Parser(prog=f"{PROGRAM} {words[0]}", command=command).parse_args(words[1:])
     args._executor, args._config = flags.executor, config  # noqa: SLF001 - see context
     return args
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
 from airflow_lite.cli.options import GLOBAL, HELP
-from airflow_lite.cli.parser import Parser, command_parser
+from airflow_lite.cli.parser import Parser
 from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.words import PROGRAM
 
@@ -34,20 +34,11 @@ class _PageParser(Parser):
     def _get_formatter(self) -> argparse.HelpFormatter:
         return self._formatter(78)
 
-    def all_filled(self) -> _PageParser:
-        """Return this parser with its arguments, and those of its commands, in place."""
-        self.filled()
-        for action in self._actions:
-            for parser in getattr(action, "choices", None) or ():
-                if isinstance(action.choices, dict):
-                    action.choices[parser].all_filled()
-        return self
-
 
 def write_pages(groups: Iterable[CLICommand], folder: Path, version: str) -> list[Path]:
     """Write a page `airflow-lite-GROUP.1` for each group; return the files, by name."""
     parsers = [
-        command_parser(group, f"{PROGRAM} {group.name}", _PageParser)
+        _PageParser(prog=f"{PROGRAM} {group.name}", command=group)
         for group in groups
         if isinstance(group, GroupCommand)
     ]
@@ -74,7 +65,7 @@ def _program() -> _PageParser:
     for entry in CORE_COMMANDS:
         commands.add_parser(entry.name, help=entry.help, description=entry.help)
         if not entry.is_group:
-            command = command_parser(load(entry), f"{PROGRAM} {entry.name}", _PageParser)
+            command = _PageParser(prog=f"{PROGRAM} {entry.name}", command=load(entry))
             commands.choices[entry.name] = command.all_filled()
         else:
             del commands.choices[entry.name]  # listed here; told on the group's own page

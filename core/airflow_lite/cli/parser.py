@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self
 
 from airflow_lite.cli.options import VERBOSE
 from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 from airflow_lite.words import nearest
-
-AnyParser = TypeVar("AnyParser", bound="Parser")
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -32,21 +29,50 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose arguments `fill` adds when they are first needed."""
+    """The parser of a command or group, whose arguments are added when they are first needed."""
 
-    def __init__(
-        self, *args: Any, fill: Callable[[Parser], None] | None = None, **kwargs: Any
-    ) -> None:
-        kwargs.setdefault("allow_abbrev", False)
-        super().__init__(*args, **kwargs)
-        self._fill = fill
+    def __init__(self, *, command: CLICommand | None = None, **kwargs: Any) -> None:
+        if command is not None:
+            about = command.description or command.help
+            kwargs |= {"description": about, "epilog": command.epilog}
+        super().__init__(allow_abbrev=False, **kwargs)
+        self._command = command
 
-    def filled(self) -> Parser:
+    def filled(self) -> Self:
         """Return this parser with its arguments in place."""
-        fill, self._fill = self._fill, None
-        if fill is not None:
-            fill(self)
+        command, self._command = self._command, None
+        if isinstance(command, GroupCommand):
+            self._add_commands(command)
+        elif command is not None:
+            self._add_command(command)
         return self
+
+    def all_filled(self) -> Self:
+        """Return this parser with its arguments in place, and those of its commands."""
+        self.filled()
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                for parser in action.choices.values():
+                    parser.all_filled()
+        return self
+
+    def _add_commands(self, group: GroupCommand) -> None:
+        parsers = self.add_subparsers(
+            dest="subcommand", metavar="COMMAND", required=True, title="Commands", prog=self.prog
+        )
+        for command in sorted(group.subcommands, key=lambda command: command.name):
+            shown: dict[str, Any] = {"help": command.help}
+            if getattr(command, "hide", False):
+                shown = {}
+            parsers.add_parser(command.name, command=command, **shown)
+
+    def _add_command(self, command: ActionCommand) -> None:
+        arguments = [*command.args]
+        if not any(set(argument.flags) & set(VERBOSE.flags) for argument in arguments):
+            arguments.append(VERBOSE)
+        for argument in sorted(arguments, key=_order):
+            argument.add_to_parser(self)
+        self.set_defaults(func=command.func)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, filled first; a command, unlike a group, knows all of its words."""
@@ -122,50 +148,6 @@ def _hint(word: str, known: list[str]) -> str:
     if found:
         return f" (did you mean {' or '.join(map(repr, found))}?)"
     return f" (choose from {', '.join(map(repr, known))})"
-
-
-def command_parser(
-    command: CLICommand,
-    prog: str,
-    parser_class: type[AnyParser] = Parser,  # type: ignore[assignment]
-) -> AnyParser:
-    """Return the parser of one command or group, named `prog` in help and errors."""
-    return parser_class(
-        prog=prog,
-        description=command.description or command.help,
-        epilog=command.epilog,
-        fill=_filler(command),
-    )
-
-
-def _filler(command: CLICommand) -> Callable[[Parser], None]:
-    if isinstance(command, GroupCommand):
-        return lambda parser: _fill_group(parser, command)
-    return lambda parser: _fill_action(parser, command)
-
-
-def _fill_group(parser: Parser, group: GroupCommand) -> None:
-    parsers = parser.add_subparsers(
-        dest="subcommand", metavar="COMMAND", required=True, title="Commands", prog=parser.prog
-    )
-    for command in sorted(group.subcommands, key=lambda command: command.name):
-        shown: dict[str, Any] = {} if getattr(command, "hide", False) else {"help": command.help}
-        parsers.add_parser(
-            command.name,
-            **shown,
-            description=command.description or command.help,
-            epilog=command.epilog,
-            fill=_filler(command),
-        )
-
-
-def _fill_action(parser: Parser, command: ActionCommand) -> None:
-    arguments = [*command.args]
-    if not any(set(argument.flags) & set(VERBOSE.flags) for argument in arguments):
-        arguments.append(VERBOSE)
-    for argument in sorted(arguments, key=_order):
-        argument.add_to_parser(parser)
-    parser.set_defaults(func=command.func)
 
 
 def _order(argument: Arg) -> tuple[bool, str]:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from airflow_lite.cli.outline import to_json
-from airflow_lite.cli.parser import command_parser
+from airflow_lite.cli.parser import Parser
 from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.config import Config, ConfigOption
 from airflow_lite.executors.base import BaseExecutor
@@ -186,17 +186,10 @@ def _described(groups: Iterable[GroupCommand]) -> dict[str, Any]:
         if not isinstance(group, GroupCommand):
             raise PluginError(f"a {type(group).__name__} is given as a group of commands")
         whole = group._replace(subcommands=list(group.subcommands))
-        _fill(command_parser(whole, group.name))
+        Parser(prog=group.name, command=whole).all_filled()
         commands[group.name] = [command.name for command in whole.subcommands]
         outlines.append(to_json(whole))
     return {"commands": commands, "outlines": outlines}
-
-
-def _fill(parser: Any) -> None:
-    for action in parser.filled()._actions:  # noqa: SLF001 - argparse has no public name
-        if isinstance(action.choices, dict):
-            for inner in action.choices.values():
-                _fill(inner)
 
 
 def _option(option: Any) -> tuple[str, str, str, str]:

@@ -46,20 +46,11 @@ class Arg:
         dest: Any = UNSET,
         completer: str | None = None,
     ) -> None:
+        given = {**locals()}
         self.flags: tuple[str, ...] = (flags,) if isinstance(flags, str) else tuple(flags)
         self.completer = completer
-        given = {
-            "help": help,
-            "action": action,
-            "default": default,
-            "nargs": nargs,
-            "type": type,
-            "choices": choices,
-            "required": required,
-            "metavar": metavar,
-            "dest": dest,
-        }
-        self.kwargs: dict[str, Any] = {k: v for k, v in given.items() if v is not UNSET}
+        own = {"self", "flags", "completer"}
+        self.kwargs = {k: v for k, v in given.items() if k not in own and v is not UNSET}
 
     def __repr__(self) -> str:
         return f"Arg({', '.join(self.flags)})"

@@ -32,18 +32,15 @@ class Listeners:
         """Have every plugin's `hook` called with `event`, soon."""
         if not self._registry.has(hook):
             return
-        self._begin()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="listeners", daemon=True)
+            self._thread.start()
         try:
             self._queue.put_nowait((hook, event))
         except queue.Full:
             self.dropped += 1
             if self.dropped == 1:
                 logger.warning("Listeners are too slow: events are dropped.")
-
-    def _begin(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="listeners", daemon=True)
-            self._thread.start()
 
     def close(self, timeout_s: float = CLOSE_S) -> bool:
         """Let what is queued be told; return False if that took longer than `timeout_s`."""

@@ -6,10 +6,9 @@ The template is itself such a distribution, `my-executor`: its names are replace
 from __future__ import annotations
 
 import keyword
-import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +65,10 @@ def write_plugin(names: Names, folder: Path) -> list[Path]:
         raise UserError(f"{folder} is there already. Choose another name, or move it away.")
     written = []
     try:
-        for source, relative in _template_files():
+        for source in sorted(TEMPLATE.rglob("*"), key=lambda file: (file.parent, file.name)):
+            if source.is_dir() or source.parent.name == "__pycache__":
+                continue
+            relative = str(source.relative_to(TEMPLATE))
             file = folder / _renamed(relative, names).removesuffix(_SUFFIX)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(_renamed(source.read_text(encoding="utf-8"), names), encoding="utf-8")
@@ -74,15 +76,6 @@ def write_plugin(names: Names, folder: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}. Go elsewhere.") from None
     return written
-
-
-def _template_files() -> Iterator[tuple[Path, str]]:
-    """Yield each file of the template, and its path there."""
-    for root, folders, files in os.walk(TEMPLATE):
-        folders[:] = sorted(set(folders) - {"__pycache__"})
-        for name in sorted(files):
-            file = Path(root, name)
-            yield file, str(file.relative_to(TEMPLATE))
 
 
 def _renamed(text: str, names: Names) -> str:

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from airflow_lite.cli.core_commands import all_commands
-from airflow_lite.cli.parser import command_parser
+from airflow_lite.cli.parser import Parser
 from airflow_lite.cli.spec import GroupCommand
 
 #: (command, flag) -> why there is no such argument.
@@ -52,7 +52,7 @@ def our_parsers():
             for inner in command.subcommands:
                 walk(inner, f"{words} {inner.name}")
         else:
-            found[words] = command_parser(command, words).filled()
+            found[words] = Parser(prog=words, command=command).filled()
 
     for command in all_commands():
         walk(command, command.name)

@@ -9,7 +9,7 @@ import pytest
 from airflow_lite.cli import quick
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, find
 from airflow_lite.cli.main import run, take_flags
-from airflow_lite.cli.parser import command_parser
+from airflow_lite.cli.parser import Parser
 from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 from airflow_lite.errors import UsageError
 
@@ -67,7 +67,7 @@ def test_the_quick_way_gives_what_argparse_gives(words):
 
     found = quick.parsed(command, words[1:])
 
-    assert vars(found) == vars(command_parser(command, words[0]).parse_args(words[1:]))
+    assert vars(found) == vars(Parser(prog=words[0], command=command).parse_args(words[1:]))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_group_is_filled_only_when_it_is_needed():
         def __iter__(self):
             return inner()
 
-    parser = command_parser(GroupCommand("lazy", "Lazy", Lazy()), "airflow-lite lazy")
+    parser = Parser(prog="airflow-lite lazy", command=GroupCommand("lazy", "Lazy", Lazy()))
     assert touched == []
     assert "one" in parser.format_help()
     assert touched == [1]

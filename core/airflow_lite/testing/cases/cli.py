@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS
-from airflow_lite.cli.parser import command_parser
+from airflow_lite.cli.parser import Parser
 from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand
 from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
@@ -105,7 +105,7 @@ def _is_line(text: Any) -> bool:
 
 def _fill(command: Any, prog: str) -> None:
     try:
-        command_parser(command, prog).format_help()
+        Parser(prog=prog, command=command).format_help()
     except Exception as error:
         raise AssertionError(f"argparse refuses {prog}: {error}") from error
     if isinstance(command, GroupCommand):
