@@ -10,6 +10,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite._lazy import lazily
+
 if TYPE_CHECKING:
     from airflow_lite.dag.dag import DAG
 
@@ -25,11 +27,4 @@ class _DecoratorPackage(ModuleType):
 
 
 sys.modules[__name__].__class__ = _DecoratorPackage
-
-
-def __getattr__(name: str) -> Any:
-    if name == "DAG":
-        from airflow_lite.dag.dag import DAG
-
-        return DAG
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, {"dag.dag": ("DAG",)})

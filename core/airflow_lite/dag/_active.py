@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.dag.defaults import AuthorDefaults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.setup_teardown import Scope
     from airflow_lite.dag.task_group import TaskGroup

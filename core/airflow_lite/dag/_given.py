@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from airflow_lite.dag import _checks
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    from airflow_lite.dag.defaults import AuthorDefaults
+from airflow_lite.dag.defaults import AuthorDefaults
 
 Kept = TypeVar("Kept")
 

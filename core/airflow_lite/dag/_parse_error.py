@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from types import TracebackType
 
 from airflow_lite.errors import AirflowDagException, UserError
 from airflow_lite.words import shortened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
 
 _MOST_FRAMES = 10
 _LONGEST = 500

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag._parse_error import explain
@@ -15,8 +16,6 @@ from airflow_lite.dag.folder import read_source
 from airflow_lite.errors import AirflowDagException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.parse_child import Options
     from airflow_lite.dag.spec import DagSpec

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.dag import _checks
 from airflow_lite.dag._checks import optional, templated
 from airflow_lite.dag._given import Given
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.errors import AirflowException, AirflowSkipException
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterator
 
 _READ_BYTES = 1 << 16
 #: A line is cut after so many characters, so that output without line ends stays bounded.

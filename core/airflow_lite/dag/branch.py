@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.dag import _checks
 from airflow_lite.dag._given import Given
+from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.python import PythonOperator
 from airflow_lite.errors import AirflowException
-
-if TYPE_CHECKING:
-    from airflow_lite.dag.operator import BaseOperator
 
 
 def _listed(branches: Any) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
@@ -23,8 +23,6 @@ from airflow_lite.errors import (
 )
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from airflow_lite.dag.operator import BaseOperator
     from airflow_lite.dag.spec import DagSpec, ScheduleSpec
 

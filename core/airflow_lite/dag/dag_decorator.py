@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Mapping
+from typing import Any, overload
 
 from airflow_lite.dag.dag import DAG
 from airflow_lite.dag.param import NOTSET
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowException
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class DagParam(Reference):

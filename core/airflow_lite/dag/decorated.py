@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.dag import _active
 from airflow_lite.dag.bash import BashOperator
 from airflow_lite.dag.branch import BranchPythonOperator, ShortCircuitOperator
 from airflow_lite.dag.context import CONTEXT_KEYS
+from airflow_lite.dag.dag import DAG
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.python import FunctionCaller, PythonOperator
 from airflow_lite.dag.sensor import PythonSensor
-
-if TYPE_CHECKING:
-    from airflow_lite.dag.dag import DAG
-    from airflow_lite.dag.task_group import TaskGroup
+from airflow_lite.dag.task_group import TaskGroup
 
 
 class Decorated(BaseOperator):

@@ -8,14 +8,11 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    _Patterns = tuple[re.Pattern[str], ...]
+_Patterns = tuple[re.Pattern[str], ...]
 
 IGNORE_FILE = ".airflowignore"
 #: Reading stops here when a file is searched for the two words, and before it is imported.

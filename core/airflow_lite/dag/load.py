@@ -7,14 +7,12 @@ import importlib.util
 import sys
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from types import ModuleType
+from typing import NoReturn
 
 from airflow_lite.dag import _active
 from airflow_lite.dag.dag import DAG
 from airflow_lite.errors import AirflowDagException
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 def load_file(path: str | Path, *, dags_folder: str | Path | None = None) -> list[DAG]:

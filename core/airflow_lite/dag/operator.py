@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_lite.dag import _active, _checks
@@ -21,8 +21,6 @@ from airflow_lite.errors import AirflowException, AirflowFailException
 from airflow_lite.states import TriggerRule, WeightRule
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.task_group import TaskGroup
     from airflow_lite.dag.xcom_arg import XComArg

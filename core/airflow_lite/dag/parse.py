@@ -11,16 +11,14 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from airflow_lite.dag.folder import fingerprint, with_modules
 from airflow_lite.dag.parse_child import LARGEST_RESULT, Options
 from airflow_lite.dag.spec import DagSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: How much longer than a file's deadline its server may take before it is given up.
 _GRACE_S = 10.0

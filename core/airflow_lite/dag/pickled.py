@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowDagException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
-
     from airflow_lite.dag.dag import DAG
 
 INSTALL = "Install it: pip install 'airflow-lite[pickle]'"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
+from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.states import WeightRule
-
-if TYPE_CHECKING:
-    from airflow_lite.dag.operator import BaseOperator
 
 #: The column is a 32-bit integer on every database.
 _LEAST, _MOST = -(2**31), 2**31 - 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.clock import to_us
+from airflow_lite.dag.dag import DAG
 from airflow_lite.dag.empty import EmptyOperator
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.priority import effective_weights
@@ -16,9 +17,6 @@ from airflow_lite.dag.spec import DagSpec, Spec, TaskSpec
 from airflow_lite.dag.timetable import timezone_name
 from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
 from airflow_lite.states import TriggerRule
-
-if TYPE_CHECKING:
-    from airflow_lite.dag.dag import DAG
 
 
 def dag_spec(dag: DAG) -> DagSpec:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from airflow_lite.dag import _active
 from airflow_lite.dag.edges import connectables
@@ -12,9 +13,6 @@ from airflow_lite.errors import AirflowDagException
 from airflow_lite.states import TriggerRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Self
-
     from airflow_lite.dag.operator import BaseOperator
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag.edges import Connectable
@@ -12,9 +13,6 @@ from airflow_lite.dag.mapping import refuse_mapping
 from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Self
-
     from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.operator import BaseOperator
 

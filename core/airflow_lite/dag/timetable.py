@@ -6,22 +6,17 @@ A run covers a data interval and is due at its end; its logical date is the inte
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_lite.clock import EPOCH, from_us, seconds_us, to_us
 from airflow_lite.dag import _cron
-from airflow_lite.dag.spec import ScheduleSpec
+from airflow_lite.dag.spec import DagSpec, ScheduleSpec
 from airflow_lite.words import did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import tzinfo
-
-    from airflow_lite.dag.spec import DagSpec
 
 _DESCRIPTIONS = {
     "none": "Never, external triggers only",

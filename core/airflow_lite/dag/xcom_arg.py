@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_lite.dag.edges import Connectable
@@ -10,8 +11,6 @@ from airflow_lite.dag.references import Reference
 from airflow_lite.errors import XComNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_lite.dag.operator import BaseOperator
 
 RETURN_VALUE = "return_value"
