@@ -1,7 +1,7 @@
-"""Waiting for a child that runs strangers' code: to its end or a deadline, whatever it does.
+"""Children that run strangers' code: waiting for their end or a deadline, and ending with us.
 
-It leads a process group of its own, may close its pipes, flood them, or leave them to processes
-that outlive it.
+Such a child leads a process group of its own, may close its pipes, flood them, or leave them to
+processes that outlive it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 
 #: How often, in seconds, to look whether a child has gone, where the kernel cannot tell.
 _LOOK_S = 0.02
 _LARGEST_READ = 1 << 20
+_PR_SET_PDEATHSIG = 1
+_SIGKILL = int(signal.SIGKILL)  # an enum's member is slow to pass to C
 
 
 class Pipe:
@@ -75,3 +78,24 @@ def kill(pid: int) -> int:
         with suppress(ProcessLookupError, PermissionError):
             send(pid, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@cache
+def prctl() -> Callable[[int, int], int]:
+    """Return the system's `prctl`, or what does nothing where there is none.
+
+    To be called before a fork: a child that has to look it up is a slower child.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        found: Callable[[int, int], int] = ctypes.CDLL(None).prctl
+        return found
+    return lambda _option, _value: 0
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when `parent`, who forked this process, ends; also if it has ended already."""
+    prctl()(_PR_SET_PDEATHSIG, _SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

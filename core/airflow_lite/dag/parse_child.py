@@ -8,7 +8,6 @@ Importing the authoring modules once and forking costs a file 3 ms, an interpret
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import json
 import os
@@ -28,7 +27,6 @@ from airflow_lite.dag._parse_error import RAISE_TIMEOUT, frames_of_dump
 
 LARGEST_RESULT = 256 * 1024 * 1024
 _KEPT_OUTPUT = 64 * 1024
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def _child_main(path: str, options: Options, parent: int, result: int, output: i
     code = 70
     try:
         os.setsid()
-        _die_with(parent)
+        child.die_with_parent(parent)
         _confine(options, output)
         found = _parse_file.parse(path, options)
         _free_reserve()
@@ -162,14 +160,6 @@ def _child_main(path: str, options: Options, parent: int, result: int, output: i
         code = 0
     finally:
         leave(code)
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its server dies, where the kernel can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(70)
 
 
 def _confine(options: Options, output: int) -> None:

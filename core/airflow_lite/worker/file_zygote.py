@@ -11,8 +11,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_lite.child import die_with_parent
 from airflow_lite.worker.forks import Reaper, flush, in_child, serve
-from airflow_lite.worker.process import die_with_parent, kill_session
+from airflow_lite.worker.process import kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
 from airflow_lite.worker.sentry import SentrySettings
 from airflow_lite.worker.spare import Spare, await_order

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_PR_SET_PDEATHSIG = 1
-_SIGKILL = int(signal.SIGKILL)  # an enum's member is slow to pass to C
 # Fields of /proc/PID/stat after the command's closing parenthesis.
 _SESSION, _START = 3, 19
 
@@ -37,25 +30,6 @@ def process_start(pid: int) -> int | None:
     """Return when `pid` started, in clock ticks since boot; None if it is gone."""
     fields = _stat(pid)
     return int(fields[_START]) if fields else None
-
-
-@cache
-def prctl() -> Callable[[int, int], int]:
-    """Return the system's `prctl`, or what does nothing where there is none.
-
-    To be called before a fork: a child that has to look it up is a slower child.
-    """
-    with suppress(OSError, AttributeError):
-        found: Callable[[int, int], int] = ctypes.CDLL(None).prctl
-        return found
-    return lambda _option, _value: 0
-
-
-def die_with_parent(parent: int) -> None:
-    """Be killed when `parent`, who forked this process, ends; also if it has ended already."""
-    prctl()(_PR_SET_PDEATHSIG, _SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def session_members(session: int) -> list[int]:

@@ -14,11 +14,12 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from airflow_lite.child import die_with_parent, prctl
 from airflow_lite.signing import KEY_VARIABLE
 from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.file_zygote import FileZygoteProcess
 from airflow_lite.worker.forks import Reaper, in_child, serve
-from airflow_lite.worker.process import die_with_parent, kill_session, prctl
+from airflow_lite.worker.process import kill_session
 from airflow_lite.worker.sentry import warm_up
 
 
