@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from airflow_lite.store._dag_files import DUPLICATE, Saved, deactivate, known_files
-from airflow_lite.store._found_dag import FoundDag
-from airflow_lite.store.many import chunks
-from airflow_lite.store.pickles import Unsaved, pickled_by, save
+from airflow_lite.store.dags import DUPLICATE, Saved, deactivate, known_files
+from airflow_lite.store.many import is_one_of, run_many, select_many, upsert_many
+from airflow_lite.store.pickles import Unsaved, payload_digest, pickled_by, save
 from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
 
 if TYPE_CHECKING:
@@ -21,6 +20,41 @@ if TYPE_CHECKING:
     from airflow_lite.dag.parse import FileResult
     from airflow_lite.dag.spec import DagSpec
     from airflow_lite.store.pickles import Sign
+
+
+@dataclass
+class FoundDag:
+    """A DAG as it was found: its spec, as text too, and the row that it had before, if any."""
+
+    spec: DagSpec
+    path: str
+    text: str
+    digest: str
+    before: dict[str, Any] | None
+    payload: bytes | None = None  # its pickle
+    is_same_pickler: bool = True  # versions and key are as when it was pickled last
+
+    @property
+    def is_new_version(self) -> bool:
+        """Whether its spec is not the one that the store has."""
+        return self.before is None or self.before["digest"] != self.digest
+
+    @property
+    def is_surprise(self) -> bool:
+        """Whether whoever keeps this DAG in memory has to look again."""
+        return self.is_new_version or self.is_new_pickle or not self.before_of("is_active")
+
+    @property
+    def is_new_pickle(self) -> bool:
+        """Whether it is not as it is pickled in the store, or should not be there."""
+        if self.payload is None:
+            return self.before_of("pickle_id") is not None
+        is_same = self.before_of("pickle_digest") == payload_digest(self.payload)
+        return self.is_new_version or not self.is_same_pickler or not is_same
+
+    def before_of(self, column: str) -> Any:
+        """Return what its row had before; None if it had none."""
+        return None if self.before is None else self.before[column]
 
 
 @dataclass
@@ -44,19 +78,15 @@ class Batch:
         self.owners = {
             name: row["fileloc"] for name, row in self.before.items() if row["is_active"]
         }
-        self.numbers = _latest_numbers(self.connection, ids)
-        self.known = {
-            file.path: file for file in known_files(self.connection, {*paths, *self._locations()})
-        }
+        self.numbers = _latest(self.connection, ids, dag_version.c.number)
+        paths += self.owners.values()
+        self.known = {file.path: file for file in known_files(self.connection, paths)}
         sound = [result for result in self.results if result.error is None]
         for result in sound:
             self._release(result)
         for result in sound:
             for spec in result.dags:
                 self._claim(spec.dag_id, result.path)
-
-    def _locations(self) -> set[str]:
-        return set(self.owners.values())
 
     def _release(self, result: FileResult) -> None:
         """Let other files have the ids that this one does not use any more."""
@@ -141,27 +171,21 @@ class Batch:
     def write(self, *, paused_at_creation: bool) -> None:
         versions = self._write_versions()
         pickles = self._write_pickles(versions)
-        rows = [self._dag_row(item, versions, pickles) for item in self.found]
-        inserts = [
-            row | {"is_paused": _is_paused(item.spec, default=paused_at_creation)}
-            for row, item in zip(rows, self.found, strict=True)
-            if item.before is None
-        ]
-        updates = [
-            {f"new_{name}": value for name, value in row.items()} | {"raised": item.is_surprise}
-            for row, item in zip(rows, self.found, strict=True)
-            if item.before is not None
-        ]
-        if inserts:
-            self.connection.execute(dag.insert(), inserts)
-        if updates:
-            self.connection.execute(_UPDATE_DAG, updates)
+        rows = []
+        for item in self.found:
+            said = item.spec.is_paused_upon_creation
+            is_paused = paused_at_creation if said is None else said
+            rows.append({**self._dag_row(item, versions, pickles), "is_paused": is_paused})
+        upsert_many(self.connection, dag, rows, changed=_CHANGED)
+        surprises = [item for item in self.found if item.is_surprise and item.before is not None]
+        run_many(self.connection, _RAISE, [{"surprised": item.spec.dag_id} for item in surprises])
         deactivate(self.connection, self.vanished)
-        self._write_files()
+        if self.files:
+            upsert_many(self.connection, dag_file, self.files, changed=tuple(self.files[0])[1:])
 
     def _write_versions(self) -> dict[str, int]:
         """Insert the new versions; return the id of each by DAG id."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "dag_id": item.spec.dag_id,
                 "number": self.numbers.get(item.spec.dag_id, 0) + 1,
@@ -175,7 +199,7 @@ class Batch:
         if not rows:
             return {}
         self.connection.execute(dag_version.insert(), rows)
-        return _latest_ids(self.connection, [str(row["dag_id"]) for row in rows])
+        return _latest(self.connection, [row["dag_id"] for row in rows], dag_version.c.id)
 
     def _write_pickles(self, versions: dict[str, int]) -> dict[str, int]:
         """Insert the new pickles, signed; return the id of each by DAG id."""
@@ -213,16 +237,13 @@ class Batch:
             "last_parsed_us": self.now_us,
         }
 
-    def _write_files(self) -> None:
-        for paths in chunks([row["path"] for row in self.files]):
-            self.connection.execute(dag_file.delete().where(dag_file.c.path.in_(paths)))
-        if self.files:
-            self.connection.execute(dag_file.insert(), self.files)
 
-
-_DAG_COLUMNS = (
+#: What is written of a DAG that the store has already: whether it is paused is the user's.
+_CHANGED = (
     "fileloc",
     "version_id",
+    "pickle_id",
+    "last_pickled_us",
     "is_active",
     "description",
     "owners",
@@ -230,27 +251,17 @@ _DAG_COLUMNS = (
     "schedule",
     "timetable_description",
     "last_parsed_us",
-    "pickle_id",
-    "last_pickled_us",
 )
-_UPDATE_DAG = (
+_RAISE = (
     dag.update()
-    .where(dag.c.dag_id == sa.bindparam("new_dag_id"))
-    .values(
-        {name: sa.bindparam(f"new_{name}") for name in _DAG_COLUMNS}
-        | {"row_version": dag.c.row_version + sa.bindparam("raised", type_=sa.Integer)}
-    )
+    .where(dag.c.dag_id == sa.bindparam("surprised"))
+    .values(row_version=dag.c.row_version + 1)
 )
-
-
-def _is_paused(spec: DagSpec, *, default: bool) -> bool:
-    said = spec.is_paused_upon_creation
-    return default if said is None else said
 
 
 def _dag_rows(
     connection: sa.Connection, ids: Iterable[str], paths: Iterable[str]
-) -> Iterator[sa.RowMapping]:
+) -> Iterator[dict[str, Any]]:
     query = (
         sa.select(
             dag.c.dag_id,
@@ -266,24 +277,13 @@ def _dag_rows(
         .outerjoin(dag_pickle, dag_pickle.c.id == dag.c.pickle_id)
     )
     for column, values in ((dag.c.dag_id, ids), (dag.c.fileloc, paths)):
-        for chunk in chunks(values):
-            yield from connection.execute(query.where(column.in_(chunk))).mappings()
-
-
-def _latest_numbers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, int]:
-    return _latest(connection, ids, dag_version.c.number)
-
-
-def _latest_ids(connection: sa.Connection, ids: Iterable[str]) -> dict[str, int]:
-    return _latest(connection, ids, dag_version.c.id)
+        for row in select_many(connection, query.where(is_one_of(column)), values):
+            yield row._asdict()
 
 
 def _latest(
     connection: sa.Connection, ids: Iterable[str], column: sa.Column[int]
 ) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for chunk in chunks(ids):
-        query = sa.select(dag_version.c.dag_id, sa.func.max(column))
-        query = query.where(dag_version.c.dag_id.in_(chunk)).group_by(dag_version.c.dag_id)
-        found |= {row[0]: row[1] for row in connection.execute(query)}
-    return found
+    query = sa.select(dag_version.c.dag_id, sa.func.max(column)).group_by(dag_version.c.dag_id)
+    rows = select_many(connection, query.where(is_one_of(dag_version.c.dag_id)), ids)
+    return {dag_id: latest for dag_id, latest in rows}

@@ -3,36 +3,71 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
 from airflow_lite.dag.spec import DagSpec
-from airflow_lite.store._dag_files import KnownFile, Saved, deactivate, known_files
-from airflow_lite.store.many import chunks
+from airflow_lite.store.many import chunks, is_one_of, select_many
 from airflow_lite.store.schema import dag, dag_file, dag_version
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from airflow_lite.dag.parse import FileResult
     from airflow_lite.store.pickles import Sign
 
-__all__ = [
-    "KnownFile",
-    "Saved",
-    "deactivate_missing",
-    "file_of",
-    "forget_files",
-    "import_errors",
-    "known_files",
-    "latest_spec",
-    "save_result",
-    "save_results",
-    "spec_of_version",
-    "specs_of",
-    "warnings_of",
-]
+#: How the error of a file begins that has a DAG id of another file's.
+DUPLICATE = "DAG id "
+
+
+class Saved(NamedTuple):
+    """What saving the result of one file changed."""
+
+    path: str
+    error: str | None  # of the import, or a DAG id that another file has
+    changed: tuple[str, ...] = ()  # ids of the DAGs that are new, or have a new version
+    vanished: tuple[str, ...] = ()  # ids of the DAGs that the file does not have any more
+    notices: tuple[str, ...] = ()  # one line each, of the DAGs that changed and the import
+
+
+class KnownFile(NamedTuple):
+    """What the store has of one DAG file."""
+
+    path: str
+    fingerprint: str
+    dag_ids: tuple[str, ...]  # of the last import that succeeded
+    error: str | None
+    parsed_us: int
+    duration_us: int
+    pickled_by: str | None = None  # the versions that pickled its DAGs; None: nothing did
+
+
+def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Note that no file has these DAGs any more."""
+    for chunk in chunks(ids):
+        connection.execute(
+            dag.update()
+            .where(dag.c.dag_id.in_(chunk))
+            .values(is_active=False, row_version=dag.c.row_version + 1)
+        )
+    if ids:
+        # An id is free again: the files that were refused for one get another look.
+        connection.execute(
+            dag_file.update()
+            .where(dag_file.c.error.startswith(DUPLICATE, autoescape=True))
+            .values(fingerprint="")
+        )
+
+
+def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
+    """Return what is known of these files, or of all."""
+    query = sa.select(*(dag_file.c[name] for name in KnownFile._fields))
+    if paths is None:
+        rows = list(connection.execute(query))
+    else:
+        rows = select_many(connection, query.where(is_one_of(dag_file.c.path)), paths)
+    return [KnownFile(*row)._replace(dag_ids=tuple(json.loads(row.dag_ids))) for row in rows]
 
 
 def save_result(
@@ -109,16 +144,13 @@ def latest_spec(connection: sa.Connection, dag_id: str) -> tuple[int, DagSpec] |
 
 def specs_of(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, tuple[int, DagSpec]]:
     """Return the latest version id and spec by DAG id, of those that are known."""
-    found: dict[str, tuple[int, DagSpec]] = {}
-    for chunk in chunks(dag_ids):
-        query = (
-            sa.select(dag.c.dag_id, dag_version.c.id, dag_version.c.spec)
-            .join(dag_version, dag_version.c.id == dag.c.version_id)
-            .where(dag.c.dag_id.in_(chunk))
-        )
-        for dag_id, version_id, text in connection.execute(query):
-            found[dag_id] = version_id, DagSpec.from_json(text)
-    return found
+    query = (
+        sa.select(dag.c.dag_id, dag_version.c.id, dag_version.c.spec)
+        .join(dag_version, dag_version.c.id == dag.c.version_id)
+        .where(is_one_of(dag.c.dag_id))
+    )
+    rows = select_many(connection, query, dag_ids)
+    return {dag_id: (version_id, DagSpec.from_json(text)) for dag_id, version_id, text in rows}
 
 
 def spec_of_version(connection: sa.Connection, version_id: int) -> DagSpec | None:
