@@ -10,7 +10,7 @@ from airflow_lite.clock import SystemClock, iso
 from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.scheduler.dead_tests import fail_dead_tests
 from airflow_lite.states import DagRunState, DagRunType
-from airflow_lite.store import dags, runs, scheduling
+from airflow_lite.store import dags, lookup, runs, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +110,7 @@ def _begin(
 
 def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:
     """Delete an earlier run with this logical date; refuse while tasks of it are under way."""
-    earlier = scheduling.run_of(connection, dag_id, logical_us)
+    earlier = lookup.find_run(connection, dag_id, None, logical_us)
     if earlier is None:
         return
     if scheduling.has_active(connection, earlier.id):

@@ -74,10 +74,6 @@ class Timers:
         if name not in self._due:
             self.after(name, seconds)
 
-    def drop(self, name: str) -> None:
-        """Let `name` not become due."""
-        self._due.pop(name, None)
-
     def take(self, name: str) -> bool:
         """Return whether `name` is due, and if so, take its moment out."""
         due = self._due.get(name)

@@ -284,6 +284,6 @@ def _dag_rows(
 def _latest(
     connection: sa.Connection, ids: Iterable[str], column: sa.Column[int]
 ) -> dict[str, int]:
-    query = sa.select(dag_version.c.dag_id, sa.func.max(column)).group_by(dag_version.c.dag_id)
-    rows = select_many(connection, query.where(is_one_of(dag_version.c.dag_id)), ids)
-    return {dag_id: latest for dag_id, latest in rows}
+    of_dag = dag_version.c.dag_id
+    query = sa.select(of_dag, sa.func.max(column)).where(is_one_of(of_dag)).group_by(of_dag)
+    return {row[0]: row[1] for row in select_many(connection, query, ids)}

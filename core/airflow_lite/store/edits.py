@@ -100,10 +100,7 @@ def clear(connection: sa.Connection, chosen: Sequence[Clearable], *, now_us: int
     common = {"changed_by": ACTOR, "change_cause": "cleared", "changed_at_us": now_us}
     _update(connection, running, {"state": str(TaskInstanceState.RESTARTING), **common})
     fresh: dict[str, object] = {
-        "state": None,
-        "attempt": None,
-        "supervisor": None,
-        "external_executor_id": None,
+        **dict.fromkeys(("state", "attempt", "supervisor", "external_executor_id")),
         **dict.fromkeys(("next_at_us", "try_started_us", "queued_us", "start_us", "end_us")),
         **dict.fromkeys(("pid", "hostname", "next_method", "next_kwargs", "skip_decision")),
         "stuck_count": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,13 @@ class Store:
         """Return a transaction that takes the write lock at once and commits at its end."""
         return self.engine.begin()
 
-    def read(self) -> AbstractContextManager[sa.Connection]:
-        """Return a connection for reading; it takes no write lock."""
-        return _reading(self.engine)
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection for reading; it takes no write lock."""
+        with self.engine.connect() as connection:
+            reader = connection.execution_options(airflow_lite_reads=True)
+            with reader.begin():
+                yield reader
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,19 +59,6 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-
-def _reading(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
-    from contextlib import contextmanager
-
-    @contextmanager
-    def reading() -> Iterator[sa.Connection]:
-        with engine.connect() as connection:
-            reader = connection.execution_options(airflow_lite_reads=True)
-            with reader.begin():
-                yield reader
-
-    return reading()
 
 
 def open_store(config: Config, notice: Callable[[str], None] | None = None) -> Store:
@@ -81,7 +73,7 @@ def open_store(config: Config, notice: Callable[[str], None] | None = None) -> S
         _bring_up(store, config, notice)
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        raise StoreError(_cannot_open(url, error.orig)) from None
+        raise StoreError(cannot_open(url, error.orig)) from None
     return store
 
 
@@ -176,14 +168,16 @@ def create(store: Store, config: Config) -> bool:
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
         )
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
-        connection.execute(
-            pool.insert().values(
-                name="default_pool",
-                slots=config.getint("core", "default_pool_task_slot_count"),
-                description="Default pool",
-            )
-        )
+        add_default_pool(connection, config)
     return True
+
+
+def add_default_pool(connection: sa.Connection, config: Config) -> None:
+    """Make the pool of tasks that name none."""
+    slots = config.getint("core", "default_pool_task_slot_count")
+    connection.execute(
+        pool.insert().values(name="default_pool", slots=slots, description="Default pool")
+    )
 
 
 def _revision(connection: sa.Connection) -> str | None:
@@ -214,7 +208,8 @@ def _is_full(folder: Path) -> bool:
         return False
 
 
-def _cannot_open(url: str, error: object) -> str:
+def cannot_open(url: str, error: object) -> str:
+    """Return what is said of a database that gave an error, and what to do."""
     try:
         shown = shown_url(sa.make_url(url))
         path = sa.make_url(url).database

@@ -123,18 +123,6 @@ def runs(
     return connection.execute(query.order_by(dag_run.c.logical_us.desc())).mappings().all()
 
 
-def last_scheduled_interval(connection: sa.Connection, dag_id: str) -> tuple[int, int] | None:
-    """Return the data interval of a DAG's latest scheduled run; None before the first."""
-    query = (
-        sa.select(dag_run.c.interval_start_us, dag_run.c.interval_end_us)
-        .where(dag_run.c.dag_id == dag_id, dag_run.c.run_type != "manual")
-        .order_by(dag_run.c.logical_us.desc())
-        .limit(1)
-    )
-    found = connection.execute(query).first()
-    return None if found is None else (found.interval_start_us, found.interval_end_us)
-
-
 def the_run(
     connection: sa.Connection, dag_id: str, run_id: str, logical_us: int | None = None
 ) -> RowMapping:

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, TextIO
 import sqlalchemy as sa
 
 from airflow_lite.errors import StoreError, UserError
-from airflow_lite.store import engine as engines
-from airflow_lite.store.engine import HEAD, Store, create, make_engine, revision, shown_url
-from airflow_lite.store.schema import metadata, pool
+from airflow_lite.store.engine import (
+    HEAD,
+    Store,
+    add_default_pool,
+    cannot_open,
+    create,
+    make_engine,
+    revision,
+    shown_url,
+)
+from airflow_lite.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +41,7 @@ def bare_store(config: Config) -> Iterator[Store]:
     try:
         yield store
     except sa.exc.DBAPIError as error:
-        raise StoreError(engines._cannot_open(url, error.orig)) from None  # noqa: SLF001
+        raise StoreError(cannot_open(url, error.orig)) from None
     finally:
         store.close()
 
@@ -72,7 +80,7 @@ def _upgrade(store: Store, config: Config, before: str | None, to: str) -> None:
     with store.begin() as connection:
         _run_steps(script, to, connection=connection)
         if before is None:
-            _add_default_pool(connection, config)
+            add_default_pool(connection, config)
 
 
 def sql_of_upgrade(config: Config, output: TextIO = sys.stdout, *, to: str = HEAD) -> None:
@@ -117,13 +125,6 @@ def _run_steps(
             literal_binds=connection is None,
         )
         environment.run_migrations()
-
-
-def _add_default_pool(connection: sa.Connection, config: Config) -> None:
-    slots = config.getint("core", "default_pool_task_slot_count")
-    connection.execute(
-        pool.insert().values(name="default_pool", slots=slots, description="Default pool")
-    )
 
 
 def reset(config: Config, *, skip_init: bool = False, use_files: bool = False) -> str:

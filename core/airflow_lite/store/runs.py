@@ -206,20 +206,6 @@ def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[st
     return {row.dag_id: row.interval_end_us for row in rows}
 
 
-def previous_run(
-    connection: sa.Connection, dag_id: str, logical_us: int
-) -> tuple[int, int | None] | None:
-    """Return row id and version id of the DAG's run before a logical date, or None."""
-    query = (
-        sa.select(dag_run.c.id, dag_run.c.version_id)
-        .where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us)
-        .order_by(dag_run.c.logical_us.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else (row.id, row.version_id)
-
-
 def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:
     """Return (task_id, state) of these tasks' instances in a run."""
     query = sa.select(task_instance.c.task_id, task_instance.c.state).where(

@@ -317,14 +317,6 @@ def refresh_instances(connection: sa.Connection, tasks: Iterable[tuple[int, Task
     run_many(connection, _REFRESH, rows)
 
 
-def run_of(connection: sa.Connection, dag_id: str, logical_us: int) -> Row | None:
-    """Return (id, run_id, state) of a DAG's run with this logical date; None if there is none."""
-    query = sa.select(dag_run.c.id, dag_run.c.run_id, dag_run.c.state, dag_run.c.job_id)
-    return connection.execute(
-        query.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us == logical_us)
-    ).first()
-
-
 def delete_run(connection: sa.Connection, run_row_id: int) -> None:
     """Delete a run with all that hangs on it."""
     connection.execute(dag_run.delete().where(dag_run.c.id == run_row_id))

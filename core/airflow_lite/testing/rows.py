@@ -107,11 +107,11 @@ class Rows:
         return self._row(ti)[1]
 
     def _row(self, ti: TaskInstance) -> tuple[int, str | None, str | None]:
-        from airflow_lite.store.scheduling import instance_rows, run_of
+        from airflow_lite.store.lookup import find_run
+        from airflow_lite.store.scheduling import instance_rows
 
-        logical_us = _logical_us(ti.run_id)
         with self._store.read() as connection:
-            run = run_of(connection, ti.dag_id, logical_us)
+            run = find_run(connection, ti.dag_id, ti.run_id, None)
             assert run is not None, f"no run {ti.run_id}"
             rows = instance_rows(connection, [run.id])
         found = next(row for row in rows if row.task_id == ti.task_id)
@@ -120,14 +120,6 @@ class Rows:
     def close(self) -> None:
         """Close the store."""
         self._store.close()
-
-
-def _logical_us(run_id: str) -> int:
-    from datetime import datetime
-
-    from airflow_lite.clock import to_us
-
-    return to_us(datetime.fromisoformat(run_id.partition("__")[2]))
 
 
 def _spec(path: Path) -> Any:

@@ -57,7 +57,6 @@ CALLS = {
         "end_run": lambda c: runs.end_run(c, 1, state="success", now_us=NOW),
         "set_run_version": lambda c: runs.set_run_version(c, [1], 1),
         "last_scheduled": lambda c: runs.last_scheduled(c, ["d"]),
-        "previous_run": lambda c: runs.previous_run(c, "d", 5),
         "states_in_run": lambda c: runs.states_in_run(c, 1, ["a"]),
     },
     scheduling: {
@@ -80,7 +79,6 @@ CALLS = {
         "dag_rows": scheduling.dag_rows,
         "set_next_runs": lambda c: scheduling.set_next_runs(c, [NEXT]),
         "refresh_instances": lambda c: scheduling.refresh_instances(c, [(1, TaskSpec("a"))]),
-        "run_of": lambda c: scheduling.run_of(c, "d", 1),
         "has_active": lambda c: scheduling.has_active(c, 1),
         "drop_old_events": lambda c: scheduling.drop_old_events(c, 1, 10),
         "abandon_runs": lambda c: scheduling.abandon_runs(c, [1], NOW, "its process is dead"),

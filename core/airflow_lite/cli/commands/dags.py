@@ -12,7 +12,7 @@ from airflow_lite.clock import SystemClock, iso
 from airflow_lite.dag.spec import DagSpec
 from airflow_lite.dag.timetable import RunInfo, following_run
 from airflow_lite.keys import check_id
-from airflow_lite.store import dags, edits, listing
+from airflow_lite.store import dags, edits, listing, runs
 
 
 def list_dags(args: context.Args) -> int:
@@ -81,13 +81,13 @@ def next_execution(args: context.Args) -> int:
     _, spec = known.the_spec(args)
     with context.store(args).read() as connection:
         row = listing.the_dag(connection, args.dag_id)
-        last = listing.last_scheduled_interval(connection, args.dag_id)
+        last_end_us = runs.last_scheduled(connection, [args.dag_id]).get(args.dag_id)
     if row["is_paused"]:
         context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
-    runs = _upcoming(spec, row, last and last[1], args.num_executions)
-    for run in runs:
+    upcoming = _upcoming(spec, row, last_end_us, args.num_executions)
+    for run in upcoming:
         print(iso(run.interval_start_us))
-    if len(runs) < args.num_executions:
+    if len(upcoming) < args.num_executions:
         context.notice(
             "[WARN] No following schedule can be found. "
             "This DAG may have schedule interval '@once' or `None`."
@@ -104,13 +104,13 @@ def _upcoming(
     names = ("logical", "interval_start", "interval_end", "create_after")
     planned = [row[f"next_{name}_us"] for name in names]
     following = following_run(spec, last_end_us, now_us) if None in planned else RunInfo(*planned)
-    runs: list[RunInfo] = []
-    while following is not None and len(runs) < count:
-        if runs and following.logical_us <= runs[-1].logical_us:
+    upcoming: list[RunInfo] = []
+    while following is not None and len(upcoming) < count:
+        if upcoming and following.logical_us <= upcoming[-1].logical_us:
             break
-        runs.append(following)
+        upcoming.append(following)
         following = following_run(spec, following.interval_end_us, now_us)
-    return runs
+    return upcoming
 
 
 def pause(args: context.Args) -> int:
