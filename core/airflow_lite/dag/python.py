@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +47,6 @@ class FunctionCaller(BaseOperator):
         its signature names to any other. Raises `ValueError` where `op_args` has taken a name.
         """
         own = {**self.op_kwargs, "templates_dict": self.templates_dict}
-        names = ChainMap(own, context)  # type: ignore[arg-type] # it is only read
         try:
             parameters = inspect.signature(self.python_callable).parameters.values()
         except (TypeError, ValueError):  # of a builtin that tells nobody
@@ -58,19 +56,23 @@ class FunctionCaller(BaseOperator):
             for item in parameters
             if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)
         ]
-        both = [name for name in by_position[: len(self.op_args)] if name in names]
+        both = [name for name in by_position[: len(self.op_args)] if name in own or name in context]
         if both:
             raise ValueError(
                 f"The key {both[0]!r} in args is a part of kwargs and therefore reserved."
             )
         if any(item.kind is item.VAR_KEYWORD for item in parameters):
-            return dict(names)
+            return {**context, **own}
         by_keyword = (
             item.name
             for item in parameters
             if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
         )
-        return {name: names[name] for name in by_keyword if name in names}
+        return {
+            name: own[name] if name in own else context[name]
+            for name in by_keyword
+            if name in own or name in context
+        }
 
 
 class PythonOperator(FunctionCaller):
