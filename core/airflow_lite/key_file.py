@@ -5,10 +5,27 @@ from __future__ import annotations
 import os
 import stat
 
+from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 
 #: Least number of characters of a key.
 SHORTEST_KEY = 32
+
+
+def configured_key(
+    config: Config, section: str, name: str, shortest: int = SHORTEST_KEY
+) -> bytes | None:
+    """Return the key that somebody chose in the configuration; raise `ConfigError` for a short one.
+
+    None where they chose none.
+    """
+    key = config.get(section, name).strip()
+    if key and len(key) < shortest:
+        raise ConfigError(
+            f"[{section}] {name} has {len(key)} characters. Make it at least {shortest}:"
+            ' python -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return key.encode() or None
 
 
 def read_key(path: str) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.key_file import SHORTEST_KEY, make_key, read_key
+from airflow_lite.key_file import configured_key, make_key, read_key
 
 #: In the home, for its owner only.
 KEY_FILE = "pickle.key"
@@ -19,12 +19,12 @@ KEY_VARIABLE = "AIRFLOW_LITE__CORE__PICKLE_SECRET_KEY"
 def signing_key(config: Config) -> bytes:
     """Return the key to sign with, made in the home if there is none; raise `ConfigError`."""
     path = config.path(KEY_FILE)
-    return _configured_key(config) or read_key(path) or make_key(path)
+    return configured_key(config, "core", "pickle_secret_key") or read_key(path) or make_key(path)
 
 
 def checking_key(config: Config) -> bytes:
     """Return the key to check signatures with; raise `ConfigError` if there is none here."""
-    key = _configured_key(config) or read_key(config.path(KEY_FILE))
+    key = configured_key(config, "core", "pickle_secret_key") or read_key(config.path(KEY_FILE))
     if key is None:
         raise ConfigError(
             f"There is no key to check pickled DAGs with. Copy {KEY_FILE} from the scheduler's"
@@ -53,15 +53,3 @@ def is_signed(key: bytes, dag_id: str, version_id: int, payload: bytes, given: s
         return False  # SQLite holds anything in any column
     found = signature(key, dag_id, version_id, payload)
     return hmac.compare_digest(found.encode(), str(given).encode("utf-8", "replace"))
-
-
-def _configured_key(config: Config) -> bytes | None:
-    key = config.get("core", "pickle_secret_key").strip()
-    if not key:
-        return None
-    if len(key) < SHORTEST_KEY:
-        raise ConfigError(
-            f"[core] pickle_secret_key has {len(key)} characters. Make it at least"
-            f' {SHORTEST_KEY}: python -c "import secrets; print(secrets.token_hex(32))"'
-        )
-    return key.encode()

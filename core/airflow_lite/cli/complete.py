@@ -18,17 +18,10 @@ _NO_VALUE = {
 _REPEATED = {"append", "append_const", "count", "extend"}
 
 
-class Candidate(NamedTuple):
-    """A word that may stand there, and what it is."""
-
-    value: str
-    help: str = ""
-
-
 class Answer(NamedTuple):
-    """The words to offer; `is_file`: a path is wanted, which the shell knows best."""
+    """The words to offer and what each is; `is_file`: a path is wanted, the shell knows best."""
 
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[tuple[str, str], ...] = ()
     is_file: bool = False
 
 
@@ -173,9 +166,8 @@ def _takes(arg: Arg) -> str:
 
 
 def _take_one(args: deque[Arg]) -> None:
-    if _takes(args[0]) in {"*", "+", "..."}:
-        return
-    args.popleft()
+    if _takes(args[0]) not in {"*", "+", "..."}:
+        args.popleft()
 
 
 def _flags(args: Iterable[Arg], used: set[Arg], current: str) -> Answer:
@@ -203,7 +195,7 @@ def _after_equals(
         return Answer()
     answer = _values(option, given, prefix, sources)
     return answer._replace(
-        candidates=tuple(Candidate(f"{flag}={value}", text) for value, text in answer.candidates)
+        candidates=tuple((f"{flag}={value}", text) for value, text in answer.candidates)
     )
 
 
@@ -216,5 +208,5 @@ def _values(arg: Arg, given: Mapping[str, str], prefix: str, sources: Sources) -
 
 
 def _matching(rows: Iterable[tuple[str, str]], prefix: str) -> Answer:
-    found = [(value, " ".join(text.split())) for value, text in rows if value.startswith(prefix)]
-    return Answer(tuple(Candidate(*row) for row in found))
+    found = ((value, " ".join(text.split())) for value, text in rows)
+    return Answer(tuple(row for row in found if row[0].startswith(prefix)))

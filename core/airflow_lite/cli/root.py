@@ -45,10 +45,9 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
     from airflow_lite.plugins.groups import command_groups
 
     try:
-        groups = command_groups(_config(flags), CORE_NAMES)
+        return command_groups(_config(flags), CORE_NAMES)
     except UserError as error:
         return [("(none)", str(error))]
-    return [(group.name, group.help) for group in groups]
 
 
 def _config(flags: Flags) -> Config:

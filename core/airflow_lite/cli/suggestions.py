@@ -57,8 +57,8 @@ class Suggestions:
         """Return name and help of the core's commands and of the groups that plugins offer."""
         from airflow_lite.plugins.groups import command_groups
 
-        groups = [*command_groups(self._config), *self._kept(self._class_only())]
-        return sorted((one.name, one.help) for one in [*CORE_COMMANDS, *groups])
+        known = [*CORE_COMMANDS, *self._kept(self._class_only())]
+        return sorted([*command_groups(self._config), *((one.name, one.help) for one in known)])
 
     def command(self, name: str) -> CLICommand | None:
         """Return the spec of a core command, or of a plugin's group as its probe saw it."""

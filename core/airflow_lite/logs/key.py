@@ -9,8 +9,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from airflow_lite.errors import ConfigError
-from airflow_lite.key_file import make_key, read_key
+from airflow_lite.key_file import configured_key, make_key, read_key
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -29,15 +28,6 @@ def signing_key(config: Config) -> bytes:
     Raises `ConfigError` where the secret cannot be made or read, or is none.
     """
     path = config.path(KEY_FILE)
-    secret = _configured(config) or read_key(path) or make_key(path)
+    chosen = configured_key(config, "webserver", "secret_key", _SHORTEST)
+    secret = chosen or read_key(path) or make_key(path)
     return hmac.digest(secret, _PURPOSE, "sha256")
-
-
-def _configured(config: Config) -> bytes | None:
-    given = config.get("webserver", "secret_key").strip()
-    if given and len(given) < _SHORTEST:
-        raise ConfigError(
-            f"[webserver] secret_key has {len(given)} characters. Make it at least {_SHORTEST}:"
-            ' python -c "import secrets; print(secrets.token_hex(32))"'
-        )
-    return given.encode() or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airflow_lite.errors import UsageError, UserError
 from airflow_lite.plugins.index import installed_plugins, plugins_allowed
@@ -21,28 +21,19 @@ class UnknownGroupError(UsageError):
     """There is no such command. See `airflow-lite --help`."""
 
 
-class OfferedGroup(NamedTuple):
-    """A group of commands that can be used now."""
-
-    name: str
-    help: str
-    distribution: str
-
-
-def command_groups(config: Config, core_names: Collection[str] = ()) -> list[OfferedGroup]:
-    """Return the groups on offer, by name, from the index alone: nothing is imported.
+def command_groups(config: Config, core_names: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return name and help of the groups on offer, from the index alone: nothing is imported.
 
     Left out are names that two plugins claim, and `core_names`, which no plugin can take. Those
     of an executor that has no `plugins.v1` entry are not among them: only its class could tell.
     `load_group` asks it.
     """
-    offered = [
-        OfferedGroup(entry.name, plugin.summary, plugin.distribution)
+    return sorted(
+        (entry.name, plugin.summary)
         for plugin in companions(config)
         for entry in plugin.groups
         if entry.name not in core_names
-    ]
-    return sorted(offered)
+    )
 
 
 def class_only_executors(config: Config) -> list[str]:

@@ -61,7 +61,7 @@ class Kept(Listed):
 
 
 def offered(line, sources=None):
-    return [found.value for found in complete(line.split(" "), sources or Listed()).candidates]
+    return [value for value, _ in complete(line.split(" "), sources or Listed()).candidates]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_options_are_offered_where_no_positional_is_left():
 
 def test_a_value_is_chosen_knowing_the_other_arguments():
     answer = complete(["dask", "logs", "my_dag", ""], Listed())
-    assert {found.help for found in answer.candidates} == {"dag_id=my_dag"}
+    assert {text for _, text in answer.candidates} == {"dag_id=my_dag"}
 
 
 def test_a_path_is_left_to_the_shell():
@@ -119,8 +119,8 @@ def test_a_path_is_left_to_the_shell():
 
 
 def test_help_fits_on_a_line():
-    [tag] = complete(["dask", "logs", "--tag"], Listed()).candidates
-    assert tag.help == "May be given again"
+    [(_, text)] = complete(["dask", "logs", "--tag"], Listed()).candidates
+    assert text == "May be given again"
 
 
 @pytest.mark.parametrize("command", [*all_commands(), GROUP], ids=lambda command: command.name)

@@ -48,7 +48,8 @@ def row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
 def info(args: context.Args) -> int:
     """Show all about one plugin; it is probed, in a child process, if it was never used."""
     config = context.config(args)
-    print_fields([_info(plugin, config) for plugin in _named(args.name, config)], args.output)
+    found = _named(args.name, known_plugins(config))
+    print_fields([_info(plugin, config) for plugin in found], args.output)
     return 0
 
 
@@ -69,12 +70,11 @@ def _text(value: Any) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def _named(name: str, config: Config) -> list[Plugin]:
+def _named(name: str, plugins: list[Plugin]) -> list[Plugin]:
     """Return the distributions of this name, or that hold an entry point of it."""
     from airflow_lite.plugins.model import PluginError, normalised
     from airflow_lite.words import did_you_mean
 
-    plugins = known_plugins(config)
     names = {plugin: _names(plugin) for plugin in plugins}
     found = [plugin for plugin in plugins if {name, normalised(name)} & names[plugin]]
     if not found:
@@ -129,10 +129,13 @@ def options_of(plugin: Plugin, verdicts: list[Verdict]) -> dict[str, str]:
 def doctor(args: context.Args) -> int:
     """Probe plugins afresh and check the executor's health; return 1 if anything is wrong."""
     from airflow_lite.plugins.doctor import examine, health
+    from airflow_lite.plugins.index import installed_plugins
+    from airflow_lite.plugins.lookup import in_conflict
 
     config = context.config(args)
-    plugins = _named(args.name, config) if args.name else known_plugins(config)
-    plugins = [_unjudged(plugin) for plugin in plugins if not plugin.is_core]
+    found = in_conflict(installed_plugins(config), CORE_NAMES)  # whatever a probe once said
+    found = _named(args.name, found) if args.name else found
+    plugins = [plugin for plugin in found if not plugin.is_core]
     executors = [config.get("core", "executor")]
     if args.name:
         executors = [entry.name for plugin in plugins for entry in plugin.executors]
@@ -142,15 +145,6 @@ def doctor(args: context.Args) -> int:
         findings += health(name, config, bad)
     print_rows([finding._asdict() for finding in findings], args.output)
     return int(not all(finding.is_good for finding in findings))
-
-
-def _unjudged(plugin: Plugin) -> Plugin:
-    """Return a plugin without the verdict of an earlier probe, since it is about to be probed."""
-    from airflow_lite.plugins.model import PluginState
-
-    if plugin.state is not PluginState.QUARANTINED:
-        return plugin
-    return plugin._replace(state=PluginState.READY, reason="", remedy="")
 
 
 def new(args: context.Args) -> int:
