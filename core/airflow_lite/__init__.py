@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_lite.dag.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
     from airflow_lite.dag.task_decorator import setup, task, teardown
     from airflow_lite.dag.task_group import TaskGroup, task_group
+    from airflow_lite.dag.variable import Variable
     from airflow_lite.dag.xcom_arg import XComArg
     from airflow_lite.errors import (
         AirflowDagException,
@@ -65,6 +66,7 @@ __all__ = [
     "TaskInstanceKey",
     "TaskInstanceState",
     "TriggerRule",
+    "Variable",
     "WeightRule",
     "XComArg",
     "__version__",
@@ -93,6 +95,7 @@ _HOMES = {
     "dag.sensor": ("BaseSensorOperator", "PokeReturnValue", "PythonSensor"),
     "dag.task_decorator": ("setup", "task", "teardown"),
     "dag.task_group": ("TaskGroup", "task_group"),
+    "dag.variable": ("Variable",),
     "dag.xcom_arg": ("XComArg",),
     "errors": (
         "AirflowDagException",

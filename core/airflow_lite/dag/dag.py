@@ -249,6 +249,21 @@ class DAG:
 
         return DagParam(self, name, default)
 
+    def test(
+        self,
+        execution_date: datetime | None = None,
+        run_conf: Mapping[str, Any] | None = None,
+        *,
+        use_executor: bool = False,
+    ) -> None:
+        """Run the DAG once as `airflow-lite dags test` does, from a file that is run itself.
+
+        Ends the program with an exit code if the run fails.
+        """
+        from airflow_lite.dag.run_here import run_here
+
+        run_here(self, execution_date, run_conf, use_executor=use_executor)
+
     def to_spec(self) -> DagSpec:
         """Return the DAG as data; raise `AirflowDagException` if it is not valid."""
         from airflow_lite.dag.serialize import dag_spec

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from airflow_lite.dag.variable import Variable
 from airflow_lite.errors import AirflowException
 
 _NOTHING: Any = object()
@@ -21,12 +22,9 @@ class _Variables:
 
     def get(self, name: str, default_var: Any = _NOTHING) -> Any:
         """Return a Variable; raise KeyError if there is none and no default."""
-        text = os.environ.get(f"AIRFLOW_VAR_{name.upper()}")
-        if text is None:
-            if default_var is _NOTHING:
-                raise KeyError(f"Variable {name} does not exist. Set AIRFLOW_VAR_{name.upper()}.")
-            return default_var
-        return json.loads(text) if self._as_json else text
+        if default_var is _NOTHING:
+            return Variable.get(name, deserialize_json=self._as_json)
+        return Variable.get(name, default_var, self._as_json)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

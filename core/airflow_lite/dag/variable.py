@@ -1,0 +1,50 @@
+"""Variables: named texts that the environment holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NoReturn
+
+from airflow_lite.errors import AirflowException
+
+_NOTHING: Any = object()
+
+
+def _refuse(key: str, *_args: object, **_named: object) -> NoReturn:
+    """Raise `AirflowException`: nothing but the environment holds Variables."""
+    raise AirflowException(
+        f"Variable {key} cannot be changed by a DAG file or task. Set AIRFLOW_VAR_{key.upper()} in"
+        " the environment of the scheduler and its workers."
+    )
+
+
+class Variable:
+    """A named text of this installation: AIRFLOW_VAR_NAME in the environment holds it."""
+
+    @staticmethod
+    def get(
+        key: str,
+        default_var: Any = _NOTHING,
+        deserialize_json: bool = False,
+    ) -> Any:
+        """Return the Variable, read as JSON if asked; raise KeyError if there is no default.
+
+        A text that is not JSON raises `AirflowException`.
+        """
+        name = f"AIRFLOW_VAR_{key.upper()}"
+        text = os.environ.get(name)
+        if text is None:
+            if default_var is _NOTHING:
+                raise KeyError(f"Variable {key} does not exist. Set {name}.")
+            return default_var
+        return _parsed(name, text) if deserialize_json else text
+
+    set = delete = setdefault = update = staticmethod(_refuse)
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise AirflowException(f"{name} is not JSON: {error}. Mend it.") from None
