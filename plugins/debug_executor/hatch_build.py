@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class ManPages(BuildHookInterface):  # type: ignore[type-arg]
     """Registers `share/man/man1/*.1` with the wheel, and `man/*.1` with the sdist."""
 
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+
     def dependencies(self) -> list[str]:
         """Return what rendering takes: airflow-lite, unless its source stands beside us."""
         if self._ready_pages() or self._core() is not None:
@@ -40,6 +42,11 @@ class ManPages(BuildHookInterface):  # type: ignore[type-arg]
             else:
                 build_data["shared_data"][str(page)] = f"share/man/man1/{page.name}"
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove the pages that were rendered: they are in the archive now."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
     def _ready_pages(self) -> list[Path]:
         return sorted(Path(self.root, "man").glob("*.1"))
 
@@ -50,7 +57,8 @@ class ManPages(BuildHookInterface):  # type: ignore[type-arg]
         return next((path for path in folders if (path / "airflow_lite/cli").is_dir()), None)
 
     def _rendered(self) -> list[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="airflow-lite-man-"))
+        self._folder = tempfile.TemporaryDirectory(prefix="airflow-lite-man-")
+        folder = Path(self._folder.name)
         with importable(self._core(), Path(self.root, "src")):
             man = import_module("airflow_lite.cli.man")
             named = self.config.get("groups")

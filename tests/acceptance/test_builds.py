@@ -52,7 +52,11 @@ def test_the_clone_has_the_core_and_the_plugins(clone):
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_sdist_builds_in_isolation_and_a_wheel_from_it(clone, tmp_path, source):
-    call(sys.executable, "-m", "build", "--outdir", tmp_path, clone / source, cwd=tmp_path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    words = "-m", "build", "--outdir", tmp_path, clone / source
+    call(sys.executable, *words, cwd=tmp_path, TMPDIR=str(temporary))
+    assert [path.name for path in temporary.glob("airflow-lite-*")] == []
     [sdist], [wheel] = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
     with tarfile.open(sdist) as archive:
         names = archive.getnames()
