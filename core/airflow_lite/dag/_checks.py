@@ -12,6 +12,9 @@ from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
 from airflow_lite.words import shortened
 
+#: What every database holds as an integer.
+_LARGEST = 2**31 - 1
+
 Kept = TypeVar("Kept")
 Word = TypeVar("Word", bound=Enum)
 Check = Callable[[Any], Any]
@@ -59,12 +62,14 @@ def whole(value: object) -> int:
 
 
 def at_least(least: int) -> Callable[[object], int]:
-    """Return a check for a whole number that is not smaller."""
+    """Return a check for a whole number that is not smaller, and that a database holds."""
 
     def check(value: object) -> int:
         number = whole(value)
         if number < least:
             raise Wanted(f"a whole number of at least {least}")
+        if number > _LARGEST:
+            raise Wanted(f"a whole number of at most {_LARGEST}")
         return number
 
     return check

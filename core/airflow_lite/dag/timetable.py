@@ -18,6 +18,10 @@ from airflow_lite.dag import _cron
 from airflow_lite.dag.spec import DagSpec, ScheduleSpec
 from airflow_lite.words import did_you_mean
 
+#: What a `datetime` holds.
+_FIRST_US = to_us(datetime.min.replace(tzinfo=UTC))
+_LAST_US = to_us(datetime.max.replace(tzinfo=UTC))
+
 _DESCRIPTIONS = {
     "none": "Never, external triggers only",
     "once": "Once, as soon as possible",
@@ -90,7 +94,7 @@ def _unsupported(value: object) -> str:
 def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> RunInfo | None:
     """Return the automated run after the one whose interval ended at `last_end_us`, if any comes.
 
-    The DAG's start and end date bound the logical date.
+    The DAG's start and end date bound the logical date; past the year 9999 there is none.
     """
     kind = dag.schedule.kind
     if kind == "none":
@@ -100,8 +104,12 @@ def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> RunInfo
     if kind == "continuous":
         return _continuous(dag, last_end_us, now_us)
     pace = _pace(dag)
-    start = _next_start(pace, dag, last_end_us, now_us)
-    return None if start is None or _is_late(dag, start) else _run(start, pace.after(start))
+    try:
+        start = _next_start(pace, dag, last_end_us, now_us)
+        found = None if start is None or _is_late(dag, start) else _run(start, pace.after(start))
+    except OverflowError:
+        return None
+    return None if found is None or found.interval_end_us > _LAST_US else found
 
 
 def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
@@ -109,8 +117,12 @@ def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
     if dag.schedule.kind not in {"cron", "delta"}:
         return run_after_us, run_after_us
     pace = _pace(dag)
-    end = pace.align_back(run_after_us)
-    return pace.before(end), end
+    try:
+        end = pace.align_back(run_after_us)
+        start = pace.before(end)
+    except OverflowError:
+        return run_after_us, run_after_us
+    return (start, end) if start >= _FIRST_US else (run_after_us, run_after_us)
 
 
 def neighbours(dag: DagSpec, logical_us: int, end_us: int) -> tuple[int | None, int | None]:

@@ -187,6 +187,15 @@ OWN_CASES = {
         empty(retries=-1),
         "retries=-1 is of type int; it must be a whole number of at least 0",
     ),
+    "retries=10**20": (
+        empty(retries=10**20),
+        "retries=100000000000000000000 is of type int;"
+        " it must be a whole number of at most 2147483647",
+    ),
+    "pool_slots=10**20": (
+        empty(pool_slots=10**20),
+        "it must be a whole number of at most 2147483647",
+    ),
     "retries=1.5": (empty(retries=1.5), "retries=1.5 is of type float; it must be a whole number"),
     "retry_delay=-1": (empty(retry_delay=-1), "retry_delay=-1 is of type int"),
     "pool": (empty(pool=3), "Task d.t: pool=3 is of type int; it must be a string"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_lite.clock import to_us
 from airflow_lite.dag.spec import DagSpec, ScheduleSpec
-from airflow_lite.dag.timetable import RunInfo, following_run, schedule_spec, zone
+from airflow_lite.dag.timetable import RunInfo, following_run, manual_interval, schedule_spec, zone
 
 DAY_US = 86_400_000_000
 
@@ -126,6 +126,27 @@ def test_a_run_begins_where_the_last_interval_ended() -> None:
     dag = DagSpec("d", schedule=schedule_spec(timedelta(days=1)), start_date_us=0)
     run = following_run(dag, DAY_US, 0)
     assert run == RunInfo(DAY_US, DAY_US, 2 * DAY_US, 2 * DAY_US)
+
+
+NEVER = [
+    (timedelta.max, 0),
+    (timedelta(days=1), to_us(datetime.max.replace(tzinfo=UTC))),
+    ("@daily", to_us(datetime.max.replace(tzinfo=UTC))),
+    ("0 0 1 1 *", to_us(datetime(9999, 6, 1, tzinfo=UTC))),
+]
+
+
+@pytest.mark.parametrize(("value", "start"), NEVER)
+def test_past_the_end_of_the_calendar_no_run_comes(value: object, start: int) -> None:
+    dag = DagSpec("d", schedule=schedule_spec(value), start_date_us=start, catchup=True)
+    assert following_run(dag, None, start) is None
+
+
+@pytest.mark.parametrize("value", [timedelta.max, "@daily", "@yearly"])
+def test_before_the_calendar_begins_a_manual_run_has_no_interval(value: object) -> None:
+    moment = to_us(datetime(1, 1, 1, 5, tzinfo=UTC))
+    dag = DagSpec("d", schedule=schedule_spec(value))
+    assert manual_interval(dag, moment) == (moment, moment)
 
 
 @pytest.mark.parametrize(
