@@ -1,13 +1,16 @@
 """A small engine on a Unix socket, with the executor and the `Engine` for it.
 
 The twin of what a remote executor talks to: `python -m airflow_lite.testing.remote_engine SOCKET`
-runs commands as its children and answers one request per connection, a line of JSON each way.
+runs commands as its children and answers one request per connection, a line of JSON each way. It
+ends, with what it runs, when its stdin does.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -124,7 +127,7 @@ class RemoteEngine:
         self._socket.unlink(missing_ok=True)
         words = [sys.executable, "-m", "airflow_lite.testing.remote_engine", str(self._socket)]
         self._server = subprocess.Popen(
-            words, env=self._environ, stdin=subprocess.DEVNULL, start_new_session=True
+            words, env=self._environ, stdin=subprocess.PIPE, start_new_session=True
         )
         end = time.monotonic() + _START_S
         while not self._answers():
@@ -149,7 +152,7 @@ class RemoteEngine:
         if self._server is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._server.pid, signal.SIGKILL)
-            self._server.wait()
+            self._server.communicate()  # closes its stdin, too
             self._server = None
 
     def kill_worker(self) -> None:
@@ -196,12 +199,12 @@ class Server:
         child = self._children.get(token)
         return "lost" if child is None else child.poll()
 
-    def serve(self, path: str) -> None:
-        """Answer one connection after the other, until killed."""
+    def serve(self, path: str, lifeline: int) -> None:
+        """Answer one connection after the other, until killed or `lifeline` is at its end."""
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(64)
-            while True:
+            while lifeline not in select.select([listener.fileno(), lifeline], [], [])[0]:
                 line, _ = listener.accept()
                 with line, suppress(OSError, ValueError), line.makefile("rwb") as file:
                     request = json.loads(file.readline())
@@ -215,4 +218,7 @@ class Server:
 
 
 if __name__ == "__main__":
-    Server().serve(sys.argv[1])
+    Server().serve(sys.argv[1], sys.stdin.fileno())
+    # Whoever started it is gone, and can neither stop it nor tidy up.
+    shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from airflow_lite.testing import needs
@@ -62,6 +68,41 @@ def test_without_an_engine_no_case_about_its_faults_applies():
 @pytest.mark.parametrize("name", ["LocalExecutor", "SequentialExecutor"])
 def test_the_executors_of_the_core_have_an_engine(name):
     assert isinstance(installed_engine(name), LocalEngine)
+
+
+@pytest.fixture
+def temporary(monkeypatch):
+    """A folder for temporary files whose path is short enough for a socket's."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_the_engine_ends_with_whoever_started_it(temporary, wait_until):
+    starts = (
+        "from airflow_lite.testing.remote_engine import RemoteEngine, ask, SOCKET_VARIABLE\n"
+        "from pathlib import Path\n"
+        "engine = RemoteEngine()\n"
+        "path = engine.start({})[SOCKET_VARIABLE]\n"
+        "ask(Path(path), {'run': ['sleep', '1000'], 'token': 'one'})\n"
+        "print(engine._server.pid, flush=True)\n"
+        "input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", starts], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as starter:
+        server = int(starter.stdout.readline())
+        starter.kill()
+    wait_until(lambda: not _group_lives(server), "the engine and what it runs to end")
+    assert list(temporary.iterdir()) == []
+
+
+def _group_lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_server_calls_an_unknown_token_lost_and_kills_nothing_for_it():
