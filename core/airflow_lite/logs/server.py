@@ -42,13 +42,13 @@ def make_app(folder: Path, key: bytes) -> Starlette:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    def log(request: Request) -> Response:
+    def log(request: Request) -> Response | Closing:
         path = request.path_params["path"]
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not is_valid(key, token.strip(), path):
             return Response(status_code=403)
         file = _opened(folder, path)
-        return Response(status_code=404) if file is None else _answer(request, file)
+        return Response(status_code=404) if file is None else Closing(_answer(request, file), file)
 
     return Starlette(routes=[Route("/log/{path:path}", log, methods=["GET"])])
 
@@ -76,7 +76,6 @@ def _answer(request: Request, file: BinaryIO) -> Response:
     first = int(asked[1]) if asked else 0
     end = min(int(asked[2]) + 1, size) if asked and asked[2] else size
     if asked and first >= end:
-        file.close()
         return Response(status_code=416, headers={"content-range": f"bytes */{size}"})
     headers = {"content-length": str(end - first), "accept-ranges": "bytes"}
     if asked:
@@ -91,11 +90,23 @@ def _answer(request: Request, file: BinaryIO) -> Response:
 
 def _chunks(file: BinaryIO, first: int, count: int) -> Iterator[bytes]:
     """Yield `count` bytes; what the log grows by meanwhile is for the next request."""
-    with file:
-        file.seek(first)
-        while count > 0 and (data := file.read(min(_CHUNK, count))):
-            count -= len(data)
-            yield data
+    file.seek(first)
+    while count > 0 and (data := file.read(min(_CHUNK, count))):
+        count -= len(data)
+        yield data
+
+
+class Closing:
+    """An answer that lets go of its file, also where whoever asked is gone before its end."""
+
+    def __init__(self, answer: Response, file: BinaryIO) -> None:
+        self._answer = answer
+        self._file = file
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer."""
+        with self._file:
+            await self._answer(scope, receive, send)
 
 
 class Activity:
@@ -133,11 +144,13 @@ async def serve(app: Any, listener: socket.socket, idle_s: float) -> None:
 def _server(app: Any) -> uvicorn.Server:
     import uvicorn
 
+    from airflow_lite.logs.patience import PatientProtocol
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=PatientProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
