@@ -174,7 +174,7 @@ def _settle_ended(world: World, ended: dict[str, Event]) -> None:
             world.timers.after("watch", 0.0)
     reasons = {token: _reason(event) for token, event in ended.items()}
     if unclaimed:
-        requeue(world, unclaimed, reasons, is_counted=True)
+        requeue(world, unclaimed, reasons, is_counted=not world.is_stopping)
     if refused:
         end_tries(world, refused)
 

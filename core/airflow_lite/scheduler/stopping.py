@@ -94,6 +94,7 @@ class Stopping:
             self._terminate(world)
 
     def _begin(self, world: World) -> None:
+        world.is_stopping = True
         grace_s = world.settings.shutdown_grace_s
         what = "are stopped" if self.revokes else f"get {grace_s:g} s"
         notice = f"stopping: running tasks {what}; a second signal terminates"

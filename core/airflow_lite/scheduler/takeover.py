@@ -33,7 +33,7 @@ def take_over(world: World) -> None:
         with world.store.read() as connection:
             rows = {row.attempt: row for row in scheduling.active_rows(connection)}
         _see_about(world, [(one, rows[one.token]) for one in queued if one.token in rows])
-    running = sum(1 for _ in world.owned.live()) - len(queued)
+    running = sum(one.instance.state != TaskInstanceState.QUEUED for one in world.owned.live())
     if running:
         logger.info("%d running attempts of an earlier scheduler are watched", running)
 

@@ -46,6 +46,7 @@ class World:
     job_id: int
     scope: int | None = None
     only_dag: str | None = None
+    is_stopping: bool = False  # what the executor drops now, it drops because it was told to end
     has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
     owned: Owned = field(default_factory=Owned)
     on_event: Callable[[str], None] | None = None

@@ -118,6 +118,35 @@ def test_running_attempts_of_a_dead_scheduler_are_left_alone_and_take_slots(make
     assert rig.findings() == []
 
 
+def test_what_is_queued_again_at_a_takeover_is_not_told_as_running(rig, dag_of, adopting, caplog):
+    rig.begin(dag_of({"a": []}), claims=False)
+    rig.settle(3)
+    rig.die()
+    other = adopting(clock=rig.clock)
+    other.name = "OtherExecutor"
+    with caplog.at_level("INFO", "airflow_lite"):
+        rig.start(other)
+    assert "was queued for InlineStub" in caplog.text
+    assert "running attempts of an earlier scheduler" not in caplog.text
+
+
+def test_what_the_executor_drops_because_it_was_told_to_end_is_not_counted(rig, dag_of):
+    rig.begin(dag_of({"a": []}), claims=False)
+    rig.settle(3)
+    for _ in range(4):
+        key = rig.executor.executed[-1]
+        rig.loop.stopping.ask()
+        rig.settle(1)
+        rig.executor.fail(key, "it was told to end")
+        rig.settle(2)
+        assert rig.instance("a").stuck_count == 0
+        rig.die()
+        rig.start(claims=False)
+        rig.settle(3)
+    assert rig.states() == {"a": "queued"}
+    assert rig.instance("a").try_number == 1
+
+
 def test_attempts_queued_for_another_executor_go_out_under_new_tokens(rig, dag_of, adopting):
     rig.begin(dag_of({"a": []}), claims=False)
     rig.settle(3)
