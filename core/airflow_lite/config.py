@@ -8,6 +8,7 @@ configparser, where there is no file.
 from __future__ import annotations
 
 import os
+import stat
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -176,7 +177,7 @@ class Config:
 
 def _read_file(path: str) -> dict[str, dict[str, str]]:
     try:
-        file = open(path, encoding="utf-8")  # noqa: SIM115 - closed below
+        file = open(path, encoding="utf-8", opener=_at_once)  # noqa: SIM115 - closed below
     except FileNotFoundError:
         return {}
     except NotADirectoryError:
@@ -185,7 +186,14 @@ def _read_file(path: str) -> dict[str, dict[str, str]]:
     except OSError as error:
         raise ConfigError(_unreadable(path, error)) from None
     with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ConfigError(f"{path} is not a regular file. Put the configuration in one.")
         return _parsed(path, file)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _unreadable(path: str, error: OSError) -> str:

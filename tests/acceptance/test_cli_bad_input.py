@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,33 @@ def test_a_bad_configuration_is_one_line(home, text, line):
     assert "Traceback" not in done.stderr
     assert home.run("version").stdout.strip()
     assert "Groups:" in home.run("--help").stdout
+
+
+def test_a_configuration_that_is_no_file_is_told_at_once(home):
+    os.mkfifo(home.folder / "airflow_lite.cfg")
+
+    done = home.run("config", "get-value", "core", "executor", exit_code=1)
+
+    assert done.stderr.endswith(
+        "airflow_lite.cfg is not a regular file. Put the configuration in one.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("sqlite:///here.db", "is a relative path"),
+        ("sqlite://", "Write sqlite:////absolute/path/airflow_lite.db."),
+        ("sqlite:////proc/x.db", "Check [database] sql_alchemy_conn."),
+    ],
+)
+def test_a_store_that_cannot_be_shared_or_made_is_told(home, url, line):
+    home.environ["AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN"] = url
+
+    done = home.run("dags", "list", exit_code=1)
+
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_time_zone_that_is_none_is_told(home):

@@ -99,7 +99,23 @@ def _known_url(text: str) -> sa.URL:
     url = sa.make_url(text)
     if url.get_backend_name() not in _STAMP:
         raise sa.exc.ArgumentError(f"{url.get_backend_name()!r} is no database of ours")
+    if url.get_backend_name() == "sqlite":
+        _check_path(text, url.database or "")
     return url
+
+
+def _check_path(text: str, path: str) -> None:
+    """Refuse a file that other processes would not find; raise `StoreError`."""
+    if path in {"", ":memory:"} or path.startswith("file:"):
+        trouble = "is no path of a file, and one in memory could not be reached by tasks"
+    elif not os.path.isabs(path):
+        trouble = "is a relative path, another one in each folder that a command is called from"
+    else:
+        return
+    raise StoreError(
+        f"[database] sql_alchemy_conn = {text[:200]!r} {trouble}."
+        " Write sqlite:////absolute/path/airflow_lite.db."
+    )
 
 
 def _make_folder(folder: Path) -> None:
@@ -115,9 +131,6 @@ def _make_folder(folder: Path) -> None:
 def _engine_options(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() != "sqlite":
         return {"pool_pre_ping": True}
-    if url.database in {None, "", ":memory:"}:
-        # One connection for all: another would see another, empty database.
-        return {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
     return {"connect_args": {"check_same_thread": False}}
 
 
@@ -201,11 +214,12 @@ def shown_url(url: sa.URL) -> str:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether a file system has no block left for this user."""
+    """Whether a file system, of those that have blocks at all, has none left for this user."""
     try:
-        return os.statvfs(folder).f_bavail == 0
+        found = os.statvfs(folder)
     except OSError:
         return False
+    return found.f_blocks > 0 and found.f_bavail == 0
 
 
 def cannot_open(url: str, error: object) -> str:
