@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from enum import Enum
+from graphlib import CycleError
 from typing import Any
 
 from airflow_lite.clock import to_us
@@ -13,6 +14,7 @@ from airflow_lite.dag.empty import EmptyOperator
 from airflow_lite.dag.operator import BaseOperator
 from airflow_lite.dag.priority import effective_weights
 from airflow_lite.dag.sensor import BaseSensorOperator
+from airflow_lite.dag.shape import in_order
 from airflow_lite.dag.spec import DagSpec, Spec, TaskSpec
 from airflow_lite.dag.timetable import timezone_name
 from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
@@ -21,7 +23,7 @@ from airflow_lite.states import TriggerRule
 
 def dag_spec(dag: DAG) -> DagSpec:
     """Return the DAG as data; raise `AirflowDagException` if it is not valid."""
-    order = topological_order(dag)
+    order = _ordered(dag)
     _check_start(dag, order)
     for task in order:
         _check_rules(dag, task)
@@ -45,32 +47,18 @@ def dag_spec(dag: DAG) -> DagSpec:
     )
 
 
-def topological_order(dag: DAG) -> list[BaseOperator]:
+def _ordered(dag: DAG) -> list[BaseOperator]:
     """Return the tasks, each after all before it; raise `AirflowDagCycleException`."""
     tasks = dag.task_dict
-    missing = {name: len(task.upstream_task_ids) for name, task in tasks.items()}
-    ready = [name for name, count in missing.items() if not count]
-    order = []
-    for name in ready:  # grows while it is walked
-        order.append(tasks[name])
-        for after in sorted(tasks[name].downstream_task_ids):
-            missing[after] -= 1
-            if not missing[after]:
-                ready.append(after)
-    if len(order) < len(tasks):
-        left = {name for name, count in missing.items() if count > 0}
-        raise AirflowDagCycleException(_cycle(dag, left))
-    return order
-
-
-def _cycle(dag: DAG, left: set[str]) -> str:
-    """Name one cycle: each of `left` has one of `left` before it, so walk up until a repeat."""
-    path = [min(left)]
-    while path[-1] not in path[:-1]:
-        path.append(min(dag.task_dict[path[-1]].upstream_task_ids & left))
-    cycle = path[path.index(path[-1]) :][::-1]
-    shown = cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]]
-    return f"Cycle detected in DAG: {dag.dag_id}. Take out one of the edges {' >> '.join(shown)}."
+    try:
+        order = in_order({name: task.upstream_task_ids for name, task in tasks.items()})
+    except CycleError as error:
+        cycle = error.args[1]
+        shown = cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]]
+        raise AirflowDagCycleException(
+            f"Cycle detected in DAG: {dag.dag_id}. Take out one of the edges {' >> '.join(shown)}."
+        ) from None
+    return [tasks[name] for name in order]
 
 
 def _check_start(dag: DAG, tasks: list[BaseOperator]) -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_lite.dag.spec import TaskSpec
+
+
+def in_order(upstream: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the tasks, each after its upstream, equal DAGs in one order; raise `CycleError`."""
+    sorter = TopologicalSorter({name: sorted(upstream[name]) for name in sorted(upstream)})
+    return list(sorter.static_order())
 
 
 def effective_leaves(tasks: Mapping[str, TaskSpec]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from airflow_lite.dag.shape import effective_leaves, indirect_setups
+from airflow_lite.dag.shape import effective_leaves, in_order, indirect_setups
 
 Spec = TypeVar("Spec")
 
@@ -108,9 +108,12 @@ class DagSpec:
     def from_json(cls, text: str) -> DagSpec:
         """Read what `to_json` wrote."""
         data = json.loads(text)
-        tasks = {name: _read(TaskSpec, task) for name, task in data.pop("tasks").items()}
+        found = {name: _read(TaskSpec, task) for name, task in data.pop("tasks").items()}
+        # By name, to_json has lost their order.
+        order = in_order({name: task.upstream for name, task in found.items()})
+        tasks = {name: found[name] for name in order}
         schedule = _read(ScheduleSpec, data["schedule"])
-        return _read(cls, {**data, "schedule": schedule, "tasks": _sorted(tasks)})
+        return _read(cls, {**data, "schedule": schedule, "tasks": tasks})
 
     @property
     def digest(self) -> str:
@@ -160,14 +163,6 @@ class DagSpec:
 
 def _plain(item: Any) -> dict[str, Any]:
     return {one.name: getattr(item, one.name) for one in fields(item)}
-
-
-def _sorted(tasks: dict[str, TaskSpec]) -> dict[str, TaskSpec]:
-    """Return the tasks in topological order: to_json sorts by name and forgets it."""
-    from graphlib import TopologicalSorter
-
-    order = TopologicalSorter({name: task.upstream for name, task in sorted(tasks.items())})
-    return {name: tasks[name] for name in order.static_order()}
 
 
 def _read(kind: type[Spec], data: dict[str, Any]) -> Spec:

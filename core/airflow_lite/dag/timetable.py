@@ -79,12 +79,8 @@ def _unknown_preset(text: str) -> str:
 def _unsupported(value: object) -> str:
     kind = type(value).__name__
     shown = repr(value) if len(repr(value)) <= 80 else f"a {kind}"
-    if kind == "relativedelta":
-        reason = "relativedelta is not supported"
-    elif isinstance(value, (list, tuple, set, dict)):
-        reason = "datasets are not supported"
-    else:
-        reason = f"{kind} is not supported"
+    is_datasets = isinstance(value, (list, tuple, set, dict))
+    reason = "datasets are not supported" if is_datasets else f"{kind} is not supported"
     return (
         f"schedule {shown}: {reason}."
         " Write a cron expression, a preset such as '@daily', a timedelta or None."
