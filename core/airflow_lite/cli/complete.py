@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from airflow_lite.cli.options import EXECUTOR, GLOBAL, HELP, VERBOSE
+from airflow_lite.cli.options import EXECUTOR, GLOBAL, HELP, all_args
 from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 
 FILE = "file"
@@ -97,9 +97,7 @@ def _within(command: CLICommand, words: list[str], current: str, sources: Source
 
 
 def _argument(command: ActionCommand, words: list[str], current: str, sources: Sources) -> Answer:
-    args = [*command.args, HELP]
-    if not any(set(arg.flags) & set(VERBOSE.flags) for arg in args):
-        args.append(VERBOSE)
+    args = [*all_args(command), HELP]
     place = _place(args, words)
     if place.waiting is not None:
         return _values(place.waiting, place.given, current, sources)

@@ -41,6 +41,13 @@ GLOBAL = (
     switch("--no-plugins", "Leave every plugin alone"),
 )
 
+
+def all_args(action: ActionCommand) -> list[Arg]:
+    """Return the arguments of a command, with `--verbose` unless it has one of its own."""
+    own = {flag for arg in action.args for flag in arg.flags}
+    return [*action.args] if own & {*VERBOSE.flags} else [*action.args, VERBOSE]
+
+
 DAG_ID = Arg("dag_id", "The id of the DAG", completer="dag_id")
 TASK_ID = Arg("task_id", "The id of the task", completer="task_id")
 RUN = Arg(

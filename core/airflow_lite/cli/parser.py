@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any, NoReturn, Self
 
-from airflow_lite.cli.options import VERBOSE
+from airflow_lite.cli.options import all_args
 from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
 from airflow_lite.words import nearest
 
@@ -67,10 +67,7 @@ class Parser(argparse.ArgumentParser):
             parsers.add_parser(command.name, command=command, **shown)
 
     def _add_command(self, command: ActionCommand) -> None:
-        arguments = [*command.args]
-        if not any(set(argument.flags) & set(VERBOSE.flags) for argument in arguments):
-            arguments.append(VERBOSE)
-        for argument in sorted(arguments, key=_order):
+        for argument in sorted(all_args(command), key=_order):
             argument.add_to_parser(self)
         self.set_defaults(func=command.func)
 

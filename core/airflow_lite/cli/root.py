@@ -45,14 +45,14 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
     from airflow_lite.plugins.groups import command_groups
 
     try:
-        return command_groups(_config(flags), CORE_NAMES)
+        return command_groups(config_of(flags), CORE_NAMES)
     except UserError as error:
         return [("(none)", str(error))]
 
 
-def _config(flags: Flags) -> Config:
-    args = SimpleNamespace(_executor=flags.executor)
-    return context.config(args)
+def config_of(flags: Flags) -> Config:
+    """Return the configuration, with what holds for every command over it; raise `UserError`."""
+    return context.config(SimpleNamespace(_executor=flags.executor))
 
 
 def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
@@ -62,28 +62,24 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
     """
     from airflow_lite.plugins.groups import UnknownGroupError, load_group
 
-    config = _config(flags)
+    config = config_of(flags)
     try:
         return load_group(name, config), config
     except UnknownGroupError:
-        raise _unknown(name, flags) from None
+        raise _unknown(name, config) from None
 
 
-def _unknown(name: str, flags: Flags) -> UserError:
+def _unknown(name: str, config: Config) -> UserError:
+    from airflow_lite.plugins.groups import class_only, command_groups
     from airflow_lite.plugins.packages import KNOWN_PACKAGES
     from airflow_lite.words import did_you_mean
 
-    names = [*CORE_NAMES, *(known.group for known in KNOWN_PACKAGES)]
-    names += [group for group, _ in _plugin_groups(flags) if group not in names]
-    hint = did_you_mean(name, names) + _may_come_with(flags)
+    offered = [group for group, _ in command_groups(config, CORE_NAMES)]
+    names = dict.fromkeys([*CORE_NAMES, *(known.group for known in KNOWN_PACKAGES), *offered])
+    hint = did_you_mean(name, names)
+    plugins = class_only(config)
+    executors = [f"{entry.name} of {one.title}" for one in plugins for entry in one.executors]
+    if executors:
+        some = ", ".join(executors[:_MOST_EXECUTORS])
+        hint += f" It may come with an executor, chosen by --executor: {some}."
     return UsageError(f"There is no command {name[:60]!r}.{hint} See `airflow-lite --help`.")
-
-
-def _may_come_with(flags: Flags) -> str:
-    """Return a sentence on the executors whose commands show only when they are chosen."""
-    from airflow_lite.plugins.groups import class_only_executors
-
-    found = class_only_executors(_config(flags))[:_MOST_EXECUTORS]
-    if not found:
-        return ""
-    return f" It may come with an executor, chosen by --executor: {', '.join(found)}."

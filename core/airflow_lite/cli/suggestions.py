@@ -7,20 +7,15 @@ nobody.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, find
 from airflow_lite.cli.outline import from_json
+from airflow_lite.cli.spec import CLICommand
+from airflow_lite.config import Config, home_directory
 from airflow_lite.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from airflow_lite.cli.spec import CLICommand
-    from airflow_lite.config import Config
-    from airflow_lite.plugins.model import Plugin
-
+from airflow_lite.plugins.model import Plugin
 
 #: Completers that the store answers: the function in `store.completion`, and what it must be told.
 _STORED: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -43,8 +38,6 @@ class Suggestions:
         try:
             return self._load_config()
         except UserError:
-            from airflow_lite.config import Config, home_directory
-
             return Config(home_directory(), os.environ)
 
     @cached_property
@@ -72,15 +65,12 @@ class Suggestions:
 
     def _class_only(self) -> list[Plugin]:
         """Return the configured executor's plugin, if only its class tells of its commands."""
+        from airflow_lite.plugins.groups import class_only
         from airflow_lite.plugins.lookup import is_meant
 
         name = self._config.get("core", "executor").strip()
-        return [
-            plugin
-            for plugin in self._plugins
-            if plugin.is_ready and not plugin.is_core and not plugin.groups
-            if any(is_meant(entry, name) for entry in plugin.executors)
-        ]
+        plugins = class_only(self._config)
+        return [one for one in plugins if any(is_meant(entry, name) for entry in one.executors)]
 
     def _kept(self, plugins: list[Plugin]) -> list[CLICommand]:
         """Return the groups of these plugins, as their probes saw them."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli.complete import complete
@@ -48,12 +47,11 @@ def answer(argv: Sequence[str]) -> int:
 
 
 def _config(words: Sequence[str]) -> Config:
-    from airflow_lite.cli import context
     from airflow_lite.cli.main import take_flags
+    from airflow_lite.cli.root import config_of
 
     complete_words = words[:-1] if words and words[-1] == "--executor" else words
-    flags, _ = take_flags([*complete_words])
-    return context.config(SimpleNamespace(_executor=flags.executor))
+    return config_of(take_flags([*complete_words])[0])
 
 
 def _lines(found: Answer, shell: str, cut: int) -> list[str]:

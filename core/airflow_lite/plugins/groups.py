@@ -36,14 +36,10 @@ def command_groups(config: Config, core_names: Collection[str] = ()) -> list[tup
     )
 
 
-def class_only_executors(config: Config) -> list[str]:
-    """Return the executors whose groups only their classes could tell: nothing is imported."""
-    return [
-        f"{entry.name} of {plugin.title}"
-        for plugin in installed_plugins(config)
-        if plugin.is_ready and not plugin.is_core and not plugin.groups
-        for entry in plugin.executors
-    ]
+def class_only(config: Config) -> list[Plugin]:
+    """Return the plugins whose groups only their executors' classes could tell."""
+    plugins = [plugin for plugin in installed_plugins(config) if plugin.is_ready]
+    return [plugin for plugin in plugins if not plugin.is_core and not plugin.groups]
 
 
 def companions(config: Config) -> list[Plugin]:
