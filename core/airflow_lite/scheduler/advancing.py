@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.scheduler.advance import advance
 from airflow_lite.scheduler.facts import facts_of
 from airflow_lite.scheduler.loading import set_aside
 from airflow_lite.scheduler.surprise import Surprise, expect
-from airflow_lite.states import FINISHED, RUN_FINISHED
+from airflow_lite.states import RUN_FINISHED
 from airflow_lite.store import callbacks, runs, scheduling
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from airflow_lite.scheduler.model import Change, Decision, Run
+    from airflow_lite.scheduler.model import Decision, Run
     from airflow_lite.scheduler.world import World
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,8 @@ def _is_fresh(found: Decided, versions: dict[int, int]) -> bool:
 
 def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decided]) -> list[int]:
     now_us = world.clock.now_us()
-    rows = [_change_row(world, change) for found in fresh for change in found.decision.changes]
+    given = {"actor": world.actor, "now_us": now_us}
+    rows = [{**change._asdict(), **given} for found in fresh for change in found.decision.changes]
     touched = {found.run.id for found in fresh}
     expect(scheduling.write_changes(connection, rows), len(rows), touched)
     for found in fresh:
@@ -103,20 +104,6 @@ def _write_fresh(world: World, connection: sa.Connection, fresh: Sequence[Decide
         for found in fresh
         for due in found.decision.callbacks
     ]
-
-
-def _change_row(world: World, change: Change) -> dict[str, Any]:
-    return {
-        "row": change.instance_id,
-        "was_state": change.from_state,
-        "was_attempt": change.from_attempt,
-        "to_state": change.to_state,
-        "to_try": change.try_number,
-        "actor": world.actor,
-        "cause": change.cause,
-        "now_us": world.clock.now_us(),
-        "finished": change.to_state in FINISHED,
-    }
 
 
 def _follow_up(world: World, found: Decided) -> None:

@@ -10,7 +10,6 @@ from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.scheduler.advance import start_runs
 from airflow_lite.scheduler.create_runs import create_runs
 from airflow_lite.scheduler.loading import load_runs
-from airflow_lite.scheduler.surprise import Surprise, expect
 from airflow_lite.states import DagRunType
 from airflow_lite.store import runs, scheduling
 
@@ -129,12 +128,7 @@ def _start(world: World, dags: list[OwnedDag]) -> None:
         if waiting := world.owned.waiting_of(one.dag_id):
             every = waiting + world.owned.runs_of(one.dag_id)
             started += [run.id for run in start_runs(every, one.spec, world.clock.now_us())]
-    if not started:
-        return
-    try:
+    if started:
         with world.store.begin() as connection:
-            changed = runs.start_runs(connection, started, world.clock.now_us())
-            expect(changed, len(started), set(started))
-    except Surprise as surprise:
-        logger.info("%s; loading them again", surprise)
-    load_runs(world, started)
+            runs.start_runs(connection, started, world.clock.now_us())
+        load_runs(world, started)  # as they are now: someone else may have been there first

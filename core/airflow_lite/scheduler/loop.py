@@ -149,7 +149,7 @@ class Loop:
         """Make one pass; where it fails, load everything again and try later."""
         if self._log_service is not None:
             self._log_service.poll()
-        if self._pause_s() > 0 and not self.stopping.is_asked:
+        if self._pause_s() > 0:
             self._take_rings()  # or the wait would end at once; all is loaded after the pause
             return
         try:
@@ -169,8 +169,8 @@ class Loop:
         return messages
 
     def _pause_s(self) -> float:
-        """Return how long to hold still after a pass that failed."""
-        if self._failures == 0:
+        """Return how long to hold still after a pass that failed: not at all when asked to stop."""
+        if self._failures == 0 or self.stopping.is_asked:
             return 0.0
         return max(self._again_at - self.world.clock.monotonic(), 0.0)
 
@@ -263,8 +263,8 @@ class Loop:
         """Return how long nothing is due."""
         world = self.world
         owned = world.owned
-        if self._pause_s() > 0 and not self.stopping.is_asked:
-            return self._pause_s()
+        if (pause_s := self._pause_s()) > 0:
+            return pause_s
         if owned.stale_runs or owned.due_runs or owned.due_dags:
             return 0.0
         most_s = POLL_S if self.stopping.is_asked else world.settings.fallback_poll_s

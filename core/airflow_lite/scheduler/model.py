@@ -99,16 +99,16 @@ class Facts:
 class Change(NamedTuple):
     """A write to one task instance, to be made only where state and attempt are still as given.
 
-    A finished `to_state` sets the end of the instance, and its start where it has none.
-    `try_number` is to be written too, unless None: an EmptyOperator takes a try as it ends.
+    A finished `to_state` sets the end of the instance, and its start where it has none. `to_try`
+    is the try number to write too, unless None: an EmptyOperator takes a try as it ends.
     """
 
-    instance_id: int
-    from_state: TaskInstanceState | None
-    from_attempt: str | None
+    row: int
+    was_state: TaskInstanceState | None
+    was_attempt: str | None
     to_state: TaskInstanceState | None
     cause: str
-    try_number: int | None = None
+    to_try: int | None = None
 
 
 class CallbackDue(NamedTuple):

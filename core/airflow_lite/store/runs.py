@@ -169,9 +169,9 @@ _START = (
 )
 
 
-def start_runs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> int:
-    """Move these queued runs to running; return how many were still queued."""
-    return run_many(connection, _START, [{"run": run, "now_us": now_us} for run in ids])
+def start_runs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> None:
+    """Move those of these runs to running that are still queued."""
+    run_many(connection, _START, [{"run": run, "now_us": now_us} for run in ids])
 
 
 _FOLLOW = (

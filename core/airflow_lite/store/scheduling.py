@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from airflow_lite.states import FINISHED
 from airflow_lite.store.many import chunks, is_one_of, run_many, select_many
 from airflow_lite.store.runs import OF_TASK, Row
 from airflow_lite.store.schema import (
@@ -175,11 +176,11 @@ def active_rows(connection: sa.Connection) -> list[Row]:
 def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     """Make planned changes of state; return how many rows were as expected.
 
-    A row has `row, was_state, was_attempt, to_state, to_try, actor, cause, now_us, finished`;
-    `to_try` None leaves the try number as it is.
+    A row has `row, was_state, was_attempt, to_state, to_try, actor, cause, now_us`; `to_try` None
+    leaves the try number as it is.
     """
-    finishing = [row for row in rows if row["finished"]]
-    moving = [row for row in rows if not row["finished"]]
+    finishing = [row for row in rows if row["to_state"] in FINISHED]
+    moving = [row for row in rows if row["to_state"] not in FINISHED]
     return run_many(connection, _FINISH, finishing) + run_many(connection, _MOVE, moving)
 
 

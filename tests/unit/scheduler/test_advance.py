@@ -106,7 +106,7 @@ def test_an_empty_operator_ends_in_the_scheduler_and_takes_a_try() -> None:
     dag = make_dag("a>b>c>e", b={"is_empty": True}, c={"is_empty": True})
     world = World(dag).see().see(a="success")
     assert world.ready == ["e"]
-    found = [(change.to_state, change.try_number) for change in world.decision.changes]
+    found = [(change.to_state, change.to_try) for change in world.decision.changes]
     assert found == [("success", 1), ("success", 1)]
 
 
@@ -313,7 +313,7 @@ def test_dagrun_timeout_fails_the_run_and_skips_what_was_begun() -> None:
     assert world.states() == {"a": "skipped", "b": "skipped", "c": "success", "e": None}
     assert [found.task_id for found in world.decision.kill] == ["a", "b"]
     assert [found.task_id for found in world.decision.withdrawn] == ["e"]
-    assert [change.from_attempt for change in world.decision.changes] == [
+    assert [change.was_attempt for change in world.decision.changes] == [
         "token of a",
         "token of b",
     ]

@@ -373,11 +373,11 @@ class World:
 
     def make(self, change) -> bool:
         """Make a write where the row still is as the scheduler believed."""
-        (name,) = [name for name, row in self.rows.items() if row.id == change.instance_id]
+        (name,) = [name for name, row in self.rows.items() if row.id == change.row]
         row = self.rows[name]
-        if (row.state, row.attempt) != (change.from_state, change.from_attempt):
+        if (row.state, row.attempt) != (change.was_state, change.was_attempt):
             return False
-        number = row.try_number if change.try_number is None else change.try_number
+        number = row.try_number if change.to_try is None else change.to_try
         self.write(name, change.to_state, "scheduler", try_number=number)
         return True
 

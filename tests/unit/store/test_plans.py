@@ -65,8 +65,8 @@ CALLS = {
         "active_rows": scheduling.active_rows,
         "queue_attempts": lambda c: scheduling.queue_attempts(c, [EDIT]),
         "write_changes": lambda c: [
-            scheduling.write_changes(c, [{**EDIT, "finished": is_over}])
-            for is_over in (True, False)
+            scheduling.write_changes(c, [{**EDIT, "to_state": state}])
+            for state in ("success", "queued")
         ],
         "end_tries": lambda c: scheduling.end_tries(c, [EDIT]),
         "requeue": lambda c: scheduling.requeue(c, [EDIT]),
