@@ -21,7 +21,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     text,
+    true,
 )
 
 metadata = MetaData()
@@ -36,7 +38,7 @@ def _id() -> Column[int]:
 
 
 def _flag(name: str, *, default: bool) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("1" if default else "0"))
+    return Column(name, Boolean, nullable=False, server_default=true() if default else false())
 
 
 def _count(name: str, default: int = 0) -> Column[int]:

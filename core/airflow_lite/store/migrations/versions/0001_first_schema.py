@@ -5,15 +5,289 @@ A frozen copy: it says what the tables were, whatever `store.schema` has become 
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+from string import Template
+
 from alembic import op
 
 revision = "0001"
 down_revision = None
 
-ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-UNFINISHED = sa.text("state IN ('queued', 'running')")
-ACTIVE = sa.text("state IN ('queued', 'running', 'restarting')")
+#: What the databases call differently.
+WORDS = {
+    "sqlite": {
+        "new_id": "INTEGER",
+        "id": "INTEGER",
+        "bytes": "BLOB",
+        "false": "0",
+        "true": "1",
+    },
+    "postgresql": {
+        "new_id": "BIGSERIAL",
+        "id": "BIGINT",
+        "bytes": "BYTEA",
+        "false": "false",
+        "true": "true",
+    },
+}
+
+TABLES = """
+CREATE TABLE dag_file (
+  path VARCHAR(1000) NOT NULL,
+  fingerprint TEXT NOT NULL,
+  parsed_us BIGINT NOT NULL,
+  duration_us BIGINT NOT NULL,
+  dag_ids TEXT DEFAULT '[]' NOT NULL,
+  error TEXT,
+  warnings TEXT DEFAULT '[]' NOT NULL,
+  pickled_by VARCHAR(100),
+  PRIMARY KEY (path)
+);
+
+CREATE TABLE dag_pickle (
+  id $new_id NOT NULL,
+  dag_id VARCHAR(250) NOT NULL,
+  version_id $id NOT NULL,
+  python VARCHAR(16) NOT NULL,
+  payload $bytes NOT NULL,
+  digest VARCHAR(64) NOT NULL,
+  signature VARCHAR(64) NOT NULL,
+  created_us BIGINT NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE INDEX dag_pickle_dag ON dag_pickle (dag_id);
+
+CREATE TABLE dag_version (
+  id $new_id NOT NULL,
+  dag_id VARCHAR(250) NOT NULL,
+  number INTEGER NOT NULL,
+  digest VARCHAR(64) NOT NULL,
+  spec TEXT NOT NULL,
+  created_us BIGINT NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (dag_id, number)
+);
+
+CREATE TABLE job (
+  id $new_id NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  hostname VARCHAR(250) NOT NULL,
+  pid INTEGER NOT NULL,
+  boot_id VARCHAR(64),
+  process_start BIGINT,
+  executor VARCHAR(250),
+  start_us BIGINT NOT NULL,
+  latest_beat_us BIGINT NOT NULL,
+  end_us BIGINT,
+  PRIMARY KEY (id)
+);
+
+CREATE TABLE pool (
+  name VARCHAR(250) NOT NULL,
+  slots INTEGER NOT NULL,
+  description TEXT,
+  include_deferred BOOLEAN DEFAULT $false NOT NULL,
+  PRIMARY KEY (name)
+);
+
+CREATE TABLE task_event (
+  id $new_id NOT NULL,
+  task_instance_id $id NOT NULL,
+  dag_run_id $id NOT NULL,
+  task_id VARCHAR(250) NOT NULL,
+  map_index INTEGER NOT NULL,
+  try_number INTEGER NOT NULL,
+  attempt VARCHAR(32),
+  from_state VARCHAR(32),
+  to_state VARCHAR(32),
+  actor VARCHAR(250),
+  cause TEXT,
+  at_us BIGINT,
+  PRIMARY KEY (id)
+);
+CREATE INDEX task_event_at ON task_event (at_us);
+CREATE INDEX task_event_task_instance ON task_event (task_instance_id);
+
+CREATE TABLE dag (
+  dag_id VARCHAR(250) NOT NULL,
+  fileloc TEXT NOT NULL,
+  version_id $id,
+  is_paused BOOLEAN DEFAULT $false NOT NULL,
+  is_active BOOLEAN DEFAULT $true NOT NULL,
+  owner_job_id $id,
+  description TEXT,
+  owners TEXT,
+  tags TEXT DEFAULT '[]' NOT NULL,
+  schedule TEXT,
+  timetable_description TEXT,
+  next_logical_us BIGINT,
+  next_interval_start_us BIGINT,
+  next_interval_end_us BIGINT,
+  next_create_after_us BIGINT,
+  last_parsed_us BIGINT,
+  pickle_id $id,
+  last_pickled_us BIGINT,
+  row_version INTEGER DEFAULT 0 NOT NULL,
+  PRIMARY KEY (dag_id),
+  FOREIGN KEY(owner_job_id) REFERENCES job (id) ON DELETE SET NULL
+);
+
+CREATE TABLE dag_run (
+  id $new_id NOT NULL,
+  dag_id VARCHAR(250) NOT NULL,
+  run_id VARCHAR(250) NOT NULL,
+  run_type VARCHAR(32) NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  logical_us BIGINT NOT NULL,
+  interval_start_us BIGINT NOT NULL,
+  interval_end_us BIGINT NOT NULL,
+  queued_us BIGINT NOT NULL,
+  start_us BIGINT,
+  end_us BIGINT,
+  external_trigger BOOLEAN DEFAULT $false NOT NULL,
+  conf TEXT DEFAULT '{}' NOT NULL,
+  version_id $id,
+  clear_number INTEGER DEFAULT 0 NOT NULL,
+  row_version INTEGER DEFAULT 0 NOT NULL,
+  job_id $id,
+  note TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (dag_id, run_id),
+  UNIQUE (dag_id, logical_us),
+  FOREIGN KEY(version_id) REFERENCES dag_version (id),
+  FOREIGN KEY(job_id) REFERENCES job (id) ON DELETE SET NULL
+);
+
+CREATE TABLE supervisor (
+  id VARCHAR(64) NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  job_id $id,
+  hostname VARCHAR(250) NOT NULL,
+  boot_id VARCHAR(64),
+  pid INTEGER NOT NULL,
+  process_start BIGINT,
+  start_us BIGINT NOT NULL,
+  beat_count BIGINT DEFAULT 0 NOT NULL,
+  latest_beat_us BIGINT NOT NULL,
+  end_us BIGINT,
+  end_cause TEXT,
+  PRIMARY KEY (id),
+  FOREIGN KEY(job_id) REFERENCES job (id) ON DELETE SET NULL
+);
+
+CREATE TABLE callback_request (
+  id $new_id NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  dag_run_id $id NOT NULL,
+  task_instance_id $id,
+  payload TEXT NOT NULL,
+  created_us BIGINT NOT NULL,
+  started_us BIGINT,
+  ended_us BIGINT,
+  error TEXT,
+  PRIMARY KEY (id),
+  FOREIGN KEY(dag_run_id) REFERENCES dag_run (id) ON DELETE CASCADE
+);
+CREATE INDEX callback_request_dag_run ON callback_request (dag_run_id);
+
+CREATE TABLE task_instance (
+  id $new_id NOT NULL,
+  dag_run_id $id NOT NULL,
+  task_id VARCHAR(250) NOT NULL,
+  map_index INTEGER DEFAULT (-1) NOT NULL,
+  state VARCHAR(32),
+  try_number INTEGER DEFAULT 0 NOT NULL,
+  max_tries INTEGER DEFAULT 0 NOT NULL,
+  attempt VARCHAR(32),
+  supervisor VARCHAR(64),
+  next_at_us BIGINT,
+  try_started_us BIGINT,
+  queued_us BIGINT,
+  start_us BIGINT,
+  end_us BIGINT,
+  operator VARCHAR(250),
+  pool VARCHAR(250) DEFAULT 'default_pool' NOT NULL,
+  pool_slots INTEGER DEFAULT 1 NOT NULL,
+  queue VARCHAR(250) DEFAULT 'default' NOT NULL,
+  priority_weight INTEGER DEFAULT 1 NOT NULL,
+  executor VARCHAR(250),
+  external_executor_id VARCHAR(250),
+  hostname VARCHAR(250),
+  pid INTEGER,
+  stuck_count INTEGER DEFAULT 0 NOT NULL,
+  skip_decision TEXT,
+  next_method VARCHAR(250),
+  next_kwargs TEXT,
+  version_id $id,
+  note TEXT,
+  changed_by VARCHAR(250),
+  change_cause TEXT,
+  changed_at_us BIGINT,
+  PRIMARY KEY (id),
+  UNIQUE (dag_run_id, task_id, map_index),
+  FOREIGN KEY(dag_run_id) REFERENCES dag_run (id) ON DELETE CASCADE
+);
+
+CREATE TABLE task_map (
+  dag_run_id $id NOT NULL,
+  task_id VARCHAR(250) NOT NULL,
+  map_index INTEGER NOT NULL,
+  length INTEGER NOT NULL,
+  keys TEXT,
+  PRIMARY KEY (dag_run_id, task_id, map_index),
+  FOREIGN KEY(dag_run_id) REFERENCES dag_run (id) ON DELETE CASCADE
+);
+
+CREATE TABLE xcom (
+  dag_run_id $id NOT NULL,
+  task_id VARCHAR(250) NOT NULL,
+  map_index INTEGER NOT NULL,
+  key VARCHAR(512) NOT NULL,
+  value TEXT NOT NULL,
+  at_us BIGINT NOT NULL,
+  PRIMARY KEY (dag_run_id, task_id, map_index, key),
+  FOREIGN KEY(dag_run_id) REFERENCES dag_run (id) ON DELETE CASCADE
+);
+
+CREATE TABLE attempt (
+  token VARCHAR(32) NOT NULL,
+  task_instance_id $id NOT NULL,
+  try_number INTEGER NOT NULL,
+  supervisor VARCHAR(64),
+  hostname VARCHAR(250),
+  boot_id VARCHAR(64),
+  pid INTEGER,
+  process_start BIGINT,
+  process_group INTEGER,
+  queued_us BIGINT NOT NULL,
+  claimed_us BIGINT,
+  ended_us BIGINT,
+  outcome VARCHAR(32),
+  accepted BOOLEAN DEFAULT $false NOT NULL,
+  cause TEXT,
+  exit_code INTEGER,
+  max_rss_kb INTEGER,
+  cpu_us BIGINT,
+  version_id $id,
+  PRIMARY KEY (token),
+  FOREIGN KEY(task_instance_id) REFERENCES task_instance (id) ON DELETE CASCADE
+);
+CREATE INDEX attempt_task_instance ON attempt (task_instance_id);
+
+CREATE TABLE rendered_fields (
+  task_instance_id $id NOT NULL,
+  fields TEXT NOT NULL,
+  PRIMARY KEY (task_instance_id),
+  FOREIGN KEY(task_instance_id) REFERENCES task_instance (id) ON DELETE CASCADE
+);
+
+CREATE INDEX dag_run_unfinished ON dag_run (dag_id)
+  WHERE state IN ('queued', 'running');
+CREATE INDEX task_instance_active ON task_instance (state)
+  WHERE state IN ('queued', 'running', 'restarting');
+CREATE INDEX callback_request_open ON callback_request (id)
+  WHERE started_us IS NULL;
+"""
 
 EVENT_COLUMNS = (
     "task_instance_id, dag_run_id, task_id, map_index, try_number, attempt,"
@@ -48,344 +322,8 @@ TRIGGERS = {
 
 
 def upgrade() -> None:
-    """Make every table and the trigger that writes task_event."""
-    _dag_file()
-    _dag_version()
-    _dag_pickle()
-    _job()
-    _pool()
-    _task_event()
-    _dag()
-    _dag_run()
-    _supervisor()
-    _callback_request()
-    _task_instance()
-    _task_map()
-    _xcom()
-    _attempt()
-    _rendered_fields()
-    for statement in TRIGGERS[op.get_context().dialect.name]:
-        op.execute(statement)
-
-
-def _dag_file() -> None:
-    op.create_table(
-        "dag_file",
-        sa.Column("path", sa.String(length=1000), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("parsed_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_us", sa.BigInteger(), nullable=False),
-        sa.Column("dag_ids", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
-        sa.Column("error", sa.Text()),
-        sa.Column("warnings", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
-        sa.Column("pickled_by", sa.String(length=100)),
-        sa.PrimaryKeyConstraint("path"),
-    )
-
-
-def _dag_version() -> None:
-    op.create_table(
-        "dag_version",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("dag_id", sa.String(length=250), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("spec", sa.Text(), nullable=False),
-        sa.Column("created_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("dag_id", "number"),
-    )
-
-
-def _dag_pickle() -> None:
-    op.create_table(
-        "dag_pickle",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("dag_id", sa.String(length=250), nullable=False),
-        sa.Column("version_id", ID, nullable=False),
-        sa.Column("python", sa.String(length=16), nullable=False),
-        sa.Column("payload", sa.LargeBinary(), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("signature", sa.String(length=64), nullable=False),
-        sa.Column("created_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("dag_pickle_dag", "dag_pickle", ["dag_id"])
-
-
-def _job() -> None:
-    op.create_table(
-        "job",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("state", sa.String(length=32), nullable=False),
-        sa.Column("hostname", sa.String(length=250), nullable=False),
-        sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("boot_id", sa.String(length=64)),
-        sa.Column("process_start", sa.BigInteger()),
-        sa.Column("executor", sa.String(length=250)),
-        sa.Column("start_us", sa.BigInteger(), nullable=False),
-        sa.Column("latest_beat_us", sa.BigInteger(), nullable=False),
-        sa.Column("end_us", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _pool() -> None:
-    op.create_table(
-        "pool",
-        sa.Column("name", sa.String(length=250), nullable=False),
-        sa.Column("slots", sa.Integer(), nullable=False),
-        sa.Column("description", sa.Text()),
-        sa.Column("include_deferred", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.PrimaryKeyConstraint("name"),
-    )
-
-
-def _task_event() -> None:
-    op.create_table(
-        "task_event",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("task_instance_id", ID, nullable=False),
-        sa.Column("dag_run_id", ID, nullable=False),
-        sa.Column("task_id", sa.String(length=250), nullable=False),
-        sa.Column("map_index", sa.Integer(), nullable=False),
-        sa.Column("try_number", sa.Integer(), nullable=False),
-        sa.Column("attempt", sa.String(length=32)),
-        sa.Column("from_state", sa.String(length=32)),
-        sa.Column("to_state", sa.String(length=32)),
-        sa.Column("actor", sa.String(length=250)),
-        sa.Column("cause", sa.Text()),
-        sa.Column("at_us", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("task_event_at", "task_event", ["at_us"])
-    op.create_index("task_event_task_instance", "task_event", ["task_instance_id"])
-
-
-def _dag() -> None:
-    op.create_table(
-        "dag",
-        sa.Column("dag_id", sa.String(length=250), nullable=False),
-        sa.Column("fileloc", sa.Text(), nullable=False),
-        sa.Column("version_id", ID),
-        sa.Column("is_paused", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("is_active", sa.Boolean(), server_default=sa.text("1"), nullable=False),
-        sa.Column("owner_job_id", ID),
-        sa.Column("description", sa.Text()),
-        sa.Column("owners", sa.Text()),
-        sa.Column("tags", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
-        sa.Column("schedule", sa.Text()),
-        sa.Column("timetable_description", sa.Text()),
-        sa.Column("next_logical_us", sa.BigInteger()),
-        sa.Column("next_interval_start_us", sa.BigInteger()),
-        sa.Column("next_interval_end_us", sa.BigInteger()),
-        sa.Column("next_create_after_us", sa.BigInteger()),
-        sa.Column("last_parsed_us", sa.BigInteger()),
-        sa.Column("pickle_id", ID),
-        sa.Column("last_pickled_us", sa.BigInteger()),
-        sa.Column("row_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.ForeignKeyConstraint(["owner_job_id"], ["job.id"], ondelete="SET NULL"),
-        sa.PrimaryKeyConstraint("dag_id"),
-    )
-
-
-def _dag_run() -> None:
-    op.create_table(
-        "dag_run",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("dag_id", sa.String(length=250), nullable=False),
-        sa.Column("run_id", sa.String(length=250), nullable=False),
-        sa.Column("run_type", sa.String(length=32), nullable=False),
-        sa.Column("state", sa.String(length=32), nullable=False),
-        sa.Column("logical_us", sa.BigInteger(), nullable=False),
-        sa.Column("interval_start_us", sa.BigInteger(), nullable=False),
-        sa.Column("interval_end_us", sa.BigInteger(), nullable=False),
-        sa.Column("queued_us", sa.BigInteger(), nullable=False),
-        sa.Column("start_us", sa.BigInteger()),
-        sa.Column("end_us", sa.BigInteger()),
-        sa.Column("external_trigger", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("conf", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
-        sa.Column("version_id", ID),
-        sa.Column("clear_number", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("row_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("job_id", ID),
-        sa.Column("note", sa.Text()),
-        sa.ForeignKeyConstraint(["job_id"], ["job.id"], ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(
-            ["version_id"],
-            ["dag_version.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("dag_id", "logical_us"),
-        sa.UniqueConstraint("dag_id", "run_id"),
-    )
-    op.create_index(
-        "dag_run_unfinished",
-        "dag_run",
-        ["dag_id"],
-        sqlite_where=UNFINISHED,
-        postgresql_where=UNFINISHED,
-    )
-
-
-def _supervisor() -> None:
-    op.create_table(
-        "supervisor",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("job_id", ID),
-        sa.Column("hostname", sa.String(length=250), nullable=False),
-        sa.Column("boot_id", sa.String(length=64)),
-        sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("process_start", sa.BigInteger()),
-        sa.Column("start_us", sa.BigInteger(), nullable=False),
-        sa.Column("beat_count", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("latest_beat_us", sa.BigInteger(), nullable=False),
-        sa.Column("end_us", sa.BigInteger()),
-        sa.Column("end_cause", sa.Text()),
-        sa.ForeignKeyConstraint(["job_id"], ["job.id"], ondelete="SET NULL"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _callback_request() -> None:
-    op.create_table(
-        "callback_request",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("dag_run_id", ID, nullable=False),
-        sa.Column("task_instance_id", ID),
-        sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("created_us", sa.BigInteger(), nullable=False),
-        sa.Column("started_us", sa.BigInteger()),
-        sa.Column("ended_us", sa.BigInteger()),
-        sa.Column("error", sa.Text()),
-        sa.ForeignKeyConstraint(["dag_run_id"], ["dag_run.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("callback_request_dag_run", "callback_request", ["dag_run_id"])
-    op.create_index(
-        "callback_request_open",
-        "callback_request",
-        ["id"],
-        sqlite_where=sa.text("started_us IS NULL"),
-        postgresql_where=sa.text("started_us IS NULL"),
-    )
-
-
-def _task_instance() -> None:
-    op.create_table(
-        "task_instance",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("dag_run_id", ID, nullable=False),
-        sa.Column("task_id", sa.String(length=250), nullable=False),
-        sa.Column("map_index", sa.Integer(), server_default=sa.text("-1"), nullable=False),
-        sa.Column("state", sa.String(length=32)),
-        sa.Column("try_number", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("max_tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("attempt", sa.String(length=32)),
-        sa.Column("supervisor", sa.String(length=64)),
-        sa.Column("next_at_us", sa.BigInteger()),
-        sa.Column("try_started_us", sa.BigInteger()),
-        sa.Column("queued_us", sa.BigInteger()),
-        sa.Column("start_us", sa.BigInteger()),
-        sa.Column("end_us", sa.BigInteger()),
-        sa.Column("operator", sa.String(length=250)),
-        sa.Column(
-            "pool", sa.String(length=250), server_default=sa.text("'default_pool'"), nullable=False
-        ),
-        sa.Column("pool_slots", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column(
-            "queue", sa.String(length=250), server_default=sa.text("'default'"), nullable=False
-        ),
-        sa.Column("priority_weight", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("executor", sa.String(length=250)),
-        sa.Column("external_executor_id", sa.String(length=250)),
-        sa.Column("hostname", sa.String(length=250)),
-        sa.Column("pid", sa.Integer()),
-        sa.Column("stuck_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("skip_decision", sa.Text()),
-        sa.Column("next_method", sa.String(length=250)),
-        sa.Column("next_kwargs", sa.Text()),
-        sa.Column("version_id", ID),
-        sa.Column("note", sa.Text()),
-        sa.Column("changed_by", sa.String(length=250)),
-        sa.Column("change_cause", sa.Text()),
-        sa.Column("changed_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(["dag_run_id"], ["dag_run.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("dag_run_id", "task_id", "map_index"),
-    )
-    op.create_index(
-        "task_instance_active",
-        "task_instance",
-        ["state"],
-        sqlite_where=ACTIVE,
-        postgresql_where=ACTIVE,
-    )
-
-
-def _task_map() -> None:
-    op.create_table(
-        "task_map",
-        sa.Column("dag_run_id", ID, nullable=False),
-        sa.Column("task_id", sa.String(length=250), nullable=False),
-        sa.Column("map_index", sa.Integer(), nullable=False),
-        sa.Column("length", sa.Integer(), nullable=False),
-        sa.Column("keys", sa.Text()),
-        sa.ForeignKeyConstraint(["dag_run_id"], ["dag_run.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("dag_run_id", "task_id", "map_index"),
-    )
-
-
-def _xcom() -> None:
-    op.create_table(
-        "xcom",
-        sa.Column("dag_run_id", ID, nullable=False),
-        sa.Column("task_id", sa.String(length=250), nullable=False),
-        sa.Column("map_index", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(length=512), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("at_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["dag_run_id"], ["dag_run.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("dag_run_id", "task_id", "map_index", "key"),
-    )
-
-
-def _attempt() -> None:
-    op.create_table(
-        "attempt",
-        sa.Column("token", sa.String(length=32), nullable=False),
-        sa.Column("task_instance_id", ID, nullable=False),
-        sa.Column("try_number", sa.Integer(), nullable=False),
-        sa.Column("supervisor", sa.String(length=64)),
-        sa.Column("hostname", sa.String(length=250)),
-        sa.Column("boot_id", sa.String(length=64)),
-        sa.Column("pid", sa.Integer()),
-        sa.Column("process_start", sa.BigInteger()),
-        sa.Column("process_group", sa.Integer()),
-        sa.Column("queued_us", sa.BigInteger(), nullable=False),
-        sa.Column("claimed_us", sa.BigInteger()),
-        sa.Column("ended_us", sa.BigInteger()),
-        sa.Column("outcome", sa.String(length=32)),
-        sa.Column("accepted", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("cause", sa.Text()),
-        sa.Column("exit_code", sa.Integer()),
-        sa.Column("max_rss_kb", sa.Integer()),
-        sa.Column("cpu_us", sa.BigInteger()),
-        sa.Column("version_id", ID),
-        sa.ForeignKeyConstraint(["task_instance_id"], ["task_instance.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("token"),
-    )
-    op.create_index("attempt_task_instance", "attempt", ["task_instance_id"])
-
-
-def _rendered_fields() -> None:
-    op.create_table(
-        "rendered_fields",
-        sa.Column("task_instance_id", ID, nullable=False),
-        sa.Column("fields", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["task_instance_id"], ["task_instance.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("task_instance_id"),
-    )
+    """Make every table, every index, and the trigger that writes task_event."""
+    dialect = op.get_context().dialect.name
+    tables = Template(TABLES).substitute(WORDS[dialect])
+    for statement in (*tables.strip().removesuffix(";").split(";\n"), *TRIGGERS[dialect]):
+        op.execute(statement.strip())
