@@ -177,27 +177,24 @@ class Config:
 
 def _read_file(path: str) -> dict[str, dict[str, str]]:
     try:
-        file = open(path, encoding="utf-8", opener=_at_once)  # noqa: SIM115 - closed below
+        with open(path, encoding="utf-8", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path} is not a regular file. Put the configuration in one.")
+            return _parsed(path, file)
     except FileNotFoundError:
         return {}
     except NotADirectoryError:
         folder = os.path.dirname(path)
         raise ConfigError(f"{folder} is not a folder. Set AIRFLOW_LITE_HOME to one.") from None
     except OSError as error:
-        raise ConfigError(_unreadable(path, error)) from None
-    with file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ConfigError(f"{path} is not a regular file. Put the configuration in one.")
-        return _parsed(path, file)
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the file.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
 
 
 def _at_once(path: str, flags: int) -> int:
     """Open a file; a pipe that nobody writes to is not waited for."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _unreadable(path: str, error: OSError) -> str:
-    return f"{path} cannot be read: {error.strerror}. Check the file."
 
 
 def _parsed(path: str, file: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -209,10 +206,6 @@ def _parsed(path: str, file: Iterable[str]) -> dict[str, dict[str, str]]:
     except configparser.Error as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path} is not valid INI: {reason}. Mend or remove the line.") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
-    except OSError as error:
-        raise ConfigError(_unreadable(path, error)) from None
     return {name.lower(): dict(parser.items(name)) for name in parser.sections()}
 
 

@@ -74,8 +74,7 @@ def _open_for_writing(folder: Path, path: Path) -> int:
 
 def open_for_reading(folder: Path, key: TaskInstanceKey) -> int:
     """Return a descriptor of the log file of a try; raise OSError, FileNotFoundError if none."""
-    checked = check_inside(folder, log_path(folder, key))
-    return os.open(checked, _READING)
+    return os.open(check_inside(folder, log_path(folder, key)), _READING)
 
 
 def open_named(folder: Path, path: str) -> int:
@@ -85,5 +84,4 @@ def open_named(folder: Path, path: str) -> int:
     """
     if not _FORM.fullmatch(path):
         raise InvalidIdError("That is not the path of a log.")
-    checked = check_inside(folder, folder / path)
-    return os.open(checked, _READING)
+    return os.open(check_inside(folder, folder / path), _READING)
