@@ -1,7 +1,8 @@
 """XCom values as JSON text: what may be pushed, how large, and how it comes back.
 
-What JSON has no word for is an object that names its kind, `{"__kind__": "date", "value": …}`, as
-is a tuple. The kinds are a closed list: nothing is imported because a value says so.
+What JSON has no word for is an object that names its kind, `{"__kind__": "date", "value": …}`, and
+so is a tuple, but in a list or dict, where it becomes a list as in Airflow 2.10. The kinds are a
+closed list: nothing is imported because a value says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MICROSECOND = timedelta(microseconds=1)
 def to_json(key: str, value: object, max_bytes: int) -> str:
     """Return `value` as JSON; raise `XComTypeError` or `XComSizeError` that name the key."""
     try:
-        text = json.dumps(_written(value), ensure_ascii=False, separators=(",", ":"))
+        text = _text(value)
     except (TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise XComTypeError(
@@ -39,20 +40,39 @@ def to_json(key: str, value: object, max_bytes: int) -> str:
     return text
 
 
+def _text(value: object) -> str:
+    """Return plain values as json writes them, at its speed, and all others piece by piece."""
+    try:
+        text = _dump(value)
+    except TypeError:
+        text = ""
+    if text and _KIND not in text and not isinstance(value, tuple):
+        return text
+    return _dump(_written(value))
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def _written(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, Mapping):
-        items = {name: _written(item) for name, item in value.items()}
+        items = {name: _written(_item(item)) for name, item in value.items()}
         return _kind("dict", list(items.items())) if _KIND in items else items
     if isinstance(value, list):
-        return [_written(item) for item in value]
+        return [_written(_item(item)) for item in value]
     for name, (kind, write, _) in _KINDS.items():
         if isinstance(value, kind):
             return _kind(name, write(value))
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         return _written(value.item())  # one number
     raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+def _item(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _kind(name: str, value: object) -> dict[str, object]:

@@ -17,7 +17,7 @@ from airflow_lite.worker.xcom import from_json, to_json
     "value",
     [
         *(None, 1, 2.5, True, "ü", [1, [2]], {"a": {"b": None}}, 2**80),
-        *((1, (2, [3])), {1, "b"}, frozenset({(1, 2)}), [{"a": ({"b": {3}},)}]),
+        *((1, (2, [3])), {1, "b"}, frozenset({(1, 2)}), [{"a": [{"b": {3}}]}]),
         *(date(2024, 2, 29), datetime(2024, 1, 2, 3, 4, 5, 6), datetime(2024, 1, 2, tzinfo=UTC)),
         datetime(2024, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")),
         *(timedelta(days=-1, microseconds=1), Decimal("1.50"), {"when": [date(2024, 1, 1)]}),
@@ -29,6 +29,18 @@ def test_values_come_back_as_they_went(value):
     found = from_json(to_json("k", value, 1000))
     assert found == value
     assert isinstance(found, type(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ([(1, "a"), (2, "b")], [[1, "a"], [2, "b"]]),
+        ({"a": (1, date(2024, 1, 1))}, {"a": [1, date(2024, 1, 1)]}),
+        (({"a": (1,)}, (2,)), ({"a": [1]}, (2,))),
+    ],
+)
+def test_a_tuple_in_a_list_or_dict_becomes_a_list_as_in_airflow(value, wanted):
+    assert from_json(to_json("k", value, 1000)) == wanted
 
 
 def test_what_pendulum_measures_comes_back_as_a_moment_and_a_time_span():
