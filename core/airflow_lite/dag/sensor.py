@@ -111,7 +111,7 @@ class BaseSensorOperator(BaseOperator):
         if not self.reschedule:
             started = time.monotonic()
             return started, lambda: time.monotonic() - started
-        began: datetime = getattr(context["ti"], "try_started", None) or datetime.now(UTC)
+        began: datetime = getattr(context["ti"], "waiting_since", None) or datetime.now(UTC)
         return began, lambda: float((datetime.now(UTC) - began) / timedelta(seconds=1))
 
     def _look(self, context: Any) -> bool | PokeReturnValue:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.store.schema import dag, dag_run, task_instance
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.store.schema import attempt, dag, dag_run, task_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -172,3 +173,12 @@ def task_instances(connection: sa.Connection, run_row_id: int) -> list[dict[str,
     query = sa.select(*columns).where(ti.dag_run_id == run_row_id)
     rows = connection.execute(query.order_by(ti.task_id, ti.map_index))
     return [dict(row) for row in rows.mappings()]
+
+
+def first_reschedule(connection: sa.Connection, instance_id: int, try_number: int) -> int | None:
+    """Return when the first attempt of a try that was rescheduled had started; None if none was."""
+    tries = (attempt.c.task_instance_id == instance_id) & (attempt.c.try_number == try_number)
+    rescheduled = attempt.c.outcome == TaskInstanceState.UP_FOR_RESCHEDULE
+    query = sa.select(sa.func.min(attempt.c.claimed_us)).where(tries, rescheduled)
+    found: int | None = connection.execute(query).scalar()
+    return found

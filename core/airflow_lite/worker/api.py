@@ -32,6 +32,9 @@ class TaskApi(Protocol):
     def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
         """Return the rows of a run: see `store.lookup.task_instances`."""
 
+    def first_reschedule(self, try_number: int) -> int | None:
+        """Return when a try first started that was rescheduled, in microseconds, or None."""
+
     def given_state(self) -> str | None:
         """Return what somebody made of the row meanwhile; None if it is still this attempt's."""
 
@@ -66,6 +69,11 @@ class LineApi:
     def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
         """Ask the host for the rows of a run."""
         return self._named("task_instances", run_row_id) or []
+
+    def first_reschedule(self, try_number: int) -> int | None:
+        """Ask the host for the start of an earlier try."""
+        found: int | None = self._named("first_reschedule", try_number)
+        return found
 
     def given_state(self) -> str | None:
         """Ask the host for the row."""

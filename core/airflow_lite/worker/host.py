@@ -371,6 +371,10 @@ class Host:
         if "task_instances" in message:
             rows_of_run = lookup.task_instances(connection, message["task_instances"])
             return {"task_instances": rows_of_run}
+        if "first_reschedule" in message:
+            try_number = message["first_reschedule"]
+            began_us = lookup.first_reschedule(connection, attempt.queued.id, try_number)
+            return {"first_reschedule": began_us}
         run = attempt.queued.run
         found = lookup.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
         return None if found is None else found.fields()

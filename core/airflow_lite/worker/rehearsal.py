@@ -50,6 +50,9 @@ class _NoApi:
     def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
         return []
 
+    def first_reschedule(self, try_number: int) -> int | None:
+        return None
+
     def given_state(self) -> str | None:
         return None
 

@@ -57,6 +57,11 @@ class StoreApi:
         with self._store.read() as connection:
             return lookup.task_instances(connection, run_row_id)
 
+    def first_reschedule(self, try_number: int) -> int | None:
+        """Read the start of an earlier try."""
+        with self._store.read() as connection:
+            return lookup.first_reschedule(connection, self._instance_id, try_number)
+
     def given_state(self) -> str | None:
         """Return None: nothing stops the code here for what its row became."""
         return None

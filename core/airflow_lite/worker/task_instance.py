@@ -77,6 +77,18 @@ class RuntimeTaskInstance:
         return self.try_started
 
     @property
+    def waiting_since(self) -> datetime | None:
+        """When a sensor that is rescheduled began to wait: a retry does not begin anew.
+
+        As in Airflow, that is the start of the first try since it was cleared, if that try was
+        rescheduled, else of this one.
+        """
+        first_try = self.max_tries - self.task.retries + 1
+        if self.try_number <= first_try:
+            return self.try_started
+        return optional_moment(self._api.first_reschedule(first_try)) or self.try_started
+
+    @property
     def duration(self) -> float | None:
         """The seconds that it ran, once it has ended: callbacks see it."""
         return duration_s(self.start_date, self.end_date)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
+
+from airflow_lite.clock import to_us
+from airflow_lite.worker.xcom import from_json
 
 HEAD = """
 import os, random, signal, subprocess, sys, threading, time
 from datetime import datetime, timedelta
 from airflow_lite import (
-    DAG, AirflowFailException, AirflowSkipException, BashOperator, PythonOperator, PythonSensor,
+    DAG, AirflowFailException, AirflowSkipException, BashOperator, PokeReturnValue,
+    PythonOperator, PythonSensor,
 )
 HOME = os.environ["AIRFLOW_LITE_HOME"]
 
@@ -119,6 +124,17 @@ def looks_around(dag_run):
     running = [row.task_id for row in dag_run.get_task_instances(state=["running", "queued"])]
     return [other.state, other.try_number, other.duration >= 0, ended, running]
 
+def look(ti):
+    note("looks", ti.try_number)
+    with open(os.path.join(HOME, "looks")) as file:
+        looks = file.read().split()
+    if looks == ["1", "1"]: raise ValueError("no answer")
+    return PokeReturnValue(len(looks) > 2, ti.waiting_since)
+
+PythonSensor(
+    task_id="flaky_sensor", python_callable=look, mode="reschedule", poke_interval=5, retries=1,
+    dag=dag,
+)
 PythonSensor(
     task_id="sensor", python_callable=lambda: False, mode="reschedule", poke_interval=5, dag=dag
 )
@@ -240,6 +256,20 @@ def test_a_rescheduled_sensor_keeps_the_start_of_its_try(ended):
     assert row.state == again.state == "up_for_reschedule"
     assert again.try_started_us == row.try_started_us < again.start_us
     assert again.next_at_us > again.end_us
+
+
+def test_a_retry_of_a_rescheduled_sensor_does_not_begin_its_timeout_anew(ended):
+    first = ended.finish("flaky_sensor")
+    failed = ended.finish("flaky_sensor", new_try=False)
+    again = ended.finish("flaky_sensor", 2)
+
+    assert [first.state, failed.state, again.state] == [
+        "up_for_reschedule",
+        "up_for_retry",
+        "success",
+    ]
+    since = from_json(json.dumps(ended.xcoms("flaky_sensor")["return_value"]))
+    assert to_us(since) == first.try_started_us < again.try_started_us
 
 
 def test_callbacks_run_in_the_child_after_the_outcome(ended):

@@ -77,7 +77,7 @@ BROKEN = ValueError("broken")
 )
 def test_how_a_sensor_ends_without_an_answer(make, answer, options, error):
     sensor, context = make(answer, **options)
-    context["ti"].try_started = datetime.now(UTC) - timedelta(seconds=1)
+    context["ti"].waiting_since = datetime.now(UTC) - timedelta(seconds=1)
     with pytest.raises(error):
         sensor.execute(context)
 
@@ -115,10 +115,10 @@ def test_reschedule_frees_the_slot_until_the_next_look(make):
 
 def test_the_timeout_of_a_rescheduled_sensor_counts_from_the_first_look_of_the_try(make):
     sensor, context = make(False, False, mode="reschedule", timeout=60)
-    context["ti"].try_started = datetime.now(UTC) - timedelta(seconds=30)
+    context["ti"].waiting_since = datetime.now(UTC) - timedelta(seconds=30)
     with pytest.raises(AirflowRescheduleException):
         sensor.execute(context)
-    context["ti"].try_started = datetime.now(UTC) - timedelta(seconds=61)
+    context["ti"].waiting_since = datetime.now(UTC) - timedelta(seconds=61)
     with pytest.raises(AirflowSensorTimeout):
         sensor.execute(context)
 

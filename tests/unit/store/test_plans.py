@@ -110,6 +110,7 @@ CALLS = {
             lookup.find_run(c, "d", run, logical) for run, logical in (("r", None), (None, 1))
         ],
         "finished_tasks": lambda c: lookup.finished_tasks(c, 1),
+        "first_reschedule": lambda c: lookup.first_reschedule(c, 1, 1),
         "task_instances": lambda c: lookup.task_instances(c, 1),
         "previous_run": lambda c: [
             lookup.previous_run(c, "d", 5, state) for state in (None, "success")
