@@ -67,12 +67,12 @@ def parse_batches(
     with _Pool(options, environ) as pool:
         for _ in range(count):
             pool.parse(waiting.pop())
-        while pool.busy and not is_cancelled():
+        while pool.busy() and not is_cancelled():
             for result in pool.results(within_s=every_s if batch else _LONGEST_WAIT_S):
                 batch.append(result)
                 if waiting:
                     pool.parse(waiting.pop())
-            if batch and (not pool.busy or time.monotonic() - since >= every_s):
+            if batch and (not pool.busy() or time.monotonic() - since >= every_s):
                 yield batch
                 batch, since = [], time.monotonic()
 
@@ -85,31 +85,33 @@ class _Pool:
         self._environ = environ
         self._selector = selectors.DefaultSelector()
         self._idle: list[_Server] = []
-        self.busy: list[_Server] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server in [*self.busy, *self._idle]:
+        for server in [*self.busy(), *self._idle]:
             server.stop()
         self._selector.close()
 
+    def busy(self) -> list[_Server]:
+        """Return the servers that have a file in hand."""
+        return [key.data for key in self._selector.get_map().values()]
+
     def parse(self, path: str) -> None:
         """Give a file to an idle server, or to a new one."""
-        server = self._idle.pop() if self._idle else _Server.start(self._options, self._environ)
-        server.ask(path, self._options.timeout_s + _GRACE_S)
-        self.busy.append(server)
+        server = self._idle.pop() if self._idle else _Server(self._options, self._environ)
+        server.ask(path)
         self._selector.register(server.socket, selectors.EVENT_READ, server)
 
     def results(self, *, within_s: float) -> list[FileResult]:
         """Wait until there is something to read; return the results that are complete."""
-        left_s = min(server.deadline for server in self.busy) - time.monotonic()
+        left_s = min(server.deadline for server in self.busy()) - time.monotonic()
         wait_s = max(min(left_s, within_s), 0.0)
         ready = {key.data for key, _ in self._selector.select(wait_s)}
         now = time.monotonic()
         found = []
-        for server in list(self.busy):
+        for server in self.busy():
             result = server.read() if server in ready else server.late(now)
             if result is not None:
                 self._retire(server)
@@ -117,7 +119,6 @@ class _Pool:
         return found
 
     def _retire(self, server: _Server) -> None:
-        self.busy.remove(server)
         self._selector.unregister(server.socket)
         if server.gone:
             server.stop()
@@ -125,25 +126,16 @@ class _Pool:
             self._idle.append(server)
 
 
-@dataclass(eq=False)
 class _Server:
     """One parse server, and the file that it has in hand."""
 
-    process: subprocess.Popen[bytes]
-    socket: socket.socket
-    path: str = ""
-    stamp: str = ""
-    deadline: float = 0.0
-    gone: bool = False
-    received: bytearray = field(default_factory=bytearray)
-    header: dict[str, Any] | None = None
-
-    @classmethod
-    def start(cls, options: Options, environ: Mapping[str, str] | None) -> _Server:
-        ours, theirs = socket.socketpair()
+    def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
+        self.gone = False
+        self._within_s = options.timeout_s + _GRACE_S
+        self.socket, theirs = socket.socketpair()
         command = [sys.executable, "-P", "-m", "airflow_lite.dag.parse_child"]
         with theirs:
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), options.to_json()],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -151,13 +143,12 @@ class _Server:
                 env=None if environ is None else dict(environ),
                 start_new_session=True,
             )
-        return cls(process, ours)
 
-    def ask(self, path: str, within_s: float) -> None:
-        self.path, self.stamp = path, fingerprint(path)
-        self.deadline = time.monotonic() + within_s
-        self.received.clear()
-        self.header = None
+    def ask(self, path: str) -> None:
+        self._path, self._stamp = path, fingerprint(path)
+        self.deadline = time.monotonic() + self._within_s
+        self._received = bytearray()
+        self._header: dict[str, Any] | None = None
         self.socket.setblocking(True)
         with suppress(OSError):  # it has died: reading tells
             self.socket.sendall(json.dumps(path).encode() + b"\n")
@@ -171,32 +162,32 @@ class _Server:
             return None
         except OSError:
             data = b""
-        self.received += data
+        self._received += data
         if not data:
             return self._lost("The file ended the process that was parsing it.")
         return self._result()
 
     def _result(self) -> FileResult | None:
-        if self.header is None:
-            line, found, rest = self.received.partition(b"\n")
+        if self._header is None:
+            line, found, rest = self._received.partition(b"\n")
             if not found and len(line) > _LONGEST_LINE:
                 return self._lost("The file broke the process that was parsing it.")
             if not found:
                 return None
-            self.header, self.received = json.loads(line), bytearray(rest)
-        size = min(self.header["size"], LARGEST_RESULT + _LONGEST_LINE)
-        if len(self.received) < size:
+            self._header, self._received = json.loads(line), bytearray(rest)
+        size = min(self._header["size"], LARGEST_RESULT + _LONGEST_LINE)
+        if len(self._received) < size:
             return None
-        return self._complete(self.header["error"], self.header["duration_us"])
+        return self._complete(self._header["error"], self._header["duration_us"])
 
     def _complete(self, error: str | None, duration_us: int) -> FileResult:
         if error is not None:
-            return FileResult(self.path, self.stamp, error=error, duration_us=duration_us)
+            return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
         try:
-            report = json.loads(bytes(self.received))
+            report = json.loads(bytes(self._received))
             return FileResult(
-                self.path,
-                with_modules(self.stamp, report["modules"]),
+                self._path,
+                with_modules(self._stamp, report["modules"]),
                 tuple(DagSpec.from_json(text) for text in report["dags"]),
                 report["error"] and _storable(report["error"]),
                 tuple(map(_storable, report["warnings"])),
@@ -205,7 +196,7 @@ class _Server:
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             error = "The file wrote something else in place of its result."
-            return FileResult(self.path, self.stamp, error=error, duration_us=duration_us)
+            return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
 
     def late(self, now: float) -> FileResult | None:
         """Return an error if even the server is past its deadline."""
@@ -215,17 +206,17 @@ class _Server:
 
     def _lost(self, error: str) -> FileResult:
         self.gone = True
-        return FileResult(self.path, self.stamp, error=error)
+        return FileResult(self._path, self._stamp, error=error)
 
     def stop(self) -> None:
         """Close the socket, at which it kills its child and ends; kill it if it does not."""
         self.socket.close()
         try:
-            self.process.wait(2.0)
+            self._process.wait(2.0)
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 def _cores() -> int:
