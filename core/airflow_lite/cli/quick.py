@@ -36,7 +36,8 @@ def parsed(command: CLICommand, words: list[str]) -> SimpleNamespace | None:
 def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
     positionals = [argument for argument in command.args if argument.is_positional]
     options = [argument for argument in command.args if not argument.is_positional]
-    if len(positionals) != len(words) or not all(map(_is_plain, positionals)):
+    is_plain = all(argument.kwargs.keys() <= {"help", "metavar"} for argument in positionals)
+    if len(positionals) != len(words) or not is_plain:
         return None
     names = [argument.flags[0] for argument in positionals]
     values: dict[str, Any] = dict(zip(names, words, strict=True))
@@ -46,10 +47,6 @@ def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
             return None
         values[option.dest] = _default(option)
     return values
-
-
-def _is_plain(argument: Arg) -> bool:
-    return set(argument.kwargs) <= {"help", "metavar"}
 
 
 def _has_plain_default(option: Arg) -> bool:

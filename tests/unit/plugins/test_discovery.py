@@ -161,7 +161,7 @@ def test_a_directory_is_searched_again_only_when_it_changed(
         "discover",
         lambda places, *rest: searched.extend(places) or discover(places, *rest),
     )
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(site.directory)])
     for _ in range(2):
         assert "one" in by_name(installed_plugins(config))
     assert searched == [str(tmp_path)]

@@ -106,10 +106,7 @@ def _print(found: Certificate, output: str) -> None:
     levels = [dict(level.__dict__) for level in found.levels]
     print_rows([{key.replace("_", " "): level[key] for key in level} for level in levels], output)
     verdict = "conforms" if found.conforms else "does not conform"
-    print(f"\n{_title(found)} {verdict} (airflow-lite {found.core_version}, {found.date}).")
-
-
-def _title(found: Certificate) -> str:
-    if not found.distribution:
-        return found.executor
-    return f"{found.executor} of {found.distribution} {found.version}"
+    title = found.executor
+    if found.distribution:
+        title += f" of {found.distribution} {found.version}"
+    print(f"\n{title} {verdict} (airflow-lite {found.core_version}, {found.date}).")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from airflow_lite.cli import context
 from airflow_lite.errors import UserError
 from airflow_lite.store.listing import alive_jobs
@@ -16,29 +18,20 @@ def check(args: context.Args) -> int:
         raise UserError("--allow-multiple needs a --limit above 1, or 0 for all.")
     if args.hostname and args.local:
         raise UserError("--hostname and --local exclude each other. Give one of them.")
-    count = _alive(args)
+    config = context.config(args)
+    here = config.get("core", "hostname") or socket.gethostname()
+    with context.store(args).read() as connection:
+        jobs = alive_jobs(
+            connection,
+            within_s=config.getfloat("scheduler", "lease_timeout_s"),
+            kind=KINDS.get(args.job_type),
+            hostname=here if args.local else args.hostname,
+            limit=args.limit or None,
+        )
+    count = len(jobs)
     if count == 0:
         raise UserError("No alive jobs found. Start one with `airflow-lite scheduler`.")
     if count > 1 and not args.allow_multiple:
         raise UserError(f"Found {count} alive jobs, expected one. Add --allow-multiple.")
     print("Found one alive job." if count == 1 else f"Found {count} alive jobs.")
     return 0
-
-
-def _alive(args: context.Args) -> int:
-    config = context.config(args)
-    with context.store(args).read() as connection:
-        jobs = alive_jobs(
-            connection,
-            within_s=config.getfloat("scheduler", "lease_timeout_s"),
-            kind=KINDS.get(args.job_type),
-            hostname=_this_machine(args) if args.local else args.hostname,
-            limit=args.limit or None,
-        )
-    return len(jobs)
-
-
-def _this_machine(args: context.Args) -> str:
-    import socket
-
-    return context.config(args).get("core", "hostname") or socket.gethostname()
