@@ -175,6 +175,15 @@ class Config:
         ]
 
 
+def child_environment(config: Config) -> dict[str, str]:
+    """Return the environment of a child process, in which `Config.load` finds `config` again."""
+    given = {
+        f"{ENV_PREFIX}{section.upper()}__{name.upper()}": value
+        for (section, name), value in config.overrides.items()
+    }
+    return {**config.environ, "AIRFLOW_LITE_HOME": str(config.home), **given}
+
+
 def _read_file(path: str) -> dict[str, dict[str, str]]:
     try:
         with open(path, encoding="utf-8", opener=_at_once) as file:

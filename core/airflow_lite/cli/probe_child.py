@@ -203,8 +203,7 @@ def _option(option: Any) -> tuple[str, str, str, str]:
 
 def _health(targets: Sequence[Target], asked: dict[str, Any]) -> list[tuple[bool, str]]:
     """Return what the `check_health` of the targets say."""
-    overrides = {(section, name): value for section, name, value in asked["overrides"]}
-    config = Config.load(overrides=overrides)
+    config = Config.load()
     registry, warnings = Registry(), _Warnings()
     logging.getLogger("airflow_lite").handlers = [warnings]
     try:

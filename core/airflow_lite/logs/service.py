@@ -15,8 +15,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from airflow_lite.config import child_environment
 from airflow_lite.errors import ConfigError
-from airflow_lite.worker.environment import environment
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -159,7 +159,7 @@ class LogService:
             [sys.executable, *words],
             stdin=lifeline,  # at its end when we are gone, however that comes
             pass_fds=[listener],
-            env=environment(self._config),
+            env=child_environment(self._config),
             start_new_session=True,  # an interrupt from the terminal is for us
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from airflow_lite.config import Config
+from airflow_lite.config import Config, child_environment
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.index import installed_plugins
 from airflow_lite.plugins.model import Plugin, PluginState
@@ -101,15 +101,10 @@ def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Fin
 
 
 def _health(plugin: Plugin, config: Config, timeout_s: float = HEALTH_S) -> list[Finding]:
-    overrides = [[*key, value] for key, value in config.overrides.items()]
-    environ = {**os.environ, **config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
     answer = ask(
-        {
-            "targets": modules_of(plugin),
-            "health": {"overrides": overrides, "timeout_s": timeout_s},
-        },
+        {"targets": modules_of(plugin), "health": {"timeout_s": timeout_s}},
         timeout_s=timeout_s + _MARGIN_S,
-        environ=environ,
+        environ={**os.environ, **child_environment(config)},
     )
     told = [message["health"] for message in answer.messages if "health" in message]
     if not told:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_lite.config import child_environment
 from airflow_lite.store import callbacks
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Callbacks:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env=environment(self._config),
+                env=child_environment(self._config),
                 start_new_session=True,
             )
         except OSError as error:
@@ -111,17 +112,6 @@ class Callbacks:
         logger.error("callback %d: %s", request_id, error)
         with self._store.begin() as connection:
             callbacks.give_up(connection, request_id, self._clock.now_us(), error)
-
-
-def environment(config: Config) -> dict[str, str]:
-    """Return the environment of a child process, in which `Config.load` finds `config` again."""
-    from airflow_lite.config import ENV_PREFIX
-
-    given = {
-        f"{ENV_PREFIX}{section.upper()}__{name.upper()}": value
-        for (section, name), value in config.overrides.items()
-    }
-    return {**config.environ, "AIRFLOW_LITE_HOME": str(config.home), **given}
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_lite.worker.environment import environment as child_environment
+    from airflow_lite.config import child_environment
     from airflow_lite.worker.in_process import run_attempt as run_in_process
     from airflow_lite.worker.task_host import TaskHost
 
@@ -18,9 +18,9 @@ def __getattr__(name: str) -> object:
 
         return TaskHost
     if name == "child_environment":
-        from airflow_lite.worker.environment import environment
+        from airflow_lite.config import child_environment
 
-        return environment
+        return child_environment
     if name == "run_in_process":
         from airflow_lite.worker.in_process import run_attempt
 

@@ -1,4 +1,4 @@
-"""The environment: of processes that must find the configuration of this one, and our own."""
+"""The environment of this process, which tasks may change."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from airflow_lite.config import Config
-
-
-def environment(config: Config) -> dict[str, str]:
-    """Return the environment of a child process, in which `Config.load` finds `config` again."""
-    from airflow_lite.config import ENV_PREFIX
-
-    given = {
-        f"{ENV_PREFIX}{section.upper()}__{name.upper()}": value
-        for (section, name), value in config.overrides.items()
-    }
-    return {**config.environ, "AIRFLOW_LITE_HOME": str(config.home), **given}
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import uuid
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.config import child_environment
 from airflow_lite.worker.channel import Channel
-from airflow_lite.worker.environment import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -325,7 +325,7 @@ class TaskHost:
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=environment(self._config),
+                env=child_environment(self._config),
                 start_new_session=True,
             )
         return Channel(ours)
