@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any, NamedTuple
+
+from airflow_lite.child import run_out
 
 DEADLINE_S = 60.0
 #: Wall time, less the time that the thread was ready and found no CPU, where Linux tells it.
@@ -88,7 +91,7 @@ def probe_import(path: str, then: str = "", *, bytecode: str = "") -> Import:
 def _run(arguments: list[str], bytecode: str) -> str:
     """Run the child; its output goes to a file, so that a process it left cannot hold us up."""
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *arguments],
             env=_environ(bytecode),
             stdin=subprocess.DEVNULL,
@@ -96,12 +99,11 @@ def _run(arguments: list[str], bytecode: str) -> str:
             stderr=output,
             start_new_session=True,
         )
-        try:
-            child.wait(DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"the import took longer than {DEADLINE_S:g} s") from None
-        finally:
-            _kill_group(child)
+        deadline = time.monotonic() + DEADLINE_S
+        code = run_out(process.pid, {}, lambda: deadline)
+        process.returncode = code or 0  # it is reaped
+        if code is None:
+            raise AssertionError(f"the import took longer than {DEADLINE_S:g} s")
         output.seek(0)
         return output.read().decode(errors="replace")
 
@@ -112,12 +114,3 @@ def _environ(bytecode: str) -> dict[str, str]:
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         environ["PYTHONPYCACHEPREFIX"] = bytecode
     return environ
-
-
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    import signal
-    from contextlib import suppress
-
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
