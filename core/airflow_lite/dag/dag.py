@@ -155,6 +155,11 @@ class DAG:
         return str(Path(self.fileloc).parent)
 
     @property
+    def schedule_interval(self) -> Any:
+        """What was given as `schedule`, under its older name."""
+        return self.schedule
+
+    @property
     def tasks(self) -> list[BaseOperator]:
         """The tasks in the order in which they were made."""
         return list(self.task_dict.values())

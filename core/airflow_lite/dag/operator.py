@@ -271,6 +271,16 @@ class BaseOperator(SetupTeardown):
         if self._post_execute_hook is not None:
             self._post_execute_hook(context, result)
 
+    @staticmethod
+    def xcom_push(context: Mapping[str, Any], key: str, value: Any) -> None:
+        """Push an XCom: `context["ti"].xcom_push`, under its older name."""
+        context["ti"].xcom_push(key=key, value=value)
+
+    @staticmethod
+    def xcom_pull(context: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+        """Pull XComs: `context["ti"].xcom_pull`, under its older name."""
+        return context["ti"].xcom_pull(*args, **options)
+
     partial = refuse_mapping
 
     def defer(self, **_named: Any) -> NoReturn:

@@ -72,6 +72,16 @@ class RuntimeTaskInstance:
         return self.try_number
 
     @property
+    def next_try_number(self) -> int:
+        """The number of the try after this one, if there is one."""
+        return self.try_number + 1
+
+    @property
+    def task_display_name(self) -> str:
+        """The name of the task to show."""
+        return str(self.task.task_display_name)
+
+    @property
     def first_try_started(self) -> datetime | None:
         """When this try first started; differs from `start_date` after a reschedule."""
         return self.try_started

@@ -14,7 +14,7 @@ HEAD = """
 import os, random, signal, subprocess, sys, threading, time
 from datetime import datetime, timedelta
 from airflow_lite import (
-    DAG, AirflowFailException, AirflowSkipException, BashOperator, PokeReturnValue,
+    DAG, AirflowFailException, AirflowSkipException, BaseOperator, BashOperator, PokeReturnValue,
     PythonOperator, PythonSensor,
 )
 HOME = os.environ["AIRFLOW_LITE_HOME"]
@@ -44,6 +44,14 @@ def push(ti):
     assert ti.xcom_pull(task_ids="push", key="own") == {"n": 1}
     print("printed")
     return [1, "two"]
+
+class Older(BaseOperator):
+    def execute(self, context):
+        self.xcom_push(context, key="own", value=context["ti"].next_try_number)
+        pulled = self.xcom_pull(context, task_ids=self.task_id, key="own")
+        return [pulled, context["ti"].task_display_name, context["dag"].schedule_interval]
+
+Older(task_id="older", dag=dag)
 
 @task(retries=1, retry_delay=timedelta(seconds=100))
 def fails(): raise ValueError("no luck")
@@ -277,6 +285,12 @@ def test_callbacks_run_in_the_child_after_the_outcome(ended):
     ended.wait(ended.give("calls_back_failed"))
 
     assert ended.lines("callbacks") == ["success success", "failure told"]
+
+
+def test_operators_written_with_older_names_run(ended):
+    ended.finish("older")
+
+    assert ended.xcoms("older") == {"own": 2, "return_value": [2, "older", None]}
 
 
 def test_a_task_sees_the_others_of_its_run_and_its_callbacks_see_it_ended(ended):
