@@ -23,7 +23,7 @@ from airflow_lite.worker.xcom import from_json, to_json
         *(timedelta(days=-1, microseconds=1), Decimal("1.50"), {"when": [date(2024, 1, 1)]}),
         *({"__kind__": "date", "value": "no date"}, {"a": {"__kind__": {"__kind__": [1]}}}),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,  # the repr of a set depends on its hashes
 )
 def test_values_come_back_as_they_went(value):
     found = from_json(to_json("k", value, 1000))
