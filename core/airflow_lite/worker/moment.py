@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow_lite.clock import US_PER_S
 from airflow_lite.errors import AirflowException
 
-#: What pendulum's moments have beside `datetime`'s.
-_OF_PENDULUM = frozenset(
+#: What pendulum's moments have beside `datetime`'s: values, and functions.
+_VALUES = frozenset(
     (
-        *("add", "age", "at", "average", "closest", "day_of_week", "day_of_year"),
-        *("days_in_month", "diff", "diff_for_humans", "end_of", "farthest", "first_of"),
-        *("float_timestamp", "for_json", "format", "get_offset", "in_timezone", "in_tz"),
-        *("int_timestamp", "is_anniversary", "is_birthday", "is_dst", "is_future"),
-        *("is_leap_year", "is_local", "is_long_year", "is_past", "is_same_day", "is_utc"),
-        *("last_of", "naive", "next", "nth_of", "offset", "offset_hours", "on", "previous"),
-        *("quarter", "set", "start_of", "subtract", "timezone", "timezone_name", "tz"),
-        *("to_atom_string", "to_cookie_string", "to_date_string", "to_datetime_string"),
-        *("to_day_datetime_string", "to_formatted_date_string", "to_iso8601_string"),
-        *("to_rfc1036_string", "to_rfc1123_string", "to_rfc2822_string", "to_rfc3339_string"),
-        *("to_rfc822_string", "to_rfc850_string", "to_rss_string", "to_time_string"),
-        *("to_w3c_string", "week_of_month", "week_of_year"),
+        *("age", "day_of_week", "day_of_year", "days_in_month", "float_timestamp"),
+        *("int_timestamp", "offset", "offset_hours", "quarter", "timezone", "timezone_name"),
+        *("tz", "week_of_month", "week_of_year"),
+    )
+)
+_FUNCTIONS = frozenset(
+    (
+        *("add", "at", "average", "closest", "diff", "diff_for_humans", "end_of", "farthest"),
+        *("first_of", "format", "get_offset", "in_timezone", "in_tz", "is_anniversary"),
+        *("is_birthday", "is_dst", "is_future", "is_leap_year", "is_local", "is_long_year"),
+        *("is_past", "is_same_day", "is_utc", "last_of", "naive", "next", "nth_of", "on"),
+        *("previous", "set", "start_of", "subtract", "to_atom_string", "to_cookie_string"),
+        *("to_date_string", "to_datetime_string", "to_day_datetime_string"),
+        *("to_formatted_date_string", "to_iso8601_string", "to_rfc1036_string"),
+        *("to_rfc1123_string", "to_rfc2822_string", "to_rfc3339_string", "to_rfc822_string"),
+        *("to_rfc850_string", "to_rss_string", "to_time_string", "to_w3c_string"),
     )
 )
 
@@ -35,16 +40,28 @@ class Moment(datetime):
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _OF_PENDULUM:
+        if name not in _VALUES | _FUNCTIONS:
             raise AttributeError(f"a moment has no attribute {name!r}")
         try:
             import pendulum
         except ImportError:
-            raise AirflowException(
-                f"A date's {name!r} is pendulum's, which is not installed where this task runs."
-                " Install pendulum there."
-            ) from None
+            return _without_pendulum(name)
         return getattr(pendulum.instance(self), name)
+
+
+def _without_pendulum(name: str) -> Callable[..., NoReturn]:
+    """Return what fails when it is called: libraries look whether a date has `tz` and the like."""
+    message = (
+        f"A date's {name!r} is pendulum's, which is not installed where this task runs."
+        " Install pendulum there."
+    )
+    if name in _VALUES:
+        raise AttributeError(message)
+
+    def fail(*_args: object, **_named: object) -> NoReturn:
+        raise AirflowException(message)
+
+    return fail
 
 
 def moment(moment_us: int) -> datetime:

@@ -58,8 +58,8 @@ def test_every_name_of_pendulums_moments_is_there(without_pendulum):
         if not name.startswith("_") and not hasattr(datetime, name)
     }
     found = moment(WHEN_US)
-    made_from_the_class = {"EPOCH", "create", "instance"}
-    assert {name for name in extra if not hasattr(found, name)} == made_from_the_class
+    not_of_one_moment = {"EPOCH", "create", "instance", "for_json"}
+    assert {name for name in extra if not hasattr(found, name)} == not_of_one_moment
 
 
 def test_where_pendulum_is_missing_its_names_say_so(monkeypatch):
@@ -72,6 +72,14 @@ def test_where_pendulum_is_missing_its_names_say_so(monkeypatch):
         " Install pendulum there."
     )
     assert not hasattr(found, "nothing")
+
+
+def test_where_pendulum_is_missing_a_date_has_not_its_values(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pendulum", None)
+    found = Moment(2024, 3, 1, tzinfo=UTC)
+    assert getattr(found, "tz", None) is None
+    with pytest.raises(AttributeError, match=r"A date's 'tz' is pendulum's, .* Install pendulum"):
+        _ = found.tz
 
 
 def test_moments_before_1970_are_right(without_pendulum):
