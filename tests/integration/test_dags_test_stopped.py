@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +23,9 @@ with DAG("waits", start_date=datetime(2024, 1, 1), schedule=None):
     first = PythonOperator(task_id="first", python_callable=wait, **more)
     first >> BashOperator(task_id="second", bash_command="true")
 with DAG("shell", start_date=datetime(2024, 1, 1), schedule=None):
-    BashOperator(task_id="first", bash_command="echo $$ > {mark}.new && mv {mark}.new {mark}; sleep 600", **more)
+    BashOperator(task_id="first", bash_command="{sleeps}", **more)
+with DAG("bare", start_date=datetime(2024, 1, 1), schedule=None):
+    BashOperator(task_id="first", bash_command="{sleeps}", env={"PATH": os.environ["PATH"]}, **more)
 """
 DATE = "2024-01-02T00:00:00+00:00"
 RUN = f"manual__{DATE}"
@@ -32,7 +36,11 @@ HOW = [[], ["--use-executor"]]
 def mark(home, tmp_path):
     """The file that the task writes its pid into when it begins."""
     path = tmp_path / "mark"
-    home.dag("waits", DAG.replace("{mark}", str(path)))
+    sleeps = (
+        f"sleep 600 & echo $! > {home.folder}/sleeps;"
+        f" echo $$ > {path}.new && mv {path}.new {path}; wait"
+    )
+    home.dag("waits", DAG.replace("{mark}", str(path)).replace("{sleeps}", sleeps))
     home.environ["AIRFLOW_LITE__CORE__EXECUTOR"] = "LocalExecutor"
     return path
 
@@ -101,6 +109,35 @@ def test_what_a_killed_one_left_is_failed_by_the_next_who_looks(home, begin, wai
     assert runs(home, "waits") == {RUN: "failed"}
     assert states(home, "waits")["first"] == "failed"
     wait_until(lambda: not is_alive(pid), "the task's process to end")
+
+
+@pytest.mark.parametrize("dag_id", ["shell", "bare"])
+def test_what_its_task_has_started_ends_with_a_killed_one(home, begin, wait_until, dag_id):
+    done, pid = begin(dag_id)
+    sleeps = int((home.folder / "sleeps").read_text())
+    done.kill()
+    done.wait(60)
+    wait_until(lambda: not is_alive(pid), "the task's shell to end")
+    wait_until(lambda: not is_alive(sleeps), "what the shell started to end")
+
+
+def test_no_guard_is_left_of_one_that_has_ended(begin):
+    done, _ = begin("waits")
+    [guard] = guards(done.pid)
+    done.send_signal(signal.SIGTERM)
+    done.wait(60)
+    assert not is_alive(guard)
+
+
+def guards(pid):
+    """Return the guards beside a process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = folder.joinpath("cmdline").read_bytes().split(b"\0")
+            if any(word.endswith(b"guard.py") for word in words) and str(pid).encode() in words:
+                found.append(int(folder.name))
+    return found
 
 
 @pytest.mark.parametrize("words", [["db", "check"], ["dags", "test", "other"]])

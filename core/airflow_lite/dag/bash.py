@@ -28,6 +28,8 @@ MOST_CHARACTERS = 1 << 20
 SINGLE_LINES = 10_000
 #: Seconds that a command gets to end after SIGTERM, before SIGKILL.
 _GRACE_S = 30.0
+#: Marks what a task starts that runs in the process of `dags test`; see `worker.guard`.
+GUARD_MARK = "AIRFLOW_LITE_GUARD"
 
 
 def _encoding(value: object) -> str:
@@ -153,6 +155,8 @@ class BashOperator(BaseOperator):
         """Return the environment of the command: `env`, or this process's, with the run's ids."""
         base = os.environ.copy() if self.env is None or self.append_env else {}
         ids = context_variables(context)
+        if GUARD_MARK in os.environ:
+            ids[GUARD_MARK] = os.environ[GUARD_MARK]
         return base | ids | {name: str(value) for name, value in (self.env or {}).items()}
 
     def on_kill(self) -> None:

@@ -15,6 +15,7 @@ from airflow_lite.errors import (
     DagNotFound,
     TaskNotFound,
 )
+from airflow_lite.worker.guarded import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ logger = logging.getLogger("airflow_lite.task")
 
 def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
     """Run the code, under its time limit, and its callbacks."""
-    with _time_limit(execution, policy.execution_timeout_s), _second_signal_ends(execution):
+    limit_s = policy.execution_timeout_s
+    with guarded(), _time_limit(execution, limit_s), _second_signal_ends(execution):
         outcome = execution.run()
     error = execution.context.get("exception")
     if pdb and isinstance(error, BaseException):
