@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import macros
 from airflow_lite.dag.context import Context, Lazy
+from airflow_lite.errors import ConfigError
 from airflow_lite.worker.lookup import Connections, Variables
 from airflow_lite.worker.moment import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from airflow_lite.worker.task_instance import RuntimeTaskInstance
@@ -31,7 +33,22 @@ class Conf:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._config, name)
+        found = getattr(self._config, name)
+        return partial(_or_fallback, found) if name.startswith("get") else found
+
+    def has_option(self, section: str, option: str) -> bool:
+        """Whether there is such an option."""
+        return self.get(section, option, fallback=None) is not None
+
+
+def _or_fallback(read: Callable[..., Any], section: str, option: str, **options: Any) -> Any:
+    """Read an option; return `fallback`, if that is given, where there is none."""
+    try:
+        return read(section, option)
+    except ConfigError:
+        if "fallback" in options:
+            return options["fallback"]
+        raise
 
 
 def build_context(ti: RuntimeTaskInstance) -> Context:
