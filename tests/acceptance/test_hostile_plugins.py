@@ -369,6 +369,23 @@ def test_an_executor_by_module_path_gives_one_line_too(home, site, word, refusal
     assert refusal in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "refusal"),
+    [("dies", "exit code 9"), ("hangs", "took longer than 3 s"), ("raises", "ValueError: boom")],
+)
+def test_asking_an_executor_by_module_path_for_its_commands_gives_one_line_too(
+    home, site, word, refusal
+):
+    code = {"dies": "import os; os._exit(9)", "hangs": HANG, "raises": "raise ValueError('boom')"}
+    (site.directory / "by_path.py").write_text(code[word] + SOUND_EXECUTOR)
+
+    done = home.run("--executor", "by_path.Own", "own", "go", exit_code=1)
+
+    assert done.stderr.startswith("airflow-lite: error: There is no command 'own' in the core, and")
+    assert done.stderr.count("\n") == 1
+    assert refusal in done.stderr
+
+
 def test_a_sound_executor_by_module_path_runs(home, site):
     (site.directory / "by_path.py").write_text(SOUND_EXECUTOR)
     home.run("--executor", "by_path.Own", "scheduler", "-n", "1")

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.importing import import_string
-from airflow_lite.plugins.naming import configured_name, locate, unnamed_plugin
-from airflow_lite.plugins.quarantine import checked, insist, verdicts
+from airflow_lite.plugins.naming import configured_name, locate
+from airflow_lite.plugins.quarantine import checked_executor, insist
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.plugins.naming import Located
-    from airflow_lite.plugins.verdict import Verdict
 
 #: What an author must write.
 MANDATORY = ("sync", "execute_async")
@@ -29,7 +28,7 @@ def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
     where the class cannot be imported, or is none of an executor.
     """
     located = locate(name_or_path, config)
-    _checked(located, config)
+    checked_executor(located, config)
     return imported(located)
 
 
@@ -40,37 +39,10 @@ def executor_flag(name_or_path: str, flag: str, config: Config) -> bool:
     Raises as `executor_class` does.
     """
     located = locate(name_or_path, config)
-    for verdict in _checked(located, config):
+    for verdict in checked_executor(located, config):
         if flag in verdict.flags:
             return bool(verdict.flags[flag])
     return bool(getattr(imported(located), flag))
-
-
-def _checked(located: Located, config: Config) -> list[Verdict]:
-    """Return the verdicts on an executor and, if a plugin has it, what speaks for that."""
-    if located.plugin is None:
-        return _checked_path(located, config)
-    return checked(located.plugin, located.targets, config)
-
-
-def _checked_path(located: Located, config: Config) -> list[Verdict]:
-    """Return the verdict on an executor by module path, if it can be imported; none on the core's.
-
-    Raises `ConfigError` where importing it would end this process, or keep it too long. What else
-    is wrong with it is told best by importing it here.
-    """
-    plugin = unnamed_plugin(located)
-    if plugin is None:
-        return []
-    (verdict,) = verdicts(plugin, located.targets, config)
-    if verdict.is_fatal:
-        place = f"{verdict.file}: " if verdict.file else ""
-        slow = ", or raise [plugins] import_timeout_s" if verdict.is_timeout else ""
-        raise ConfigError(
-            f"Executor {located.title} cannot be loaded: {place}{verdict.error}. "
-            f"Mend it{slow}, or name another executor."
-        )
-    return [verdict] if verdict.is_sound else []
 
 
 def imported(located: Located) -> type[BaseExecutor]:
@@ -109,7 +81,7 @@ def load_executor(config: Config) -> BaseExecutor:
     """
     insist(config)
     located = locate(configured_name(config), config)
-    found = _checked(located, config)
+    found = checked_executor(located, config)
     if located.plugin is not None:
         from airflow_lite.plugins.loading import add_options
 

@@ -129,7 +129,7 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     """Ask the configured executor's class, if it is one that no plugin module speaks for."""
     from airflow_lite.importing import import_string
     from airflow_lite.plugins.naming import locate
-    from airflow_lite.plugins.quarantine import checked
+    from airflow_lite.plugins.quarantine import checked_executor
 
     executor = config.get("core", "executor").strip()
     if executor in CORE_EXECUTORS or not executor:
@@ -141,8 +141,7 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     if located.plugin is not None and located.plugin.groups:
         return None
     try:
-        if located.plugin is not None:
-            checked(located.plugin, located.targets, config)
+        checked_executor(located, config)
         groups = import_string(located.path).get_cli_commands()
     except Exception as error:  # a class of an author's, asked for the first time
         raise UserError(

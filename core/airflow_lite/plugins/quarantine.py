@@ -15,10 +15,12 @@ from typing import Any
 
 from airflow_lite import __version__
 from airflow_lite.config import Config
+from airflow_lite.errors import ConfigError
 from airflow_lite.plugins import cache
 from airflow_lite.plugins.index import installed_plugins
 from airflow_lite.plugins.lookup import in_conflict
 from airflow_lite.plugins.model import Plugin, PluginError, PluginState
+from airflow_lite.plugins.naming import Located, unnamed_plugin
 from airflow_lite.plugins.search import installed_key, spec_of
 from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
 
@@ -47,6 +49,29 @@ def checked(plugin: Plugin, targets: Sequence[Target], config: Config) -> list[V
                 f"Plugin {plugin.title}: {worries[0]}. Tell its author, or unset [plugins] strict."
             )
     return found
+
+
+def checked_executor(located: Located, config: Config) -> list[Verdict]:
+    """Return the verdicts on an executor and, if a plugin has it, what speaks for that.
+
+    Raises as `checked` does; for one given by module path, on which nothing is probed if it is
+    the core's or not there, `ConfigError` where importing it would end this process, or keep it
+    too long. What else is wrong with that is told best by importing it here.
+    """
+    if located.plugin is not None:
+        return checked(located.plugin, located.targets, config)
+    plugin = unnamed_plugin(located)
+    if plugin is None:
+        return []
+    (verdict,) = verdicts(plugin, located.targets, config)
+    if verdict.is_fatal:
+        place = f"{verdict.file}: " if verdict.file else ""
+        slow = ", or raise [plugins] import_timeout_s" if verdict.is_timeout else ""
+        raise ConfigError(
+            f"Executor {located.title} cannot be loaded: {place}{verdict.error}. "
+            f"Mend it{slow}, or name another executor."
+        )
+    return [verdict] if verdict.is_sound else []
 
 
 def verdicts(
