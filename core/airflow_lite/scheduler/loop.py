@@ -189,6 +189,9 @@ class Loop:
         owned.stale_runs.update(owned.runs, owned.waiting)
         owned.due_dags.update(owned.dags)
         self.world.timers.after("refresh", 0.0)
+        # The pass may have failed after it had taken these.
+        self.world.timers.set_if_none("beat", 0.0)
+        self.world.timers.set_if_none("retention", _RETENTION_S)
         if self.stopping.is_asked:
             self.stopping.drive(self.world)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from airflow_lite.scheduler import loop as loop_module
+from airflow_lite.scheduler.loop import SQLITE_BEAT_S
+from airflow_lite.store import schema
 
 
 @pytest.fixture
@@ -54,3 +57,41 @@ def test_a_loop_that_only_fails_gives_up(rig, dag_of, monkeypatch):
         rig.clock.advance(10)
     with pytest.raises(ZeroDivisionError):
         rig.loop.step()
+
+
+def test_a_lease_that_could_not_be_renewed_is_renewed_after_the_outage(locked, dag_of):
+    rig, other = locked
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle()
+    other.execute("BEGIN IMMEDIATE")
+    rig.clock.advance(SQLITE_BEAT_S + 1)
+    rig.loop.step()
+    other.execute("ROLLBACK")
+    before = latest_beat(rig)
+    for _ in range(3):
+        rig.clock.advance(1)
+        rig.loop.step()
+    assert latest_beat(rig) > before
+
+
+def test_a_history_that_could_not_be_shortened_is_shortened_later(rig, dag_of, monkeypatch):
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle()
+    asked = []
+
+    def drop(*_):
+        asked.append(rig.clock.monotonic())
+        if len(asked) == 1:
+            raise OperationalError("DELETE", {}, Exception("disk full"))
+        return 0
+
+    monkeypatch.setattr(loop_module.scheduling, "drop_old_events", drop)
+    for _ in range(3):
+        rig.clock.advance(3601)
+        rig.loop.step()
+    assert len(asked) >= 2
+
+
+def latest_beat(rig):
+    [row] = rig.rows(schema.job)
+    return row.latest_beat_us
