@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Doubling a delay more often than this passes every cap, and soon what a float can hold.
 _MAX_DOUBLINGS = 900
+#: A hundred years, which any moment can be put off by; `timedelta.max` is more than a store holds.
+_LONGEST_S = 36_500 * 86_400.0
 
 
 class Verdict(NamedTuple):
@@ -40,7 +42,7 @@ def after_failure(
     """
     if force_fail or not task.retries or key.try_number > max_tries:
         return Verdict(TaskInstanceState.FAILED)
-    delay_s = _delay_s(task, key, logical_us, max_delay_s)
+    delay_s = min(_delay_s(task, key, logical_us, max_delay_s), _LONGEST_S)
     return Verdict(TaskInstanceState.UP_FOR_RETRY, delay_s)
 
 

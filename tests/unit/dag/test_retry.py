@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -73,3 +73,16 @@ def test_force_fail_leaves_no_retry() -> None:
 def test_backoff_never_overflows() -> None:
     task = TaskSpec("t", retries=1, retry_delay_s=1e9, retry_exponential_backoff=True)
     assert ask(task, number=100_000, max_tries=200_000).delay_s == DAY_S
+
+
+@pytest.mark.parametrize("is_exponential", [False, True])
+def test_no_delay_is_longer_than_a_moment_can_tell(is_exponential) -> None:
+    task = TaskSpec(
+        "t",
+        retries=1,
+        retry_delay_s=timedelta.max.total_seconds(),
+        retry_exponential_backoff=is_exponential,
+    )
+    longest = timedelta(days=36_500).total_seconds()
+    assert ask(task).delay_s <= longest
+    assert ask(TaskSpec("t", retries=1, retry_delay_s=longest)).delay_s == longest
