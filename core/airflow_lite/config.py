@@ -83,6 +83,13 @@ class Config:
 
         return Path(self._home)
 
+    @property
+    def hostname(self) -> str:
+        """The name of this machine in logs and tables."""
+        import socket
+
+        return self.get("core", "hostname") or socket.gethostname()
+
     def path(self, name: str) -> str:
         """Return the path of a file of the home as text, without importing pathlib."""
         return os.path.join(self._home, name)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.executors.task_instance import TaskInstance
-    from airflow_lite.keys import TaskInstanceKey
 
 logger = logging.getLogger(__name__)
 
@@ -200,16 +199,6 @@ class Driver:
         self.call("slots_occupied", count)
         return busy[0]
 
-    def has_key(self, key: TaskInstanceKey) -> bool:
-        """Ask the executor whether it has this attempt."""
-        return self.executor.has_task(_Keyed(key))  # type: ignore[arg-type]
-
     def drain(self) -> list[Report]:
         """Take every report there is, in order."""
         return [self.reports.popleft() for _ in range(len(self.reports))]
-
-
-class _Keyed(NamedTuple):
-    """What `has_task` looks at."""
-
-    key: TaskInstanceKey

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import Clock, SystemClock
 from airflow_lite.errors import AirflowTaskTimeout
 from airflow_lite.executors.driver import Driver, QueueItem
-from airflow_lite.executors.events import UNENDED, Adopted, Event, Report, Revoked
+from airflow_lite.executors.events import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.executors.task_instance import TaskInstance
-    from airflow_lite.keys import TaskInstanceKey
 
 #: How long `terminate` waits, in seconds, for the executor's own `terminate`.
 TERMINATE_S = 5.0
@@ -53,7 +52,6 @@ class ExecutorThread:
         self._heartbeat_s = heartbeat_s
         self._clock = clock or SystemClock()
         self._driver = Driver(executor, wake, catches=(BaseException,))
-        self._held: set[TaskInstanceKey] = set()
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._inbox: deque[Callable[[], object]] = deque()
@@ -70,7 +68,6 @@ class ExecutorThread:
     def queue(self, items: Sequence[QueueItem]) -> None:
         """Hand attempts to the executor."""
         batch = list(items)
-        self._held.update(item.task_instance.key for item in batch)
         with self._lock:
             self._handed_in += len(batch)
 
@@ -85,7 +82,6 @@ class ExecutorThread:
     def adopt(self, instances: Sequence[TaskInstance]) -> None:
         """Offer a dead scheduler's attempts; the answer is an `Adopted`."""
         batch = list(instances)
-        self._held.update(instance.key for instance in batch)
         self._hand_in(lambda: self._driver.adopt(batch))
 
     def revoke(self, instance: TaskInstance) -> None:
@@ -102,22 +98,13 @@ class ExecutorThread:
 
     def drain(self) -> list[Report]:
         """Take every report since the last time, in order."""
-        reports = self._driver.drain()
-        self._held.difference_update(released(reports))
-        return reports
+        return self._driver.drain()
 
     @property
     def slots_available(self) -> int:
         """How many attempts more the executor can take, with those on their way to it counted."""
         with self._lock:
             return self._slots if self._slots == sys.maxsize else self._slots - self._handed_in
-
-    def holds(self, key: TaskInstanceKey) -> bool:
-        """Return whether the executor has this attempt, or may still tell of it."""
-        if key not in self._held:
-            return False
-        on_its_way = self._bell.is_set() or self._inbox or self._busy_since is not None
-        return bool(on_its_way or self._driver.reports or self._driver.has_key(key))
 
     @property
     def stalled(self) -> bool:
@@ -245,10 +232,6 @@ class InlineExecutor:
         """How many attempts more the executor can take."""
         return self._driver.slots_available()
 
-    def holds(self, key: TaskInstanceKey) -> bool:
-        """Return whether the executor has this attempt."""
-        return self._driver.has_key(key)
-
     @property
     def stalled(self) -> bool:
         """Never: its caller waits for it."""
@@ -272,16 +255,3 @@ class InlineExecutor:
     def debug_dump(self) -> None:
         """Log the executor's state."""
         self._driver.call("debug_dump", self.executor.debug_dump)
-
-
-def released(reports: Sequence[Report]) -> set[TaskInstanceKey]:
-    """Return the attempts that the executor has let go of, by these reports."""
-    keys: set[TaskInstanceKey] = set()
-    for report in reports:
-        if isinstance(report, Revoked) or (
-            isinstance(report, Event) and report.state not in UNENDED
-        ):
-            keys.add(report.key)
-        elif isinstance(report, Adopted):
-            keys.update(report.returned)
-    return keys

@@ -5,7 +5,6 @@ A file that is not here is asked of the machines that ran the try.
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,7 +109,7 @@ class _TryLog:
                 yield from self._lines_from(host)
 
     def _others(self) -> list[str]:
-        own = self._config.get("core", "hostname") or socket.gethostname()
+        own = self._config.hostname
         return [host for host in self._rows.hosts() if host != own]
 
     def _lines_from(self, host: str) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import SystemClock
-from airflow_lite.scheduler.ownership import hostname
 from airflow_lite.scheduler.processes import is_gone
 from airflow_lite.store import jobs, scheduling
 
@@ -38,5 +37,5 @@ def fail_dead_tests(config: Config, store: Store, clock: Clock | None = None) ->
 
 
 def _dead(config: Config, connection: sa.Connection) -> list[int]:
-    here = hostname(config)
+    here = config.hostname
     return [row.id for row in jobs.running_jobs(connection, "dags_test") if is_gone(row, here)]

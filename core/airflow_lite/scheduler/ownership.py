@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +81,6 @@ def _refusal(note: bytes) -> str:
     )
 
 
-def hostname(config: Config) -> str:
-    """Return the name of this machine as it stands in logs and tables."""
-    return config.get("core", "hostname") or socket.gethostname()
-
-
 @dataclass
 class Ownership:
     """A running job, and on SQLite the lock that proves that no other scheduler runs."""
@@ -107,7 +101,7 @@ class Ownership:
                 job_id = jobs.start_job(
                     connection,
                     kind=kind,
-                    hostname=hostname(config),
+                    hostname=config.hostname,
                     pid=os.getpid(),
                     boot_id=boot_id(),
                     process_start=process_start(os.getpid()),
@@ -142,5 +136,5 @@ def _take_lock(config: Config, store: Store, clock: Clock) -> SchedulerLock | No
         return None
     lock = SchedulerLock(Path(path + LOCK_SUFFIX))
     since = iso(clock.now_us() // 1_000_000 * 1_000_000)
-    lock.take({"pid": os.getpid(), "hostname": hostname(config), "since": since})
+    lock.take({"pid": os.getpid(), "hostname": config.hostname, "since": since})
     return lock

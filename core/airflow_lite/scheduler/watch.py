@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.clock import seconds_us
 from airflow_lite.scheduler.events import look
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
-from airflow_lite.scheduler.ownership import hostname
 from airflow_lite.scheduler.processes import is_gone, sweep
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
@@ -47,7 +46,7 @@ class Watch:
     looked_at: float | None = None
 
     def __post_init__(self) -> None:
-        self._hostname = hostname(self.world.config)
+        self._hostname = self.world.config.hostname
 
     @property
     def interval_s(self) -> float:

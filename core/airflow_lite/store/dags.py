@@ -110,13 +110,6 @@ def save_results(
     return saved
 
 
-def deactivate_missing(connection: sa.Connection, paths: Collection[str]) -> list[str]:
-    """Forget the files that are not in `paths`; return the ids of the DAGs that this ends."""
-    known = connection.execute(sa.select(dag_file.c.path)).scalars()
-    missing = [path for path in known if path not in paths]
-    return [name for saved in forget_files(connection, missing) for name in saved.vanished]
-
-
 def forget_files(connection: sa.Connection, paths: Iterable[str]) -> list[Saved]:
     """Forget files that are gone, and make inactive the DAGs that are in no other file."""
     vanished: dict[str, list[str]] = {}
@@ -151,13 +144,6 @@ def specs_of(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, tup
     )
     rows = select_many(connection, query, dag_ids)
     return {dag_id: (version_id, DagSpec.from_json(text)) for dag_id, version_id, text in rows}
-
-
-def spec_of_version(connection: sa.Connection, version_id: int) -> DagSpec | None:
-    """Return the spec of one version; None if there is no such version."""
-    query = sa.select(dag_version.c.spec).where(dag_version.c.id == version_id)
-    text = connection.execute(query).scalar()
-    return None if text is None else DagSpec.from_json(text)
 
 
 def file_of(connection: sa.Connection, dag_id: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +42,7 @@ class HostSettings:
             home=config.home,
             log_folder=Path(config.get("logging", "base_log_folder")).expanduser().absolute(),
             dags_folder=config.get("core", "dags_folder"),
-            hostname=config.get("core", "hostname") or socket.gethostname(),
+            hostname=config.hostname,
             log_level=config.get("logging", "logging_level"),
             max_log_bytes=config.getint("logging", "max_task_log_size_mb") << 20,
             max_xcom_bytes=config.getint("core", "max_xcom_size"),

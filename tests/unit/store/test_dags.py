@@ -61,9 +61,7 @@ def test_a_new_dag_gets_a_row_and_its_first_version(store: Store) -> None:
     with store.read() as connection:
         latest = dags.latest_spec(connection, "a")
         assert latest is not None
-        version_id, kept = latest
-        assert kept == spec("a", description="what", tags=("x",))
-        assert dags.spec_of_version(connection, version_id) == kept
+        assert latest[1] == spec("a", description="what", tags=("x",))
         assert dags.file_of(connection, "a") == "/d/a.py"
 
 
@@ -135,8 +133,10 @@ def test_a_dag_that_left_its_file_becomes_inactive_and_may_come_back(store: Stor
 def test_the_dags_of_a_vanished_file_become_inactive(store: Store) -> None:
     save(store, good("/d/a.py", spec("a")), good("/d/b.py", spec("b")))
     with store.begin() as connection:
-        assert dags.deactivate_missing(connection, {"/d/b.py"}) == ["a"]
-        assert dags.deactivate_missing(connection, {"/d/b.py"}) == []
+        assert dags.forget_files(connection, ["/d/a.py"]) == [
+            dags.Saved("/d/a.py", None, vanished=("a",))
+        ]
+        assert dags.forget_files(connection, ["/d/a.py"]) == []
     assert not row(store, "a")["is_active"]
     assert row(store, "b")["is_active"]
 
@@ -218,8 +218,7 @@ def test_more_dags_than_a_statement_takes_parameters(store: Store) -> None:
     assert found["d1099"][1].dag_id == "d1099"
 
 
-def test_an_unknown_dag_or_version_is_none(store: Store) -> None:
+def test_an_unknown_dag_is_none(store: Store) -> None:
     with store.read() as connection:
         assert dags.latest_spec(connection, "nobody") is None
-        assert dags.spec_of_version(connection, 99) is None
         assert dags.file_of(connection, "nobody") is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from airflow_lite.cli import context
 from airflow_lite.errors import UserError
 from airflow_lite.store.listing import alive_jobs
@@ -19,7 +17,7 @@ def check(args: context.Args) -> int:
     if args.hostname and args.local:
         raise UserError("--hostname and --local exclude each other. Give one of them.")
     config = context.config(args)
-    here = config.get("core", "hostname") or socket.gethostname()
+    here = config.hostname
     with context.store(args).read() as connection:
         jobs = alive_jobs(
             connection,
