@@ -19,14 +19,16 @@ def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
         yield _print_line
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # a narrow terminal cuts this alone
     columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}", markup=False),
+        BarColumn(20, table_column=Column(min_width=10)),
+        MofNCompleteColumn(table_column=Column(min_width=2 * len(str(total)) + 1)),
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TextColumn("{task.fields[at]}", markup=False, table_column=rest),
     )
-    with Progress(*columns, transient=True) as bar:
+    with Progress(*columns, transient=True, expand=True) as bar:
         shown = bar.add_task("", total=total, at="")
 
         def show(line: str) -> None:

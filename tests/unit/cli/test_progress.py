@@ -25,6 +25,21 @@ def test_without_a_terminal_every_line_is_printed(capsys, live):
     assert capsys.readouterr().out.splitlines() == LINES
 
 
+def test_on_a_narrow_terminal_the_line_is_cut_and_the_count_is_not(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "50")
+
+    with progress(3, live=True) as show:
+        show("a_dag_of_mine.a_group_of_tasks.a_task_of_it try 1: success")
+
+    assert "1/3" in terminal.getvalue()
+    assert "0:00:" in terminal.getvalue()
+    assert "a_dag_of_" in terminal.getvalue()
+    assert "…" in terminal.getvalue()
+
+
 def test_a_terminal_gets_a_bar_that_counts_what_has_ended(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
