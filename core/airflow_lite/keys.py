@@ -82,6 +82,12 @@ class TaskInstanceKey(NamedTuple):
     map_index: int = -1
     attempt: str = ""
 
+    def __str__(self) -> str:
+        """Return it as a person reads it; the token tells a person nothing."""
+        index = f"[{self.map_index}]" if self.map_index >= 0 else ""
+        task = f"{self.dag_id}.{self.task_id}{index}"
+        return f"{task} try {self.try_number} of run {self.run_id}"
+
     @property
     def primary(self) -> tuple[str, str, str, int]:
         """What names the task instance, whatever its try: DAG id, task id, run id, map index."""

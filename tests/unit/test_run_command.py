@@ -20,3 +20,14 @@ def test_what_is_no_pickle_id_is_refused(given):
     words = [*COMMAND.words()[:-1], given]
     with pytest.raises(InvalidIdError, match=r"^pickle id .* is not a whole number above 0\.$"):
         RunCommand.parse(words)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (TaskInstanceKey("d", "t", "r", 2, attempt="a" * 32), "d.t try 2 of run r"),
+        (TaskInstanceKey("d", "t", "r", map_index=3), "d.t[3] try 1 of run r"),
+    ],
+)
+def test_a_key_in_a_line_of_the_log_can_be_read(key, text):
+    assert f"{key}" == str(key) == text
