@@ -16,7 +16,7 @@ import pytest
 
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands
 from airflow_lite.cli.man import write_core_pages, write_pages
-from airflow_lite.cli.parser import VERBOSE
+from airflow_lite.cli.options import VERBOSE
 from airflow_lite.cli.spec import GroupCommand
 
 ROOT = Path(__file__).parents[2]
