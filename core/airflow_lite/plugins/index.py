@@ -70,7 +70,7 @@ def read_again(plugin: Plugin) -> Plugin | None:
 
 def _all(config: Config) -> list[Plugin]:
     key, known = search_key(), _read(config)
-    changed = [place for place in key if known.get(place[0], (0, []))[0] != place[1]]
+    changed = [place for place in key if known.get(place[0], (None,))[0] != place[1]]
     if changed:
         from airflow_lite.plugins.discovery import discover
 

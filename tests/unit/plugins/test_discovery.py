@@ -140,6 +140,14 @@ def test_the_index_is_read_back_and_renewed_when_something_is_installed(site, co
     assert "two" in by_name(installed_plugins(config))
 
 
+def test_a_directory_without_a_time_of_its_own_is_searched_as_any_other(site, configured):
+    config = configured()
+    site.install("one", executors="A = a:A")
+    os.utime(site.directory, ns=(0, 0))  # as in images that are built alike at any time
+    for _ in range(2):
+        assert "one" in by_name(installed_plugins(config))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\x00"])
 def test_a_spoilt_index_is_made_again(site, configured, text):
     config = configured()
