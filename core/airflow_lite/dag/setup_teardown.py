@@ -68,10 +68,11 @@ class SetupTeardown(Relatives):
         task.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
         if on_failure_fail_dagrun is not None:
             self.on_failure_fail_dagrun = on_failure_fail_dagrun
-        for given in connectables(() if setups is None else setups):
-            for setup in given.leaves:
-                setup.as_setup()
-            task.set_upstream(given)
+        # Listed first: a group's leaves are others once there are setups among them.
+        given = connectables(() if setups is None else setups)
+        for setup in [setup for one in given for setup in one.leaves]:
+            setup.as_setup()
+            task.set_upstream(setup)
         return self
 
     def __enter__(self) -> Self:

@@ -354,6 +354,18 @@ def test_setup_and_teardown_are_marked_and_left_out_of_a_groups_end(dag):
     assert tasks["after"].upstream == ("g.work",)
 
 
+def test_a_teardown_comes_after_each_task_of_a_group_that_it_makes_a_setup(dag):
+    with TaskGroup("g") as group:
+        create, work, delete = empties(["create", "work", "delete"])
+        [create, work] >> delete.as_teardown()
+    (after,) = empties(["after"])
+    after.as_teardown(setups=group)
+
+    assert after.upstream_task_ids == {"g.create", "g.work"}
+    assert create.is_setup
+    assert work.is_setup
+
+
 def test_work_in_with_of_a_teardown_stands_between_it_and_its_setups(dag):
     create, delete = empties(["create", "delete"])
     with delete.as_teardown(setups=create, on_failure_fail_dagrun=True):
