@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> None:
     sys.dont_write_bytecode = True
     with suppress(Exception):  # a fault there is the error of each file that it concerns
         import_authoring()
+        child.prctl()
         if options.max_pickle_bytes:
             import cloudpickle  # noqa: F401 - once for all files
     # Whoever asked may go at any time: then there is nobody to tell.
