@@ -119,7 +119,7 @@ def _instance_row(dag_run_id: int, task: TaskSpec) -> dict[str, Any]:
     }
 
 
-#: What `scheduler.model.Run` has of a run's row.
+#: What `scheduler.model.Run` has of a run's row, and `conf`, which must be JSON.
 _RUN = sa.select(
     dag_run.c.id,
     dag_run.c.dag_id,
@@ -130,6 +130,7 @@ _RUN = sa.select(
     dag_run.c.start_us,
     dag_run.c.version_id,
     dag_run.c.row_version,
+    dag_run.c.conf,
 ).where(is_one_of(dag_run.c.id))
 _VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version)
 _VERSIONS_OF = _VERSIONS.where(is_one_of(dag_run.c.id))

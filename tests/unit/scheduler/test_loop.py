@@ -265,6 +265,19 @@ def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag
     assert aside.reason == "ZeroDivisionError: a bug"
 
 
+def test_a_run_whose_row_cannot_be_read_is_set_aside_before_a_host_would_stumble(rig, dag_of):
+    dag = dag_of({"a": []}, dag_id="bad")
+    bad = rig.trigger(dag, rig.save(dag))
+    rig.edit(schema.dag_run, schema.dag_run.c.id == bad, conf="{")
+    good = rig.begin(dag_of({"a": []}))
+    rig.settle()
+    rig.after(6)
+    assert rig.run_state(good) == "success"
+    assert {key.dag_id for key in rig.executor.executed} == {"d"}
+    (aside,) = rig.loop.world.owned.aside.values()
+    assert aside.reason.startswith("JSONDecodeError")
+
+
 def test_dagrun_timeout_stops_what_runs(rig, dag_of):
     run = rig.begin(dag_of({"a": ["b"]}, dagrun_timeout_s=30.0), outcome=lambda _: None)
     rig.settle(4)
