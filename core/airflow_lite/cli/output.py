@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 NOTHING = "No data found"
+FORMATS = ("table", "json", "yaml", "plain")
 
 
 def print_rows(rows: Sequence[dict[str, Any]], output: str = "table") -> None:
-    """Print rows that have the same keys; values are shown as text, as Airflow does."""
+    """Print rows that have the same keys; values are shown as text, as Airflow does.
+
+    `output` is one of `FORMATS`; raises ValueError for another.
+    """
+    if output not in FORMATS:
+        raise ValueError(f"{output!r} is no format of a listing. Use {', '.join(FORMATS)}.")
     texts = [{key: _as_text(value, output) for key, value in row.items()} for row in rows]
     if output == "json":
         print(json.dumps(texts))

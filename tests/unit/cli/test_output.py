@@ -29,6 +29,12 @@ def test_a_table_is_airflows_simple_table(capsys):
     )
 
 
+def test_a_format_that_there_is_not_prints_nothing(capsys):
+    with pytest.raises(ValueError, match="'xml' is no format of a listing"):
+        print_rows(ROWS, "xml")
+    assert capsys.readouterr().out == ""
+
+
 def test_a_table_has_one_line_a_row_whatever_is_in_it(capsys):
     text = printed(capsys, [{"error": "Traceback\n  line 1\n\tline 2" * 100}], "table")
 
