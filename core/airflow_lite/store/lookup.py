@@ -81,6 +81,8 @@ _FIND = (
     .where(
         dag_run.c.dag_id.in_(sa.bindparam("dags", expanding=True)),
         dag_run.c.run_id.in_(sa.bindparam("runs", expanding=True)),
+        # What that finds besides is left out before the tasks of each run are looked for.
+        (dag_run.c.dag_id + " " + dag_run.c.run_id).in_(sa.bindparam("both", expanding=True)),
         task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
     )
 )
@@ -103,6 +105,7 @@ def _find_some(
     given = {
         "dags": list({key.dag_id for key in keys}),
         "runs": list({key.run_id for key in keys}),
+        "both": list({f"{key.dag_id} {key.run_id}" for key in keys}),
         "tasks": list({key.task_id for key in keys}),
     }
     runs: dict[int, RunInfo] = {}

@@ -1,0 +1,56 @@
+"""Task instances are found by their keys, whatever else there is of those DAGs and runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.store import lookup, runs
+from airflow_lite.store.engine import open_store
+
+DAGS = RUNS = TASKS = range(4)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with_store = open_store(Config(tmp_path))
+    with with_store.begin() as connection:
+        for number in DAGS:
+            spec = DagSpec(f"d{number}", tasks={f"t{i}": TaskSpec(f"t{i}") for i in TASKS})
+            for at in RUNS:
+                runs.create_run(
+                    connection,
+                    spec,
+                    None,
+                    run_id=f"r{at}",
+                    run_type="manual",
+                    logical_us=at,
+                    interval=(at, at),
+                    conf={"dag": number, "run": at},
+                    now_us=1,
+                )
+    yield with_store
+    with_store.close()
+
+
+def test_each_key_gives_its_own_row_and_run(store):
+    keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
+    absent = TaskInstanceKey("d1", "t1", "r9", 1)
+    with store.read() as connection:
+        found = lookup.find(connection, [*keys, absent])
+
+    assert found.keys() == {key.primary for key in keys}
+    assert [found[key.primary].run.conf for key in keys] == [{"dag": n, "run": n} for n in DAGS]
+
+
+def test_runs_that_nobody_asks_for_are_not_read(store, monkeypatch):
+    keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
+    read = []
+    make = lookup._run_info
+    monkeypatch.setattr(lookup, "_run_info", lambda row: read.append(row[:3]) or make(row))
+    with store.read() as connection:
+        lookup.find(connection, keys)
+
+    assert sorted(row[1:] for row in read) == [(f"d{n}", f"r{n}") for n in DAGS]
