@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.moment import moment
 from airflow_lite.worker.request import AttemptRequest, Outcome
 from airflow_lite.worker.task_instance import RuntimeTaskInstance
-from airflow_lite.worker.xcom import RETURN_KEY
+from airflow_lite.worker.xcom import RETURN_KEY, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +106,7 @@ class Execution:
 
         fields = render_fields(self.task, self.context)
         if not self._test_mode:
-            self._api.rendered(json.dumps(fields, ensure_ascii=False))
+            self._api.rendered(json_text(fields))
 
     def _export(self) -> None:
         """Set the variables that Airflow sets for what a task starts."""
@@ -230,9 +229,12 @@ def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any
 
 
 def _said(error: BaseException) -> str:
-    """Return an exception's message, also that of a class that cannot tell its own."""
+    """Return an exception's message, also that of a class that cannot tell its own.
+
+    Half a character, as in odd file names, becomes its escape.
+    """
     try:
-        return str(error)
+        return str(error).encode("utf-8", "backslashreplace").decode()
     except Exception as raised:
         return f"its message cannot be read: {type(raised).__name__}"
 

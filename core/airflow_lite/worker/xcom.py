@@ -31,7 +31,7 @@ def to_json(key: str, value: object, max_bytes: int) -> str:
             f"XCom {key!r} of type {type(value).__name__} cannot be written as JSON: {reason}."
             " Return strings, numbers, dates, lists, sets or dicts."
         ) from None
-    size = len(text.encode("utf-8", "surrogatepass"))
+    size = len(text.encode())
     if size > max_bytes:
         raise XComSizeError(
             f"XCom {key!r} has {size} bytes as JSON; [core] max_xcom_size is {max_bytes}."
@@ -43,16 +43,22 @@ def to_json(key: str, value: object, max_bytes: int) -> str:
 def _text(value: object) -> str:
     """Return plain values as json writes them, at its speed, and all others piece by piece."""
     try:
-        text = _dump(value)
+        text = json_text(value)
     except TypeError:
         text = ""
     if text and _KIND not in text and not isinstance(value, tuple):
         return text
-    return _dump(_written(value))
+    return json_text(_written(value))
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def json_text(value: object) -> str:
+    """Return plain values as JSON that any database holds; raise as `json.dumps` does."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, as in odd file names: only its escape is text
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def _written(value: Any) -> Any:

@@ -56,6 +56,12 @@ Older(task_id="older", dag=dag)
 @task(retries=1, retry_delay=timedelta(seconds=100))
 def fails(): raise ValueError("no luck")
 
+@task()
+def names_a_file(): raise FileNotFoundError("there is no " + os.fsdecode(bytes([255])))
+
+@task()
+def returns_a_name(): return os.fsdecode(bytes([255]))
+
 @task(retries=5)
 def fails_for_good(): raise AirflowFailException("never")
 
@@ -249,6 +255,16 @@ def test_a_log_that_cannot_be_written_fails_no_task_and_is_told_in_the_cause(end
     assert ended.row("fills_the_disk").state == "success"
     assert ended.attempt(token).cause == "its log is cut: File too large"
     assert "lost" not in ended.log("fills_the_disk")
+
+
+def test_half_a_character_as_in_odd_file_names_keeps_no_outcome_from_being_recorded(ended):
+    tokens = [ended.give("names_a_file"), ended.give("returns_a_name")]
+    ended.wait(*tokens)
+
+    assert ended.row("names_a_file").state == "failed"
+    assert ended.attempt(tokens[0]).cause == "FileNotFoundError: there is no \\udcff"
+    assert ended.row("returns_a_name").state == "success"
+    assert ended.xcoms("returns_a_name") == {"return_value": "\udcff"}
 
 
 def test_an_interrupt_that_a_task_raises_is_a_failure_with_its_callback(ended):

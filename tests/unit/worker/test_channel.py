@@ -27,6 +27,12 @@ def test_messages_arrive_whole_and_in_order(ends):
     assert theirs.receive() == []
 
 
+def test_half_a_character_is_replaced_since_no_database_holds_it(ends):
+    ours, theirs = ends
+    ours.send({"cause": "no \udcff"})
+    assert theirs.receive() == [{"cause": "no ?"}]
+
+
 def test_more_than_the_socket_holds_waits_without_blocking(ends):
     ours, theirs = ends
     sent = [{"n": number, "text": "x" * 100_000} for number in range(30)]
