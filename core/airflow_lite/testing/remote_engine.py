@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -36,6 +35,9 @@ SOCKET_VARIABLE = "AIRFLOW_LITE_REMOTE_ENGINE"
 ANSWER_S = 5.0
 _START_S = 60.0
 _POLL_S = 0.02
+#: How the name of the folder begins that is made for a socket, and what a socket is called there
+#: while the engine is cut off.
+_FOLDER, _HIDDEN = "airflow-lite-engine-", "hidden"
 
 
 class RemoteExecutor(BaseExecutor):
@@ -107,18 +109,28 @@ def ask(path: Path, request: dict[str, Any]) -> Any:
     return json.loads(text)
 
 
+def remove(path: Path) -> None:
+    """Remove the socket, and its folder if that was made for it and has nothing else."""
+    for one in (path, path.with_name(_HIDDEN)):
+        if one.is_socket():
+            one.unlink(missing_ok=True)
+    if path.parent.name.startswith(_FOLDER):
+        with suppress(OSError):
+            path.parent.rmdir()
+
+
 class RemoteEngine:
     """Starts, kills and cuts off the engine, as `airflow_lite.testing.Engine` says."""
 
     def __init__(self) -> None:
-        self._folder = self._socket = self._hidden = Path()
+        self._socket = self._hidden = Path()
         self._environ: dict[str, str] = {}
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Start the server."""
-        self._folder = Path(tempfile.mkdtemp(prefix="airflow-lite-engine-"))
-        self._socket, self._hidden = self._folder / "socket", self._folder / "hidden"
+        self._socket = Path(tempfile.mkdtemp(prefix=_FOLDER), "socket")
+        self._hidden = self._socket.with_name(_HIDDEN)
         self._environ = {**os.environ, **environ}
         self._serve()
         return {SOCKET_VARIABLE: str(self._socket)}
@@ -143,9 +155,7 @@ class RemoteEngine:
     def stop(self) -> None:
         """Stop the server and what it runs."""
         self._kill()
-        for path in (self._socket, self._hidden):
-            path.unlink(missing_ok=True)
-        self._folder.rmdir()
+        remove(self._socket)
 
     def _kill(self) -> None:
         """Kill the server's session group: its commands are in it."""
@@ -220,5 +230,6 @@ class Server:
 if __name__ == "__main__":
     Server().serve(sys.argv[1], sys.stdin.fileno())
     # Whoever started it is gone, and can neither stop it nor tidy up.
-    shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+    remove(Path(sys.argv[1]))
+    if os.getpgrp() == os.getpid():  # else it is a group of others', who started us by hand
+        os.killpg(0, signal.SIGKILL)

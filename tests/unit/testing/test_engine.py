@@ -97,6 +97,22 @@ def test_the_engine_ends_with_whoever_started_it(temporary, wait_until):
     assert list(temporary.iterdir()) == []
 
 
+def test_an_engine_that_is_started_by_hand_takes_nothing_along_but_its_socket(temporary):
+    (temporary / "kept").touch()
+    words = [sys.executable, "-m", "airflow_lite.testing.remote_engine", temporary / "socket"]
+    hand = f"import subprocess as s; s.call({[*map(str, words)]!r}, stdin=s.DEVNULL); print('on')"
+    done = subprocess.run(
+        [sys.executable, "-c", hand],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert done.stdout == "on\n", done.stderr
+    assert [path.name for path in temporary.iterdir()] == ["kept"]
+
+
 def _group_lives(group):
     try:
         os.killpg(group, 0)
