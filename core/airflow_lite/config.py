@@ -53,7 +53,17 @@ def home_directory(environ: Mapping[str, str] | None = None) -> Path:
 
 def _home(environ: Mapping[str, str]) -> str:
     named = environ.get("AIRFLOW_LITE_HOME") or "~/airflow-lite"
-    return os.path.abspath(os.path.expanduser(named))
+    return os.path.abspath(_expanded(named, "AIRFLOW_LITE_HOME"))
+
+
+def _expanded(path: str, setting: str) -> str:
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        raise ConfigError(
+            f"{path} is in a home folder that the system does not know. Make {setting} a path"
+            " without ~."
+        )
+    return found
 
 
 class Config:
@@ -157,6 +167,12 @@ class Config:
             raise ConfigError(
                 f"[{section}] {name} is {value!r} (from {source}). Make it {wanted}."
             ) from None
+
+    def getpath(self, section: str, name: str) -> Path:
+        """Return the value as an absolute path, `~` expanded; raise `ConfigError`."""
+        from pathlib import Path
+
+        return Path(_expanded(self.get(section, name), f"[{section}] {name}")).absolute()
 
     def getlist(self, section: str, name: str) -> list[str]:
         """Return the comma-separated words of the value."""

@@ -25,8 +25,8 @@ def refresh(args: context.Args, dag_id: str | None = None) -> None:
     from airflow_lite.scheduler.dag_files import process_now
 
     config, store = context.config(args), context.store(args)
-    folder = config.get("core", "dags_folder")
-    if not Path(folder).is_dir():
+    folder = config.getpath("core", "dags_folder")
+    if not folder.is_dir():
         context.notice(
             f"The DAG folder {folder} does not exist. Make it, or set [core] dags_folder."
         )

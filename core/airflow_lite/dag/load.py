@@ -35,8 +35,8 @@ def _add_to_path(file: Path, dags_folder: str | Path | None) -> None:
     if dags_folder is None:
         from airflow_lite.config import Config
 
-        dags_folder = Config.load().get("core", "dags_folder")
-    folder = Path(dags_folder).expanduser().absolute()
+        dags_folder = Config.load().getpath("core", "dags_folder")
+    folder = Path(dags_folder).absolute()
     wanted = str(folder if file.is_relative_to(folder) else file.parent)
     if wanted not in sys.path:
         sys.path.append(wanted)

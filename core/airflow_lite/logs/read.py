@@ -43,7 +43,7 @@ def task_log(
     goes wrong there becomes a line.
     """
     key = TaskInstanceKey(dag_id, task_id, run_id, try_number, map_index)
-    folder = Path(config.get("logging", "base_log_folder")).expanduser().absolute()
+    folder = config.getpath("logging", "base_log_folder")
     log_path(folder, key)  # bad ids are told at once
     return _lines(config, folder, key, follow=follow)
 

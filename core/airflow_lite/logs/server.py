@@ -178,8 +178,6 @@ def _end_now(server: uvicorn.Server) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve on the listening socket of this descriptor."""
-    from pathlib import Path
-
     from airflow_lite.config import Config
     from airflow_lite.errors import UserError
     from airflow_lite.logs.key import signing_key
@@ -188,7 +186,7 @@ def main(arguments: list[str]) -> int:
     listener = socket.socket(fileno=int(fd))
     try:
         config = Config.load()
-        folder = Path(config.get("logging", "base_log_folder")).expanduser().absolute()
+        folder = config.getpath("logging", "base_log_folder")
         app = make_app(folder, signing_key(config))
     except UserError as error:
         print(f"airflow-lite: logs are not served: {error}", file=sys.stderr)  # noqa: T201

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite import doorbell
@@ -58,7 +57,7 @@ class _Work:
         self._is_cancelled = is_cancelled
         self._store = store
         self._clock = clock
-        self._folder = Path(config.get("core", "dags_folder")).expanduser().absolute()
+        self._folder = config.getpath("core", "dags_folder")
         self._paused = config.getboolean("core", "dags_are_paused_at_creation")
         self._config = config
         self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}

@@ -40,8 +40,8 @@ class HostSettings:
         """Read the options; raise `ConfigError` for one that is wrong."""
         return cls(
             home=config.home,
-            log_folder=Path(config.get("logging", "base_log_folder")).expanduser().absolute(),
-            dags_folder=config.get("core", "dags_folder"),
+            log_folder=config.getpath("logging", "base_log_folder"),
+            dags_folder=str(config.getpath("core", "dags_folder")),
             hostname=config.hostname,
             log_level=config.get("logging", "logging_level"),
             max_log_bytes=config.getint("logging", "max_task_log_size_mb") << 20,

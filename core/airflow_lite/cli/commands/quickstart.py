@@ -33,7 +33,7 @@ def _prepare(args: context.Args) -> Config:
         _make(home / CONFIG_FILE, _settings(home))
         args._config = None  # noqa: SLF001 - read again, now that there is a file
         config = context.config(args)
-        dags = Path(config.get("core", "dags_folder"))
+        dags = config.getpath("core", "dags_folder")
         _make(dags / f"{EXAMPLE}.py", _example_text())
     except OSError as error:
         raise UserError(
@@ -97,7 +97,7 @@ Next:
   ask it for a run, from another terminal
     {program} dags trigger {EXAMPLE} --wait
   put DAG files of your own into
-    {config.get("core", "dags_folder")}"""
+    {config.getpath("core", "dags_folder")}"""
     )
 
 
