@@ -143,7 +143,11 @@ def _take_row(world: World, row: Any) -> None:
     if (instance.state, instance.attempt) == (row.state, row.attempt):
         instance.supervisor = row.supervisor
         return
-    update_instance(instance, row)
+    try:
+        update_instance(instance, row)
+    except ValueError:  # it is set aside when its run is loaded
+        world.owned.stale_runs.add(run.id)
+        return
     run.ready.discard(instance.key)
     world.owned.see(run, instance)
     if instance.state in ACTIVE:

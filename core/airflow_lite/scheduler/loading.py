@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.errors import StoreError
 from airflow_lite.scheduler.advance import missing_tasks
 from airflow_lite.scheduler.owned import Aside, OwnedDag, read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
@@ -41,7 +42,7 @@ def refresh(world: World) -> None:
 
 def _take_dags(world: World, rows: list[Any]) -> None:
     owned = world.owned
-    wanted = [row for row in rows if row.version_id is not None and world.is_mine(row.dag_id)]
+    wanted = [row for row in rows if _is_wanted(world, row)]
     newer = [
         row.dag_id
         for row in wanted
@@ -50,11 +51,41 @@ def _take_dags(world: World, rows: list[Any]) -> None:
     specs: dict[str, tuple[int, DagSpec]] = {}
     if newer:
         with world.store.read() as connection:
-            specs = dags.specs_of(connection, newer)
+            texts = dags.spec_texts(connection, newer)
+        specs = _read_specs(world, texts)
     for row in wanted:
         _take_dag(world, row, specs.get(row.dag_id))
     for dag_id in owned.dags.keys() - {row.dag_id for row in wanted}:
         del owned.dags[dag_id]
+
+
+def _is_wanted(world: World, row: Any) -> bool:
+    """Whether this is a DAG of ours; one whose row makes no sense is left out."""
+    try:
+        scheduling.check_dag(row)
+    except ValueError as error:
+        _leave_out(world, row.dag_id, str(error))
+        return False
+    return row.version_id is not None and world.is_mine(row.dag_id)
+
+
+def _read_specs(world: World, texts: dict[str, tuple[int, str]]) -> dict[str, tuple[int, DagSpec]]:
+    """Return the definitions that can be read; a DAG of another goes on as it was, if it was."""
+    found = {}
+    for dag_id, (version_id, text) in texts.items():
+        try:
+            found[dag_id] = version_id, dags.read_spec(dag_id, text)
+        except StoreError as error:
+            _leave_out(world, dag_id, str(error))
+        else:
+            world.owned.unreadable.pop(dag_id, None)
+    return found
+
+
+def _leave_out(world: World, dag_id: object, reason: str) -> None:
+    if world.owned.unreadable.get(dag_id) != reason:
+        world.owned.unreadable[dag_id] = reason
+        logger.error("DAG %r is left out: %s", dag_id, reason)
 
 
 def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None:
@@ -109,13 +140,15 @@ def load_runs(world: World, ids: Iterable[int]) -> None:
 def _take_run(world: World, row: Any, instances: list[Any]) -> None:
     owned = world.owned
     owned.aside.pop(row.id, None)
+    is_open = row.state in {DagRunState.QUEUED, DagRunState.RUNNING}
+    run = read_run(row, instances) if is_open else None
     owned.due_dags.add(row.dag_id)
-    if row.state == DagRunState.RUNNING:
-        owned.put_run(read_run(row, instances))
+    if row.state == DagRunState.RUNNING and run is not None:
+        owned.put_run(run)
         return
     owned.release_run(row.id)
-    if row.state == DagRunState.QUEUED:
-        owned.waiting[row.id] = read_run(row, [])
+    if run is not None:
+        owned.waiting[row.id] = run
 
 
 def follow_definitions(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.scheduler.model import Instance, Run
 from airflow_lite.states import ACTIVE, DagRunState, TaskInstanceState
+from airflow_lite.store import runs, scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,6 +83,8 @@ class Owned:
     aside: dict[int, Aside] = field(default_factory=dict)  # by run row id
     due_runs: set[int] = field(default_factory=set)
     stale_runs: set[int] = field(default_factory=set)  # to be loaded again
+    #: DAGs that cannot be read, by what their row has as an id, and why: said once.
+    unreadable: dict[object, str] = field(default_factory=dict)
     told_pools: set[str] = field(default_factory=set)  # do not exist, and it was said
     due_dags: set[str] = field(default_factory=set)  # whose next runs must be looked at
 
@@ -175,10 +178,11 @@ class Owned:
 
 
 def read_run(row: Any, instances: Iterable[Any]) -> Run:
-    """Return a run with its instances from their rows; raise ValueError if its conf is no JSON.
+    """Return a run with its instances from their rows; raise ValueError for what makes no sense.
 
     No task asks for the conf here, but a host that looked it up could read none of its batch.
     """
+    runs.check_run(row)
     fields = row._asdict()
     json.loads(fields.pop("conf"))
     run = Run(**fields)
@@ -191,7 +195,8 @@ def read_run(row: Any, instances: Iterable[Any]) -> Run:
 
 
 def update_instance(instance: Instance, row: Any) -> None:
-    """Make an instance what its row says."""
+    """Make an instance what its row says; raise ValueError for what makes no sense."""
+    scheduling.check_instance(row)
     # Written out: a loop over the names takes half as long again, for each task several times.
     instance.state = None if row.state is None else TaskInstanceState(row.state)
     instance.try_number = row.try_number

@@ -25,7 +25,8 @@ def is_gone(row: Any, hostname: str) -> bool:
         return False
     if row.boot_id and row.boot_id != boot_id():
         return True
-    return row.process_start is not None and process_start(row.pid) != int(row.process_start)
+    known = isinstance(row.process_start, int) and isinstance(row.pid, int)
+    return known and process_start(row.pid) != row.process_start
 
 
 def sweep(attempts: Iterable[Any], hostname: str) -> int:
@@ -38,16 +39,20 @@ def sweep(attempts: Iterable[Any], hostname: str) -> int:
 
 
 def _is_there(one: Any, hostname: str) -> bool:
-    if one.process_start is None or (one.hostname, one.boot_id) != (hostname, boot_id()):
+    if not isinstance(one.process_start, int) or not isinstance(one.pid, int) or one.pid <= 1:
         return False
-    return process_start(one.pid) == int(one.process_start)
+    if (one.hostname, one.boot_id) != (hostname, boot_id()):
+        return False
+    return process_start(one.pid) == one.process_start
 
 
 def _kill(attempt: Any) -> bool:
     logger.warning("killing process %d, left over of attempt %s", attempt.pid, attempt.token)
+    group = attempt.process_group
     with suppress(ProcessLookupError, PermissionError):
-        if attempt.process_group and attempt.process_group != os.getpgrp():
-            os.killpg(attempt.process_group, signal.SIGKILL)
+        # To the group 1 a signal is to every process there is.
+        if group == os.getpgid(attempt.pid) and group not in {1, os.getpgrp()}:
+            os.killpg(group, signal.SIGKILL)
         else:
             os.kill(attempt.pid, signal.SIGKILL)
     return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite.dag.spec import DagSpec
+from airflow_lite.errors import StoreError
 from airflow_lite.store.many import chunks, is_one_of, select_many
 from airflow_lite.store.schema import dag, dag_file, dag_version
 
@@ -136,14 +137,34 @@ def latest_spec(connection: sa.Connection, dag_id: str) -> tuple[int, DagSpec] |
 
 
 def specs_of(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, tuple[int, DagSpec]]:
-    """Return the latest version id and spec by DAG id, of those that are known."""
+    """Return the latest version id and spec by DAG id, of those that are known.
+
+    Raises `StoreError` where one cannot be read.
+    """
+    texts = spec_texts(connection, dag_ids)
+    return {name: (number, read_spec(name, text)) for name, (number, text) in texts.items()}
+
+
+def spec_texts(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Return the latest version id and the text of its spec by DAG id, for `read_spec`."""
     query = (
         sa.select(dag.c.dag_id, dag_version.c.id, dag_version.c.spec)
         .join(dag_version, dag_version.c.id == dag.c.version_id)
         .where(is_one_of(dag.c.dag_id))
     )
     rows = select_many(connection, query, dag_ids)
-    return {dag_id: (version_id, DagSpec.from_json(text)) for dag_id, version_id, text in rows}
+    return {dag_id: (version_id, text) for dag_id, version_id, text in rows}
+
+
+def read_spec(dag_id: str, text: str) -> DagSpec:
+    """Return the spec of a DAG from its text in the store; raise `StoreError` if it is none."""
+    try:
+        return DagSpec.from_json(text)
+    except Exception as error:  # whatever junk brings up
+        raise StoreError(
+            f"The definition of DAG {dag_id!r} in the metadata database cannot be read"
+            f" ({type(error).__name__}: {error!s:.200}). Change its file, or delete the DAG."
+        ) from error
 
 
 def file_of(connection: sa.Connection, dag_id: str) -> str | None:

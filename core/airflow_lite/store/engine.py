@@ -145,6 +145,8 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
+        # Of one text that is not UTF-8 nobody could read a batch, in which all others are.
+        connection.text_factory = _text
         connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -155,6 +157,10 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         # IMMEDIATE: a lock that is taken late cannot wait and fails at once.
         reads = connection.get_execution_options().get("airflow_lite_reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
 
 
 def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None) -> None:

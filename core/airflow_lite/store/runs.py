@@ -12,6 +12,7 @@ from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
 from airflow_lite.store.many import is_one_of, run_many, select_many
 from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
+from airflow_lite.store.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -132,6 +133,7 @@ _RUN = sa.select(
     dag_run.c.row_version,
     dag_run.c.conf,
 ).where(is_one_of(dag_run.c.id))
+_RUN_SHAPE = Shape(_RUN)
 _VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version)
 _VERSIONS_OF = _VERSIONS.where(is_one_of(dag_run.c.id))
 
@@ -150,6 +152,11 @@ def unfinished_versions(connection: sa.Connection, job_id: int | None) -> dict[i
 def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
     """Return the rows of the runs with these row ids."""
     return select_many(connection, _RUN, ids)
+
+
+def check_run(row: Row) -> None:
+    """Raise ValueError where the row of a run holds what no run can have."""
+    _RUN_SHAPE.check(row)
 
 
 def row_versions(connection: sa.Connection, ids: Iterable[int]) -> dict[int, int]:

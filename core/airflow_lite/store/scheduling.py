@@ -25,6 +25,7 @@ from airflow_lite.store.schema import (
     task_event,
     task_instance,
 )
+from airflow_lite.store.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,6 +54,7 @@ _INSTANCE = sa.select(
     _ti.stuck_count,
     _ti.skip_decision,
 )
+_INSTANCE_SHAPE = Shape(_INSTANCE)
 _BY_RUN = _INSTANCE.where(is_one_of(_ti.dag_run_id)).order_by(_ti.id)
 _BY_ID = _INSTANCE.where(is_one_of(_ti.id))
 _IS_BEGUN = sa.text(
@@ -140,6 +142,11 @@ _END_ATTEMPT = (
 def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list[Row]:
     """Return the rows of every task instance of these runs."""
     return select_many(connection, _BY_RUN, run_row_ids)
+
+
+def check_instance(row: Row) -> None:
+    """Raise ValueError where the row of an instance holds what no instance can have."""
+    _INSTANCE_SHAPE.check(row)
 
 
 def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
@@ -247,7 +254,8 @@ def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[
 
 _TAKEN = (
     sa.select(_ti.pool, sa.func.sum(_ti.pool_slots).label("slots"))
-    .where(ACTIVE_INSTANCE)
+    # What is beyond is no number of slots, and one sum of such would fail for all pools.
+    .where(ACTIVE_INSTANCE, _ti.pool_slots.between(0, 2**31 - 1))
     .group_by(_ti.pool)
     .subquery()
 )
@@ -264,9 +272,14 @@ class PoolRoom(NamedTuple):
 
 
 def pool_room(connection: sa.Connection, largest: int) -> dict[str, PoolRoom]:
-    """Return pool -> its room, with what every queued and running instance takes counted."""
+    """Return pool -> its room, with what every queued and running instance takes counted.
+
+    A pool whose slots are no number is missing: it must be set anew.
+    """
     room = {}
     for name, slots, taken in connection.execute(_POOLS):
+        if not isinstance(slots, int):
+            continue
         size = largest if slots < 0 else slots
         room[name] = PoolRoom(size - int(taken or 0), size)
     return room
@@ -278,11 +291,28 @@ def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
     return {name or "": count for name, count in connection.execute(query.group_by(_ti.executor))}
 
 
+_DAG = sa.select(
+    dag.c.dag_id,
+    dag.c.version_id,
+    dag.c.is_paused,
+    dag.c.is_active,
+    dag.c.row_version,
+    dag.c.fileloc,
+    dag.c.next_logical_us,
+    dag.c.next_create_after_us,
+    dag.c.pickle_id,
+)
+_DAG_SHAPE = Shape(_DAG)
+
+
 def dag_rows(connection: sa.Connection) -> list[Row]:
     """Return what a scheduler must know of every DAG."""
-    columns = ("dag_id", "version_id", "is_paused", "is_active", "row_version", "fileloc")
-    due = ("next_logical_us", "next_create_after_us", "pickle_id")
-    return list(connection.execute(sa.select(*(dag.c[name] for name in columns + due))))
+    return list(connection.execute(_DAG))
+
+
+def check_dag(row: Row) -> None:
+    """Raise ValueError where the row of a DAG holds what no DAG can have."""
+    _DAG_SHAPE.check(row)
 
 
 _SET_NEXT_RUN = (

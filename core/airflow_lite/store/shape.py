@@ -1,0 +1,49 @@
+"""What the rows of a query hold. SQLite takes any value into any column."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: What every database holds as an integer that is no id and no moment.
+_LARGEST = 2**31 - 1
+
+
+class Shape:
+    """The types of a query's columns, by which a row that makes no sense is told from others."""
+
+    def __init__(self, query: sa.Select[Any]) -> None:
+        self._columns = tuple(query.selected_columns)
+        self._counts = [at for at, one in enumerate(self._columns) if _is_count(one)]
+        # Nearly every row has one of a few combinations of types.
+        self._misfit = lru_cache(maxsize=256)(self._find_misfit)
+
+    def check(self, row: Sequence[Any]) -> None:
+        """Raise ValueError, with the column and its value, where a row holds what it cannot."""
+        at = self._misfit(tuple(map(type, row)))
+        if at is None:
+            at = next((at for at in self._counts if abs(row[at]) > _LARGEST), None)
+        if at is not None:
+            name = self._columns[at].name
+            raise ValueError(f"its row in the database has {name} = {row[at]!r:.100}")
+
+    def _find_misfit(self, types: tuple[type, ...]) -> int | None:
+        every = enumerate(zip(self._columns, types, strict=True))
+        return next((at for at, (column, found) in every if not _fits(column, found)), None)
+
+
+def _is_count(column: sa.ColumnElement[Any]) -> bool:
+    kind = column.type
+    is_small = isinstance(kind, sa.Integer) and not isinstance(kind, sa.BigInteger)
+    return is_small and not column.nullable
+
+
+def _fits(column: sa.ColumnElement[Any], found: type) -> bool:
+    if found is type(None):
+        return bool(column.nullable)
+    return found is column.type.python_type
