@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ import sqlalchemy as sa
 from airflow_lite.clock import US_PER_S
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store.schema import attempt, dag, dag_run, task_instance
+from airflow_lite.store.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_lite.keys import TaskInstanceKey
+
+logger = logging.getLogger(__name__)
 
 #: Keys that one look-up takes: it probes runs x tasks, which a small batch keeps cheap.
 _FIND_AT_ONCE = 64
@@ -87,11 +91,16 @@ _FIND = (
     )
 )
 
+_FIND_SHAPE = Shape(_FIND)
+
 
 def find(
     connection: sa.Connection, keys: Sequence[TaskInstanceKey]
 ) -> dict[tuple[str, str, str, int], Queued]:
-    """Return the task instances of `keys` by their `primary`; what does not exist is missing."""
+    """Return the task instances of `keys` by their `primary`; what does not exist is missing.
+
+    So is one whose row, or whose run's, makes no sense: that is logged, and harms no other.
+    """
     found: dict[tuple[str, str, str, int], Queued] = {}
     for at in range(0, len(keys), _FIND_AT_ONCE):
         found.update(_find_some(connection, keys[at : at + _FIND_AT_ONCE]))
@@ -111,10 +120,16 @@ def _find_some(
     runs: dict[int, RunInfo] = {}
     width = len(RunInfo.__slots__)
     for row in connection.execute(_FIND, given):
-        run = runs.get(row[0]) or runs.setdefault(row[0], _run_info(row[:width]))
         task_id, map_index, *columns = row[width:]
-        primary = (run.dag_id, task_id, run.run_id, map_index)
-        if primary in wanted:
+        primary = (row.dag_id, task_id, row.run_id, map_index)
+        if primary not in wanted:
+            continue
+        try:
+            _FIND_SHAPE.check(row)
+            run = runs.get(row[0]) or runs.setdefault(row[0], _run_info(row[:width]))
+        except (ValueError, RecursionError) as error:
+            logger.error("task %r of run %r cannot be read: %s", task_id, row.run_id, error)
+        else:
             yield primary, Queued(*columns, run)  # type: ignore[call-arg]
 
 
@@ -122,6 +137,8 @@ def _run_info(row: Sequence[Any]) -> RunInfo:
     values = list(row)
     at = RunInfo.__slots__.index("conf")
     values[at] = json.loads(values[at])
+    if not isinstance(values[at], dict):
+        raise ValueError(f"its run's conf is no JSON object: {values[at]!r:.100}")  # noqa: TRY004
     return RunInfo(*values)
 
 

@@ -40,10 +40,10 @@ class Shape:
 def _is_count(column: sa.ColumnElement[Any]) -> bool:
     kind = column.type
     is_small = isinstance(kind, sa.Integer) and not isinstance(kind, sa.BigInteger)
-    return is_small and not column.nullable
+    return is_small and not getattr(column, "nullable", True)
 
 
 def _fits(column: sa.ColumnElement[Any], found: type) -> bool:
     if found is type(None):
-        return bool(column.nullable)
+        return bool(getattr(column, "nullable", True))  # an expression has none
     return found is column.type.python_type

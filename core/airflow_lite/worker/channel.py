@@ -10,6 +10,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from airflow_lite.errors import AirflowException
+
 #: Descriptors that may come with one message.
 _MOST_FDS = 16
 _CHUNK = 1 << 18
@@ -130,7 +132,10 @@ class Line:
         self._socket.sendall(_encode(message))
 
     def ask(self, message: dict[str, Any]) -> Any:
-        """Send one message and return the answer's `value`; raise EOFError without one."""
+        """Send one message and return the answer's `value`; raise EOFError without one.
+
+        Raises `AirflowException` where the host could not read what it was asked for.
+        """
         self.send(message)
         while b"\n" not in self._unread:
             data = self._socket.recv(1 << 16)
@@ -138,7 +143,10 @@ class Line:
                 raise EOFError("The task host went away.")
             self._unread += data
         line, self._unread = self._unread.split(b"\n", 1)
-        return json.loads(line)["value"]
+        answer = json.loads(line)
+        if "error" in answer:
+            raise AirflowException(answer["error"])
+        return answer["value"]
 
     def close(self) -> None:
         """Close this end."""

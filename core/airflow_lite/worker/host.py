@@ -358,7 +358,16 @@ class Host:
         with self._desk.store.read() as connection:
             for attempt, message in questions:
                 if attempt.line is not None:
-                    attempt.line.send({"value": self._value(connection, attempt, message)})
+                    self._answer_one(connection, attempt, message)
+
+    def _answer_one(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> None:
+        """Answer one question; rows that make no sense are an error of who asked for them."""
+        line = attempt.line
+        assert line is not None  # who asked still listens
+        try:
+            line.send({"value": self._value(connection, attempt, message)})
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            line.send({"error": f"The metadata database has what cannot be read: {error!s:.200}"})
 
     def _value(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> Any:
         if "pull" in message:

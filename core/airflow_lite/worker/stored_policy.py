@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_lite.errors import StoreError
 from airflow_lite.worker.request import RetryPolicy
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def stored_policy(store: Store, key: TaskInstanceKey) -> RetryPolicy:
     try:
         with store.read() as connection:
             found = dags.latest_spec(connection, key.dag_id)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, StoreError) as error:
         logger.warning("no retries for %s: its DAG cannot be read: %s", key, error)
         return RetryPolicy()
     task = None if found is None else found[1].tasks.get(key.task_id)

@@ -54,3 +54,33 @@ def test_runs_that_nobody_asks_for_are_not_read(store, monkeypatch):
         lookup.find(connection, keys)
 
     assert sorted(row[1:] for row in read) == [(f"d{n}", f"r{n}") for n in DAGS]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "junk"),
+    [
+        ("dag_run", "conf", "{"),
+        ("dag_run", "conf", "[1]"),
+        ("dag_run", "conf", "[" * 100_000),
+        ("dag_run", "run_type", b"\xff"),
+        ("dag_run", "logical_us", "junk"),
+        ("task_instance", "try_number", "junk"),
+        ("task_instance", "max_tries", 2**63 - 1),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_missing_and_hides_no_other(
+    store, table, column, junk, caplog
+):
+    column_of = {"dag_run": "id", "task_instance": "dag_run_id"}[table]
+    with store.begin() as connection:
+        statement = (
+            f"UPDATE {table} SET {column} = ? WHERE {column_of} ="
+            " (SELECT id FROM dag_run WHERE dag_id = 'd1' AND run_id = 'r1')"
+        )
+        connection.exec_driver_sql(statement, (junk,))
+    keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
+    with store.read() as connection:
+        found = lookup.find(connection, keys)
+    assert found.keys() == {key.primary for key in keys if key.dag_id != "d1"}
+    assert all("task 't1' of run 'r1' cannot be read: " in line for line in caplog.messages)
+    assert len(caplog.messages) == 1
