@@ -147,6 +147,9 @@ def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list
 def check_instance(row: Row) -> None:
     """Raise ValueError where the row of an instance holds what no instance can have."""
     _INSTANCE_SHAPE.check(row)
+    # Read with a mark for what is not UTF-8, it would match no row in any later write.
+    if row.attempt is not None and "\N{REPLACEMENT CHARACTER}" in row.attempt:
+        raise ValueError(f"its row in the database has attempt = {row.attempt!r:.100}")
 
 
 def instances_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:

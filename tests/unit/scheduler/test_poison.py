@@ -76,6 +76,14 @@ def test_an_instance_that_makes_no_sense_any_more_as_it_runs_sets_aside_its_run_
     assert bad in rig.loop.world.owned.aside
 
 
+def test_an_attempt_that_is_not_utf8_keeps_no_batch_from_being_written(rig, dag_of, bad):
+    with rig.store.begin() as connection:
+        of_run = schema.task_instance.c.dag_run_id == bad
+        connection.execute(schema.task_instance.update().where(of_run).values(attempt=NOT_UTF8))
+    run_others(rig, dag_of)
+    assert bad in rig.loop.world.owned.aside
+
+
 def test_the_reason_names_the_column_and_its_value(rig, dag_of, bad):
     write(rig, "task_instance", {"try_number": "junk"}, f"dag_run_id = {bad}")
     run_others(rig, dag_of)
