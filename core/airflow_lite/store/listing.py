@@ -55,15 +55,24 @@ def dags(
 
 
 def _with_spec(row: RowMapping) -> dict[str, Any]:
-    spec = json.loads(row["spec"] or "{}")
+    spec = _read(row["spec"] or "{}", {})
     limits = ("max_active_tis_per_dag", "max_active_tis_per_dagrun")
-    tasks = spec.get("tasks", {}).values()
+    tasks = spec.get("tasks", {}).values() if isinstance(spec.get("tasks"), dict) else ()
     found = {name: value for name, value in row.items() if name not in {"spec", "error"}}
-    found["tags"] = json.loads(row["tags"])
+    found["tags"] = _read(row["tags"], [])
     found["schedule_spec"] = spec.get("schedule", {})
     found["has_import_errors"] = row["error"] is not None
     found["has_task_limits"] = any(task.get(limit) for task in tasks for limit in limits)
     return found | {name: spec.get(name) for name in _SPEC_FIELDS}
+
+
+def _read(text: object, nothing: Any) -> Any:
+    """Return what this JSON says; `nothing` where it is none of that kind."""
+    try:
+        found = json.loads(text)  # type: ignore[arg-type]  # SQLite may have anything there
+    except (ValueError, TypeError, RecursionError):
+        return nothing
+    return found if isinstance(found, type(nothing)) else nothing
 
 
 def the_dag(connection: sa.Connection, dag_id: str) -> dict[str, Any]:
