@@ -47,8 +47,14 @@ def from_us(moment_us: int) -> datetime:
 
 
 def iso(moment_us: int | None) -> str | None:
-    """Return microseconds as Airflow prints moments: `2024-01-01T00:00:00+00:00`; None stays."""
-    return None if moment_us is None else from_us(moment_us).isoformat()
+    """Return microseconds as Airflow prints moments: `2024-01-01T00:00:00+00:00`; None stays.
+
+    What a row of the database has that is no moment is shown as it is: it must hide no other row.
+    """
+    try:
+        return None if moment_us is None else from_us(moment_us).isoformat()
+    except (TypeError, OverflowError):
+        return repr(moment_us)
 
 
 def seconds_us(seconds: float) -> int:
