@@ -21,6 +21,7 @@ from airflow_lite.worker.context import build_context
 from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.moment import moment
 from airflow_lite.worker.request import AttemptRequest, Outcome
+from airflow_lite.worker.stray import ending_strays
 from airflow_lite.worker.task_instance import RuntimeTaskInstance
 from airflow_lite.worker.xcom import RETURN_KEY, json_text
 
@@ -97,7 +98,8 @@ class Execution:
         with set_current_context(self.context):
             self._call(self.task.on_execute_callback, "on_execute_callback")
             self.task.pre_execute(self.context)
-            result = _without_zero_exit(self.task.execute, self.context)
+            with ending_strays():
+                result = _without_zero_exit(self.task.execute, self.context)
             self.task.post_execute(self.context, result)
         return result
 

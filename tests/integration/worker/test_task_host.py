@@ -83,6 +83,24 @@ def exits_well(): sys.exit(0)
 def exits(): sys.exit("bad")
 
 @task()
+def forks_one_that_returns():
+    pid = os.fork()
+    if pid == 0: return "child"
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+@task()
+def forks_one_that_raises():
+    pid = os.fork()
+    if pid == 0: raise ValueError("said by the forked one")
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+@task()
+def forks_one_that_exits():
+    pid = os.fork()
+    if pid == 0: sys.exit(3)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+@task()
 def leaves(): os._exit(0)
 
 @task()
@@ -265,6 +283,38 @@ def test_half_a_character_as_in_odd_file_names_keeps_no_outcome_from_being_recor
     assert ended.attempt(tokens[0]).cause == "FileNotFoundError: there is no \\udcff"
     assert ended.row("returns_a_name").state == "success"
     assert ended.xcoms("returns_a_name") == {"return_value": "\udcff"}
+
+
+@pytest.mark.parametrize(
+    ("task_id", "code"),
+    [("forks_one_that_returns", 0), ("forks_one_that_raises", 1), ("forks_one_that_exits", 3)],
+)
+def test_a_process_that_a_task_forked_never_reports_in_its_place(ended, task_id, code):
+    ended.wait(ended.give(task_id))
+
+    assert ended.row(task_id).state == "success"
+    assert ended.xcoms(task_id) == {"return_value": code}
+    log = ended.log(task_id)
+    assert log.count("Marking task as") == 1
+    assert ("said by the forked one" in log) == (task_id == "forks_one_that_raises")
+
+
+def test_a_file_that_configures_logging_hides_no_failure(make_hosted):
+    hosted = make_hosted(
+        HEAD
+        + """
+import logging.config
+logging.config.dictConfig({"version": 1})
+
+@task()
+def fails(): raise ValueError("no luck")
+"""
+    )
+    hosted.start()
+    hosted.wait(hosted.give("fails"))
+
+    assert "ValueError: no luck" in hosted.log("fails")
+    assert "Marking task as FAILED" in hosted.log("fails")
 
 
 def test_an_interrupt_that_a_task_raises_is_a_failure_with_its_callback(ended):
