@@ -173,7 +173,15 @@ def log_to(file: LogFile, level: str) -> logging.Handler:
     handler = FileHandler(file)
     root.addHandler(handler)
     set_level(level)
+    _enable_own()
     return handler
+
+
+def _enable_own() -> None:
+    """Let our loggers speak: `dictConfig` in a DAG file disables all that it does not name."""
+    for name, known in list(logging.root.manager.loggerDict.items()):
+        if name.split(".")[0] == "airflow_lite" and isinstance(known, logging.Logger):
+            known.disabled = False
 
 
 def set_level(level: str) -> None:
