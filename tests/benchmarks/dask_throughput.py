@@ -22,7 +22,6 @@ import json
 import os
 import platform
 import signal
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -35,6 +34,8 @@ from typing import NamedTuple
 
 import forked_task
 
+from airflow_lite_dask_executor.testing import free_port
+
 DAG_FILE = """
 from datetime import datetime
 from airflow_lite import DAG, PythonOperator
@@ -46,12 +47,6 @@ with DAG("bench", start_date=datetime(2024, 1, 1), schedule=None, max_active_tas
     for number in range({tasks}):
         PythonOperator(task_id=f"t{{number}}", python_callable=nothing)
 """
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Turn(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
@@ -13,14 +12,9 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.store.engine import open_store
 from airflow_lite.testing.checker import check
+from airflow_lite_dask_executor.testing import free_port
 
 END_S = 60.0
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+
+from airflow_lite_dask_executor import serving
 
 LISTENING = "0A"
 LOOPBACK = "0100007F"
@@ -125,6 +128,28 @@ def test_workers_wait_for_their_scheduler_and_for_the_next_one(make_cluster, wai
         scheduler.wait(60)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
+
+
+def test_workers_look_again_where_no_scheduler_answers_what_they_ask(monkeypatch, capsys):
+    async def work_for_one_that_says_nothing():
+        from distributed.comm import listen
+
+        stop = asyncio.Event()
+        monkeypatch.setattr(serving, "_stop_on_signals", lambda: stop)
+        async with listen("tcp://127.0.0.1:0", lambda comm: stop.wait()) as silent:
+            crew = serving.Crew(silent.contact_address, workers=1, threads=1)
+            working = asyncio.create_task(serving.serve_workers(crew))
+            said = ""
+            while said.count("Looking for") < 2:
+                await asyncio.sleep(0)
+                said += capsys.readouterr().out
+            stop.set()
+            await working
+        return said
+
+    monkeypatch.setattr(serving, "_START_S", 0.5)
+    said = asyncio.run(asyncio.wait_for(work_for_one_that_says_nothing(), 60))
+    assert "It does not answer: Nanny start timed out after 0.5s" in said
 
 
 @pytest.mark.parametrize(

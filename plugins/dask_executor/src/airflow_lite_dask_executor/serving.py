@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Seconds until a scheduler that went away is looked for again; doubled up to the longest.
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.5, 5.0
+#: A worker that takes longer to start asks what is no scheduler, if only itself: where no one
+#: listens on the scheduler's port yet, the kernel may give that port to a worker.
+_START_S = 60.0
 #: Seconds that a worker has to end. It has nothing to save: tasks run beside it.
 _CLOSE_S = 3.0
 #: A worker's machine that fell silent without a word is given up after so long.
@@ -115,6 +118,7 @@ def _nanny(crew: Crew) -> Any:
         resources=dict.fromkeys(crew.queues, crew.threads),
         security=security(crew.tls),
         memory_limit=0,
+        death_timeout=_START_S,
         preload=[PRELOAD],
         dashboard=False,
         dashboard_address=f"{LOOPBACK}:0",
@@ -193,9 +197,11 @@ def _cannot_listen(address: str, error: Exception) -> Exception:
 
 
 def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    """Return the first cause of all that says something, as a timeout does not."""
+    root, cause = error, error.__cause__
+    while cause is not None:
+        root, cause = (cause if str(cause) else root), cause.__cause__
+    return root
 
 
 def _first_line(error: BaseException) -> str:

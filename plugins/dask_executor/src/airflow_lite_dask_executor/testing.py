@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ THREADS = 40
 _DEADLINE_S = 40.0
 _POLL_S = 0.05
 _LOOPBACK = "127.0.0.1"
+#: Linux gives away ports from 32768 on where none is asked for, others from 49152 on.
+_PORTS = range(10_000, 32_768)
 
 
 class DaskEngine:
@@ -42,7 +45,7 @@ class DaskEngine:
         """Start the scheduler, the worker and the way; return once the worker takes tasks."""
         self._environ = {**os.environ, **environ, "AIRFLOW_LITE__CORE__EXECUTOR": "DaskExecutor"}
         self._log.parent.mkdir(exist_ok=True)
-        self._port = _free_port()
+        self._port = free_port()
         self._run("scheduler", "--port", str(self._port))
         self._run("worker", f"{_LOOPBACK}:{self._port}", "--nthreads", str(THREADS))
         self._wait(lambda: bool(self._workers()), "a Dask worker")
@@ -117,16 +120,15 @@ class Way:
 
     def __init__(self, target: int) -> None:
         self._target = target
-        self.port = 0
+        self.port = free_port()
         self._listener: socket.socket | None = None
         self._ends: list[socket.socket] = []
         self._lock = threading.Lock()
         self.open()
 
     def open(self) -> None:
-        """Listen, on the port of the first time."""
+        """Listen."""
         listener = socket.create_server((_LOOPBACK, self.port))
-        self.port = listener.getsockname()[1]
         self._listener = listener
         self._start(self._accept, listener)
 
@@ -169,7 +171,12 @@ class Way:
         threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
-def _free_port() -> int:
-    with socket.create_server((_LOOPBACK, 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
+def free_port() -> int:
+    """Return a free port of loopback of those that no kernel gives away by itself.
+
+    So nothing else takes it between now and the start of what is to listen there.
+    """
+    while True:
+        port = random.choice(_PORTS)  # noqa: S311 - no secret
+        with suppress(OSError), socket.create_server((_LOOPBACK, port)):
+            return port
