@@ -139,13 +139,12 @@ def _report(
     line: Line, execution: Execution, outcome: Outcome, policy: RetryPolicy, reporter: Reporter
 ) -> None:
     """Tell the host the outcome; what follows it there is bounded in time, and cannot change it."""
-    _, callbacks = execution.callbacks(outcome)
-    has_more = bool(callbacks) or reporter.is_on
+    has_more = bool(execution.callbacks()) or reporter.is_on
     told = measured(outcome).to_message()
     line.send({"outcome": told, "policy": policy, "more": has_more})
     if has_more:
         reporter.capture(execution)
-        execution.call_back(outcome)
+        execution.call_back()
         reporter.flush()
         line.send({"done": True})
 

@@ -191,20 +191,27 @@ class Execution:
         """
         return self._api.finished_tasks()
 
-    def callbacks(self, outcome: Outcome) -> tuple[str, list[Callable[..., Any]]]:
-        """Return the name and the functions of the callbacks that this outcome calls for."""
-        name = {
-            "success": "on_success_callback",
-            "failed": "on_failure_callback",
-            "up_for_retry": "on_retry_callback",
-            "skipped": "on_skipped_callback",
-        }.get(self.ti.state or "", "")
-        return name, _functions(getattr(self.task, name, None)) if name else []
+    def callbacks(self) -> list[tuple[str, Callable[..., Any]]]:
+        """Return the callbacks that the outcome calls for, each with the name of its argument.
 
-    def call_back(self, outcome: Outcome) -> None:
+        As in Airflow 2.10.5, that of success is called after a skip, too: it ended well.
+        """
+        names = {
+            "success": ("on_success_callback",),
+            "failed": ("on_failure_callback",),
+            "up_for_retry": ("on_retry_callback",),
+            "skipped": ("on_skipped_callback", "on_success_callback"),
+        }.get(self.ti.state or "", ())
+        return [
+            (name, function)
+            for name in names
+            for function in _functions(getattr(self.task, name, None))
+        ]
+
+    def call_back(self) -> None:
         """Call them, one after the other; what they raise is logged."""
-        name, functions = self.callbacks(outcome)
-        self._call(functions, name)
+        for name, function in self.callbacks():
+            self._call(function, name)
 
     def _call(self, functions: Any, name: str) -> None:
         for function in _functions(functions):

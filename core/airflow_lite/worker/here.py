@@ -37,7 +37,7 @@ def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome
         import pdb as debugger  # noqa: T100 - what the user asked for
 
         debugger.post_mortem(error.__traceback__)
-    execution.call_back(outcome)
+    execution.call_back()
     return outcome
 
 

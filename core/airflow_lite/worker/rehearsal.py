@@ -97,7 +97,7 @@ def _run(task: Any) -> None:
     told = json.loads(json.dumps(_request().to_message()))
     execution = Execution(AttemptRequest.from_message(told), task, _NoApi())
     outcome = execution.run()
-    execution.callbacks(outcome)
+    execution.callbacks()
     json.dumps(measured(outcome).to_message(), separators=(",", ":"), ensure_ascii=False)
 
 

@@ -136,8 +136,14 @@ def dirty_output():
 def process():
     return [os.getpid(), os.getpgrp(), os.getsid(0), os.readlink("/proc/self/fd/0")]
 
-@task(on_success_callback=lambda context: note("callbacks", f"success {context['ti'].state}"))
+def notes_end(name):
+    return lambda context: note("callbacks", f"{name} {context['ti'].state}")
+
+@task(on_success_callback=notes_end("success"))
 def calls_back(): pass
+
+@task(on_skipped_callback=notes_end("skipped"), on_success_callback=notes_end("success"))
+def calls_back_skipped(): raise AirflowSkipException("not today")
 
 @task(on_failure_callback=lambda context: note("callbacks", f"failure {context['exception']}"))
 def calls_back_failed(): raise ValueError("told")
@@ -351,6 +357,12 @@ def test_callbacks_run_in_the_child_after_the_outcome(ended):
     ended.wait(ended.give("calls_back_failed"))
 
     assert ended.lines("callbacks") == ["success success", "failure told"]
+
+
+def test_a_skip_calls_the_callback_of_success_after_its_own_as_airflow_does(ended):
+    ended.wait(ended.give("calls_back_skipped"))
+
+    assert ended.lines("callbacks") == ["skipped skipped", "success skipped"]
 
 
 def test_operators_written_with_older_names_run(ended):
