@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -96,21 +96,34 @@ def seconds(value: object) -> float:
     return duration(value).total_seconds()
 
 
-def moment(default: tzinfo) -> Callable[[object], datetime]:
-    """Return a check for a datetime or ISO text; what has no time zone gets `default`."""
+def moment(default: tzinfo, of_text: tzinfo | None = None) -> Callable[[object], datetime]:
+    """Return a check for a datetime or ISO text.
+
+    As in Airflow, a datetime without a time zone is of `default`, and text of `of_text`.
+    """
 
     def check(value: object) -> datetime:
         wanted = "a datetime, or a date and time as ISO 8601 text"
+        zone = default
         if isinstance(value, str):
+            zone = of_text or default
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
                 raise Wanted(wanted) from None
         if not isinstance(value, datetime):
             raise Wanted(wanted)
-        return value if value.tzinfo is not None else value.replace(tzinfo=default)
+        return value if value.tzinfo is not None else value.replace(tzinfo=zone)
 
     return check
+
+
+def in_utc(value: datetime | None) -> datetime | None:
+    """Return a moment in UTC, as Airflow keeps dates; the ends of time may stay in their zone."""
+    try:
+        return None if value is None else value.astimezone(UTC)
+    except OverflowError:
+        return value
 
 
 def function(value: object) -> Callable[..., Any]:

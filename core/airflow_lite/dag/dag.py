@@ -124,15 +124,17 @@ class DAG:
         self._check_schedule()
 
     def _set_dates(self, start_date: object, end_date: object) -> None:
-        """Take the DAG's time zone from its start date, as Airflow does, and both dates in it."""
+        """Take the DAG's time zone from its start date, and keep both dates in UTC, as Airflow."""
         first = start_date if start_date is not None else self.default_args.get("start_date")
-        first = self._moment("start_date", first, self.defaults.timezone)
-        self.timezone: tzinfo = first.tzinfo if first is not None else self.defaults.timezone
-        self.start_date = None if start_date is None else first
-        self.end_date = self._moment("end_date", end_date, self.timezone)
+        self.timezone: tzinfo = self.defaults.timezone
+        first = self._moment("start_date", first)
+        if first is not None:
+            self.timezone = first.tzinfo
+        self.start_date = None if start_date is None else _checks.in_utc(first)
+        self.end_date = _checks.in_utc(self._moment("end_date", end_date))
 
-    def _moment(self, name: str, value: object, zone: tzinfo) -> Any:
-        check = _checks.optional(_checks.moment(zone))
+    def _moment(self, name: str, value: object) -> Any:
+        check = _checks.optional(_checks.moment(self.defaults.timezone, self.timezone))
         return _checks.checked(f"DAG {self.dag_id}", name, check, value)
 
     def _check_schedule(self) -> None:

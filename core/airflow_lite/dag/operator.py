@@ -78,8 +78,6 @@ class BaseOperator(SetupTeardown):
     doc_md = Given(optional(_checks.text))
     doc_yaml = Given(optional(_checks.text))
     doc_rst = Given(optional(_checks.text))
-    start_date: datetime | None
-    end_date: datetime | None
     notices: list[str]
     _pre_execute_hook: Callable[[Any], None] | None
     _post_execute_hook: Callable[[Any, Any], None] | None
@@ -165,9 +163,11 @@ class BaseOperator(SetupTeardown):
         )
         self.notices = notices("BaseOperator", name_here, values)
         defaults = dag.defaults if dag is not None else _active.current_defaults()
-        moment = optional(_checks.moment(dag.timezone if dag is not None else defaults.timezone))
+        zone = dag.timezone if dag is not None else None
+        moment = optional(_checks.moment(defaults.timezone, zone))
         for name in ("start_date", "end_date"):
-            values[name] = _checks.checked(name_here, name, moment, values[name])
+            own = _checks.checked(name_here, name, moment, values.pop(name))
+            values[f"own_{name}"] = _checks.in_utc(own)
         for name in ("pre_execute", "post_execute"):  # the methods keep these names
             hook = _checks.checked(name_here, name, optional(_checks.function), values.pop(name))
             values[f"_{name}_hook"] = hook

@@ -9,18 +9,25 @@ from airflow_lite.dag.shape import reach
 from airflow_lite.errors import AirflowException
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_lite.dag.dag import DAG
     from airflow_lite.dag.operator import BaseOperator
     from airflow_lite.dag.task_group import TaskGroup
 
 
 class Relatives(Connectable):
-    """The part of an operator that knows where the task stands."""
+    """The part of an operator that knows where the task stands.
+
+    `own_start_date` and `own_end_date` are what the author gave; runs outside are without the task.
+    """
 
     task_id: str
     task_group: TaskGroup | None
     upstream_task_ids: set[str]
     downstream_task_ids: set[str]
+    own_start_date: datetime | None
+    own_end_date: datetime | None
     _dag: DAG | None = None
 
     @property
@@ -56,6 +63,28 @@ class Relatives(Connectable):
     def dag_id(self) -> str:
         """The id of the DAG, or what Airflow calls a task without one."""
         return self._dag.dag_id if self._dag is not None else f"adhoc_{self._task.owner}"
+
+    @property
+    def start_date(self) -> datetime | None:
+        """The task's own start date or its DAG's, whichever is later."""
+        return max(self._dates("start_date"), default=None)
+
+    @start_date.setter
+    def start_date(self, value: datetime | None) -> None:
+        self.own_start_date = value
+
+    @property
+    def end_date(self) -> datetime | None:
+        """The task's own end date or its DAG's, whichever is earlier."""
+        return min(self._dates("end_date"), default=None)
+
+    @end_date.setter
+    def end_date(self, value: datetime | None) -> None:
+        self.own_end_date = value
+
+    def _dates(self, name: str) -> list[datetime]:
+        found = getattr(self, f"own_{name}"), getattr(self._dag, name, None)
+        return [date for date in found if date is not None]
 
     @property
     def node_id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from datetime import datetime
 from enum import Enum
 from graphlib import CycleError
 from typing import Any
@@ -103,6 +104,8 @@ def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
         priority_weight=weight,
         executor_config=_executor_config(task),
         depends_on_past=task.depends_on_past or task.wait_for_downstream,
+        start_date_us=_us(task.own_start_date),
+        end_date_us=_us(task.own_end_date),
         is_empty=_is_empty(task),
         is_sensor=isinstance(task, BaseSensorOperator),
         sensor_mode=task.mode if isinstance(task, BaseSensorOperator) else None,
@@ -123,13 +126,16 @@ def _spec(kind: type[Spec], owner: object, **values: Any) -> Spec:
 def _attribute(owner: object, name: str) -> Any:
     """Return an attribute as data: seconds where the name ends in `_s`, microseconds in `_us`."""
     if name.endswith("_us"):
-        moment = getattr(owner, name.removesuffix("_us"))
-        return None if moment is None else to_us(moment)
+        return _us(getattr(owner, name.removesuffix("_us")))
     if name.endswith("_s"):
         duration = getattr(owner, name.removesuffix("_s"))
         return None if duration is None else duration.total_seconds()
     value = getattr(owner, name)
     return value.value if isinstance(value, Enum) else value
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
 
 
 def _is_empty(task: BaseOperator) -> bool:

@@ -119,6 +119,81 @@ def test_the_start_date_gives_the_time_zone():
     assert berlin.to_spec().start_date_us == 1_704_063_600_000_000
 
 
+#: Of Airflow 2.10.5, for a DAG from 10 January to 1 March in Berlin: what a task is given, and has.
+TASK_DATES = {
+    "nothing": ({}, "2024-01-09T23:00:00", "2024-02-29T23:00:00"),
+    "within": (
+        {"start_date": datetime(2024, 2, 1, tzinfo=UTC), "end_date": "2024-02-02T00:00:00+00:00"},
+        "2024-02-01T00:00:00",
+        "2024-02-02T00:00:00",
+    ),
+    "wider": (
+        {"start_date": "2023-02-01T00:00+00:00", "end_date": datetime(2025, 2, 1, tzinfo=UTC)},
+        "2024-01-09T23:00:00",
+        "2024-02-29T23:00:00",
+    ),
+}
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("name", TASK_DATES)
+def test_a_task_starts_and_ends_within_its_dag_in_utc(name, is_first):
+    from zoneinfo import ZoneInfo
+
+    berlin = ZoneInfo("Europe/Berlin")
+    given, *wanted = TASK_DATES[name]
+    first = EmptyOperator(task_id="t", **given) if is_first else None
+    with DAG(
+        "d",
+        start_date=datetime(2024, 1, 10, tzinfo=berlin),
+        end_date=datetime(2024, 3, 1, tzinfo=berlin),
+    ) as dag:
+        if first is None:
+            first = EmptyOperator(task_id="t", **given)
+    dag.add_task(first)
+
+    dates = (first.start_date, first.end_date)
+    assert [date.isoformat() for date in dates] == [f"{date}+00:00" for date in wanted]
+
+
+def test_a_dag_has_its_dates_in_utc_and_not_those_of_its_tasks():
+    start = datetime.fromisoformat("2024-01-10T00:00:00+01:00")
+    with DAG("a", schedule=None, default_args={"start_date": start}) as args:
+        task = EmptyOperator(task_id="t")
+    dag = DAG("b", schedule=None, start_date=start)
+
+    assert (args.start_date, task.start_date.isoformat()) == (None, "2024-01-09T23:00:00+00:00")
+    assert dag.start_date.isoformat() == "2024-01-09T23:00:00+00:00"
+
+
+def test_dates_without_a_zone_are_of_the_default_one_and_text_is_of_the_dags():
+    from zoneinfo import ZoneInfo
+
+    start, plain = datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")), datetime(2024, 2, 1)
+    with DAG("d", start_date=start, end_date=plain, default_args={"end_date": "2024-02-01"}) as dag:
+        first = EmptyOperator(task_id="t", start_date=plain)
+
+    assert dag.end_date.isoformat() == first.start_date.isoformat() == "2024-02-01T00:00:00+00:00"
+    assert first.end_date.isoformat() == "2024-01-31T23:00:00+00:00"
+
+
+def test_only_a_tasks_own_dates_leave_it_out_of_a_run():
+    with DAG("d", start_date=MOMENT, end_date=MOMENT) as dag:
+        EmptyOperator(task_id="all")
+        EmptyOperator(task_id="own", start_date=MOMENT + timedelta(days=1))
+    tasks = dag.to_spec().tasks
+
+    assert (tasks["all"].start_date_us, tasks["all"].end_date_us) == (None, None)
+    assert tasks["own"].start_date_us == 1_704_153_600_000_000
+
+
+def test_the_ends_of_time_are_dates_of_any_zone():
+    far = timezone(timedelta(hours=-9))
+    dag = DAG("d", start_date=datetime(2024, 1, 1, tzinfo=far), end_date="9999-12-31T23:59:59")
+
+    assert dag.end_date == datetime(9999, 12, 31, 23, 59, 59, tzinfo=far)
+
+
 def test_the_default_time_zone_is_a_setting(monkeypatch):
     monkeypatch.setenv("AIRFLOW_LITE__CORE__DEFAULT_TIMEZONE", "Asia/Seoul")
 
