@@ -35,15 +35,22 @@ def dot(dag: DagSpec, states: Mapping[str, str | None] | None = None) -> str:
     lines = [f"digraph {quoted(dag.dag_id)} {{", "\tgraph [rankdir=LR labelloc=t]"]
     lines += [f"\tlabel={quoted(dag.dag_id)}", '\tnode [shape=rectangle style="filled,rounded"]']
     lines += _nodes(dag, states or {})
-    for name, task in sorted(dag.tasks.items()):
-        lines += [f"\t{quoted(name)} -> {quoted(other)}" for other in task.downstream]
-    return "\n".join([*lines, "}"])
+    return "\n".join([*lines, *_edges(dag), "}"])
 
 
 def _nodes(dag: DagSpec, states: Mapping[str, str | None]) -> Iterator[str]:
     for name in sorted(dag.tasks):
         color = COLORS.get(states.get(name) or "", "white")
         yield f"\t{quoted(name)} [label={quoted(name)} fillcolor={color}]"
+
+
+def _edges(dag: DagSpec) -> Iterator[str]:
+    for name, task in sorted(dag.tasks.items()):
+        labels = dag.edge_info.get(name, {})
+        for other in task.downstream:
+            label = labels.get(other, {}).get("label")
+            shown = f" [label={quoted(label)}]" if label else ""
+            yield f"\t{quoted(name)} -> {quoted(other)}{shown}"
 
 
 def quoted(text: str) -> str:

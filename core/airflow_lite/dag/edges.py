@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_lite.dag import _checks
 from airflow_lite.errors import AirflowDagException
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Label(Connectable):
     """A text on an edge: `a >> Label("if new") >> b`."""
 
     def __init__(self, label: str) -> None:
-        self.label = label
+        self.label = _checks.checked("Label", "label", _checks.text, label)
         self._before: list[Connectable] = []
         self._after: list[Connectable] = []
 

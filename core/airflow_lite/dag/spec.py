@@ -93,6 +93,7 @@ class DagSpec:
     tags: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=dict)  # name -> {"value": …, "schema": {…}}
     callbacks: tuple[str, ...] = ()  # of on_success, on_failure
+    edge_info: dict[str, Any] = field(default_factory=dict)  # from -> to -> {"label": …}
     doc_md: str | None = None
     notices: tuple[str, ...] = ()  # one line each for what was accepted but has no effect
     render_template_as_native_obj: bool = False

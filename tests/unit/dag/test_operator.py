@@ -242,7 +242,13 @@ def test_a_label_is_kept_with_its_edge(dag):
     b << Label("when new") << a
 
     assert dag.edge_info == {"a": {"b": {"label": "when new"}}}
+    assert dag.to_spec().edge_info == dag.edge_info
     assert downstream(dag) == {"a": "b", "b": ""}
+
+
+def test_a_label_is_text():
+    with pytest.raises(TypeError, match="Label: label=5 is of type int; it must be a string"):
+        Label(5)
 
 
 def test_a_task_joins_the_dag_of_the_task_that_it_is_joined_to():
