@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Callbacks = Callable[..., Any] | list[Callable[..., Any]] | None
 
 
+#: Where None is not "the default": with it no run of Airflow 2.10.5 gets beyond its making.
+_NEVER_NONE = frozenset(("owner", "pool_slots", "priority_weight", "trigger_rule"))
+
+
 class BaseOperator(SetupTeardown):
     """A task: subclass it with `execute(context)`, whose value becomes the XCom `return_value`.
 
@@ -174,7 +178,11 @@ class BaseOperator(SetupTeardown):
         if max_active_tis_per_dag is None:
             values["max_active_tis_per_dag"] = task_concurrency  # the older name
         self.__dict__.update(values)
-        given = {name: value for name, value in values.items() if value is not None}
+        given = {
+            name: value
+            for name, value in values.items()
+            if value is not None or name in _NEVER_NONE
+        }
         keep(self, BaseOperator, name_here, given, defaults)
         self.pool = self.pool or "default_pool"
         self.task_display_name = self.task_display_name or self.task_id

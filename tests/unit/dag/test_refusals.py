@@ -192,6 +192,26 @@ OWN_CASES = {
         "retries=100000000000000000000 is of type int;"
         " it must be a whole number of at most 2147483647",
     ),
+    "owner=None": (
+        empty(owner=None),
+        "Task d.t: owner=None is of type NoneType; it must be a string",
+    ),
+    "pool_slots=None": (
+        empty(pool_slots=None),
+        "pool_slots=None is of type NoneType; it must be a whole number",
+    ),
+    "priority_weight=None": (
+        empty(priority_weight=None),
+        "priority_weight=None is of type NoneType; it must be a whole number",
+    ),
+    "trigger_rule=None": (
+        empty(trigger_rule=None),
+        "trigger_rule=None is of type NoneType; it must be one of all_success",
+    ),
+    "default_args of None": (
+        lambda _: EmptyOperator(task_id="t", dag=make_dag("d", default_args={"owner": None})),
+        "Task d.t: owner=None is of type NoneType",
+    ),
     "pool_slots=10**20": (
         empty(pool_slots=10**20),
         "it must be a whole number of at most 2147483647",
