@@ -155,6 +155,39 @@ def test_a_missing_module_is_tried_again_without_a_change_of_the_file(
     assert (tasks(store, "d"), errors(store)) == (["a"], [])
 
 
+def test_a_clock_that_was_set_back_keeps_no_broken_file_from_being_tried_again(
+    config: Config, store: Store
+) -> None:
+    path = config.home / "dags" / "one.py"
+    path.write_text("import to_come\n" + SOURCE.format(id="d", task="a"))
+    clock = MovedClock()
+    clock.hours = 24
+    process_now(config, store, clock=clock)
+    (config.home / "dags" / "to_come.py").write_text("")
+    clock.hours = 0
+    process_now(config, store, clock=clock)
+    assert (tasks(store, "d"), errors(store)) == (["a"], [])
+
+
+@pytest.mark.parametrize("junk", ["not JSON", b"\xff", "{}"])
+def test_a_row_that_makes_no_sense_stops_no_file(
+    config: Config, store: Store, junk: object
+) -> None:
+    write(config, "one", "first")
+    process_now(config, store)
+    with store.begin() as connection:
+        connection.exec_driver_sql("UPDATE dag_file SET dag_ids = ?", (junk,))
+    write(config, "two", "second")
+    process_now(config, store)
+    with store.read() as connection:
+        known = {one.path.rpartition("/")[2]: one for one in dags.known_files(connection)}
+    assert {name: one.dag_ids for name, one in known.items()} == {
+        "one.py": ("first",),
+        "two.py": ("second",),
+    }
+    assert process_now(config, store) == []
+
+
 def test_an_error_is_logged_when_it_is_new_and_not_at_each_retry(
     config: Config, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

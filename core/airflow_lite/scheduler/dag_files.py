@@ -86,8 +86,9 @@ class _Work:
             return self._might_be_one(path)
         if self._has_changed(path, known):
             return True
-        retry_us = known.parsed_us + _RETRY_FACTOR * known.duration_us
-        return known.error is not None and self._clock.now_us() >= retry_us
+        elapsed_us = self._clock.now_us() - known.parsed_us  # below 0: the clock was set back
+        is_early = 0 <= elapsed_us < _RETRY_FACTOR * known.duration_us
+        return known.error is not None and not is_early
 
     def _might_be_one(self, path: str) -> bool:
         """Return whether a file has the words of a DAG file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
@@ -11,12 +10,14 @@ from airflow_lite.dag.spec import DagSpec
 from airflow_lite.errors import StoreError
 from airflow_lite.store.many import chunks, is_one_of, select_many
 from airflow_lite.store.schema import dag, dag_file, dag_version
+from airflow_lite.store.shape import Shape, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from airflow_lite.dag.parse import FileResult
     from airflow_lite.store.pickles import Sign
+    from airflow_lite.store.runs import Row
 
 #: How the error of a file begins that has a DAG id of another file's.
 DUPLICATE = "DAG id "
@@ -44,6 +45,10 @@ class KnownFile(NamedTuple):
     pickled_by: str | None = None  # the versions that pickled its DAGs; None: nothing did
 
 
+_FILE = sa.select(*(dag_file.c[name] for name in KnownFile._fields))
+_FILE_SHAPE = Shape(_FILE)
+
+
 def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Note that no file has these DAGs any more."""
     for chunk in chunks(ids):
@@ -62,13 +67,23 @@ def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 
 def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
-    """Return what is known of these files, or of all."""
-    query = sa.select(*(dag_file.c[name] for name in KnownFile._fields))
+    """Return what is known of these files, or of all.
+
+    One whose row makes no sense has no fingerprint, so that it is parsed anew.
+    """
     if paths is None:
-        rows = list(connection.execute(query))
+        rows = list(connection.execute(_FILE))
     else:
-        rows = select_many(connection, query.where(is_one_of(dag_file.c.path)), paths)
-    return [KnownFile(*row)._replace(dag_ids=tuple(json.loads(row.dag_ids))) for row in rows]
+        rows = select_many(connection, _FILE.where(is_one_of(dag_file.c.path)), paths)
+    return [_known_file(row) for row in rows if isinstance(row.path, str)]
+
+
+def _known_file(row: Row) -> KnownFile:
+    try:
+        _FILE_SHAPE.check(row)
+        return KnownFile(*row)._replace(dag_ids=texts_of(row.dag_ids))
+    except ValueError:
+        return KnownFile(row.path, "", (), None, 0, 0)
 
 
 def save_result(
@@ -128,7 +143,7 @@ def import_errors(connection: sa.Connection) -> list[KnownFile]:
     """Return the files that could not be imported, by path, each with its error."""
     query = sa.select(dag_file.c.path).where(dag_file.c.error.is_not(None))
     paths = connection.execute(query).scalars().all()
-    return sorted(known_files(connection, paths))
+    return sorted(file for file in known_files(connection, paths) if file.error is not None)
 
 
 def latest_spec(connection: sa.Connection, dag_id: str) -> tuple[int, DagSpec] | None:
@@ -178,4 +193,7 @@ def warnings_of(connection: sa.Connection, dag_id: str) -> list[str]:
     """Return what parsing the file of a DAG warned of, when it was last imported."""
     query = sa.select(dag_file.c.warnings).join(dag, dag.c.fileloc == dag_file.c.path)
     text = connection.execute(query.where(dag.c.dag_id == dag_id)).scalar()
-    return [] if text is None else list(json.loads(text))
+    try:
+        return [] if text is None else list(texts_of(text))
+    except ValueError:
+        return []

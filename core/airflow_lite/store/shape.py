@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -47,3 +48,14 @@ def _fits(column: sa.ColumnElement[Any], found: type) -> bool:
     if found is type(None):
         return bool(getattr(column, "nullable", True))  # an expression has none
     return found is column.type.python_type
+
+
+def texts_of(document: object) -> tuple[str, ...]:
+    """Return the texts of a JSON list; raise ValueError where a column holds no such document."""
+    try:
+        found = json.loads(document)  # type: ignore[arg-type]  # SQLite may have anything there
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError(f"no JSON list of texts: {document!r:.100}")
+    return tuple(found)

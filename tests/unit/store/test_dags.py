@@ -222,3 +222,68 @@ def test_an_unknown_dag_is_none(store: Store) -> None:
     with store.read() as connection:
         assert dags.latest_spec(connection, "nobody") is None
         assert dags.file_of(connection, "nobody") is None
+
+
+JUNK = [
+    ("dag_ids", "junk"),
+    ("dag_ids", ""),
+    ("dag_ids", "[" * 100_000),
+    ("dag_ids", "7"),
+    ("dag_ids", '{"a": 1}'),
+    ("dag_ids", "[1, null]"),
+    ("dag_ids", b"\xff"),
+    ("dag_ids", 7),
+    ("fingerprint", b"\xff"),
+    ("parsed_us", "junk"),
+    ("duration_us", "junk"),
+    ("error", b"\xff"),
+    ("pickled_by", b"\xff"),
+]
+
+
+def spoil(store: Store, path: str, column: str, junk: object) -> None:
+    """Write as no writer of ours does: past SQLAlchemy's types."""
+    with store.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE dag_file SET {column} = ? WHERE path = ?",
+            (junk, path),
+        )
+
+
+@pytest.mark.parametrize(("column", "junk"), JUNK)
+def test_a_file_whose_row_makes_no_sense_is_parsed_anew_and_no_other(
+    store: Store, column: str, junk: object
+) -> None:
+    save(store, good("/d/a.py", spec("a")), good("/d/b.py", spec("b")))
+    spoil(store, "/d/a.py", column, junk)
+    with store.read() as connection:
+        known = {file.path: file for file in dags.known_files(connection)}
+    assert known["/d/a.py"] == dags.KnownFile("/d/a.py", "", (), None, 0, 0)
+    assert known["/d/b.py"].fingerprint == "1-1"
+    assert known["/d/b.py"].dag_ids == ("b",)
+
+
+@pytest.mark.parametrize(("column", "junk"), JUNK)
+def test_parsing_a_file_anew_mends_its_row(store: Store, column: str, junk: object) -> None:
+    save(store, good("/d/a.py", spec("a")))
+    spoil(store, "/d/a.py", column, junk)
+    (saved,) = save(store, good("/d/a.py", spec("a")))
+    assert saved == dags.Saved("/d/a.py", None)
+    with store.read() as connection:
+        (known,) = dags.known_files(connection)
+    assert (known.fingerprint, known.dag_ids) == ("1-1", ("a",))
+
+
+def test_a_file_whose_path_is_no_text_is_no_file(store: Store) -> None:
+    save(store, good("/d/a.py", spec("a")), good("/d/b.py", spec("b")))
+    spoil(store, "/d/b.py", "path", b"/d/b.py")
+    with store.read() as connection:
+        assert [file.path for file in dags.known_files(connection)] == ["/d/a.py"]
+
+
+@pytest.mark.parametrize("junk", ["junk", "7", "{}", "[7]", b"\xff", 7, "[" * 100_000])
+def test_warnings_that_make_no_sense_are_none(store: Store, junk: object) -> None:
+    save(store, good("/d/a.py", spec("a")))
+    spoil(store, "/d/a.py", "warnings", junk)
+    with store.read() as connection:
+        assert dags.warnings_of(connection, "a") == []
