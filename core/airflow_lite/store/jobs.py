@@ -62,10 +62,20 @@ def end_jobs(connection: sa.Connection, ids: Iterable[int], *, state: str, now_u
     connection.execute(query.values(state=state, end_us=now_us))
 
 
-def running_jobs(connection: sa.Connection, kind: str) -> list[Row]:
-    """Return the jobs of one kind that say they run, the oldest first."""
-    query = sa.select(job).where(job.c.kind == kind, job.c.state == "running")
-    return list(connection.execute(query.order_by(job.c.id)))
+def running_jobs(
+    connection: sa.Connection, kind: str | None = None, *, hostname: str | None = None
+) -> list[Row]:
+    """Return the jobs that say they run, of a kind and of a host if given, by their last beat.
+
+    The oldest first; `silent_us` is the time since, by the database's clock.
+    """
+    since = (database_now_us(connection) - job.c.latest_beat_us).label("silent_us")
+    query = sa.select(job, since).where(job.c.state == "running")
+    if kind is not None:
+        query = query.where(job.c.kind == kind)
+    if hostname is not None:
+        query = query.where(job.c.hostname == hostname)
+    return list(connection.execute(query.order_by(job.c.latest_beat_us, job.c.id)))
 
 
 def own_all_dags(connection: sa.Connection, job_id: int) -> None:

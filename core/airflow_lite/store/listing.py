@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from airflow_lite.clock import seconds_us
 from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
 from airflow_lite.store.attempts import LOG_CUT
-from airflow_lite.store.jobs import database_now_us
 from airflow_lite.store.schema import (
     attempt,
     dag,
     dag_file,
     dag_run,
     dag_version,
-    job,
     task_event,
     task_instance,
 )
@@ -243,25 +240,3 @@ def _of_try(column: sa.Column[Any], key: TaskInstanceKey) -> sa.Select[Any]:
             attempt.c.try_number == key.try_number,
         )
     )
-
-
-def alive_jobs(
-    connection: sa.Connection,
-    *,
-    within_s: float,
-    kind: str | None = None,
-    hostname: str | None = None,
-    limit: int | None = None,
-) -> Sequence[RowMapping]:
-    """Return the running jobs whose last beat is at most `within_s` old, the latest beat first.
-
-    By the database's own clock.
-    """
-    oldest = database_now_us(connection) - seconds_us(within_s)
-    query = sa.select(job).where(job.c.state == "running", job.c.latest_beat_us >= oldest)
-    if kind is not None:
-        query = query.where(job.c.kind == kind)
-    if hostname is not None:
-        query = query.where(job.c.hostname == hostname)
-    query = query.order_by(job.c.latest_beat_us.desc()).limit(limit)
-    return connection.execute(query).mappings().all()

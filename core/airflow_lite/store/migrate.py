@@ -142,18 +142,6 @@ def reset(config: Config, *, skip_init: bool = False, use_files: bool = False) -
     return f"Emptied the metadata database {shown}."
 
 
-def in_use(config: Config) -> bool:
-    """Return whether a job that is alive uses the store."""
-    from airflow_lite.store.listing import alive_jobs
-
-    within_s = config.getfloat("scheduler", "lease_timeout_s")
-    with bare_store(config) as store:
-        if revision(store) != HEAD:
-            return False
-        with store.read() as connection:
-            return bool(alive_jobs(connection, within_s=within_s))
-
-
 def is_made(config: Config) -> bool:
     """Return whether there is a store that needs no upgrade; makes nothing, nor its file."""
     url = sa.make_url(config.get("database", "sql_alchemy_conn"))

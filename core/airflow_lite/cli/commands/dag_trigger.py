@@ -16,6 +16,7 @@ from airflow_lite.dag.spec import DagSpec
 from airflow_lite.dag.timetable import manual_interval
 from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
 from airflow_lite.keys import check_run_id
+from airflow_lite.scheduler.live_jobs import live_jobs
 from airflow_lite.states import RUN_FINISHED
 from airflow_lite.store import listing
 from airflow_lite.store.runs import create_run
@@ -85,9 +86,8 @@ def _warn(args: context.Args) -> None:
 
 
 def _scheduler_runs(args: context.Args) -> bool:
-    within_s = context.config(args).getfloat("scheduler", "lease_timeout_s")
     with context.store(args).read() as connection:
-        return bool(listing.alive_jobs(connection, within_s=within_s, kind="scheduler", limit=1))
+        return bool(live_jobs(context.config(args), connection, kind="scheduler"))
 
 
 def _wait(args: context.Args, run_row_id: int) -> str:

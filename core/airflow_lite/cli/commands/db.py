@@ -44,13 +44,14 @@ def check(args: context.Args) -> int:
 
 def reset(args: context.Args) -> int:
     """Delete all that the store holds."""
+    from airflow_lite.scheduler.live_jobs import is_in_use
     from airflow_lite.store import migrate as steps
 
     config = context.config(args)
     if not context.confirmed(args, f"This deletes every record in {steps.shown_address(config)}."):
         print("Cancelled")
         return 1
-    if steps.in_use(config):
+    if is_in_use(config):
         raise UserError("A scheduler is running on this database. Stop it first.")
     print(steps.reset(config, skip_init=args.skip_init, use_files=args.use_migration_files))
     return 0

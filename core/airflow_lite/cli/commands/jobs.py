@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_lite.cli import context
 from airflow_lite.errors import UserError
-from airflow_lite.store.listing import alive_jobs
+from airflow_lite.scheduler.live_jobs import live_jobs
 
 #: Airflow's names of the types of jobs that we have.
 KINDS = {"SchedulerJob": "scheduler", "BackfillJob": "backfill"}
@@ -17,18 +17,17 @@ def check(args: context.Args) -> int:
     if args.hostname and args.local:
         raise UserError("--hostname and --local exclude each other. Give one of them.")
     config = context.config(args)
-    here = config.hostname
     with context.store(args).read() as connection:
-        jobs = alive_jobs(
+        jobs = live_jobs(
+            config,
             connection,
-            within_s=config.getfloat("scheduler", "lease_timeout_s"),
             kind=KINDS.get(args.job_type),
-            hostname=here if args.local else args.hostname,
-            limit=args.limit or None,
+            hostname=config.hostname if args.local else args.hostname,
         )
-    count = len(jobs)
+    count = len(jobs.beating[: args.limit or None])
     if count == 0:
-        raise UserError("No alive jobs found. Start one with `airflow-lite scheduler`.")
+        found = jobs.silent[0] if jobs.silent else "Start one with `airflow-lite scheduler`."
+        raise UserError(f"No alive jobs found. {found}")
     if count > 1 and not args.allow_multiple:
         raise UserError(f"Found {count} alive jobs, expected one. Add --allow-multiple.")
     print("Found one alive job." if count == 1 else f"Found {count} alive jobs.")
