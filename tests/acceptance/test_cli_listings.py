@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import select
+import subprocess
+
 import pytest
 
 DAGS = """
@@ -127,6 +130,18 @@ def test_next_execution_tells_the_coming_intervals(home):
     assert sorted(set(days)) == days
     assert none.stdout == "None\n"
     assert "[WARN] No following schedule can be found." in none.stderr
+
+
+def test_next_execution_prints_as_it_goes_however_many_are_asked_for(home):
+    home.dag("little", DAGS.replace("@daily", "* * * * *"))
+    words = ("dags", "next-execution", "little", "-n", "2000000000")
+    with home.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            readable, _, _ = select.select([process.stdout], [], [], 120)
+            assert readable, "nothing was printed"
+            assert process.stdout.readline().endswith(":00+00:00\n")
+        finally:
+            process.kill()
 
 
 def test_a_graph_is_dot(home):

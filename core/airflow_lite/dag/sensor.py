@@ -106,13 +106,16 @@ class BaseSensorOperator(BaseOperator):
     def _stopwatch(self, context: Any) -> tuple[datetime | float, Callable[[], float]]:
         """Return when waiting began, and a function for the seconds since.
 
-        A rescheduled sensor is a new process at every look, so it goes by the wall clock.
+        A rescheduled sensor is a new process at every look: what was before it tells the wall
+        clock.
         """
+        started = time.monotonic()
         if not self.reschedule:
-            started = time.monotonic()
             return started, lambda: time.monotonic() - started
-        began: datetime = getattr(context["ti"], "waiting_since", None) or datetime.now(UTC)
-        return began, lambda: float((datetime.now(UTC) - began) / timedelta(seconds=1))
+        now = datetime.now(UTC)
+        began: datetime = getattr(context["ti"], "waiting_since", None) or now
+        before_s = (now - began) / timedelta(seconds=1)
+        return began, lambda: before_s + time.monotonic() - started
 
     def _look(self, context: Any) -> bool | PokeReturnValue:
         try:

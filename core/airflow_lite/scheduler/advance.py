@@ -256,7 +256,8 @@ class _Pass:
     def timeout_us(self) -> int | None:
         if self.dag.dagrun_timeout_s is None or self.run.start_us is None:
             return None
-        return self.run.start_us + seconds_us(self.dag.dagrun_timeout_s)
+        started_us = self.run.start_us + self.run.unlived_us
+        return started_us + seconds_us(self.dag.dagrun_timeout_s)
 
     def time_out(self) -> None:
         """Fail the run; what was begun is skipped, and as in Airflow the rest keeps no state."""

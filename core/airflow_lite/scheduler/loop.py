@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import US_PER_S, seconds_us
 from airflow_lite.scheduler import announcing
 from airflow_lite.scheduler.advancing import advance_due
+from airflow_lite.scheduler.clock_jumps import ClockJumps
 from airflow_lite.scheduler.creating import make_and_start
 from airflow_lite.scheduler.dispatch import dispatch
 from airflow_lite.scheduler.dumping import dump
@@ -54,6 +55,7 @@ class Loop:
         self.ownership = ownership
         self.stopping = Stopping()
         self.watch = Watch(world)
+        self.clock_jumps = ClockJumps(world)
         self._bell: Doorbell | None = None
         self._files: DagFiles | None = None
         self._log_service: LogService | None = None
@@ -198,6 +200,7 @@ class Loop:
     def do_pass(self) -> None:
         """Look at what happened, decide, write, and hand on."""
         world = self.world
+        self.clock_jumps.look()
         self._hear()
         if world.is_inline:
             world.runner.poke()

@@ -61,6 +61,7 @@ class Run:
     state: DagRunState
     logical_us: int
     start_us: int | None = None
+    unlived_us: int = 0  # of the wall time since: the clock was set, or the machine slept
     version_id: int | None = None
     row_version: int = 0
     instances: dict[InstanceKey, Instance] = field(default_factory=dict)

@@ -48,6 +48,7 @@ class Active:
     try_number: int
     is_foreign: bool = False  # not in our executor: of a scheduler that died, or run by hand
     revoke_sent: bool = False
+    queued_s: float | None = None  # for how long, as `watch` counts; None: not seen by it
 
     @property
     def is_live(self) -> bool:
@@ -80,6 +81,8 @@ class Owned:
     instances: dict[int, tuple[Run, Instance]] = field(default_factory=dict)
     #: What is due in the future: run row id -> moment in microseconds.
     wake_at_us: dict[int, int] = field(default_factory=dict)
+    #: Wall time that running runs did not live through, by their row ids; see `Run`.
+    unlived_us: dict[int, int] = field(default_factory=dict)
     aside: dict[int, Aside] = field(default_factory=dict)  # by run row id
     due_runs: set[int] = field(default_factory=set)
     stale_runs: set[int] = field(default_factory=set)  # to be loaded again
@@ -92,6 +95,7 @@ class Owned:
         """Take a running run just loaded, in place of what was known of it."""
         self.drop_run(run.id)
         self.runs[run.id] = run
+        run.unlived_us = self.unlived_us.get(run.id, 0)
         self.due_runs.add(run.id)
         self.instances |= {one.id: (run, one) for one in run.instances.values()}
         for active in self.active.values():
@@ -122,10 +126,12 @@ class Owned:
             if one.run.id == run_id:
                 one.disown()
         self.drop_run(run_id)
+        self.unlived_us.pop(run_id, None)
 
     def end_run(self, run_id: int) -> None:
         """Forget a run that is over, with its attempts that are."""
         self.drop_run(run_id)
+        self.unlived_us.pop(run_id, None)
         for token, one in list(self.active.items()):
             if one.run.id == run_id and not one.is_live:
                 del self.active[token]
@@ -138,6 +144,13 @@ class Owned:
         self.due_runs.discard(run_id)
         for instance in run.instances.values() if run is not None else ():
             self.instances.pop(instance.id, None)
+
+    def skip_time(self, skipped_us: int) -> None:
+        """Note that the wall clock told of so much time, below 0 of less, that did not pass."""
+        for run in self.runs.values():
+            run.unlived_us += skipped_us
+            self.unlived_us[run.id] = run.unlived_us
+        self.due_runs.update(self.runs)
 
     def see(self, run: Run, instance: Instance) -> None:
         """Note that someone else changed an instance, so that `advance` is told."""

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.clock import seconds_us
 from airflow_lite.scheduler.events import look
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
 from airflow_lite.scheduler.processes import is_gone, sweep
@@ -22,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 #: How often, in seconds, attempts are looked at of which our executor does not know.
 FOREIGN_INTERVAL_S = 1.0
-#: A pause of our own loop longer than this, in seconds, is not counted against anybody.
+#: A pause of our own loop longer than this, in seconds, is not counted against anybody: only the
+#: interval is, or nobody would ever be found dead by a loop whose passes take long.
 _PAUSE_S = 1.0
 _CLAIMED = frozenset({TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING})
 
@@ -37,8 +37,8 @@ class _Beats:
 class Watch:
     """Looks at the rows of all active attempts and at the beats of their supervisors.
 
-    Silence is measured in seconds that this loop ran without a break, so that neither a suspended
-    machine nor an outage of the database makes everybody look dead.
+    Silence, and how long an attempt is queued, is measured in seconds that this loop ran, so that
+    neither a suspended machine nor an outage of the database makes everybody look dead.
     """
 
     world: World
@@ -65,18 +65,18 @@ class Watch:
         lost = self._lost(rows, elapsed_s)
         if lost:
             self._bury(lost)
-        self._unstick()
+        self._unstick(elapsed_s)
         take_back(world)
         if world.owned.active:
             world.timers.after("watch", self.interval_s)
 
     def _elapsed_s(self) -> float:
-        """Return the seconds to count since the last look: none after a pause."""
+        """Return the seconds to count since the last look: after a pause, as if there was none."""
         now = self.world.clock.monotonic()
         before, self.looked_at = self.looked_at, now
-        if before is None or now - before > self.interval_s + _PAUSE_S:
+        if before is None:
             return 0.0
-        return now - before
+        return now - before if now - before <= self.interval_s + _PAUSE_S else self.interval_s
 
     def _follow(self, rows: Iterable[Any]) -> None:
         """Read the rows whose state is not what we think: an event may have been lost."""
@@ -141,19 +141,19 @@ class Watch:
             world.revoke(one.active)
         end_tries(world, still)
 
-    def _unstick(self) -> None:
+    def _unstick(self, elapsed_s: float) -> None:
         """Take back what has been queued for too long."""
         world = self.world
-        oldest_us = world.clock.now_us() - seconds_us(world.settings.task_queued_timeout_s)
-        stuck = [
-            one
-            for one in world.owned.live()
-            if one.instance.state == TaskInstanceState.QUEUED
-            and (one.instance.queued_us or 0) < oldest_us
+        timeout_s = world.settings.task_queued_timeout_s
+        queued = [
+            one for one in world.owned.live() if one.instance.state == TaskInstanceState.QUEUED
         ]
+        for one in queued:
+            one.queued_s = 0.0 if one.queued_s is None else one.queued_s + elapsed_s
+        stuck = [one for one in queued if (one.queued_s or 0.0) >= timeout_s]
         if not stuck:
             return
-        reason = f"queued for more than {world.settings.task_queued_timeout_s:g} s"
+        reason = f"queued for more than {timeout_s:g} s"
         for one in stuck:
             world.revoke(one)
         requeue(world, stuck, {one.token: reason for one in stuck}, is_counted=True)

@@ -136,6 +136,23 @@ def test_backoff_doubles_stays_the_same_when_asked_again_and_is_capped(make):
     assert sensor.next_interval_s(1.5, 9_990, 7) == 10
 
 
+def test_a_clock_that_is_set_while_a_rescheduled_sensor_looks_is_not_counted(make, monkeypatch):
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + timedelta(hours=5)
+
+    sensor, context = make(False, mode="reschedule", timeout=600)
+
+    def look(_):
+        monkeypatch.setattr("airflow_lite.dag.sensor.datetime", Later)
+        return False
+
+    monkeypatch.setattr(sensor, "poke", look, raising=False)
+    with pytest.raises(AirflowRescheduleException):
+        sensor.execute(context)
+
+
 def test_backoff_of_a_rescheduled_sensor_follows_from_the_time_since_its_first_look(make):
     sensor, _ = make(poke_interval=10, exponential_backoff=True, mode="reschedule", timeout=10_000)
     began = datetime(2024, 1, 1, tzinfo=UTC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from airflow_lite.cli import context, known
@@ -84,10 +86,11 @@ def next_execution(args: context.Args) -> int:
         last_end_us = runs.last_scheduled(connection, [args.dag_id]).get(args.dag_id)
     if row["is_paused"]:
         context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
-    upcoming = _upcoming(spec, row, last_end_us, args.num_executions)
-    for run in upcoming:
+    count = 0
+    for run in islice(_upcoming(spec, row, last_end_us), args.num_executions):
         print(iso(run.interval_start_us))
-    if len(upcoming) < args.num_executions:
+        count += 1
+    if count < args.num_executions:
         context.notice(
             "[WARN] No following schedule can be found. "
             "This DAG may have schedule interval '@once' or `None`."
@@ -96,21 +99,17 @@ def next_execution(args: context.Args) -> int:
     return 0
 
 
-def _upcoming(
-    spec: DagSpec, row: dict[str, Any], last_end_us: int | None, count: int
-) -> list[RunInfo]:
-    """Return up to `count` runs: the next of the DAG's row if a scheduler planned it, and on."""
+def _upcoming(spec: DagSpec, row: dict[str, Any], last_end_us: int | None) -> Iterator[RunInfo]:
+    """Give the coming runs: the next of the DAG's row if a scheduler planned it, and on."""
     now_us = SystemClock().now_us()
     names = ("logical", "interval_start", "interval_end", "create_after")
     planned = [row[f"next_{name}_us"] for name in names]
     following = following_run(spec, last_end_us, now_us) if None in planned else RunInfo(*planned)
-    upcoming: list[RunInfo] = []
-    while following is not None and len(upcoming) < count:
-        if upcoming and following.logical_us <= upcoming[-1].logical_us:
-            break
-        upcoming.append(following)
+    last_us: int | None = None
+    while following is not None and (last_us is None or following.logical_us > last_us):
+        yield following
+        last_us = following.logical_us
         following = following_run(spec, following.interval_end_us, now_us)
-    return upcoming
 
 
 def pause(args: context.Args) -> int:
