@@ -99,3 +99,13 @@ def die_with_parent(parent: int) -> None:
     prctl()(_PR_SET_PDEATHSIG, _SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def ending(code: int) -> str:
+    """Return how a child ended, by its exit code: "by SIGSEGV", or "with exit code 3"."""
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:  # one of the numbers that have no name
+        return f"by signal {-code}"

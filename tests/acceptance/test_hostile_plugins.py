@@ -31,6 +31,15 @@ if os.fork() == 0:
     os._exit(0)
 os._exit(0)
 """
+SCRIBBLE = """
+import os
+for number in range(3, 30):
+    try:
+        os.write(number, b"no JSON\\n7\\n" + b"[" * 50_000 + b"\\n")
+    except OSError:
+        pass
+os._exit(0)
+"""
 THREAD = "import threading, time; threading.Thread(target=time.sleep, args=(1000,)).start()"
 
 
@@ -159,6 +168,8 @@ HOSTILE = {
     "exits": (broken_import("import sys; sys.exit(3)"), "SystemExit: 3", "a bug in the plugin"),
     "dies": (broken_import("import os; os._exit(9)"), "exit code 9", "exit code 9"),
     "crashes": (broken_import("import os; os.kill(os.getpid(), 11)"), "SIGSEGV", "SIGSEGV"),
+    "signals": (broken_import("import os; os.kill(os.getpid(), 40)"), "by signal 40", "by signal 40"),
+    "scribbles": (broken_import(SCRIBBLE), "exit code 0", "exit code 0"),
     "interrupts": (broken_import("raise KeyboardInterrupt"), "KeyboardInterrupt", "KeyboardInterrupt"),
     "hangs": (broken_import(HANG), "took longer than 3 s", "took longer than 3 s"),
     "dawdles": (broken_import("import time; time.sleep(60)"), "took longer than 3 s", "longer than 3 s"),

@@ -114,6 +114,30 @@ HOSTILE = {
         "os._exit(0)\n",
         "The file wrote something else in place of its result.",
     ),
+    "fakes_a_deep_result": (
+        "import os\n"
+        "for number in range(3, 30):\n"
+        "    try:\n"
+        "        os.write(number, b'[' * 60_000 + b'\\n')\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "os._exit(0)\n",
+        "The file's DAGs hold lists or dicts that are nested too deeply. Flatten them.",
+    ),
+    "deep_params": (
+        "import sys\n"
+        "from airflow_lite import DAG\n"
+        "sys.setrecursionlimit(100_000)\n"
+        "deep = []\n"
+        "for _ in range(5_000):\n"
+        "    deep = [deep]\n"
+        "dag = DAG('deep', schedule=None, params={'deep': deep})\n",
+        "The file's DAGs hold lists or dicts that are nested too deeply. Flatten them.",
+    ),
+    "nameless_signal": (
+        "import os\nos.kill(os.getpid(), 40)\n",
+        "The file ended its process by signal 40 when it was imported.",
+    ),
     "bad_message": (
         "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\nraise Odd\n",
         "Odd: its message cannot be shown (line 4)",

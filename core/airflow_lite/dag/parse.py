@@ -194,9 +194,11 @@ class _Server:
                 duration_us,
                 {name: b64decode(text) for name, text in report["pickles"].items()},
             )
+        except RecursionError:
+            error = "The file's DAGs hold lists or dicts that are nested too deeply. Flatten them."
         except (ValueError, TypeError, KeyError, AttributeError):
             error = "The file wrote something else in place of its result."
-            return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
+        return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
 
     def late(self, now: float) -> FileResult | None:
         """Return an error if even the server is past its deadline."""

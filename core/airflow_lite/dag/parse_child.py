@@ -112,14 +112,10 @@ def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | 
 def _verdict(code: int | None, result: bytearray, timeout_s: float) -> str | None:
     if code is None:
         return f"The file was not imported within {timeout_s:g} s. {RAISE_TIMEOUT}"
-    if code < 0:
-        return f"The file ended its process by {signal.Signals(-code).name} when it was imported."
-    if code or not result.endswith(b"\n"):
-        return (
-            f"The file ended its process with exit code {code} when it was imported"
-            " (os._exit?), or closed what is not its own."
-        )
-    return None
+    if code == 0 and result.endswith(b"\n"):
+        return None
+    guess = "" if code < 0 else " (os._exit?), or closed what is not its own"
+    return f"The file ended its process {child.ending(code)} when it was imported{guess}."
 
 
 def _fork(control: socket.socket, path: str, options: Options) -> tuple[int, Pipe, Pipe]:

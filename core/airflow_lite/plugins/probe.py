@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -91,7 +90,8 @@ def ask(
             os.close(reading)
         printed.seek(0)
         output = printed.read(_MOST_OUTPUT).decode(errors="replace").strip()
-    return Answer(said.messages, _ended(code or 0), output, code is None and not said.is_done)
+    ended = f"ended the process {child.ending(code or 0)}"
+    return Answer(said.messages, ended, output, code is None and not said.is_done)
 
 
 class _Messages:
@@ -110,13 +110,16 @@ class _Messages:
     def read(self) -> bool:
         goes_on = self._pipe.read()
         *lines, self._pipe.received = self._pipe.received.split(b"\n")
-        self.messages += [json.loads(line) for line in lines]
+        self.messages += [found for line in lines if (found := _object(line)) is not None]
         if lines:
             self.deadline = 0.0 if self.is_done else time.monotonic() + self._timeout_s
         return goes_on
 
 
-def _ended(code: int) -> str:
-    if code < 0:
-        return f"ended the process by {signal.Signals(-code).name}"
-    return f"ended the process with exit code {code}"
+def _object(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says; None if it is none of ours: a plugin may write into any pipe."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
