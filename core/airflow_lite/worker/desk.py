@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.worker.attempt import Phase
@@ -47,7 +48,7 @@ class Desk:
         self.ledger = Ledger()
         self.attempts: dict[str, Attempt] = {}
         self.waiting: dict[str, Attempt] = {}  # NEW and WAITING, in order
-        self.questions: list[tuple[Attempt, dict[str, Any]]] = []
+        self.questions: deque[tuple[Attempt, dict[str, Any]]] = deque()
         self.dropped: list[str] = []
         self.must_flush = False
         self._is_lazy_due = False  # a timer will flush

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from airflow_lite import doorbell
 from airflow_lite.store import attempts as rows
@@ -352,22 +352,27 @@ class Host:
             self._scheduler.send({"running": [one.token for one in running]})
 
     def _answer(self) -> None:
-        if not self._desk.questions:
+        """Answer what tasks asked; what is left when the database fails is answered later."""
+        questions = self._desk.questions
+        if not questions:
             return
-        questions, self._desk.questions = self._desk.questions, []
         with self._desk.store.read() as connection:
-            for attempt, message in questions:
+            while questions:
+                attempt, message = questions[0]
                 if attempt.line is not None:
                     self._answer_one(connection, attempt, message)
+                questions.popleft()
 
     def _answer_one(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> None:
-        """Answer one question; rows that make no sense are an error of who asked for them."""
+        """Answer one question; what makes no sense, asked or found, is an error of who asked."""
         line = attempt.line
         assert line is not None  # who asked still listens
         try:
             line.send({"value": self._value(connection, attempt, message)})
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             line.send({"error": f"The metadata database has what cannot be read: {error!s:.200}"})
+        except (DataError, InterfaceError, ProgrammingError) as error:
+            line.send({"error": f"The metadata database cannot be asked that: {error.orig!s:.200}"})
 
     def _value(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> Any:
         if "pull" in message:

@@ -166,9 +166,15 @@ class RuntimeTaskInstance:
         default: Any = None,
         run_id: str | None = None,
     ) -> Any:
-        """Return one XCom's value, or a list of values if several tasks or indexes are named."""
-        tasks = _as_list(task_ids, str)
-        indexes = _as_list(map_indexes, int)
+        """Return one XCom's value, or a list of values if several tasks or indexes are named.
+
+        Raises `TypeError` where something else than a name or an index is given.
+        """
+        for name, value in (("dag_id", dag_id), ("key", key), ("run_id", run_id)):
+            if value is not None:
+                _check(name, value, str)
+        tasks = _as_list("task_ids", task_ids, str)
+        indexes = _as_list("map_indexes", map_indexes, int)
         query = {
             "dag_id": dag_id or self.dag_id,
             "run_id": run_id or self.run_id,
@@ -186,10 +192,20 @@ class RuntimeTaskInstance:
         return [from_json(row[3]) for row in sorted(found, key=_place(tasks, indexes))]
 
 
-def _as_list(value: Any, single: type) -> list[Any] | None:
+def _as_list(name: str, value: Any, single: type) -> list[Any] | None:
     if value is None:
         return None
-    return [value] if isinstance(value, single) else list(value)
+    found = [value] if isinstance(value, single) else list(value)
+    for item in found:
+        _check(f"each of {name}", item, single)
+    return found
+
+
+def _check(what: str, value: Any, kind: type) -> None:
+    """Refuse here what no database could be asked for."""
+    if not isinstance(value, kind):
+        wanted = "a string" if kind is str else "a whole number"
+        raise TypeError(f"xcom_pull: {what} must be {wanted}, not {value!r:.100}.")
 
 
 def _single(found: list[Found], default: Any, *, every_index: bool) -> Any:
