@@ -117,6 +117,11 @@ class AirflowRescheduleException(AirflowException):
     """
 
     def __init__(self, reschedule_date: datetime) -> None:
+        from datetime import datetime
+
+        if not isinstance(reschedule_date, datetime):
+            kind = type(reschedule_date).__name__
+            raise TypeError(f"AirflowRescheduleException takes a datetime, not a {kind}.")
         super().__init__(f"reschedule at {reschedule_date.isoformat()}")
         self.reschedule_date = reschedule_date
 

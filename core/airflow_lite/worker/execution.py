@@ -74,7 +74,7 @@ class Execution:
             result = self._execute()
             self._push_result(result)
         except AirflowSkipException as error:
-            outcome = Outcome("skipped", str(error) or None)
+            outcome = Outcome("skipped", _short(_said(error)) or None)
         except AirflowRescheduleException as error:
             outcome = Outcome(
                 "up_for_reschedule", str(error), next_at_us=to_us(error.reschedule_date)
@@ -95,11 +95,10 @@ class Execution:
         self.context = build_context(self.ti)
         self._export()
         self._render()
-        with set_current_context(self.context):
+        with set_current_context(self.context), ending_strays():
             self._call(self.task.on_execute_callback, "on_execute_callback")
             self.task.pre_execute(self.context)
-            with ending_strays():
-                result = _without_zero_exit(self.task.execute, self.context)
+            result = _without_zero_exit(self.task.execute, self.context)
             self.task.post_execute(self.context, result)
         return result
 
@@ -240,10 +239,10 @@ def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any
 def _said(error: BaseException) -> str:
     """Return an exception's message, also that of a class that cannot tell its own.
 
-    Half a character, as in odd file names, becomes its escape.
+    What no database holds becomes its escape: a NUL, and half a character, as in odd file names.
     """
     try:
-        return str(error).encode("utf-8", "backslashreplace").decode()
+        return str(error).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     except Exception as raised:
         return f"its message cannot be read: {type(raised).__name__}"
 

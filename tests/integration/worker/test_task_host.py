@@ -68,6 +68,20 @@ def fails_for_good(): raise AirflowFailException("never")
 @task()
 def skips(): raise AirflowSkipException("not today")
 
+class MuteSkip(AirflowSkipException):
+    def __str__(self): raise ValueError("mute")
+
+@task()
+def skips_mutely(): raise MuteSkip
+
+@task()
+def skips_a_file(): raise AirflowSkipException("no\\0 " + os.fsdecode(bytes([255])))
+
+@task()
+def reschedules_for_a_day():
+    from airflow_lite.errors import AirflowRescheduleException
+    raise AirflowRescheduleException(datetime(2024, 1, 1).date())
+
 @task()
 def fills_the_disk():
     import resource
@@ -99,6 +113,15 @@ def forks_one_that_exits():
     pid = os.fork()
     if pid == 0: sys.exit(3)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+class ForksBefore(BaseOperator):
+    def pre_execute(self, context): self.pid = os.fork()
+    def execute(self, context):
+        if self.pid == 0: raise ValueError("said by the forked one")
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    def post_execute(self, context, result=None): os.fork()
+
+ForksBefore(task_id="forks_around", dag=dag)
 
 @task()
 def leaves(): os._exit(0)
@@ -218,6 +241,13 @@ def test_a_success_is_recorded_with_its_log_xcom_fields_and_process(ended):
         ("fails", "up_for_retry", "ValueError: no luck"),
         ("fails_for_good", "failed", "AirflowFailException: never"),
         ("skips", "skipped", "not today"),
+        ("skips_mutely", "skipped", "its message cannot be read: ValueError"),
+        ("skips_a_file", "skipped", "no\\x00 \\udcff"),
+        (
+            "reschedules_for_a_day",
+            "failed",
+            "TypeError: AirflowRescheduleException takes a datetime, not a date.",
+        ),
         ("exits_well", "success", None),
         ("exits", "failed", "SystemExit: bad"),
         ("interrupts_itself", "up_for_retry", "KeyboardInterrupt"),
@@ -293,7 +323,12 @@ def test_half_a_character_as_in_odd_file_names_keeps_no_outcome_from_being_recor
 
 @pytest.mark.parametrize(
     ("task_id", "code"),
-    [("forks_one_that_returns", 0), ("forks_one_that_raises", 1), ("forks_one_that_exits", 3)],
+    [
+        ("forks_one_that_returns", 0),
+        ("forks_one_that_raises", 1),
+        ("forks_one_that_exits", 3),
+        ("forks_around", 1),
+    ],
 )
 def test_a_process_that_a_task_forked_never_reports_in_its_place(ended, task_id, code):
     ended.wait(ended.give(task_id))
@@ -302,7 +337,7 @@ def test_a_process_that_a_task_forked_never_reports_in_its_place(ended, task_id,
     assert ended.xcoms(task_id) == {"return_value": code}
     log = ended.log(task_id)
     assert log.count("Marking task as") == 1
-    assert ("said by the forked one" in log) == (task_id == "forks_one_that_raises")
+    assert ("said by the forked one" in log) == (code == 1)
 
 
 def test_a_file_that_configures_logging_hides_no_failure(make_hosted):
