@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.model import Facts, Past
 from airflow_lite.states import SUCCESS_STATES, TaskInstanceState
-from airflow_lite.store import lookup, runs
+from airflow_lite.store import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,10 +36,10 @@ def facts_of(world: World, run: Run, dag: DagSpec) -> Facts:
 
 def _states_before(world: World, run: Run, task_ids: Iterable[str]) -> States | None:
     with world.store.read() as connection:
-        before = lookup.previous_run(connection, run.dag_id, run.logical_us, None)
+        before = runs.run_before(connection, run.dag_id, run.logical_us)
         if before is None:
             return None
-        rows = runs.states_in_run(connection, before.id, task_ids)
+        rows = runs.states_in_run(connection, before, task_ids)
     states: States = {}
     for row in rows:
         state = None if row.state is None else TaskInstanceState(row.state)

@@ -214,6 +214,16 @@ def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[st
     return {row.dag_id: row.interval_end_us for row in rows}
 
 
+def run_before(connection: sa.Connection, dag_id: str, logical_us: int) -> int | None:
+    """Return the row id of the DAG's run before a logical date; None if there is none."""
+    query = sa.select(dag_run.c.id).where(
+        dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us
+    )
+    newest_first = query.order_by(dag_run.c.logical_us.desc())
+    found: int | None = connection.execute(newest_first.limit(1)).scalar()
+    return found
+
+
 def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:
     """Return (task_id, state) of these tasks' instances in a run."""
     query = sa.select(task_instance.c.task_id, task_instance.c.state).where(

@@ -108,6 +108,19 @@ def test_a_run_of_a_dag_id_that_is_no_text_is_set_aside(rig, dag_of, bad):
     assert bad in rig.loop.world.owned.aside
 
 
+def test_a_run_that_is_over_and_makes_no_sense_keeps_back_no_later_one(rig, dag_of):
+    dag = dag_of({"a": []}, of_task={"a": {"depends_on_past": True}})
+    version = rig.save(dag)
+    first = rig.trigger(dag, version, "first", logical_us=1_000)
+    rig.start()
+    rig.after(2)
+    assert rig.run_state(first) == "success"
+    write(rig, "dag_run", {"conf": "junk", "interval_end_us": "junk"}, f"id = {first}")
+    second = rig.trigger(dag, version, "second", logical_us=2_000)
+    rig.after(12)
+    assert rig.run_state(second) == "success"
+
+
 @pytest.mark.usefixtures("bad")
 @pytest.mark.parametrize("junk", ["junk", "[1]", "{}", "null", "[" * 100_000, b"\xff", 7])
 def test_a_dag_whose_definition_cannot_be_read_is_left_out_alone(rig, dag_of, junk, caplog):

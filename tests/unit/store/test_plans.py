@@ -57,6 +57,7 @@ CALLS = {
         "end_run": lambda c: runs.end_run(c, 1, state="success", now_us=NOW),
         "set_run_version": lambda c: runs.set_run_version(c, [1], 1),
         "last_scheduled": lambda c: runs.last_scheduled(c, ["d"]),
+        "run_before": lambda c: runs.run_before(c, "d", 5),
         "states_in_run": lambda c: runs.states_in_run(c, 1, ["a"]),
     },
     scheduling: {
