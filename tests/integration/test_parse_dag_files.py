@@ -97,6 +97,24 @@ def test_a_file_that_breaks_keeps_its_last_good_dag(config: Config, store: Store
     assert (tasks(store, "first"), errors(store)) == (["mended"], [])
 
 
+@pytest.mark.parametrize("column", ["dag_id", "fileloc"])
+def test_a_dag_whose_row_makes_no_sense_keeps_no_file_from_being_looked_at(
+    config: Config, store: Store, column: str
+) -> None:
+    write(config, "one", "first")
+    write(config, "two", "second")
+    process_now(config, store)
+    with store.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE dag SET {column} = ? WHERE dag_id = 'first'", (b"\xff",)
+        )
+    for number in range(2):
+        write(config, "one", "first", task=f"changed_{number}")
+        write(config, "two", "second", task=f"changed_{number}")
+        process_now(config, store)
+    assert tasks(store, "first") == tasks(store, "second") == ["changed_1"]
+
+
 def test_a_renamed_file_keeps_its_dag_active(config: Config, store: Store) -> None:
     path = write(config, "old", "moved")
     process_now(config, store)

@@ -116,7 +116,7 @@ class _Messages:
         return goes_on
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: bytes | bytearray) -> dict[str, Any] | None:
     """Return what a line says; None if it is none of ours: a plugin may write into any pipe."""
     try:
         found = json.loads(line)

@@ -278,7 +278,8 @@ def _dag_rows(
     )
     for column, values in ((dag.c.dag_id, ids), (dag.c.fileloc, paths)):
         for row in select_many(connection, query.where(is_one_of(column)), values):
-            yield row._asdict()
+            if isinstance(row.dag_id, str):  # SQLite has anything in any column
+                yield row._asdict()
 
 
 def _latest(

@@ -66,6 +66,10 @@ def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
         )
 
 
+_FILE = sa.select(*(dag_file.c[name] for name in KnownFile._fields))
+_FILE_SHAPE = Shape(_FILE)
+
+
 def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
     """Return what is known of these files, or of all.
 
@@ -84,20 +88,6 @@ def _known_file(row: Row) -> KnownFile:
         return KnownFile(*row)._replace(dag_ids=texts_of(row.dag_ids))
     except ValueError:
         return KnownFile(row.path, "", (), None, 0, 0)
-
-
-def save_result(
-    connection: sa.Connection,
-    result: FileResult,
-    now_us: int,
-    *,
-    paused_at_creation: bool = False,
-    gone: Collection[str] = (),
-) -> Saved:
-    """Save what one file held; see `save_results`."""
-    return save_results(
-        connection, [result], now_us, paused_at_creation=paused_at_creation, gone=gone
-    )[0]
 
 
 def save_results(
@@ -133,7 +123,8 @@ def forget_files(connection: sa.Connection, paths: Iterable[str]) -> list[Saved]
         query = sa.select(dag.c.dag_id, dag.c.fileloc)
         query = query.where(dag.c.fileloc.in_(chunk), dag.c.is_active)
         for dag_id, path in connection.execute(query):
-            vanished.setdefault(path, []).append(dag_id)
+            if isinstance(dag_id, str):  # no other is told to anyone
+                vanished.setdefault(path, []).append(dag_id)
         connection.execute(dag_file.delete().where(dag_file.c.path.in_(chunk)))
     deactivate(connection, [name for ids in vanished.values() for name in ids])
     return [Saved(path, None, vanished=tuple(ids)) for path, ids in sorted(vanished.items())]

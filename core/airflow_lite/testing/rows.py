@@ -33,11 +33,11 @@ class Rows:
     def _save(self, path: Path) -> int:
         from airflow_lite.clock import SystemClock
         from airflow_lite.dag.parse import FileResult
-        from airflow_lite.store.dags import latest_spec, save_result
+        from airflow_lite.store.dags import latest_spec, save_results
 
         result = FileResult(str(path), "kit", (self._spec,))
         with self._store.begin() as connection:
-            save_result(connection, result, SystemClock().now_us())
+            save_results(connection, [result], SystemClock().now_us())
             found = latest_spec(connection, DAG_ID)
         assert found is not None, "the kit's DAG was not saved"
         return found[0]

@@ -10,7 +10,7 @@ from airflow_lite.dag.parse import FileResult
 from airflow_lite.dag.spec import DagSpec, TaskSpec
 from airflow_lite.keys import RunCommand, TaskInstanceKey
 from airflow_lite.store.attempts import Supervisor
-from airflow_lite.store.dags import save_result
+from airflow_lite.store.dags import save_results
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.lookup import Queued, RunInfo
 from airflow_lite.worker.attempt import Attempt, Phase
@@ -31,7 +31,7 @@ def desk(tmp_path):
     store = open_store(config)
     spec = DagSpec("d", "/f.py", {"t": TaskSpec("t", retries=1, retry_delay_s=0.0)})
     with store.begin() as connection:
-        save_result(connection, FileResult("/f.py", "x", (spec,)), 1)
+        save_results(connection, [FileResult("/f.py", "x", (spec,))], 1)
     yield Desk(HostSettings.read(config), store, who(), SystemClock())
     store.close()
 
