@@ -135,3 +135,30 @@ def test_a_scheduler_and_its_host_get_through_an_outage(home, hold, wait_until):
     assert sorted(lines("starts")) == sorted(lines("ends")) == list("abcdef")
     tries = home.json("tasks", "history", "hosted", "a", "one")
     assert [row["to"] for row in tries].count("running") == 1
+
+
+IMPATIENT = """
+import sys
+from airflow_lite.worker import trouble
+trouble.GIVE_UP_S = 1.0
+from airflow_lite.cli.main import run
+sys.exit(run(["tasks", "run", "hosted", "a", "one"]))
+"""
+
+
+def test_a_host_that_nobody_needs_gives_up_in_the_end(home, hold, wait_until):
+    home.dag("hosted", DAG)
+    home.environ["AIRFLOW_LITE__DATABASE__SQLITE_BUSY_TIMEOUT_S"] = "0.1"
+    home.run("dags", "trigger", "hosted", "-r", "one")
+    starts, ends = home.folder / "starts", home.folder / "ends"
+    with subprocess.Popen(
+        [home.python, "-c", IMPATIENT], env=home.environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(starts.exists, "the task to begin")
+        hold(home.folder)
+        (home.folder / "gate").touch()
+        wait_until(ends.exists, "the task to end")
+        said = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    assert "the task host gives up: 1 outcomes are not recorded" in said
+    assert "[SQL:" not in said

@@ -15,12 +15,12 @@ from airflow_lite.scheduler.dispatch import dispatch
 from airflow_lite.scheduler.dumping import dump
 from airflow_lite.scheduler.events import ExecutorDidNotStart, look, take_reports
 from airflow_lite.scheduler.loading import follow_definitions, refresh, reload
-from airflow_lite.scheduler.ownership import LeaseLost
+from airflow_lite.scheduler.ownership import LeaseLost, StoreTaken
 from airflow_lite.scheduler.stopping import POLL_S, Stopping
 from airflow_lite.scheduler.takeover import take_over
 from airflow_lite.scheduler.watch import Watch, take_back
 from airflow_lite.store import callbacks, scheduling
-from airflow_lite.store.jobs import is_database_error
+from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,7 @@ class Loop:
         self._log_service: LogService | None = None
         self.listeners: Listeners | None = None
         self._failures = 0
+        self._outage: str | None = None  # the database's own word, told once
         self._again_at = 0.0
 
     def hang_bell(self) -> None:
@@ -156,12 +157,15 @@ class Loop:
             return
         try:
             self.do_pass()
-        except (ExecutorDidNotStart, LeaseLost):
+        except (ExecutorDidNotStart, LeaseLost, StoreTaken):
             raise
         except Exception as error:
             self._recover(error)
         else:
             self._failures = 0
+            if self._outage is not None:
+                logger.info("the metadata database can be used again")
+            self._outage = None
 
     def _take_rings(self) -> list[dict[str, Any]]:
         """Return what was rung; if files have changed, have them looked at soon."""
@@ -182,10 +186,14 @@ class Loop:
         An outage of the database is waited for without end: what runs goes on meanwhile.
         """
         self._failures += 1
-        if self._failures >= MOST_FAILURES and not is_database_error(error):
-            raise error
         delay_s = _RETRY_S[min(self._failures, len(_RETRY_S)) - 1]
-        logger.error("a pass failed; next try in %g s", delay_s, exc_info=error)
+        if is_database_error(error):
+            self.ownership.check_file()
+            self._tell_outage(cause_of(error))
+        elif self._failures >= MOST_FAILURES:
+            raise error
+        else:
+            logger.error("a pass failed; next try in %g s", delay_s, exc_info=error)
         self._again_at = self.world.clock.monotonic() + delay_s
         owned = self.world.owned
         owned.stale_runs.update(owned.runs, owned.waiting)
@@ -196,6 +204,13 @@ class Loop:
         self.world.timers.set_if_none("retention", _RETENTION_S)
         if self.stopping.is_asked:
             self.stopping.drive(self.world)
+
+    def _tell_outage(self, cause: str) -> None:
+        if cause != self._outage:
+            logger.error(
+                "the metadata database cannot be used: %s; it is tried again until it can", cause
+            )
+        self._outage = cause
 
     def do_pass(self) -> None:
         """Look at what happened, decide, write, and hand on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import weakref
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.store.engine import Store
 
+logger = logging.getLogger(__name__)
+
 LOCK_SUFFIX = ".scheduler.lock"
 
 
@@ -29,6 +32,10 @@ class SchedulerRunsAlready(UserError):
 
 class LeaseLost(UserError):
     """Another scheduler took over, since this one was silent for too long. Start it again."""
+
+
+class StoreTaken(UserError):
+    """The metadata database was taken away from this scheduler. Start it again."""
 
 
 class SchedulerLock:
@@ -89,6 +96,7 @@ class Ownership:
     clock: Clock
     job_id: int
     lock: SchedulerLock | None = None
+    _file: tuple[int, int] | None = None  # which one on the disk the database is
 
     @classmethod
     def take(
@@ -112,22 +120,58 @@ class Ownership:
             if lock is not None:
                 lock.release()
             raise
-        return cls(store, clock, job_id, lock)
+        return cls(store, clock, job_id, lock, _file_of(store))
+
+    def check_file(self) -> None:
+        """Raise `StoreTaken` if the database's file is another by now, or none.
+
+        The connections that are open would go on with what nobody else sees.
+        """
+        if self._file is None:
+            return
+        try:
+            is_same = _file_of(self.store) == self._file
+        except FileNotFoundError:
+            is_same = False
+        except OSError:
+            return  # an outage
+        if not is_same:
+            raise StoreTaken(
+                f"The metadata database {self.store.engine.url.database} was removed, moved or"
+                " replaced while this scheduler used it. Start the scheduler again."
+            )
 
     def renew(self) -> None:
-        """Renew the lease; raise `LeaseLost` if another job ended this one."""
+        """Renew the lease; raise `LeaseLost` if another job ended this one, and `StoreTaken`."""
+        self.check_file()
         with self.store.begin() as connection:
             if not jobs.beat(connection, self.job_id):
                 raise LeaseLost
 
     def end(self, *, state: str) -> None:
-        """Record how the job ended, and let the next one in."""
+        """Record how the job ended, if the database can be used, and let the next one in."""
         try:
             with self.store.begin() as connection:
                 jobs.end_jobs(connection, [self.job_id], state=state, now_us=self.clock.now_us())
+        except Exception as error:
+            if not jobs.is_database_error(error):
+                raise
+            logger.warning(
+                "the end of this job is not recorded: %s; the next scheduler does it",
+                jobs.cause_of(error),
+            )
         finally:
             if self.lock is not None:
                 self.lock.release()
+
+
+def _file_of(store: Store) -> tuple[int, int] | None:
+    """Return what names the file of an SQLite database on its disk; raise OSError."""
+    path = store.engine.url.database
+    if not store.is_sqlite or not path:
+        return None
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _take_lock(config: Config, store: Store, clock: Clock) -> SchedulerLock | None:

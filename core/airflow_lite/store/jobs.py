@@ -93,3 +93,9 @@ def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
 def is_database_error(error: BaseException) -> bool:
     """Tell whether an error came from the database or on the way to it."""
     return isinstance(error, sa.exc.SQLAlchemyError)
+
+
+def cause_of(error: BaseException) -> str:
+    """Return in one line what the database said in an error of it."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__

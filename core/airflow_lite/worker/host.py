@@ -25,6 +25,7 @@ from airflow_lite.worker.desk import Desk
 from airflow_lite.worker.launcher import Launcher
 from airflow_lite.worker.process import describe_end, kill_session
 from airflow_lite.worker.request import Outcome
+from airflow_lite.worker.trouble import SHORTEST_S, Trouble
 from airflow_lite.worker.wards import Wards
 from airflow_lite.worker.zygotes import FileZygote, Zygotes
 
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two tries to reach a database that fails.
-STORE_RETRY_S = 0.5
+#: What an attempt is at while its code may run: such a one is watched, whatever else is wrong.
+_UNDER_WAY = frozenset({Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK})
 
 
 class Host:
@@ -60,6 +61,8 @@ class Host:
         self._is_draining = False
         self._store_fails = False
         self._has_trouble = False  # and the scheduler was told so
+        self._trouble = Trouble()
+        self._has_given_up = False
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
         self.on_end: Callable[[str, str | None], None] = lambda *_: None
@@ -153,7 +156,8 @@ class Host:
 
     @property
     def _is_over(self) -> bool:
-        return self._is_draining and not self._desk.attempts and self._desk.ledger.is_empty
+        is_done = self._is_draining and not self._desk.attempts and self._desk.ledger.is_empty
+        return is_done or self._has_given_up
 
     def stop_on_signals(self, grace_s: float) -> None:
         """Let SIGTERM and SIGINT stop all that runs, a second one without grace."""
@@ -193,13 +197,26 @@ class Host:
             if self._desk.ledger.is_urgent or self._desk.must_flush:
                 self._commit()
             self._answer()
+            self._trouble.end()
         except SQLAlchemyError as error:
-            logger.error("the task host cannot use the metadata database, trying on: %s", error)
-            self._store_fails = self._has_trouble = True
-            first_line = str(error).splitlines()[0]
-            self._tell_trouble(f"its task host cannot use the metadata database: {first_line}")
-            self._desk.timers.at(time.monotonic() + STORE_RETRY_S, self._try_store_again)
+            self._wait_for_store(str(error).splitlines()[0])
         self._tell_dropped()
+
+    def _wait_for_store(self, cause: str) -> None:
+        logger.error("the task host cannot use the metadata database, trying on: %s", cause)
+        self._store_fails = self._has_trouble = True
+        self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
+        now = time.monotonic()
+        self._desk.timers.at(now + self._trouble.note(now), self._try_store_again)
+        is_needed = self._scheduler is not None or any(
+            one.phase in _UNDER_WAY for one in self._desk.attempts.values()
+        )
+        if self._trouble.is_hopeless(now) and not is_needed:
+            self._has_given_up = True
+            logger.error(
+                "the task host gives up: %d outcomes are not recorded",
+                sum(one.phase is Phase.ENDING for one in self._desk.attempts.values()),
+            )
 
     def _tell_trouble(self, trouble: str | None) -> None:
         if self._scheduler is not None:
@@ -218,13 +235,15 @@ class Host:
         if self._desk.waiting and any(
             one.phase is Phase.NEW for one in self._desk.waiting.values()
         ):
-            return 0 if not self._store_fails else STORE_RETRY_S
+            return 0 if not self._store_fails else SHORTEST_S
         due = self._desk.timers.next_at()
         return None if due is None else max(due - time.monotonic(), 0)
 
     def _end(self) -> None:
-        with self._desk.store.begin() as connection:
-            rows.end_supervisor(connection, self._desk.who.id, self._desk.clock.now_us(), "ended")
+        if not self._has_given_up:
+            now_us = self._desk.clock.now_us()
+            with self._desk.store.begin() as connection:
+                rows.end_supervisor(connection, self._desk.who.id, now_us, "ended")
         self._zygotes.close()
 
     # ---------------------------------------------------------------- commit, and what follows it

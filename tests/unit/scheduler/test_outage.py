@@ -92,6 +92,46 @@ def test_a_history_that_could_not_be_shortened_is_shortened_later(rig, dag_of, m
     assert len(asked) >= 2
 
 
+def test_an_outage_is_told_once_in_one_line_and_so_is_its_end(locked, dag_of, caplog):
+    rig, other = locked
+    caplog.set_level("INFO")
+    rig.begin(dag_of({"a": ["b"]}))
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(20):
+        rig.clock.advance(10)
+        rig.loop.step()
+    other.execute("ROLLBACK")
+    for _ in range(2):
+        rig.clock.advance(10)
+        rig.loop.step()
+    told = [record for record in caplog.records if record.name == "airflow_lite.scheduler.loop"]
+    assert [(record.getMessage(), record.exc_info) for record in told] == [
+        (
+            "the metadata database cannot be used: database is locked;"
+            " it is tried again until it can",
+            None,
+        ),
+        ("the metadata database can be used again", None),
+    ]
+
+
+def test_an_outage_with_another_cause_is_told_anew(rig, dag_of, monkeypatch, caplog):
+    causes = ["disk I/O error", "disk I/O error", "database or disk is full"]
+    rig.begin(dag_of({"a": []}))
+
+    def fail():
+        raise OperationalError("SELECT", {}, Exception(causes.pop(0)))
+
+    monkeypatch.setattr(rig.loop, "do_pass", fail)
+    for _ in range(3):
+        rig.loop.step()
+        rig.clock.advance(10)
+    assert [line.split(": ")[1].split(";")[0] for line in caplog.messages] == [
+        "disk I/O error",
+        "database or disk is full",
+    ]
+
+
 def latest_beat(rig):
     [row] = rig.rows(schema.job)
     return row.latest_beat_us

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from airflow_lite.scheduler.ownership import LeaseLost, SchedulerLock, SchedulerRunsAlready
-from airflow_lite.store import schema
+from airflow_lite.scheduler.ownership import (
+    LeaseLost,
+    SchedulerLock,
+    SchedulerRunsAlready,
+    StoreTaken,
+)
+from airflow_lite.store import jobs, schema
 
 NOTE = {"pid": 7, "hostname": "here", "since": "2024-01-01T00:00:00+00:00"}
 
@@ -59,6 +66,73 @@ def test_a_job_that_another_ended_stops_its_loop(rig, dag_of):
     rig.clock.advance(5)
     with pytest.raises(LeaseLost):
         rig.loop.step()
+
+
+def remove(path):
+    path.unlink()
+
+
+def replace(path):
+    path.with_name("copy").write_bytes(path.read_bytes())
+    path.with_name("copy").replace(path)
+
+
+def move_home(path):
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+@pytest.mark.parametrize("act", [remove, replace, move_home])
+def test_a_database_that_is_taken_away_ends_the_loop_that_used_it(rig, dag_of, act):
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle(3)
+    path = rig.config.home / "airflow_lite.db"
+    act(path)
+    rig.clock.advance(5)
+    with pytest.raises(StoreTaken) as told:
+        rig.loop.step()
+    assert str(told.value) == (
+        f"The metadata database {path} was removed, moved or replaced while this scheduler used"
+        " it. Start the scheduler again."
+    )
+
+
+def test_a_database_that_was_replaced_is_not_waited_for_as_in_an_outage(rig, dag_of, monkeypatch):
+    rig.begin(dag_of({"a": []}))
+    replace(rig.config.home / "airflow_lite.db")
+
+    def fail():
+        raise OperationalError("SELECT", {}, Exception("malformed"))
+
+    monkeypatch.setattr(rig.loop, "do_pass", fail)
+    with pytest.raises(StoreTaken):
+        rig.loop.step()
+
+
+def test_a_database_that_is_only_written_to_is_no_other(rig, dag_of):
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle(3)
+    other = sqlite3.connect(rig.config.home / "airflow_lite.db", isolation_level=None)
+    other.execute("VACUUM")
+    other.close()
+    rig.clock.advance(5)
+    rig.loop.step()
+
+
+def test_an_end_that_cannot_be_recorded_is_told_and_the_lock_given_back(
+    rig, dag_of, monkeypatch, caplog
+):
+    def fail(*_, **__):
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    rig.begin(dag_of({"a": []}))
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "end_jobs", fail)
+        rig.loop.close(state="success")
+    (line,) = [line for line in caplog.messages if "recorded" in line]
+    assert line == (
+        "the end of this job is not recorded: database or disk is full; the next scheduler does it"
+    )
+    rig.start()
 
 
 def test_beats_are_written_now_and_then(rig, dag_of):
