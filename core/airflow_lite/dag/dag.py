@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_lite.dag import _active, _checks
 from airflow_lite.dag._arguments import notices
+from airflow_lite.dag._caller import caller_file, importing
 from airflow_lite.dag._checks import optional
 from airflow_lite.dag._given import Given, keep
 from airflow_lite.dag.param import NOTSET, ParamsDict, checked_params
@@ -99,7 +98,8 @@ class DAG:
         for name in ("self", "dag_id", "schedule", "schedule_interval", "start_date", "end_date"):
             del values[name]
         self.dag_id = _checks.author_id(dag_id, "DAG id")
-        self.fileloc = _caller_file()
+        self.fileloc = caller_file()
+        self.importing = importing()
         self.defaults = _active.current_defaults()
         self.node_ids: set[str] = set()  # of tasks and groups, which share one space
         self._suffixes: dict[str, int] = {}
@@ -291,18 +291,6 @@ class DAG:
 
     def __repr__(self) -> str:
         return f"<DAG: {self.dag_id}>"
-
-
-def _caller_file() -> str:
-    """Return the file that is being loaded, or that of the first frame outside of this package."""
-    loading = _active.LOADING.get()
-    if loading is not None:
-        return loading.path
-    package = os.path.dirname(__file__)
-    frame = sys._getframe(2)  # noqa: SLF001 - there is no other way to a caller
-    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == package:
-        frame = frame.f_back
-    return frame.f_code.co_filename
 
 
 def _one_schedule(dag_id: str, schedule: object, schedule_interval: object) -> Any:

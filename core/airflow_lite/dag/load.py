@@ -19,27 +19,41 @@ def load_file(path: str | Path, *, dags_folder: str | Path | None = None) -> lis
     """Import the file and return its DAGs in the order in which they were made.
 
     Those are the DAGs at module level, and those made by `with DAG` or a call of an `@dag`
-    function, unless `auto_register=False`. The DAG folder (or, for a file elsewhere, the file's)
-    comes onto `sys.path`. The file's own exceptions go through; two DAGs of one id raise
-    `AirflowDagException`.
+    function, unless `auto_register=False`. What another DAG file makes when this one imports it
+    is that file's. The DAG folder (or, for a file elsewhere, the file's) comes onto `sys.path`.
+    The file's own exceptions go through; two DAGs of one id raise `AirflowDagException`.
     """
     file = Path(path).absolute()
-    _add_to_path(file, dags_folder)
+    folder = _folder(dags_folder)
+    _add_to_path(file, folder)
     with _active.loading(str(file)) as loading:
         module = _import(file)
         at_top = [value for value in vars(module).values() if isinstance(value, DAG)]
-    return _each_once([*loading.dags, *at_top])
+    return _each_once(_own([*loading.dags, *at_top], module.__name__, folder))
 
 
-def _add_to_path(file: Path, dags_folder: str | Path | None) -> None:
+def _folder(dags_folder: str | Path | None) -> Path:
     if dags_folder is None:
         from airflow_lite.config import Config
 
         dags_folder = Config.load().getpath("core", "dags_folder")
-    folder = Path(dags_folder).absolute()
+    return Path(dags_folder).absolute()
+
+
+def _add_to_path(file: Path, folder: Path) -> None:
     wanted = str(folder if file.is_relative_to(folder) else file.parent)
     if wanted not in sys.path:
         sys.path.append(wanted)
+
+
+def _own(dags: list[DAG], module: str, folder: Path) -> list[DAG]:
+    """Leave out the DAGs of other DAG files: each would be in two, and in neither for certain."""
+    if all(dag.importing.name == module for dag in dags):
+        return dags
+    from airflow_lite.dag.folder import list_files, might_contain_dag
+
+    others = set(filter(might_contain_dag, list_files(folder).paths)) if folder.is_dir() else set()
+    return [dag for dag in dags if dag.importing.name == module or dag.importing.file not in others]
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):

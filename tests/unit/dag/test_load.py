@@ -56,6 +56,35 @@ def test_two_dags_of_one_id_are_refused(load):
         load(HEAD + "x = DAG('a', schedule=None)\ny = DAG('a', schedule=None)")
 
 
+def test_what_an_imported_dag_file_makes_is_that_files(load, tmp_path):
+    other = "import round_a\nb = DAG('b', schedule=None)\nwith DAG('c', schedule=None): pass\n"
+    (tmp_path / "round_b.py").write_text(HEAD + other)
+    text = "import round_b\nb = getattr(round_b, 'b', None)\nwith DAG('a', schedule=None): pass"
+
+    dags = load(HEAD + text, name="round_a.py", dags_folder=tmp_path)
+
+    assert [dag.dag_id for dag in dags] == ["a"]
+
+
+def test_what_an_imported_module_makes_that_is_no_dag_file_belongs_to_the_importing(load, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "made.py").write_text(HEAD + "b = DAG('b', schedule=None)")
+    (tmp_path / ".airflowignore").write_text("^kept")
+    text = "import kept.made\nfrom kept.made import b\nexec(\"with DAG('x', schedule=None): pass\")"
+
+    dags = load(HEAD + text, dags_folder=tmp_path)
+
+    assert sorted(dag.dag_id for dag in dags) == ["b", "x"]
+
+
+def test_a_dag_that_another_files_function_makes_is_the_callers(load, tmp_path):
+    (tmp_path / "maker.py").write_text(HEAD + "def make(i):\n  with DAG(i, schedule=None): pass")
+
+    dags = load(HEAD + "from maker import make\nmake('a')", dags_folder=tmp_path)
+
+    assert [dag.dag_id for dag in dags] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
