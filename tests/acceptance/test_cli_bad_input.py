@@ -288,6 +288,16 @@ def test_no_dag_file_however_bad_harms_another(home):
     assert all(text.strip() and "airflow_lite/" not in text for text in told.values()), told
 
 
+def test_what_is_passed_over_in_the_folder_is_told_with_the_import_errors(home):
+    home.dag("good", DAG)
+    home.dags.joinpath("more.zip").write_bytes(b"PK")
+
+    done = home.run("dags", "list-import-errors", "-o", "json")
+
+    line = f"{home.dags}/more.zip is skipped: DAGs in zip files are not supported."
+    assert (json.loads(done.stdout), done.stderr.splitlines()[-1]) == ([], line)
+
+
 def test_a_broken_file_is_named_when_its_dag_is_asked_for(home):
     home.dag("gone", HEAD + "import no_such_module_here\nDAG('gone')\n")
 

@@ -99,6 +99,21 @@ HOSTILE = {
         b"from airflow_lite import DAG\nname = '\xe9t\xe9'\n",
         "The file is not UTF-8",
     ),
+    "utf_16": (
+        "from airflow_lite import DAG\n".encode("utf-16"),
+        "The file is UTF-16. Save it as UTF-8.",
+    ),
+    "unknown_coding": (
+        "# -*- coding: klingon -*-\nfrom airflow_lite import DAG\n",
+        "The file says that its coding is 'klingon', which Python does not know."
+        " Save it as UTF-8 and take that out.",
+    ),
+    "relative_import": (
+        "from .common import NAME\n",
+        "ImportError: attempted relative import with no known parent package (line 1)."
+        " A DAG file belongs to no package: write the module's whole name below the DAG folder,"
+        " as in `from team.common import NAME`.",
+    ),
     "nul_bytes": (b"x = 1\ny = 2\0\n", "The file has a NUL byte in line 2. Is it Python?"),
     "closes_everything": (
         "import os\nos.closerange(0, 300)\n",

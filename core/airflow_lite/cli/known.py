@@ -20,8 +20,13 @@ from airflow_lite.keys import check_id, check_run_id
 from airflow_lite.store import dags, listing
 
 
-def refresh(args: context.Args, dag_id: str | None = None) -> None:
-    """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`."""
+def refresh(
+    args: context.Args, dag_id: str | None = None, *, tells_passed_over: bool = False
+) -> None:
+    """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`.
+
+    With `tells_passed_over` say what in the folder is no DAG file and might have been meant as one.
+    """
     from airflow_lite.scheduler.dag_files import process_now
 
     config, store = context.config(args), context.store(args)
@@ -30,7 +35,9 @@ def refresh(args: context.Args, dag_id: str | None = None) -> None:
         context.notice(
             f"The DAG folder {folder} does not exist. Make it, or set [core] dags_folder."
         )
-    process_now(config, store, dag_id)
+        tells_passed_over = False
+    notice = context.notice if tells_passed_over else None
+    process_now(config, store, dag_id, notice=notice)
 
 
 def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpec]:

@@ -34,6 +34,8 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
         return f"{type(error).__name__}: {error.msg} ({where})"
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _ROOTS:
         return f"{type(error).__name__}: {_text(error).partition(' (/')[0]}{at}. {_ONE_PLACE}"
+    if isinstance(error, ImportError) and _text(error) == _NO_PACKAGE:
+        return f"ImportError: {_NO_PACKAGE}{at}. {_FROM_FOLDER}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return (
             f"ModuleNotFoundError: there is no module {error.name!r}{at}."
@@ -57,6 +59,11 @@ _ONE_PLACE = (
 )
 
 
+_NO_PACKAGE = "attempted relative import with no known parent package"
+_FROM_FOLDER = (
+    "A DAG file belongs to no package: write the module's whole name below the DAG folder, as in"
+    " `from team.common import NAME`."
+)
 RAISE_MEMORY = "Move work into tasks, or raise [core] dag_memory_limit_mb."
 RAISE_TIMEOUT = "Move work into tasks, or raise [core] dagbag_import_timeout."
 

@@ -5,7 +5,9 @@ Runs in the fork that a parse server makes for the file: whatever the file does 
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -80,20 +82,26 @@ def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str
 
 def _check_source(path: str) -> None:
     """Raise an error in words of files where Python's own is obscure."""
-    import io
-    import tokenize
-
     try:
         source = read_source(path)
     except OSError as error:
         raise AirflowDagException(f"The file cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise AirflowDagException(f"The file is not imported: {error}.") from None
+    if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise AirflowDagException("The file is UTF-16. Save it as UTF-8.")
     nul = source.find(b"\0")
     if nul >= 0:
         raise AirflowDagException(
             f"The file has a NUL byte in line {source.count(10, 0, nul) + 1}. Is it Python?"
         )
+    _check_encoding(source)
+
+
+def _check_encoding(source: bytes) -> None:
+    import io
+    import tokenize
+
     encoding = "utf-8"
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
@@ -104,7 +112,13 @@ def _check_source(path: str) -> None:
             f"The file is not {encoding.upper()} (byte {error.start}, line {line})."
             " Save it as UTF-8."
         ) from None
-    except SyntaxError:  # of detect_encoding: an unknown encoding, or not UTF-8 in its first lines
+    except SyntaxError as error:  # of detect_encoding
+        found = re.match(r"unknown encoding: (.*)", str(error))
+        if found:
+            raise AirflowDagException(
+                f"The file says that its coding is {found[1]!r}, which Python does not know."
+                " Save it as UTF-8 and take that out."
+            ) from None
         raise AirflowDagException("The file is not UTF-8. Save it as UTF-8.") from None
 
 

@@ -30,8 +30,9 @@ class Listing:
 def list_files(folder: Path) -> Listing:
     """Return every `*.py` under `folder` that no .airflowignore names; raise `OSError`.
 
-    Links to folders are followed, each folder once. What is named `*.py` and is no regular file is
-    listed, too: parsing it says what is wrong.
+    Hidden files and folders are passed over: editors keep such beside a file. Links to folders are
+    followed, each folder once. What is named `*.py` and is no regular file is listed, too: parsing
+    it says what is wrong.
     """
     found = Listing()
     base = str(folder.absolute())
@@ -58,8 +59,9 @@ def list_files(folder: Path) -> Listing:
         folders[:] = sorted(
             name for name in folders if name[0] != "." and name != "__pycache__" and wanted(name)
         )
-        for name in filter(wanted, files):
-            _add_file(os.path.join(here, name), found)
+        for name in files:
+            if name[0] != "." and wanted(name):
+                _add_file(os.path.join(here, name), found)
     found.paths.sort()
     return found
 
@@ -122,10 +124,10 @@ def read_source(path: str) -> bytes:
 def might_contain_dag(path: str) -> bool:
     """Return whether a file has both "dag" and "airflow" in it, in any case: Airflow's heuristic.
 
-    True also for what cannot be read: parsing it says why.
+    True also for what cannot be read, and if the words are in UTF-16: parsing it says why.
     """
     try:
-        text = read_source(path).lower()
+        text = read_source(path).replace(b"\0", b"").lower()
     except (OSError, ValueError):
         return True
     return b"dag" in text and b"airflow" in text

@@ -254,15 +254,20 @@ def log(saved: Saved) -> None:
 
 
 def process_now(
-    config: Config, store: Store, dag_id: str | None = None, *, clock: Clock | None = None
+    config: Config,
+    store: Store,
+    dag_id: str | None = None,
+    *,
+    clock: Clock | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> list[Saved]:
     """Parse and save what is new or changed, and return what was saved when all of it is.
 
     With `dag_id` no more is parsed than it takes to know that DAG as it is now. A scheduler that
-    runs is told.
+    runs is told. `notice` is called with a line for each thing in the folder that is passed over.
     """
     work = _Work(config, store, clock or SystemClock())
-    saved = list(_all_now(work) if dag_id is None else _one_now(work, dag_id))
+    saved = list(_all_now(work, notice) if dag_id is None else _one_now(work, dag_id))
     changed = [name for one in saved for name in (*one.changed, *one.vanished)]
     if changed:
         message: dict[str, Any] = {"files": True, "dags": changed}
@@ -270,8 +275,11 @@ def process_now(
     return saved
 
 
-def _all_now(work: _Work) -> Iterator[Saved]:
+def _all_now(work: _Work, notice: Callable[[str], None] | None) -> Iterator[Saved]:
     scan = work.scan()
+    if notice is not None:
+        for line in scan.notices:
+            notice(line)
     yield from work.process(scan.changed, scan.gone)
     yield from work.forget(scan.gone)
 

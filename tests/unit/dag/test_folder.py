@@ -33,7 +33,8 @@ def listed(folder: Path) -> list[str]:
 
 
 def test_python_files_of_all_folders_are_listed_in_order(tmp_path: Path) -> None:
-    make(tmp_path, "b.py", "a/c.py", "a.txt", "__pycache__/x.py", ".git/y.py", "a/py")
+    make(tmp_path, "b.py", "a/c.py", "a.txt", "__pycache__/x.py", ".git/y.py", "a/py", "a/._c.py")
+    (tmp_path / ".#b.py").symlink_to("someone@host.1")  # as Emacs does while b.py is edited
     assert listed(tmp_path) == ["a/c.py", "b.py"]
 
 
@@ -109,6 +110,7 @@ def test_a_name_that_no_terminal_shows_is_skipped(tmp_path: Path) -> None:
         (b"@dag", False),
         (b"", False),
         (b"\xff\0 dag airflow", True),
+        ("from airflow_lite import DAG".encode("utf-16"), True),
     ],
 )
 def test_only_files_with_both_words_may_have_a_dag(

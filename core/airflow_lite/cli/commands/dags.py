@@ -66,7 +66,7 @@ def show(args: context.Args) -> int:
 
 def list_import_errors(args: context.Args) -> int:
     """List the DAG files that could not be imported; exit with 1 if there are any."""
-    known.refresh(args)
+    known.refresh(args, tells_passed_over=True)
     with context.store(args).read() as connection:
         errors = dags.import_errors(connection)
     rows = [
