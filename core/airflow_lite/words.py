@@ -17,6 +17,24 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def said(error: BaseException) -> str:
+    """Return an exception's message in one line, also that of a class that cannot tell its own.
+
+    What no database holds becomes its escape: a NUL, and half a character, as in odd file names.
+    """
+    try:
+        text = str(error).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    except Exception as raised:
+        text = f"its message cannot be read: {type(raised).__name__}"
+    return shortened(" ".join(text.split()), 1000)
+
+
+def told(error: BaseException) -> str:
+    """Return an exception's class and message in one line."""
+    name, message = type(error).__name__, said(error)
+    return shortened(f"{name}: {message}" if message else name, 1000)
+
+
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return the at most three of `known` that are most like `word`."""
     from difflib import get_close_matches  # slow to import, and rarely needed

@@ -10,6 +10,7 @@ import sys
 import pytest
 import sqlalchemy as sa
 
+from airflow_lite.config import Config
 from airflow_lite.scheduler.callbacks import MOST, Callbacks
 from airflow_lite.store import schema
 from airflow_lite.testing.clock import FakeClock
@@ -39,6 +40,19 @@ def fail(context):
     note(context)
     raise ValueError("of the callback")
 
+class Mute(Exception):
+    def __str__(self): raise ValueError("mute")
+
+def fail_oddly(context):
+    raise ValueError("no\\0 " + os.fsdecode(bytes([255])))
+
+def fail_mutely(context):
+    raise Mute
+
+def tell_the_key(context):
+    with open(os.path.join(HOME, "called"), "a") as file:
+        print(os.environ.get("AIRFLOW_LITE__CORE__PICKLE_SECRET_KEY"), file=file)
+
 def end(context):
     note(context)
     os._exit(3)
@@ -46,6 +60,7 @@ def end(context):
 with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None, on_failure_callback=note):
     for name, functions in (
         ("good", note), ("hangs", hang), ("fails", [fail, note]), ("ends", end),
+        ("odd", fail_oddly), ("mute", fail_mutely), ("key", tell_the_key),
     ):
         PythonOperator(task_id=name, python_callable=print, on_failure_callback=functions)
 """
@@ -130,6 +145,28 @@ def test_a_dag_s_callback_is_called_though_the_task_that_ended_the_run_is_gone(a
     asked.hosted.mark("vanished", "failed")
     assert asked.run(request).error is None
     assert asked.called() == ["vanished,run,you,it was lost,NoneType"]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "error"),
+    [
+        ("odd", "ValueError: no\\x00 \\udcff"),
+        ("mute", "Mute: its message cannot be read: ValueError"),
+    ],
+)
+def test_an_error_that_no_database_holds_or_that_cannot_tell_itself_is_recorded(
+    asked, task_id, error
+):
+    assert asked.run(asked.ask(task_id)).error == error
+
+
+def test_the_key_that_pickles_are_signed_with_is_hidden_from_a_callback(asked, wait_until):
+    environ = asked.hosted.home.environ | {"AIRFLOW_LITE__CORE__PICKLE_SECRET_KEY": "k" * 40}
+    config = Config.load(environ)
+    asked.callbacks = Callbacks(config, asked.hosted.store, asked.clock, TIMEOUT_S)
+    asked.callbacks.add([asked.ask("key")])
+    wait_until(lambda: asked.callbacks.poll() or asked.called(), "the callback")
+    assert asked.called() == ["None"]
 
 
 def test_a_request_that_was_begun_is_never_begun_again(asked):

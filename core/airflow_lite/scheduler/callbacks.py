@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
+from airflow_lite.signing import KEY_VARIABLE
 from airflow_lite.store import callbacks
 
 if TYPE_CHECKING:
@@ -81,11 +82,13 @@ class Callbacks:
 
     def _start(self, request_id: int) -> None:
         command = [sys.executable, "-m", "airflow_lite.worker.run_callback", str(request_id)]
+        environ = child_environment(self._config)
+        environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         try:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env=child_environment(self._config),
+                env=environ,
                 start_new_session=True,
             )
         except OSError as error:

@@ -16,7 +16,7 @@ from airflow_lite.errors import (
     AirflowTaskTimeout,
     XComTypeError,
 )
-from airflow_lite.words import shortened
+from airflow_lite.words import said, told
 from airflow_lite.worker.context import build_context
 from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.moment import moment
@@ -74,7 +74,7 @@ class Execution:
             result = self._execute()
             self._push_result(result)
         except AirflowSkipException as error:
-            outcome = Outcome("skipped", _short(_said(error)) or None)
+            outcome = Outcome("skipped", said(error) or None)
         except AirflowRescheduleException as error:
             outcome = Outcome(
                 "up_for_reschedule", str(error), next_at_us=to_us(error.reschedule_date)
@@ -148,17 +148,14 @@ class Execution:
 
     def _failed(self, error: BaseException) -> Outcome:
         self.context["exception"] = error
-        name = type(error).__name__
         if isinstance(error, AirflowTaskTerminated):
             self._given_state = self._api.given_state()
         if isinstance(error, AirflowTaskTimeout | AirflowTaskTerminated):
             logger.error("%s", error)
         else:
             logger.error("Task failed with exception", exc_info=error)
-        said = _said(error)
-        cause = _short(f"{name}: {said}" if said else name)
         force = isinstance(error, AirflowFailException | AirflowSensorTimeout)
-        return Outcome("failed", cause, force_fail=force)
+        return Outcome("failed", told(error), force_fail=force)
 
     def _tell(self, outcome: Outcome) -> None:
         ti = self.ti
@@ -234,18 +231,3 @@ def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any
         if error.code:
             raise
         return None
-
-
-def _said(error: BaseException) -> str:
-    """Return an exception's message, also that of a class that cannot tell its own.
-
-    What no database holds becomes its escape: a NUL, and half a character, as in odd file names.
-    """
-    try:
-        return str(error).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-    except Exception as raised:
-        return f"its message cannot be read: {type(raised).__name__}"
-
-
-def _short(text: str) -> str:
-    return shortened(" ".join(text.split()), 1000)

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.words import told
 from airflow_lite.worker.log import LogFile, TaskStream, log_to
 from airflow_lite.worker.request import AttemptRequest
 
@@ -44,7 +45,7 @@ def _run(store: Store, config: Config, request: Callback) -> str | None:
         return _call(store, config, request)
     except BaseException as error:
         logger.exception("The callback could not be called")
-        return f"{type(error).__name__}: {error}"[:1000]
+        return told(error)
 
 
 def _call(store: Store, config: Config, request: Callback) -> str | None:
@@ -98,7 +99,7 @@ def _one(function: Any, context: dict[str, Any]) -> str | None:
         function(context)
     except Exception as error:
         logger.exception("callback %r raised", getattr(function, "__name__", function))
-        return f"{type(error).__name__}: {error}"[:1000]
+        return told(error)
     return None
 
 
