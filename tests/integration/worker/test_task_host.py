@@ -209,7 +209,7 @@ def ended(make_hosted):
     hosted = make_hosted(
         ENDS,
         AIRFLOW_LITE__CORE__MAX_XCOM_SIZE="1000",
-        AIRFLOW_LITE__SCHEDULER__CALLBACK_TIMEOUT_S="0.3",
+        AIRFLOW_LITE__SCHEDULER__CALLBACK_TIMEOUT_S="2",
     )
     hosted.start()
     return hosted
