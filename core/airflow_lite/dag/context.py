@@ -58,6 +58,14 @@ class Context(dict[str, Any]):
         """Return the value of this name, or `default`."""
         return plain(super().get(name, default))
 
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take the value of this name out; return it, or `default` if that is given."""
+        return plain(super().pop(name, *default))
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return the value of this name, which is `default` from now on if it has none."""
+        return plain(super().setdefault(name, default))
+
     def items(self) -> Any:
         """Return names and values, all looked up."""
         return dict(self).items()
@@ -69,6 +77,9 @@ class Context(dict[str, Any]):
     def copy(self) -> dict[str, Any]:
         """Return a plain dict with all values looked up."""
         return dict(self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
     def __or__(self, other: Any) -> Any:
         return dict(self) | other

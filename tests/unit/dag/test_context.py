@@ -58,14 +58,20 @@ def named(**names):
         lambda context: named(**context)["void"],
         lambda context: dict(context.items())["void"],
         lambda context: context.copy()["void"],
+        lambda context: context.pop("void"),
+        lambda context: context.setdefault("void", 1),
+        lambda context: ({} | context)["void"],
         lambda context: copy.copy(context)["void"],
         lambda context: (context | {})["void"],
-        lambda context: ({} | context)["void"],
         lambda context: list(context.values())[list(context).index("void")],
     ],
 )
 def test_a_name_that_is_none_is_none_however_it_is_read(context, task, read):
     assert read(context(task)[0]) is None
+
+
+def test_a_context_that_is_printed_shows_values(context, task):
+    assert "'void': None, 'seven': 7" in repr(context(task)[0])
 
 
 def test_a_template_looks_up_only_what_it_names(context, task):
