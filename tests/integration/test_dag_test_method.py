@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -58,6 +59,32 @@ def test_its_exit_code_tells_of_a_failed_run(run):
 
     assert done.returncode == 1
     assert "of DAG own: failed" in done.stdout
+
+
+def test_an_interrupt_lets_the_run_be_recorded_as_failed(tmp_path, wait_until):
+    path, mark = tmp_path / "own.py", tmp_path / "begun"
+    source = FILE.replace(
+        "print(", f"open({str(mark)!r}, 'w').close(); __import__('time').sleep(600)\n    ("
+    )
+    path.write_text(source + "if __name__ == '__main__':\n    dag.test(datetime(2024, 3, 1))\n")
+    environment = os.environ | {"AIRFLOW_LITE_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen(
+        [sys.executable, path],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(mark.exists, "the task to begin")
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+    told = process.communicate(timeout=120)[0]
+
+    assert process.returncode == 130, told
+    assert told.splitlines()[-1] == (
+        "airflow-lite: error: Run 'manual__2024-03-01T00:00:00+00:00' of DAG 'own' was stopped by"
+        " SIGINT, and is failed."
+    )
 
 
 def test_a_call_that_is_not_guarded_is_refused_where_the_file_is_loaded(fresh_home, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _active
@@ -41,6 +42,13 @@ def run_here(
     if use_executor:
         words.append("--use-executor")
     command = [sys.executable, "-m", "airflow_lite", *words, "--subdir", dag.fileloc]
-    code = subprocess.run(command, check=False).returncode
+    code = _exit_code(subprocess.Popen(command))
     if code:
         sys.exit(code)
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end; an interrupt from the terminal is for the process, which hears it, too."""
+    while True:
+        with suppress(KeyboardInterrupt):
+            return process.wait()
