@@ -131,6 +131,12 @@ class Line:
         """Send one message; raise OSError if the host is gone."""
         self._socket.sendall(_encode(message))
 
+    def check(self) -> None:
+        """Raise EOFError if the host has closed its end."""
+        with suppress(BlockingIOError):
+            if not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                raise EOFError("The task host gave this attempt up.")
+
     def ask(self, message: dict[str, Any]) -> Any:
         """Send one message and return the answer's `value`; raise EOFError without one.
 

@@ -73,6 +73,7 @@ def run_attempt(
         execution = Execution(request, task, LineApi(line))
         reporter.tag(execution.ti)
         policy = RetryPolicy.of(task)
+        line.check()  # its zygote may have hung for so long that it was given up
         outcome = _guarded(execution, policy.execution_timeout_s, forked_at)
         outcome = outcome._replace(log_error=output.file.error)
         _report(line, execution, outcome, policy, reporter)

@@ -22,12 +22,17 @@ from airflow_lite.worker.pump import Pump
 from airflow_lite.worker.request import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow_lite.keys import RunCommand
     from airflow_lite.worker.desk import Desk
     from airflow_lite.worker.wards import Wards
     from airflow_lite.worker.zygotes import FileZygote, Zygotes
 
 logger = logging.getLogger(__name__)
+
+#: A fork gets as long as an import does, and so many seconds at the least.
+_LEAST_FORK_S = 10.0
 
 
 class Launcher:
@@ -161,6 +166,44 @@ class Launcher:
         self._desk.watch(attempt.line, lambda: self._wards.hear_child(attempt))
         request = attempt.request(self._desk.settings, self._desk.clock.now_us())
         zygote.channel.send({"run": request.to_message()}, (theirs.detach(), output, log_fd))
+        self._expect_fork(attempt, zygote)
+
+    def _expect_fork(self, attempt: Attempt, zygote: FileZygote, tries: int = 2) -> None:
+        """Fail an attempt whose zygote hangs; one that was suspended, as we may be, gets its time.
+
+        So the limit comes in two halves, of which the first may pass at once.
+        """
+        limit_s = max(self._desk.settings.import_timeout_s, _LEAST_FORK_S)
+
+        def look() -> None:
+            if attempt.phase is not Phase.CLAIMED or attempt.zygote is not zygote:
+                return
+            if tries > 1:
+                self._expect_fork(attempt, zygote, tries - 1)
+                return
+            self._zygotes.retire(zygote)
+            zygote.tokens.discard(attempt.token)
+            reason = (
+                f"its process was not forked within {limit_s:g} s:"
+                " a library's at-fork handler may hang"
+            )
+            self._wards.finish(attempt, Outcome("failed", reason, is_reported=False))
+            self._bury(zygote)
+
+        self._desk.later(attempt, limit_s / 2, look)
+
+    def _bury(self, zygote: FileZygote) -> None:
+        """Kill a zygote that hangs, once nothing that it forked before talks to us any more."""
+        if zygote.number not in self._zygotes.all:
+            return
+        if any(one.zygote is zygote and one.line is not None for one in self._attempts()):
+            again_at = time.monotonic() + self._desk.settings.beat_interval_s
+            self._desk.timers.at(again_at, partial(self._bury, zygote))
+        else:
+            self._zygotes.kill(zygote)
+
+    def _attempts(self) -> Collection[Attempt]:
+        return self._desk.attempts.values()
 
     def _open_log(self, attempt: Attempt) -> int:
         """Make the log and the pipe into it; return the pipe's writing end."""

@@ -1,0 +1,73 @@
+"""A zygote that does not fork: its attempts end, others of its file go on."""
+
+from __future__ import annotations
+
+import pytest
+
+DAG = """
+import os, time
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+HOME = os.environ["AIRFLOW_LITE_HOME"]
+
+def stick():
+    while os.path.exists(os.path.join(HOME, "stuck")):
+        time.sleep(0.02)
+
+os.register_at_fork(before=stick)
+
+def run(ti):
+    with open(os.path.join(HOME, "starts"), "a") as file:
+        file.write(f"{ti.task_id} {os.getppid()}\\n")
+    while not os.path.exists(os.path.join(HOME, "gate")):
+        time.sleep(0.02)
+
+with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None):
+    for name in ("a", "b", "c", "d"):
+        PythonOperator(task_id=name, python_callable=run)
+"""
+CAUSE = "its process was not forked within 10 s: a library's at-fork handler may hang"
+
+
+@pytest.fixture
+def hosted(make_hosted):
+    hosted = make_hosted(DAG, AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT="3")
+    hosted.start()
+    return hosted
+
+
+def touch(hosted, name):
+    path = hosted.home.folder / name
+    path.touch()
+    return path
+
+
+def test_an_attempt_that_is_not_forked_fails_and_the_next_gets_another_zygote(hosted, wait_until):
+    stuck, _ = touch(hosted, "stuck"), touch(hosted, "gate")
+    tokens = {name: hosted.give(name) for name in ("a", "c")}
+    wait_until(lambda: hosted.row("c").state == "running", "the claim")
+    hosted.host.cancel(tokens["c"])
+    hosted.wait(*tokens.values())
+    assert {hosted.row(name).state for name in tokens} == {"failed"}
+    assert hosted.row("a").change_cause == CAUSE
+    stuck.unlink()
+    hosted.wait(hosted.give("b"))
+    assert hosted.row("b").state == "success"
+    assert [line.split()[0] for line in hosted.lines("starts")] == ["b"]
+
+
+def test_what_a_stuck_zygote_had_forked_before_ends_by_itself(hosted, wait_until):
+    running = [hosted.give(name) for name in ("a", "b")]
+    wait_until(lambda: len(hosted.lines("starts")) == 2, "two to start")
+    touch(hosted, "stuck")
+    # A child may have been forked ahead: no more than one.
+    late = [hosted.give(name) for name in ("c", "d")]
+    wait_until(
+        lambda: "failed" in {hosted.row(name).state for name in ("c", "d")}, "a stuck one to fail"
+    )
+    assert {hosted.row(name).state for name in ("a", "b")} == {"running"}
+    touch(hosted, "gate")
+    hosted.wait(*running, *late)
+    assert {hosted.row(name).state for name in ("a", "b")} == {"success"}
+    zygote = int(hosted.lines("starts")[0].split()[1])
+    wait_until(lambda: zygote not in hosted.processes(), "the stuck zygote to be killed")
