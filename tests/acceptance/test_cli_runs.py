@@ -182,6 +182,19 @@ def test_rendered_fields_are_printed_as_airflow_prints_them(home):
     ]
 
 
+def test_a_file_that_lacks_what_it_had_when_it_was_parsed_is_named(home):
+    home.environ["OF_THE_SCHEDULER"] = "x"
+    home.dag("dags", "import os\nos.environ['OF_THE_SCHEDULER']\n" + DAG)
+    home.run("dags", "list")
+    del home.environ["OF_THE_SCHEDULER"]
+
+    done = home.run("tasks", "render", "good", "say", "2024-03-05", exit_code=1)
+
+    path = home.dags / "dags.py"
+    error = f"{path} cannot be imported: KeyError: 'OF_THE_SCHEDULER' (line 2)"
+    assert done.stderr.splitlines()[-1] == f"airflow-lite: error: {error}"
+
+
 def test_a_task_run_by_hand_is_a_try_of_its_own(home):
     home.dag("dags", DAG)
     home.run("dags", "trigger", "good", "-r", "g")

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.errors import DagNotFound
+from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.worker.environment import kept_environment
 from airflow_lite.worker.execution import Execution
 from airflow_lite.worker.here import find_task, run_here
@@ -93,7 +93,7 @@ def _test_execution(
     store, clock, settings = open_store(config), SystemClock(), HostSettings.read(config)
     try:
         run, path = _test_run(store, dag_id, logical_us, run_id)
-        task = find_task(path, dag_id, task_id)
+        task = _imported(path, dag_id, task_id)
         request = AttemptRequest(
             key=(dag_id, task_id, run.run_id, 1, map_index, "0" * 32),
             run=run.fields(),
@@ -113,6 +113,19 @@ def _test_execution(
             yield execution
     finally:
         store.close()
+
+
+def _imported(path: str, dag_id: str, task_id: str) -> Any:
+    """Return the task; raise `UserError` where the file that was parsed is not imported here."""
+    from airflow_lite.dag._parse_error import explain
+
+    try:
+        return find_task(path, dag_id, task_id)
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        reason = explain(error, path, 0).partition("\n")[0]
+        raise UserError(f"{path} cannot be imported: {reason}") from error
 
 
 def _test_run(
