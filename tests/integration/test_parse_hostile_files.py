@@ -41,6 +41,16 @@ HOSTILE = {
         "from airflow_lite import Dataset\n",
         "ImportError: cannot import name 'Dataset' from 'airflow_lite' (line 1). Import what DAG",
     ),
+    "misspelt": (
+        "from airflow_lite import PythonOperater\n",
+        "ImportError: cannot import name 'PythonOperater' from 'airflow_lite' (line 1)."
+        " Did you mean 'PythonOperator' or 'BranchPythonOperator' or 'PythonSensor'? Import what",
+    ),
+    "two_lists": (
+        "import airflow_lite\n[airflow_lite.DAG] >> [1]\n",
+        "TypeError: unsupported operand type(s) for >>: 'list' and 'list' (line 2). Join two lists"
+        " by chain(), pair by pair, or by cross_downstream(), all with all.",
+    ),
     "missing_name": (
         "from json import no_such_name\n",
         "ImportError: cannot import name 'no_such_name' from 'json'",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
 from airflow_lite.errors import AirflowDagException, UserError
-from airflow_lite.words import shortened
+from airflow_lite.words import did_you_mean, shortened
 
 _MOST_FRAMES = 10
 _LONGEST = 500
@@ -33,7 +34,8 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
         where = f"line {error.lineno}" if error.filename in {path, None} else error.filename
         return f"{type(error).__name__}: {error.msg} ({where})"
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _ROOTS:
-        return f"{type(error).__name__}: {_text(error).partition(' (/')[0]}{at}. {_ONE_PLACE}"
+        said = _text(error).partition(" (/")[0]
+        return f"{type(error).__name__}: {said}{at}.{_meant(said)}"
     if isinstance(error, ImportError) and _text(error) == _NO_PACKAGE:
         return f"ImportError: {_NO_PACKAGE}{at}. {_FROM_FOLDER}"
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -47,9 +49,20 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
         return f"The file takes more than {memory_mb} MB{at}. {RAISE_MEMORY}"
     if isinstance(error, KeyboardInterrupt):
         return f"The file interrupts itself{at}: KeyboardInterrupt. Take that out."
+    if isinstance(error, TypeError) and _text(error) == _TWO_LISTS:
+        return f"TypeError: {_TWO_LISTS}{at}. {_JOIN_LISTS}"
     if isinstance(error, (AirflowDagException, UserError)):
         return f"{_text(error)}{at}"  # a sentence of ours that says what to do
     return f"{type(error).__name__}: {_text(error)}{at}"
+
+
+def _meant(said: str) -> str:
+    """Return what to do about an import from this package that failed so."""
+    import airflow_lite
+
+    found = re.fullmatch(r"cannot import name '(\w+)' from 'airflow_lite'", said)
+    question = did_you_mean(found[1], airflow_lite.__all__) if found else ""
+    return f"{question} {_ONE_PLACE}"
 
 
 _ROOTS = ("airflow", "airflow_lite")
@@ -64,6 +77,8 @@ _FROM_FOLDER = (
     "A DAG file belongs to no package: write the module's whole name below the DAG folder, as in"
     " `from team.common import NAME`."
 )
+_TWO_LISTS = "unsupported operand type(s) for >>: 'list' and 'list'"
+_JOIN_LISTS = "Join two lists by chain(), pair by pair, or by cross_downstream(), all with all."
 RAISE_MEMORY = "Move work into tasks, or raise [core] dag_memory_limit_mb."
 RAISE_TIMEOUT = "Move work into tasks, or raise [core] dagbag_import_timeout."
 

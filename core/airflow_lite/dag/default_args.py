@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag import _active, _checks
+from airflow_lite.errors import AirflowDagException
 
 if TYPE_CHECKING:
     from airflow_lite.dag.operator import BaseOperator
@@ -38,6 +39,11 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
         init(self, **kwargs)
         if outermost:
             del self.__dict__["_defaults_in_force"]
+            if "_initialised" not in self.__dict__:
+                raise AirflowDagException(
+                    f"{type(self).__name__}.__init__ does not call super().__init__(**kwargs),"
+                    " so there would be no task."
+                )
             self._finish()
 
     return wrapper

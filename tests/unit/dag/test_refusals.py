@@ -21,6 +21,11 @@ from airflow_lite import (
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+class Forgetful(EmptyOperator):
+    def __init__(self):
+        self.done = True
+
+
 def make_dag(dag_id, **options):
     return DAG(dag_id, **{"start_date": MOMENT, "schedule": None, **options})
 
@@ -191,6 +196,10 @@ OWN_CASES = {
         empty(retries=10**20),
         "retries=100000000000000000000 is of type int;"
         " it must be a whole number of at most 2147483647",
+    ),
+    "no super().__init__": (
+        lambda _: Forgetful(),
+        r"Forgetful.__init__ does not call super\(\).__init__\(\*\*kwargs\)",
     ),
     "owner=None": (
         empty(owner=None),
