@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,12 +21,15 @@ from airflow_lite.worker.guarded import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
 
     from airflow_lite.worker.execution import Execution
     from airflow_lite.worker.request import Outcome, RetryPolicy
 
 logger = logging.getLogger("airflow_lite.task")
+
+_PACKAGES = f"{os.sep}site-packages{os.sep}"
 
 
 def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
@@ -108,6 +113,22 @@ def find_task(path: str, dag_id: str, task_id: str) -> Any:
 @lru_cache(maxsize=32)
 def load_dags(path: str, _fingerprint: str) -> dict[str, Any]:
     """Import a DAG file into this process, once for each version of it."""
+    from airflow_lite.config import Config
     from airflow_lite.dag.load import load_file
 
+    _forget_modules(Config.load().getpath("core", "dags_folder"))
     return {dag.dag_id: dag for dag in load_file(path)}
+
+
+def _forget_modules(folder: Path) -> None:
+    """Let the next file import modules of the DAG folder anew.
+
+    Another file may have imported another module of the same name; what it has of it stays whole.
+    """
+    root = os.path.join(os.path.realpath(folder), "")
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or name.startswith("airflow_lite") or _PACKAGES in file:
+            continue
+        if os.path.realpath(file).startswith(root):
+            del sys.modules[name]
