@@ -64,26 +64,20 @@ class LineApi:
 
     def finished_tasks(self) -> list[dict[str, Any]]:
         """Ask the host for the rows of the run."""
-        return self._named("finished_tasks") or []
+        found: list[dict[str, Any]] = self._line.ask({"finished_tasks": None})
+        return found
 
     def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
         """Ask the host for the rows of a run."""
-        return self._named("task_instances", run_row_id) or []
+        found: list[dict[str, Any]] = self._line.ask({"task_instances": run_row_id})
+        return found
 
     def first_reschedule(self, try_number: int) -> int | None:
         """Ask the host for the start of an earlier try."""
-        found: int | None = self._named("first_reschedule", try_number)
+        found: int | None = self._line.ask({"first_reschedule": try_number})
         return found
 
     def given_state(self) -> str | None:
         """Ask the host for the row."""
-        given = self._named("given_state")
-        return None if given is None else str(given)
-
-    def _named(self, question: str, detail: object = None) -> Any:
-        """Ask what is answered under the question's own name.
-
-        A task that was stopped while it asked gets the answer to that instead.
-        """
-        found = self._line.ask({question: detail})
-        return found.get(question) if isinstance(found, dict) else None
+        found: str | None = self._line.ask({"given_state": None})
+        return found

@@ -6,6 +6,7 @@ import array
 import json
 import os
 import socket
+import threading
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -120,16 +121,20 @@ def _close_all(fds: tuple[int, ...]) -> None:
 
 
 class Line:
-    """The child's end: blocking, one request and its answer at a time."""
+    """The child's end: blocking. Each thread gets the answers to its own questions."""
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(True)
         self._socket = end
+        self._lock = threading.RLock()  # a signal's handler may ask while its own thread does
         self._unread = b""
+        self._asked = 0
+        self._answers: dict[int, dict[str, Any]] = {}
 
     def send(self, message: dict[str, Any]) -> None:
         """Send one message; raise OSError if the host is gone."""
-        self._socket.sendall(_encode(message))
+        with self._lock:
+            self._socket.sendall(_encode(message))
 
     def check(self) -> None:
         """Raise EOFError if the host has closed its end."""
@@ -142,17 +147,27 @@ class Line:
 
         Raises `AirflowException` where the host could not read what it was asked for.
         """
-        self.send(message)
+        with self._lock:
+            self._asked += 1
+            number = self._asked
+            self.send({**message, "question": number})
+            while number not in self._answers:  # what a signal interrupted may be answered first
+                answer = self._received()
+                self._answers[answer["question"]] = answer
+            answer = self._answers.pop(number)
+        if "error" in answer:
+            raise AirflowException(answer["error"])
+        return answer["value"]
+
+    def _received(self) -> dict[str, Any]:
         while b"\n" not in self._unread:
             data = self._socket.recv(1 << 16)
             if not data:
                 raise EOFError("The task host went away.")
             self._unread += data
         line, self._unread = self._unread.split(b"\n", 1)
-        answer = json.loads(line)
-        if "error" in answer:
-            raise AirflowException(answer["error"])
-        return answer["value"]
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     def close(self) -> None:
         """Close this end."""

@@ -386,28 +386,29 @@ class Host:
         """Answer one question; what makes no sense, asked or found, is an error of who asked."""
         line = attempt.line
         assert line is not None  # who asked still listens
+        of = {"question": message.get("question")}
         try:
-            line.send({"value": self._value(connection, attempt, message)})
+            line.send({**of, "value": self._value(connection, attempt, message)})
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            line.send({"error": f"The metadata database has what cannot be read: {error!s:.200}"})
+            why = f"The metadata database has what cannot be read: {error!s:.200}"
+            line.send({**of, "error": why})
         except (DataError, InterfaceError, ProgrammingError) as error:
-            line.send({"error": f"The metadata database cannot be asked that: {error.orig!s:.200}"})
+            why = f"The metadata database cannot be asked that: {error.orig!s:.200}"
+            line.send({**of, "error": why})
 
     def _value(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> Any:
         if "pull" in message:
             return [list(row) for row in xcoms.get(connection, xcoms.XComQuery(**message["pull"]))]
         if "given_state" in message:
             watched = rows.watch(connection, [attempt.queued.id])
-            return {"given_state": _given_state(watched, attempt.token)}
+            return _given_state(watched, attempt.token)
         if "finished_tasks" in message:
-            return {"finished_tasks": lookup.finished_tasks(connection, attempt.queued.run.id)}
+            return lookup.finished_tasks(connection, attempt.queued.run.id)
         if "task_instances" in message:
-            rows_of_run = lookup.task_instances(connection, message["task_instances"])
-            return {"task_instances": rows_of_run}
+            return lookup.task_instances(connection, message["task_instances"])
         if "first_reschedule" in message:
             try_number = message["first_reschedule"]
-            began_us = lookup.first_reschedule(connection, attempt.queued.id, try_number)
-            return {"first_reschedule": began_us}
+            return lookup.first_reschedule(connection, attempt.queued.id, try_number)
         run = attempt.queued.run
         found = lookup.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
         return None if found is None else found.fields()

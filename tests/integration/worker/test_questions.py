@@ -18,6 +18,18 @@ def pull(ti):
         time.sleep(0.01)
     return ti.xcom_pull(task_ids="other")
 
+def pull_in_threads(ti):
+    from concurrent.futures import ThreadPoolExecutor
+
+    numbers = [number % 8 for number in range(400)]
+    for number in range(8):
+        ti.xcom_push(f"k{number}", number)
+    with ThreadPoolExecutor(8) as pool:
+        pulled = list(
+            pool.map(lambda n: ti.xcom_pull(task_ids="threads", key=f"k{n}"), numbers, timeout=100)
+        )
+    return [numbers.index(n) for n, found in zip(numbers, pulled, strict=True) if n != found]
+
 def ask_past(ti):
     return ti._api.first_reschedule([1])
 
@@ -29,6 +41,7 @@ with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None) as dag:
     )
     PythonOperator(task_id="counts", python_callable=lambda ti: ti.xcom_pull(map_indexes=["1"]))
     PythonOperator(task_id="keys", python_callable=lambda ti: ti.xcom_pull(key=["a"]))
+    PythonOperator(task_id="threads", python_callable=pull_in_threads)
     PythonOperator(task_id="asks", python_callable=ask_past)
 """
 
@@ -79,3 +92,8 @@ def test_a_question_that_no_database_takes_fails_its_task_alone(hosted):
     assert hosted.row("asks").state == "failed"
     assert "The metadata database" in hosted.attempt(token).cause
     assert hosted.troubles == []
+
+
+def test_threads_of_a_task_get_the_answers_to_their_own_questions(hosted):
+    assert hosted.finish("threads").state == "success"
+    assert hosted.xcoms("threads")["return_value"] == []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 
 import pytest
 
-from airflow_lite.worker.channel import Channel
+from airflow_lite.worker.channel import Channel, Line
 
 
 @pytest.fixture
@@ -79,3 +80,27 @@ def test_sending_to_a_closed_peer_closes_and_does_not_raise(ends):
 
     assert ours.is_closed
     assert not ours.has_unsent
+
+
+def test_a_question_after_one_that_a_signal_interrupted_gets_its_own_answer():
+    ours, theirs = socket.socketpair()
+    host, line = Channel(ours), Line(theirs)
+
+    def interrupt(_number, _frame):
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(InterruptedError):
+            line.ask({"pull": "old"})
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    (asked,) = host.receive()
+    host.send({"question": asked["question"], "value": "an answer to the old one"})
+    host.send({"question": asked["question"] + 1, "value": "an answer to the new one"})
+
+    assert line.ask({"pull": "new"}) == "an answer to the new one"
+    host.close()
+    line.close()
