@@ -13,6 +13,8 @@ HOME = os.environ["AIRFLOW_LITE_HOME"]
 def stick():
     while os.path.exists(os.path.join(HOME, "stuck")):
         time.sleep(0.02)
+    if os.path.exists(os.path.join(HOME, "slow")):
+        time.sleep(2.2)
 
 os.register_at_fork(before=stick)
 
@@ -23,7 +25,7 @@ def run(ti):
         time.sleep(0.02)
 
 with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None):
-    for name in ("a", "b", "c", "d"):
+    for name in ("a", "b", "c", "d", "e", "f"):
         PythonOperator(task_id=name, python_callable=run)
 """
 CAUSE = "its process was not forked within 10 s: a library's at-fork handler may hang"
@@ -71,3 +73,11 @@ def test_what_a_stuck_zygote_had_forked_before_ends_by_itself(hosted, wait_until
     assert {hosted.row(name).state for name in ("a", "b")} == {"success"}
     zygote = int(hosted.lines("starts")[0].split()[1])
     wait_until(lambda: zygote not in hosted.processes(), "the stuck zygote to be killed")
+
+
+def test_forks_that_take_long_are_awaited_one_after_the_other(hosted):
+    for name in ("slow", "gate"):
+        touch(hosted, name)
+    tokens = [hosted.give(name) for name in ("a", "b", "c", "d", "e", "f")]
+    hosted.wait(*tokens)
+    assert {hosted.row(name).state for name in ("a", "b", "c", "d", "e", "f")} == {"success"}

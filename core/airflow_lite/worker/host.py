@@ -301,6 +301,7 @@ class Host:
             if zygote.error is not None:
                 self._launcher.blame(zygote, zygote.error)
         elif "forked" in message:
+            zygote.forks += 1
             self._wards.forked(message)
         elif "missing" in message:
             self._launcher.missing(message["missing"], zygote)

@@ -171,12 +171,17 @@ class Launcher:
     def _expect_fork(self, attempt: Attempt, zygote: FileZygote, tries: int = 2) -> None:
         """Fail an attempt whose zygote hangs; one that was suspended, as we may be, gets its time.
 
-        So the limit comes in two halves, of which the first may pass at once.
+        So the limit comes in two halves, of which the first may pass at once. It begins anew
+        whenever the zygote forks another: forks that take long are awaited one after the other.
         """
         limit_s = max(self._desk.settings.import_timeout_s, _LEAST_FORK_S)
+        forks = zygote.forks
 
         def look() -> None:
             if attempt.phase is not Phase.CLAIMED or attempt.zygote is not zygote:
+                return
+            if zygote.forks != forks:
+                self._expect_fork(attempt, zygote)
                 return
             if tries > 1:
                 self._expect_fork(attempt, zygote, tries - 1)

@@ -40,6 +40,7 @@ class FileZygote:
     is_parsed: bool = False
     error: str | None = None
     fingerprint: str = ""
+    forks: int = 0
     threads: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     used_at: float = 0.0
