@@ -124,6 +124,32 @@ def test_a_renamed_file_keeps_its_dag_active(config: Config, store: Store) -> No
     assert tasks(store, "moved") == ["a"]
 
 
+def test_two_dags_that_change_places_are_refused_by_neither_file(
+    config: Config, store: Store
+) -> None:
+    late = "import time\ntime.sleep(1.5)\n"  # so that it is saved after the other
+    slow = write(config, "a_slow", "one")
+    write(config, "b", "two")
+    process_now(config, store)
+    slow.write_text(late + SOURCE.format(id="two", task="of_slow"))
+    write(config, "b", "one", task="of_b")
+    process_now(config, store)
+    assert (tasks(store, "one"), tasks(store, "two")) == (["of_b"], ["of_slow"])
+    assert errors(store) == []
+
+
+def test_a_refused_file_is_told_once_with_what_else_it_has(config: Config, store: Store) -> None:
+    write(config, "z", "same")
+    process_now(config, store)
+    for name in "cba":  # parsed in this order or another, and saved in that of their names
+        path = write(config, name, "same")
+        path.write_text(path.read_text() + SOURCE.format(id=name, task="b"))
+    saved = {one.path.removesuffix(".py")[-1]: one for one in process_now(config, store)}
+    assert {name: one.changed for name, one in saved.items()} == {name: (name,) for name in "abc"}
+    assert all(one.error.startswith("DAG id 'same' is in ") for one in saved.values())
+    assert len(errors(store)) == 3
+
+
 def test_one_dag_id_in_two_files_is_refused_for_the_second(config: Config, store: Store) -> None:
     first = write(config, "a", "same")
     process_now(config, store)

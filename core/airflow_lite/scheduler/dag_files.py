@@ -20,7 +20,7 @@ from airflow_lite.store import dags
 from airflow_lite.store.pickles import pickled_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
@@ -123,8 +123,30 @@ class _Work:
         batches = parse_batches(
             list(paths), self._options(), environ=self._environ, is_cancelled=self._is_cancelled
         )
+        # A DAG may be in two files until the one that it was taken out of is saved, too.
+        refused: dict[str, tuple[FileResult, Saved]] = {}
         for results in batches:
-            yield from self._save(results, gone)
+            by_path = {result.path: result for result in results}
+            for saved in self._save(results, gone):
+                if saved.is_refused:
+                    refused[saved.path] = by_path[saved.path], saved
+                else:
+                    yield saved
+        yield from self._save_again(refused, gone)
+
+    def _save_again(
+        self, refused: Mapping[str, tuple[FileResult, Saved]], gone: Sequence[str]
+    ) -> Iterator[Saved]:
+        if not refused:
+            return
+        results = [result for result, _ in refused.values()]
+        for saved in self._save(results, gone):
+            _, before = refused[saved.path]
+            yield saved._replace(
+                changed=(*before.changed, *saved.changed),
+                vanished=(*before.vanished, *saved.vanished),
+                notices=tuple(dict.fromkeys((*before.notices, *saved.notices))),
+            )
 
     def _options(self) -> Options:
         from airflow_lite.dag.parse_child import Options

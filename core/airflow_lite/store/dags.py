@@ -32,6 +32,11 @@ class Saved(NamedTuple):
     vanished: tuple[str, ...] = ()  # ids of the DAGs that the file does not have any more
     notices: tuple[str, ...] = ()  # one line each, of the DAGs that changed and the import
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether another file has an id of this one's DAGs."""
+        return self.error is not None and self.error.startswith(DUPLICATE)
+
 
 class KnownFile(NamedTuple):
     """What the store has of one DAG file."""
