@@ -155,7 +155,7 @@ def test_a_configuration_that_is_no_file_is_told_at_once(home):
     [
         ("sqlite:///here.db", "is a relative path"),
         ("sqlite://", "Write sqlite:////absolute/path/airflow_lite.db."),
-        ("sqlite:////proc/x.db", "Check [database] sql_alchemy_conn."),
+        ("sqlite:////proc/x.db", "[database] sql_alchemy_conn"),
     ],
 )
 def test_a_store_that_cannot_be_shared_or_made_is_told(home, url, line):

@@ -236,8 +236,12 @@ def cannot_open(url: str, error: object) -> str:
     except sa.exc.ArgumentError:
         shown, path = "(unreadable URL)", None
     hint = "Check [database] sql_alchemy_conn."
-    if path and url.startswith("sqlite") and not os.access(Path(path).parent, os.W_OK):
-        hint = f"{Path(path).parent} is not writable: set AIRFLOW_LITE_HOME to a folder that is."
-    elif path and url.startswith("sqlite") and _is_full(Path(path).parent):
-        hint = f"The disk of {Path(path).parent} is full: make room on it."
+    folder = Path(path).parent if path and url.startswith("sqlite") else None
+    if folder is not None and not os.access(folder, os.W_OK):
+        hint = (
+            f"{folder} is not writable:"
+            " set AIRFLOW_LITE_HOME, or [database] sql_alchemy_conn, to a place that is."
+        )
+    elif folder is not None and _is_full(folder):
+        hint = f"The disk of {folder} is full: make room on it."
     return f"The metadata database {shown} cannot be used: {error}. {hint}"
