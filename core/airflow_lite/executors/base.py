@@ -97,8 +97,6 @@ class BaseExecutor(Telling):
         if self._takes_configured_parallelism:
             self.parallelism = _checked(config.getint("core", "parallelism"))
 
-    # ------------------------------------------------------------------ what an author writes
-
     def sync(self) -> None:
         """Look at the engine, and tell what ended by `success` and `fail`."""
 
@@ -186,8 +184,6 @@ class BaseExecutor(Telling):
             "the SQLite file of this one. Set [database] sql_alchemy_conn to a PostgreSQL "
             "database, or [core] executor to LocalExecutor."
         )
-
-    # ------------------------------------------------------------------ what the scheduler calls
 
     def queue_command(
         self,

@@ -154,8 +154,6 @@ class ExecutorThread:
         stack = "".join(traceback.format_stack(frame)) if frame else "(no thread)"
         logger.warning("%s is stalled in\n%s", self.executor, stack)
 
-    # ------------------------------------------------------------------ on the executor's thread
-
     def _run(self) -> None:
         self.executor.bind(self._bell.set)
         self._step(self._driver.start)

@@ -142,8 +142,6 @@ class Bench:
             self._rows.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # ------------------------------------------------------------------ attempts
-
     def attempt(self, *, exit_code: int = 0, waits: bool = False, **fields: Any) -> Attempt:
         """Make an attempt that ends with `exit_code`, once its gate is open if it `waits`.
 
@@ -204,8 +202,6 @@ class Bench:
         """Open every gate, also of attempts that have not started."""
         for plan in (self.notes / "plans").iterdir():
             (self.notes / "gates" / plan.name).touch()
-
-    # ------------------------------------------------------------------ what can be seen
 
     def starts(self, attempt: Attempt) -> list[Start]:
         """Return each start of this attempt's code, in order."""

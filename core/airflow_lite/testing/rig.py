@@ -89,8 +89,6 @@ class Rig:
         self.call("start", self.executor.start, self.deadline_s)
         return self
 
-    # ------------------------------------------------------------------ attempts
-
     def queue(self, *attempts: Attempt, priority: int = 1) -> None:
         """Hand attempts to the executor."""
         for attempt in attempts:
@@ -163,8 +161,6 @@ class Rig:
     def slots(self) -> int:
         """The executor's own count of free slots."""
         return int(self.call("slots_available", lambda: self.executor.slots_available))
-
-    # ------------------------------------------------------------------ the end
 
     def end(self, budget_s: float = BUDGET_S) -> None:
         """End the executor and take its last events."""

@@ -74,8 +74,6 @@ class Host:
         self._wards = Wards(self._desk)
         self._launcher = Launcher(self._desk, self._zygotes, self._wards)
 
-    # ---------------------------------------------------------------- what it is told
-
     def serve(self, scheduler: socket.socket) -> None:
         """Take orders from the scheduler at the other end of this socket."""
         self._scheduler = Channel(scheduler)
@@ -142,8 +140,6 @@ class Host:
             scheduler.close()
             self._scheduler = None
             self.drain()
-
-    # ---------------------------------------------------------------- the loop
 
     def run(self) -> None:
         """Serve until drained."""
@@ -246,8 +242,6 @@ class Host:
                 rows.end_supervisor(connection, self._desk.who.id, now_us, "ended")
         self._zygotes.close()
 
-    # ---------------------------------------------------------------- commit, and what follows it
-
     def _commit(self) -> None:
         asked = [one.token for one in self._desk.ledger.claims]
         written = self._desk.ledger.commit(
@@ -294,8 +288,6 @@ class Host:
         if self._scheduler is not None:
             self._scheduler.send({"dropped": dropped})
 
-    # ---------------------------------------------------------------- what zygotes and children say
-
     def _hear_zygote(self, zygote: FileZygote, message: dict[str, Any]) -> None:
         if "parsed" in message:
             if zygote.error is not None:
@@ -323,8 +315,6 @@ class Host:
                 kill_session(attempt.pid)
             self._wards.child_gone(token, None, cause)
         zygote.tokens.clear()
-
-    # ---------------------------------------------------------------- beats and what can wait
 
     def _beat_soon(self) -> None:
         if not self._is_beating:

@@ -141,8 +141,6 @@ class TaskHost:
             except BlockingIOError:
                 return  # it is awake
 
-    # ---------------------------------------------------------------- on the thread
-
     def _run(self) -> None:
         try:
             self._serve()

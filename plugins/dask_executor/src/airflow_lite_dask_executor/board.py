@@ -59,8 +59,6 @@ class Board:
         self._returned: deque[tuple[str, str]] = deque()
         self._pace = Pace()
 
-    # ---------------------------------------------------------------- on the executor's thread
-
     def add(self, key: TaskInstanceKey, command: list[str], placement: Placement) -> None:
         """Put an attempt among those that the next `hand_over` takes."""
         submission = Submission(key, command, placement, self._now())
@@ -147,8 +145,6 @@ class Board:
             submission.returns += 1
             if submission.returns > MOST_RETURNS:
                 self._drop(submission, f"it came back from the Dask cluster too often: {reason}")
-
-    # ---------------------------------------------------------------- on threads of Dask's
 
     def _ended(self, connection: Connection, lane: Lane, future: Any) -> None:
         """Take note that Dask is done with a lane."""

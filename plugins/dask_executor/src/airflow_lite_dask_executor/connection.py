@@ -55,8 +55,6 @@ class Connection:
         self._thread = threading.Thread(target=self._keep, name="dask-connection", daemon=True)
         self.cluster = Cluster()
 
-    # ---------------------------------------------------------------- on the executor's thread
-
     def open(self, environ: dict[str, str]) -> None:
         """Connect, starting a cluster with that environment where there is no address.
 
@@ -163,8 +161,6 @@ class Connection:
                     one.close(timeout=_CLOSE_S)
         self._local = None
 
-    # ---------------------------------------------------------------- on a thread of its own
-
     def _keep(self) -> None:
         while not self._closing.is_set():
             self._bell.wait(_LOOK_S)
@@ -229,8 +225,6 @@ class Connection:
 
     def _look(self) -> None:
         self.cluster = self._vetting.look(self._client)
-
-    # ---------------------------------------------------------------- on the client's thread
 
     def _hear_worker(self, event: tuple[float, dict[str, Any]]) -> None:
         _, told = event

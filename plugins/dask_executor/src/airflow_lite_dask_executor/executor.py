@@ -45,8 +45,6 @@ class DaskExecutor(BaseExecutor):
         self._priorities: dict[TaskInstanceKey, int] = {}
         self._default_queue = "default"
 
-    # ---------------------------------------------------------------- beginning and end
-
     def start(self) -> None:
         """Connect to the cluster, or start one; raise `ConfigError` if it cannot be reached."""
         from airflow_lite.worker import child_environment
@@ -83,8 +81,6 @@ class DaskExecutor(BaseExecutor):
         self._board.clear()
         if connection is not None:
             connection.close()
-
-    # ---------------------------------------------------------------- handing attempts over
 
     def queue_command(
         self,
@@ -126,8 +122,6 @@ class DaskExecutor(BaseExecutor):
         if self._connection is not None:
             self._board.hand_over(self._connection)
 
-    # ---------------------------------------------------------------- slots
-
     @property
     def slots_available(self) -> int:
         """How many attempts more could be queued: no more than the cluster has threads for.
@@ -138,8 +132,6 @@ class DaskExecutor(BaseExecutor):
         connection = self._connection
         threads = connection.cluster.threads if connection and connection.is_ready else 0
         return min(self.parallelism or sys.maxsize, self._board.room(threads)) - self.slots_occupied
-
-    # ---------------------------------------------------------------- taking back, taking over
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Take an attempt back, and have it stopped wherever it runs."""
@@ -165,8 +157,6 @@ class DaskExecutor(BaseExecutor):
             return False
         self.running.add(ti.key)
         return True
-
-    # ---------------------------------------------------------------- looking
 
     def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
         """Return what the Dask workers know of the attempt, each line with the worker's address."""

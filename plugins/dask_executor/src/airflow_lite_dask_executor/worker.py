@@ -80,8 +80,6 @@ class TaskHostPlugin(WorkerPlugin):
             self._host.detach()
             self._host = None
 
-    # ---------------------------------------------------------------- what the worker is told
-
     async def run(self, commands: list[list[str]]) -> None:
         """Have attempts run; return when the outcomes of all are recorded.
 
@@ -112,8 +110,6 @@ class TaskHostPlugin(WorkerPlugin):
     def running(self) -> list[str]:
         """Return the tasks that wait or run here."""
         return sorted(self._tasks.values())
-
-    # ---------------------------------------------------------------- what the host tells
 
     def _call(self, function: Any, *args: Any) -> None:
         """Pass on to the event loop what is told on the task host's thread."""
