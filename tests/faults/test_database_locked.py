@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -103,6 +105,21 @@ def test_a_host_waits_for_the_database_and_loses_and_repeats_nothing(
         assert hosted.row(name).state == TaskInstanceState.SUCCESS
         assert hosted.xcoms(name) == {"return_value": name}
     assert hosted.supervisors()[0].end_us is None  # one and the same host, alive throughout
+
+
+def test_a_host_that_dies_while_nobody_can_write_is_replaced(make_hosted, hold, wait_until):
+    hosted = make_hosted(DAG, AIRFLOW_LITE__DATABASE__SQLITE_BUSY_TIMEOUT_S="0.1")
+    (hosted.home.folder / "gate").touch()
+    hosted.start()
+    hosted.finish("a")
+    token, first = hosted.queue("b"), hosted.host.pid
+    lock = hold(hosted.home.folder)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: hosted.host.pid != first, "another host to be started")
+    lock.release()
+    hosted.host.run(hosted.command("b", token).words())
+    hosted.wait(token)
+    assert hosted.row("b").state == TaskInstanceState.SUCCESS
 
 
 def test_a_scheduler_and_its_host_get_through_an_outage(home, hold, wait_until):

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.config import child_environment
@@ -269,6 +270,8 @@ class TaskHost:
         return cause
 
     def _record_death(self, cause: str) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
         from airflow_lite.clock import SystemClock
         from airflow_lite.errors import StoreError
         from airflow_lite.store import attempts
@@ -276,12 +279,12 @@ class TaskHost:
 
         try:
             store = open_store(self._config)
-            with store.begin() as connection:
+            with closing(store), store.begin() as connection:
                 now_us = SystemClock().now_us()
                 attempts.end_supervisor(connection, self._supervisor, now_us, cause)
-            store.close()
-        except StoreError as error:
-            logger.warning("the task host's death is not recorded, its beats tell: %s", error)
+        except (StoreError, SQLAlchemyError) as error:
+            why = str(error).splitlines()[0]
+            logger.warning("the task host's death is not recorded, its beats tell: %s", why)
 
     def _give_back(self) -> None:
         for token in list(self._commands):
