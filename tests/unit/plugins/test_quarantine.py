@@ -91,7 +91,7 @@ GROUP = MODULE_SOURCE.partition("@hookimpl\ndef get_config")[0]
     [
         ("import os; os._exit(9)", MODULE, "importing 'probed' ended the process with exit code 9", "", ""),
         ("import os; os.kill(os.getpid(), 9)", MODULE, "importing 'probed' ended the process by SIGKILL", "", ""),
-        ("import os; os.closerange(3, 99)", MODULE, "importing 'probed' ended the process with exit code 1", "", ""),
+        ("import os; os.closerange(3, 9999)", MODULE, "importing 'probed' ended the process with exit code 1", "", ""),
         ("import sys; sys.exit(3)", MODULE, "SystemExit: 3", ":1", ""),
         ("raise KeyboardInterrupt", MODULE, "KeyboardInterrupt", ":1", ""),
         ("x = 1\nraise ValueError('a\\nb')", MODULE, "ValueError: a b", ":2", ""),

@@ -52,6 +52,7 @@ class Rig:
         self.store = open_store(self.config)
         self.told = []
         self.loop = self.executor = None
+        self._running = []
 
     def save(self, spec, **columns):
         """Save a DAG as parsing does: a new version, and the DAG's row."""
@@ -119,6 +120,7 @@ class Rig:
             with_files=False,
             with_bell=False,
         )
+        self._running.append(self.loop)
         self.loop.start()
         return self.loop
 
@@ -137,8 +139,23 @@ class Rig:
 
     def die(self):
         """Let the scheduler be gone as after kill -9: nothing is written any more."""
-        self.loop.ownership.lock.release()
-        self.loop.world.waker.close()
+        self._running.remove(self.loop)
+        self._let_go(self.loop)
+
+    def end(self, state="success"):
+        """Let the scheduler end as it should."""
+        self._running.remove(self.loop)
+        self.loop.close(state=state)
+
+    def _let_go(self, loop):
+        loop.ownership.lock.release()
+        loop.world.waker.close()
+
+    def close(self):
+        """Let go of all that is open."""
+        for loop in self._running:
+            self._let_go(loop)
+        self.store.close()
 
     def rows(self, table, **where):
         query = sa.select(table).order_by(*table.primary_key.columns)
@@ -192,7 +209,7 @@ def make_rig(tmp_path):
 
     yield make
     for rig in made:
-        rig.store.close()
+        rig.close()
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_an_end_that_cannot_be_recorded_is_told_and_the_lock_given_back(
     rig.begin(dag_of({"a": []}))
     with monkeypatch.context() as patch:
         patch.setattr(jobs, "end_jobs", fail)
-        rig.loop.close(state="success")
+        rig.end()
     (line,) = [line for line in caplog.messages if "recorded" in line]
     assert line == (
         "the end of this job is not recorded: database or disk is full; the next scheduler does it"
