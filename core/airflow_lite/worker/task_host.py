@@ -240,15 +240,22 @@ class TaskHost:
             self._tell(token, was_claimed=False)
         for token in message.get("running", ()):
             if token in self._commands:
-                self._on_running(token)
+                self._call(self._on_running, token)
 
     def _tell(self, token: str, *, was_claimed: bool) -> None:
         if self._commands.pop(token, None) is not None:
-            self._on_ended(token, was_claimed)
+            self._call(self._on_ended, token, was_claimed)
+
+    def _call(self, callback: Callable[..., None], *given: object) -> None:
+        """Call what we were given; the thread goes on whatever it raises."""
+        try:
+            callback(*given)
+        except Exception:
+            logger.exception("%r, called by the task host, raised", callback)
 
     def _tell_trouble(self, trouble: str | None) -> None:
         if self._on_trouble is not None and trouble != self._trouble:
-            self._on_trouble(trouble)
+            self._call(self._on_trouble, trouble)
         self._trouble = trouble
 
     def _drop_all(self) -> None:

@@ -111,3 +111,17 @@ def test_a_database_that_fails_for_a_while_is_told_and_that_it_is_back(hosted, w
     wait_until(lambda: len(hosted.troubles) == 2, "the end of the trouble to be told")
     assert hosted.troubles[0].startswith("its task host cannot use the metadata database: ")
     assert hosted.troubles[1] is None
+
+
+def test_a_callback_that_raises_keeps_no_later_end_from_being_told(make_hosted, caplog):
+    hosted = make_hosted(GATED)
+    open_gate(hosted)
+
+    def tell(token, was_claimed):
+        hosted.ended[token] = was_claimed
+        raise ValueError("a bug of the executor")
+
+    hosted.host = TaskHost(hosted.config, on_ended=tell)
+    hosted.host.start()
+    assert {hosted.finish(name).state for name in NAMES[:2]} == {"success"}
+    assert caplog.text.count("ValueError: a bug of the executor") == 2
