@@ -30,3 +30,12 @@ def test_a_dag_folder_that_is_not_there_is_told(home):
     home.environ["AIRFLOW_LITE__CORE__DAGS_FOLDER"] = "/nowhere/dags"
     done = home.run("dags", "list")
     assert "The DAG folder /nowhere/dags does not exist. Make it, or" in done.stderr
+
+
+def test_an_argument_without_effect_is_told_by_dags_test(home):
+    head = "from airflow_lite import DAG, EmptyOperator\nfrom datetime import timedelta\n"
+    tasks = "for name in 'abc':\n    EmptyOperator(task_id=name, sla=timedelta(1), dag=dag)\n"
+    home.dag("late", f"{head}dag = DAG('late', schedule=None)\n{tasks}")
+    told = "SLAs are not watched; use dagrun_timeout or execution_timeout"
+    line = f"DAG late, task a and 2 more: sla has no effect: {told}."
+    assert line in home.run("dags", "test", "late").stderr.splitlines()

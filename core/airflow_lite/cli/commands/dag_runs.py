@@ -72,6 +72,8 @@ def run_here(
     """
     _, spec = known.the_spec(args, dag_id)
     checked = checked_conf(conf, spec)
+    for line in spec.notices:  # a scheduler logs them once: here may be no scheduler
+        context.notice(line)
     from airflow_lite.cli.progress import progress
     from airflow_lite.scheduler.single_run import run_dag
 
