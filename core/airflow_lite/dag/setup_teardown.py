@@ -43,6 +43,8 @@ class SetupTeardown(Relatives):
 
     def as_setup(self) -> Self:
         """Make this a setup task and return it."""
+        if self.is_teardown:
+            raise AirflowDagException(f"Task {self.task_id!r} is a teardown and cannot be a setup.")
         self.is_setup = True
         return self
 

@@ -114,28 +114,19 @@ class TaskGroup(Connectable):
 
     @property
     def leaves(self) -> list[BaseOperator]:
-        """The tasks with nothing but teardowns after them inside the group.
+        """The tasks with nothing but teardowns after them inside the group, as in Airflow.
 
-        Teardowns are no leaves: what follows the group does not wait for them.
+        What follows the group waits neither for its teardowns nor for the setups that they undo.
         """
         inside = {task.task_id: task for task in self}
-        teardowns = {name for name, task in inside.items() if task.is_teardown}
-        work = inside.keys() - teardowns
+        work = {name for name, task in inside.items() if not task.is_teardown}
         return [
             task
             for name, task in inside.items()
-            if name not in teardowns
+            if name in work
             and task.downstream_task_ids.isdisjoint(work)
-            and not (task.is_setup and self._only_torn_down(task, inside))
+            and not (task.is_setup and task.downstream_task_ids & inside.keys())
         ]
-
-    @staticmethod
-    def _only_torn_down(setup: BaseOperator, inside: dict[str, BaseOperator]) -> bool:
-        """Whether a setup's teardown has other work before it, which then is the leaf."""
-        return any(
-            inside[name].upstream_task_ids & inside.keys() - {setup.task_id}
-            for name in setup.downstream_task_ids & inside.keys()
-        )
 
     def get_roots(self) -> Iterator[BaseOperator]:
         """Yield `roots`."""

@@ -246,6 +246,15 @@ def test_a_label_is_kept_with_its_edge(dag):
     assert downstream(dag) == {"a": "b", "b": ""}
 
 
+def test_a_label_does_not_change_what_waits_for_what(dag):
+    with TaskGroup("g"):
+        first, _beside = empties("ab")
+    (after,) = empties("c")
+    first >> Label("x") >> after
+
+    assert after.upstream_task_ids == {"g.a"}
+
+
 def test_a_label_is_text():
     with pytest.raises(TypeError, match="Label: label=5 is of type int; it must be a string"):
         Label(5)
@@ -433,6 +442,17 @@ def test_setup_and_teardown_are_marked_and_left_out_of_a_groups_end(dag):
     assert tasks["g.delete"].trigger_rule == "all_done_setup_success"
     assert tasks["g.delete"].upstream == ("g.create", "g.work")
     assert tasks["after"].upstream == ("g.work",)
+
+
+def test_a_setup_with_its_teardown_alone_is_no_end_of_a_group_as_in_airflow(dag):
+    with TaskGroup("g") as group:
+        create, delete, work = empties(("create", "delete", "work"))
+        delete.as_teardown(setups=create)
+    (after,) = empties(("after",))
+    group >> after
+
+    assert group.leaves == [work]
+    assert after.upstream_task_ids == {"g.work"}
 
 
 def test_a_teardown_comes_after_each_task_of_a_group_that_it_makes_a_setup(dag):

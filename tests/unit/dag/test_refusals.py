@@ -197,6 +197,12 @@ OWN_CASES = {
         "retries=100000000000000000000 is of type int;"
         " it must be a whole number of at most 2147483647",
     ),
+    "teardown of a teardown": (
+        lambda dag: EmptyOperator(task_id="b", dag=dag).as_teardown(
+            setups=EmptyOperator(task_id="a", dag=dag).as_teardown()
+        ),
+        "Task 'a' is a teardown and cannot be a setup",
+    ),
     "no super().__init__": (
         lambda _: Forgetful(),
         r"Forgetful.__init__ does not call super\(\).__init__\(\*\*kwargs\)",
