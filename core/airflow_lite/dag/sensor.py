@@ -106,15 +106,16 @@ class BaseSensorOperator(BaseOperator):
     def _stopwatch(self, context: Any) -> tuple[datetime | float, Callable[[], float]]:
         """Return when waiting began, and a function for the seconds since.
 
-        A rescheduled sensor is a new process at every look: what was before it tells the wall
-        clock.
+        A rescheduled sensor is a new process at every look: of the time before it tells the wall
+        clock, as it was when this look was started.
         """
         started = time.monotonic()
         if not self.reschedule:
             return started, lambda: time.monotonic() - started
-        now = datetime.now(UTC)
-        began: datetime = getattr(context["ti"], "waiting_since", None) or now
-        before_s = (now - began) / timedelta(seconds=1)
+        ti = context["ti"]
+        start: datetime = getattr(ti, "start_date", None) or datetime.now(UTC)
+        began: datetime = getattr(ti, "waiting_since", None) or start
+        before_s = (start - began) / timedelta(seconds=1)
         return began, lambda: before_s + time.monotonic() - started
 
     def _look(self, context: Any) -> bool | PokeReturnValue:

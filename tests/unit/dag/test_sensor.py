@@ -153,6 +153,14 @@ def test_a_clock_that_is_set_while_a_rescheduled_sensor_looks_is_not_counted(mak
         sensor.execute(context)
 
 
+def test_a_clock_that_is_set_as_a_rescheduled_sensor_starts_is_not_counted(make):
+    sensor, context = make(False, mode="reschedule", timeout=600)
+    context["ti"].start_date = datetime.now(UTC) - timedelta(hours=5)
+    context["ti"].waiting_since = context["ti"].start_date - timedelta(seconds=30)
+    with pytest.raises(AirflowRescheduleException):
+        sensor.execute(context)
+
+
 def test_backoff_of_a_rescheduled_sensor_follows_from_the_time_since_its_first_look(make):
     sensor, _ = make(poke_interval=10, exponential_backoff=True, mode="reschedule", timeout=10_000)
     began = datetime(2024, 1, 1, tzinfo=UTC)
