@@ -1,11 +1,11 @@
-"""A zygote that does not fork: its attempts end, others of its file go on."""
+"""A zygote that hangs: its attempts end, others of its file go on."""
 
 from __future__ import annotations
 
 import pytest
 
 DAG = """
-import os, time
+import os, signal, time
 from datetime import datetime
 from airflow_lite import DAG, PythonOperator
 HOME = os.environ["AIRFLOW_LITE_HOME"]
@@ -24,7 +24,12 @@ def run(ti):
     while not os.path.exists(os.path.join(HOME, "gate")):
         time.sleep(0.02)
 
+def die():
+    os.kill(os.getppid(), signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGKILL)
+
 with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="dies", python_callable=die)
     for name in ("a", "b", "c", "d", "e", "f"):
         PythonOperator(task_id=name, python_callable=run)
 """
@@ -81,3 +86,12 @@ def test_forks_that_take_long_are_awaited_one_after_the_other(hosted):
     tokens = [hosted.give(name) for name in ("a", "b", "c", "d", "e", "f")]
     hosted.wait(*tokens)
     assert {hosted.row(name).state for name in ("a", "b", "c", "d", "e", "f")} == {"success"}
+
+
+def test_an_end_that_a_stopped_zygote_does_not_tell_of_is_found(hosted, wait_until):
+    touch(hosted, "gate")
+    hosted.wait(hosted.give("dies"))
+    assert hosted.row("dies").state == "failed"
+    assert hosted.row("dies").change_cause == "ended, and its zygote, which hangs, told not how"
+    hosted.wait(hosted.give("a"))
+    assert hosted.row("a").state == "success"

@@ -42,6 +42,7 @@ class Launcher:
         self._desk = desk
         self._zygotes = zygotes
         self._wards = wards
+        wards.on_hanging = self._give_up
         self._pickles = Pickles(desk.settings, desk.store)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
@@ -186,16 +187,20 @@ class Launcher:
             if tries > 1:
                 self._expect_fork(attempt, zygote, tries - 1)
                 return
-            self._zygotes.retire(zygote)
-            zygote.tokens.discard(attempt.token)
             reason = (
                 f"its process was not forked within {limit_s:g} s:"
                 " a library's at-fork handler may hang"
             )
             self._wards.finish(attempt, Outcome("failed", reason, is_reported=False))
-            self._bury(zygote)
+            self._give_up(zygote)
 
         self._desk.later(attempt, limit_s / 2, look)
+
+    def _give_up(self, zygote: FileZygote) -> None:
+        """Fork no more from a zygote that hangs."""
+        if zygote.number in self._zygotes.all:
+            self._zygotes.retire(zygote)
+            self._bury(zygote)
 
     def _bury(self, zygote: FileZygote) -> None:
         """Kill a zygote that hangs, once nothing that it forked before talks to us any more."""

@@ -32,6 +32,14 @@ def process_start(pid: int) -> int | None:
     return int(fields[_START]) if fields else None
 
 
+def is_over(pid: int) -> bool:
+    """Tell whether a process has ended, reaped or not; False where the system does not tell."""
+    fields = _stat(pid)
+    if fields:
+        return fields[0] in {b"Z", b"X"}
+    return Path("/proc/self/stat").exists()
+
+
 def session_members(session: int) -> list[int]:
     """Return the processes of a session: the child that leads it and what it started."""
     found = []

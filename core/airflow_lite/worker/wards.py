@@ -12,15 +12,26 @@ from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import xcoms
 from airflow_lite.worker.attempt import Attempt, Phase
-from airflow_lite.worker.process import describe_end, kill_session, process_start
+from airflow_lite.worker.process import (
+    describe_end,
+    is_over,
+    kill_session,
+    process_start,
+)
 from airflow_lite.worker.request import Outcome, RetryPolicy
 from airflow_lite.worker.stored_policy import stored_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_lite.worker.desk import Desk
+    from airflow_lite.worker.zygotes import FileZygote
 
 
 logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at a process whose zygote should have told of its end.
+_END_LOOK_S = 5.0
 
 
 class Wards:
@@ -28,6 +39,7 @@ class Wards:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.on_hanging: Callable[[FileZygote], None] = lambda _: None
 
     def forked(self, told: dict[str, Any]) -> None:
         """Take note of the process that runs an attempt."""
@@ -62,6 +74,26 @@ class Wards:
             self._hear(attempt, message)
         if attempt.line is not None and attempt.line.is_closed:
             self.close_line(attempt)  # its zygote tells how it ended
+            self._expect_end(attempt)
+
+    def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
+        """End an attempt whose process is gone, though its zygote, which hangs, tells nothing.
+
+        Both looks find it so: a zygote that was suspended, as we may have been, gets its time.
+        """
+
+        def look() -> None:
+            if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK}:
+                return
+            left = looks - 1 if attempt.pid is not None and is_over(attempt.pid) else 2
+            if left:
+                self._expect_end(attempt, left)
+                return
+            self.child_gone(attempt.token, None, "ended, and its zygote, which hangs, told not how")
+            if attempt.zygote is not None:
+                self.on_hanging(attempt.zygote)
+
+        self._desk.later(attempt, _END_LOOK_S, look)
 
     def _hear(self, attempt: Attempt, message: dict[str, Any]) -> None:
         if "push" in message:
