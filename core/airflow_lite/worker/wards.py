@@ -79,19 +79,24 @@ class Wards:
     def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
         """End an attempt whose process is gone, though its zygote, which hangs, tells nothing.
 
-        Both looks find it so: a zygote that was suspended, as we may have been, gets its time.
+        Both looks find it so: a zygote that was suspended, as we may have been, gets its time, and
+        one that forks meanwhile does not hang.
         """
+        forks = attempt.zygote.forks if attempt.zygote is not None else 0
 
         def look() -> None:
             if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK}:
                 return
-            left = looks - 1 if attempt.pid is not None and is_over(attempt.pid) else 2
+            zygote = attempt.zygote
+            is_busy = zygote is None or zygote.forks != forks
+            is_there = attempt.pid is None or not is_over(attempt.pid)
+            left = 2 if is_busy or is_there else looks - 1
             if left:
                 self._expect_end(attempt, left)
                 return
             self.child_gone(attempt.token, None, "ended, and its zygote, which hangs, told not how")
-            if attempt.zygote is not None:
-                self.on_hanging(attempt.zygote)
+            if zygote is not None:
+                self.on_hanging(zygote)
 
         self._desk.later(attempt, _END_LOOK_S, look)
 
