@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -58,9 +59,26 @@ class TaskGroup(Connectable):
                 f"group id {group_id!r} is not allowed. Use letters, digits, '_' and '-'."
             )
         full_id = self.parent_group.child_id(group_id)
-        self.group_id = self.dag.free_id(full_id) if add_suffix_on_collision else full_id
+        self.group_id = self._free_id(full_id, group_id) if add_suffix_on_collision else full_id
         self.default_args = self.parent_group.default_args | self.default_args
         self.parent_group.add(self)
+
+    def _free_id(self, full_id: str, label: str) -> str:
+        """Return `full_id`, with a suffix if it is taken, or, as in Airflow, if `label` alone is.
+
+        Tasks of a group inside another have their ids by that rule, and XComs are pulled by them.
+        """
+        assert self.dag is not None  # a group without one was refused
+        taken = self.dag.node_ids
+        if full_id == label or label not in taken:
+            return self.dag.free_id(full_id)
+        base = re.sub(r"__\d+$", "", label)
+        used = [re.fullmatch(rf"{re.escape(base)}__(\d+)", name) for name in taken]
+        number = max((int(found[1]) for found in used if found), default=0) + 1
+        prefix = full_id.removesuffix(label)
+        while f"{prefix}{base}__{number}" in taken:
+            number += 1
+        return f"{prefix}{base}__{number}"
 
     def child_id(self, label: str) -> str:
         """Return the full id of a task or group that is called `label` in here."""

@@ -444,6 +444,22 @@ def test_setup_and_teardown_are_marked_and_left_out_of_a_groups_end(dag):
     assert tasks["after"].upstream == ("g.work",)
 
 
+def test_a_group_inside_another_has_a_suffix_if_one_outside_has_its_name_as_in_airflow(dag):
+    def make():
+        with TaskGroup("same", add_suffix_on_collision=True) as made:
+            EmptyOperator(task_id="t")
+        return made.group_id
+
+    found = [make(), make()]
+    for name in ("g", "h"):
+        with TaskGroup(name):
+            found.append(make())
+    with TaskGroup("g", add_suffix_on_collision=True):
+        found += [make(), make()]  # the second is an error in Airflow
+
+    assert found == ["same", "same__1", "g.same__2", "h.same__2", "g__1.same__2", "g__1.same__3"]
+
+
 def test_a_setup_with_its_teardown_alone_is_no_end_of_a_group_as_in_airflow(dag):
     with TaskGroup("g") as group:
         create, delete, work = empties(("create", "delete", "work"))
