@@ -134,12 +134,17 @@ def might_contain_dag(path: str) -> bool:
 
 
 def fingerprint(path: str) -> str:
-    """Return what changes when a file does: its time, size and kind. Never opens it."""
+    """Return what changes when a file does: its times, size and kind. Never opens it.
+
+    The time of the inode's change tells two files of one size and time apart, as images and
+    archives have them where all times are the same.
+    """
     try:
         status = os.stat(path)
     except OSError as error:
         return f"error-{error.errno}"
-    return f"{status.st_mtime_ns}-{status.st_size}-{stat.S_IFMT(status.st_mode):o}"
+    times = f"{status.st_mtime_ns}-{status.st_ctime_ns}"
+    return f"{times}-{status.st_size}-{stat.S_IFMT(status.st_mode):o}"
 
 
 def with_modules(own: str, modules: Iterable[str]) -> str:

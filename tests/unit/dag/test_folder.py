@@ -136,6 +136,24 @@ def test_a_file_changes_with_its_time_its_size_and_its_end(tmp_path: Path) -> No
     assert has_changed(str(path), known)
 
 
+def test_a_file_that_takes_the_place_of_another_of_its_time_and_size_is_a_change(
+    tmp_path: Path,
+) -> None:
+    for name in "ab":
+        make(tmp_path, f"{name}/dag.py")
+        os.utime(tmp_path / name / "dag.py", ns=(1, 1))
+    current = tmp_path / "current"
+    current.symlink_to("a")
+    path = str(current / "dag.py")
+    known = fingerprint(path)
+    other = tmp_path / "b" / "dag.py"
+    while os.stat(other).st_ctime_ns == os.stat(path).st_ctime_ns:  # the kernel's clock ticks
+        other.chmod(0o600)
+    current.unlink()
+    current.symlink_to("b")
+    assert has_changed(path, known)
+
+
 def test_a_file_changes_with_the_modules_that_it_imports(tmp_path: Path) -> None:
     make(tmp_path, "a.py", "with space.py")
     path, module = str(tmp_path / "a.py"), tmp_path / "with space.py"
