@@ -33,7 +33,7 @@ def test_a_bell_that_rings_in_the_pause_after_a_failed_pass_does_not_keep_the_lo
 
     monkeypatch.setattr(loop, "do_pass", fail)
     for _ in range(4):  # the pauses become longer
-        loop._again_at = 0.0
+        loop._failed.at = float("-inf")
         loop.step()
     assert doorbell.ring(home.folder, files=True)
     bell = loop._bell.fileno()

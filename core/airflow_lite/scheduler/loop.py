@@ -14,13 +14,14 @@ from airflow_lite.scheduler.creating import make_and_start
 from airflow_lite.scheduler.dispatch import dispatch
 from airflow_lite.scheduler.dumping import dump
 from airflow_lite.scheduler.events import ExecutorDidNotStart, look, take_reports
+from airflow_lite.scheduler.failed_passes import FailedPasses
 from airflow_lite.scheduler.loading import follow_definitions, refresh, reload
 from airflow_lite.scheduler.ownership import LeaseLost, StoreTaken
 from airflow_lite.scheduler.stopping import POLL_S, Stopping
 from airflow_lite.scheduler.takeover import take_over
 from airflow_lite.scheduler.watch import Watch, take_back
 from airflow_lite.store import callbacks, scheduling
-from airflow_lite.store.jobs import cause_of, is_database_error
+from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,12 +38,9 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two beats on SQLite, where only `jobs check` reads them.
 SQLITE_BEAT_S = 5.0
-#: After so many passes in a row that failed, the loop gives up, so that it can be started anew.
-MOST_FAILURES = 10
 #: While so many attempts run and more is ready, passes begin so many seconds apart: the executor
 #: has enough to do meanwhile, and one pass takes all that ended.
 _CROWD, PACE_S = 8, 0.02
-_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _RETENTION_S = 3600.0
 _RETENTION_BATCH = 5_000
 
@@ -60,9 +58,7 @@ class Loop:
         self._files: DagFiles | None = None
         self._log_service: LogService | None = None
         self.listeners: Listeners | None = None
-        self._failures = 0
-        self._outage: str | None = None  # the database's own word, told once
-        self._again_at = 0.0
+        self._failed = FailedPasses(world.clock)
 
     def hang_bell(self) -> None:
         """Be woken by whoever rings the doorbell of this home."""
@@ -162,10 +158,7 @@ class Loop:
         except Exception as error:
             self._recover(error)
         else:
-            self._failures = 0
-            if self._outage is not None:
-                logger.info("the metadata database can be used again")
-            self._outage = None
+            self._failed.clear()
 
     def _take_rings(self) -> list[dict[str, Any]]:
         """Return what was rung; if files have changed, have them looked at soon."""
@@ -175,26 +168,14 @@ class Loop:
         return messages
 
     def _pause_s(self) -> float:
-        """Return how long to hold still after a pass that failed: not at all when asked to stop."""
-        if self._failures == 0 or self.stopping.is_asked:
-            return 0.0
-        return max(self._again_at - self.world.clock.monotonic(), 0.0)
+        """Return how long to hold still after a pass that failed: not for long if asked to stop."""
+        return self._failed.pause_s(POLL_S if self.stopping.is_asked else None)
 
     def _recover(self, error: Exception) -> None:
-        """Doubt all that is in memory; raise `error` if nothing but failures came for long.
-
-        An outage of the database is waited for without end: what runs goes on meanwhile.
-        """
-        self._failures += 1
-        delay_s = _RETRY_S[min(self._failures, len(_RETRY_S)) - 1]
+        """Doubt all that is in memory; raise `error` if nothing but failures came for long."""
         if is_database_error(error):
             self.ownership.check_file()
-            self._tell_outage(cause_of(error))
-        elif self._failures >= MOST_FAILURES:
-            raise error
-        else:
-            logger.error("a pass failed; next try in %g s", delay_s, exc_info=error)
-        self._again_at = self.world.clock.monotonic() + delay_s
+        self._failed.add(error)
         owned = self.world.owned
         owned.stale_runs.update(owned.runs, owned.waiting)
         owned.due_dags.update(owned.dags)
@@ -204,13 +185,6 @@ class Loop:
         self.world.timers.set_if_none("retention", _RETENTION_S)
         if self.stopping.is_asked:
             self.stopping.drive(self.world)
-
-    def _tell_outage(self, cause: str) -> None:
-        if cause != self._outage:
-            logger.error(
-                "the metadata database cannot be used: %s; it is tried again until it can", cause
-            )
-        self._outage = cause
 
     def do_pass(self) -> None:
         """Look at what happened, decide, write, and hand on."""

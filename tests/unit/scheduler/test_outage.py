@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from airflow_lite.scheduler import loop as loop_module
+from airflow_lite.scheduler.failed_passes import MOST_FAILURES
 from airflow_lite.scheduler.loop import SQLITE_BEAT_S
+from airflow_lite.scheduler.stopping import POLL_S
 from airflow_lite.store import schema
 
 
@@ -52,11 +54,44 @@ def test_a_loop_that_only_fails_gives_up(rig, dag_of, monkeypatch):
 
     rig.begin(dag_of({"a": []}))
     monkeypatch.setattr(loop_module, "take_reports", fail)
-    for _ in range(loop_module.MOST_FAILURES - 1):
+    for _ in range(MOST_FAILURES - 1):
         rig.loop.step()
         rig.clock.advance(10)
     with pytest.raises(ZeroDivisionError):
         rig.loop.step()
+
+
+def test_an_outage_counts_for_nothing_when_a_loop_gives_up(rig, dag_of, monkeypatch):
+    causes = [OperationalError("SELECT", {}, Exception("disk I/O error"))] * (2 * MOST_FAILURES)
+    causes.append(ZeroDivisionError("a bug"))
+    rig.begin(dag_of({"a": []}))
+
+    def fail():
+        raise causes.pop(0)
+
+    monkeypatch.setattr(rig.loop, "do_pass", fail)
+    while causes:
+        rig.clock.advance(10)
+        rig.loop.step()
+
+
+def test_a_loop_that_is_to_stop_in_an_outage_does_not_spin_nor_wait_for_long(
+    rig, dag_of, monkeypatch
+):
+    def fail():
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle()
+    monkeypatch.setattr(rig.loop, "do_pass", fail)
+    for _ in range(5):
+        rig.clock.advance(10)
+        rig.loop.step()
+    assert rig.loop.wait_s() == 5.0
+    rig.loop.stopping.ask()
+    rig.clock.advance(POLL_S)
+    rig.loop.step()
+    assert rig.loop.wait_s() == pytest.approx(POLL_S)
 
 
 def test_a_lease_that_could_not_be_renewed_is_renewed_after_the_outage(locked, dag_of):
@@ -104,7 +139,7 @@ def test_an_outage_is_told_once_in_one_line_and_so_is_its_end(locked, dag_of, ca
     for _ in range(2):
         rig.clock.advance(10)
         rig.loop.step()
-    told = [record for record in caplog.records if record.name == "airflow_lite.scheduler.loop"]
+    told = [record for record in caplog.records if "the metadata database" in record.message]
     assert [(record.getMessage(), record.exc_info) for record in told] == [
         (
             "the metadata database cannot be used: database is locked;"
