@@ -351,11 +351,14 @@ def test_what_is_no_regular_file_is_never_waited_for(
     fifo, link = tmp_path / "fifo.py", tmp_path / "link.py"
     os.mkfifo(fifo)
     link.symlink_to(link)
+    dangling = tmp_path / "dangling.py"
+    dangling.symlink_to("gone.py")
     missing, folder = tmp_path / "missing.py", tmp_path / "folder.py"
     folder.mkdir()
     expected = {
         fifo: "The file is not imported: it is not a regular file.",
         link: "The file cannot be read: Too many levels of symbolic links.",
+        dangling: "The file is a link to 'gone.py', which does not exist.",
         missing: "The file cannot be read: No such file or directory.",
         folder: "The file cannot be read: Is a directory.",
         Path("/dev/zero"): "The file is not imported: it is not a regular file.",

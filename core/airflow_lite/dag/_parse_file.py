@@ -85,6 +85,10 @@ def _check_source(path: str) -> None:
     try:
         source = read_source(path)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and os.path.islink(path):
+            raise AirflowDagException(
+                f"The file is a link to {os.readlink(path)!r}, which does not exist."
+            ) from None
         raise AirflowDagException(f"The file cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise AirflowDagException(f"The file is not imported: {error}.") from None
