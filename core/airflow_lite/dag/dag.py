@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -172,6 +173,18 @@ class DAG:
         return list(self.task_dict)
 
     @property
+    def task_count(self) -> int:
+        """How many tasks there are."""
+        return len(self.task_dict)
+
+    @property
+    def task(self) -> Any:
+        """The decorator `@task` for this DAG, outside of its `with`: `@dag.task`."""
+        from airflow_lite.dag.task_decorator import task
+
+        return functools.partial(task, dag=self)
+
+    @property
     def roots(self) -> list[BaseOperator]:
         """The tasks with nothing before them."""
         return [task for task in self.tasks if not task.upstream_task_ids]
@@ -249,6 +262,10 @@ class DAG:
         """Take several tasks in."""
         for task in tasks:
             self.add_task(task)
+
+    def set_dependency(self, upstream_task_id: str, downstream_task_id: str) -> None:
+        """Let the second task run after the first; raise `TaskNotFound`."""
+        self.get_task(upstream_task_id).set_downstream(self.get_task(downstream_task_id))
 
     def param(self, name: str, default: Any = NOTSET) -> Any:
         """Return a reference to a param, to be handed to tasks; it has its value when they run."""

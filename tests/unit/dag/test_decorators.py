@@ -376,3 +376,23 @@ def test_ten_thousand_calls_of_one_function_take_no_search_from_the_start(inside
 
     assert last.operator.task_id == "work__9999"
     assert inside.free_id("work") == "work__10000"
+
+
+def test_a_dags_own_decorator_makes_tasks_of_it_outside_of_with():
+    dag = DAG("d", schedule=None)
+
+    @dag.task
+    def first():
+        return 1
+
+    @dag.task(task_id="other", retries=2)
+    def second(value):
+        return value
+
+    second(first())
+    last = BashOperator(task_id="last", bash_command="true", dag=dag)
+    dag.set_dependency("other", "last")
+
+    assert (dag.task_ids, dag.task_count) == (["first", "other", "last"], 3)
+    assert (dag.get_task("other").retries, last.upstream_task_ids) == (2, {"other"})
+    assert dag.get_task("other").upstream_task_ids == {"first"}
