@@ -24,7 +24,7 @@ def said(error: BaseException) -> str:
     """
     try:
         text = str(error).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-    except Exception as raised:
+    except BaseException as raised:  # of SystemExit, too: it is a class's own `__str__`
         text = f"its message cannot be read: {type(raised).__name__}"
     return shortened(" ".join(text.split()), 1000)
 

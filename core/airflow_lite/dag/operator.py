@@ -19,6 +19,7 @@ from airflow_lite.dag.references import references
 from airflow_lite.dag.setup_teardown import SetupTeardown
 from airflow_lite.errors import AirflowException, AirflowFailException
 from airflow_lite.states import TriggerRule, WeightRule
+from airflow_lite.task_logger import NAME, task_logger
 
 if TYPE_CHECKING:
     from airflow_lite.dag.dag import DAG
@@ -243,9 +244,11 @@ class BaseOperator(SetupTeardown):
     def log(self) -> logging.Logger:
         """The logger of this operator, whose lines go into the task's log."""
         kind = type(self)
-        return logging.getLogger(
-            self.logger_name or f"airflow_lite.task.{kind.__module__}.{kind.__name__}"
-        )
+        if self.logger_name:
+            return logging.getLogger(self.logger_name)
+        name = f"{NAME}.{kind.__module__}.{kind.__name__}"
+        is_ours = kind.__module__.startswith("airflow_lite.")
+        return task_logger(name) if is_ours else logging.getLogger(name)
 
     def get_template_env(self) -> Any:
         """Return the Jinja environment of the DAG, or a plain one."""

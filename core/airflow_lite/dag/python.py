@@ -44,13 +44,14 @@ class FunctionCaller(BaseOperator):
         """Return all that the function is called with by name, besides `op_args`.
 
         All of the context, op_kwargs over it, goes to a function that takes `**kwargs`, and what
-        its signature names to any other. Raises `ValueError` where `op_args` has taken a name.
+        its signature names to any other; op_kwargs alone to a builtin that has no signature, where
+        Airflow fails the task. Raises `ValueError` where `op_args` has taken a name.
         """
         own = {**self.op_kwargs, "templates_dict": self.templates_dict}
         try:
             parameters = inspect.signature(self.python_callable).parameters.values()
         except (TypeError, ValueError):  # of a builtin that tells nobody
-            return {}
+            return dict(self.op_kwargs)
         by_position = [
             item.name
             for item in parameters

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import resource
-import signal
 import socket
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_lite.errors import AirflowTaskTerminated, AirflowTaskTimeout
+from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.api import LineApi
 from airflow_lite.worker.channel import Line
 from airflow_lite.worker.execution import Execution
-from airflow_lite.worker.log import LogFile, TaskStream, log_to, set_level
+from airflow_lite.worker.interrupts import Interrupts
+from airflow_lite.worker.log import LogFile, log_to, set_level
+from airflow_lite.worker.process import UNHEARD
 from airflow_lite.worker.request import RetryPolicy
+from airflow_lite.worker.stream import TaskStream
 
 if TYPE_CHECKING:
     from airflow_lite.worker.request import AttemptRequest, Outcome
     from airflow_lite.worker.sentry import Reporter
 
-logger = logging.getLogger("airflow_lite.task")
+logger = task_logger()
 
 
 def become_child() -> None:
-    """Leave the zygote's group behind.
-
-    Signals and mask are as the base zygote left them, unless the file changed them.
-    """
+    """Leave the zygote's group behind."""
     os.setsid()
-    if signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _reseed()
 
 
@@ -74,19 +69,22 @@ def run_attempt(
         reporter.tag(execution.ti)
         policy = RetryPolicy.of(task)
         line.check()  # its zygote may have hung for so long that it was given up
-        outcome = _guarded(execution, policy.execution_timeout_s, forked_at)
+        outcome = execution.run(Interrupts(execution, policy.execution_timeout_s, forked_at))
         outcome = outcome._replace(log_error=output.file.error)
         _report(line, execution, outcome, policy, reporter)
         code = 0
-    except (OSError, EOFError):
-        code = 1  # the host is gone: nobody to report to
+    except (OSError, EOFError) as error:  # the host is gone, or the way to it
+        logger.error(
+            "The outcome cannot be reported (%s). Does the task close descriptors that are not its"
+            " own, as os.closerange and code that makes a daemon of itself do?",
+            error,
+        )
+        code = UNHEARD
     except BaseException:
         with suppress(Exception):
             logger.exception("The attempt could not be run")
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):
-                stream.finish()  # type: ignore[union-attr]
+        output.finish()
         os._exit(code)
 
 
@@ -94,7 +92,8 @@ class TaskOutput:
     """Streams and log handler of a child, made in its zygote so that making them costs nothing."""
 
     def __init__(self) -> None:
-        self.file = LogFile(-1, 0)
+        self.file = LogFile(-1, 0, spare_fd=2)
+        self._before = sys.stdout, sys.stderr  # a DAG file may have kept them
         self.stdout = TaskStream(self.file, 1, "INFO")
         self.stderr = TaskStream(self.file, 2, "WARNING")
         log_to(self.file, "INFO")
@@ -109,31 +108,13 @@ class TaskOutput:
         for notice in request.notices:
             logger.warning("%s", notice)
 
-
-def _guarded(execution: Execution, timeout_s: float | None, forked_at: float) -> Outcome:
-    """Run with a SIGTERM handler that ends the task's code, until its outcome is known.
-
-    The time limit counts from before the fork, the host's timer from its news of it: a SIGTERM
-    that the host sends for the limit comes after the deadline.
-    """
-    deadline = None if timeout_s is None else forked_at + timeout_s
-
-    def stop(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        logger.error("Received SIGTERM. Terminating subprocesses.")
-        with suppress(Exception):
-            execution.task.on_kill()
-        if deadline is not None and time.monotonic() >= deadline:
-            raise AirflowTaskTimeout(
-                f"The task ran longer than its execution_timeout of {timeout_s:g} s."
-            )
-        raise AirflowTaskTerminated("Task received SIGTERM signal")
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        return execution.run()
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def finish(self) -> None:
+        """Write what was begun, to these streams and to those that they took the place of."""
+        for stream in (self.stdout, self.stderr, *self._before):
+            with suppress(BaseException):
+                stream.flush()
+            with suppress(BaseException):
+                stream.finish()  # type: ignore[union-attr]
 
 
 def _report(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import SystemClock, to_us
@@ -16,6 +16,7 @@ from airflow_lite.errors import (
     AirflowTaskTimeout,
     XComTypeError,
 )
+from airflow_lite.task_logger import task_logger
 from airflow_lite.words import said, told
 from airflow_lite.worker.context import build_context
 from airflow_lite.worker.dag_run import DagRun
@@ -27,10 +28,11 @@ from airflow_lite.worker.xcom import RETURN_KEY, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from airflow_lite.worker.api import TaskApi
 
-logger = logging.getLogger("airflow_lite.task")
+logger = task_logger()
 
 
 def _reschedule(task: Any) -> None:
@@ -65,20 +67,18 @@ class Execution:
         self._test_mode = request.test_mode
         self._passes_interrupts = passes_interrupts
 
-    def run(self) -> Outcome:
-        """Render and execute; return how that ended.
+    def run(self, interrupts: AbstractContextManager[None] | None = None) -> Outcome:
+        """Render and execute, within `interrupts`, which may raise in it; return how that ended.
 
         Raises nothing but KeyboardInterrupt, and that only where `passes_interrupts`.
         """
         try:
-            result = self._execute()
-            self._push_result(result)
+            with interrupts or nullcontext():
+                self._push_result(self._execute())
         except AirflowSkipException as error:
             outcome = Outcome("skipped", said(error) or None)
         except AirflowRescheduleException as error:
-            outcome = Outcome(
-                "up_for_reschedule", str(error), next_at_us=to_us(error.reschedule_date)
-            )
+            outcome = self._rescheduled(error)
         except BaseException as error:
             if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
                 raise
@@ -96,7 +96,7 @@ class Execution:
         self._export()
         self._render()
         with set_current_context(self.context), ending_strays():
-            self._call(self.task.on_execute_callback, "on_execute_callback")
+            self._call(self.task.on_execute_callback, "on_execute_callback", Exception)
             self.task.pre_execute(self.context)
             result = _without_zero_exit(self.task.execute, self.context)
             self.task.post_execute(self.context, result)
@@ -145,6 +145,13 @@ class Execution:
                 )
         for key, value in result.items():
             self.ti.xcom_push(key, value)
+
+    def _rescheduled(self, error: AirflowRescheduleException) -> Outcome:
+        try:
+            next_at_us = to_us(error.reschedule_date)
+        except Exception as raised:  # it is what the task's code made it
+            return self._failed(raised)
+        return Outcome("up_for_reschedule", said(error), next_at_us=next_at_us)
 
     def _failed(self, error: BaseException) -> Outcome:
         self.context["exception"] = error
@@ -205,16 +212,28 @@ class Execution:
         ]
 
     def call_back(self) -> None:
-        """Call them, one after the other; what they raise is logged."""
-        for name, function in self.callbacks():
-            self._call(function, name)
+        """Call them, one after the other; what they raise is logged, SystemExit too.
 
-    def _call(self, functions: Any, name: str) -> None:
+        Raises nothing but KeyboardInterrupt, and that only where `passes_interrupts`.
+        """
+        for name, function in self.callbacks():
+            self._call(function, name, BaseException)
+
+    def _call(self, functions: Any, name: str, harmless: type[BaseException]) -> None:
         for function in _functions(functions):
             try:
                 function(self.context)
-            except Exception:
+            except harmless as error:
+                if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
+                    raise
                 logger.exception("%s %r raised", name, getattr(function, "__name__", function))
+
+    def kill(self) -> None:
+        """Call the task's `on_kill`; what that raises is logged."""
+        try:
+            self.task.on_kill()
+        except BaseException:
+            logger.exception("on_kill of %r raised", self.ti.task_id)
 
 
 def _functions(value: Any) -> list[Callable[..., Any]]:

@@ -9,9 +9,11 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.child import die_with_parent
+from airflow_lite.worker.descriptors import out_of_reach
 from airflow_lite.worker.forks import Reaper, flush, in_child, serve
 from airflow_lite.worker.process import kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
@@ -72,6 +74,8 @@ class FileZygoteProcess:
 
         self._output = TaskOutput()
         self._reporter = Reporter(self._sentry)
+        self._reaper.arm()
+        self._reaper.deafen()
         gc.collect()
         gc.freeze()
 
@@ -128,12 +132,18 @@ class FileZygoteProcess:
             flush(self._channel)
             self._leave()
             self._be_child(order, fds)
-        pid = self._start(order, fds)
-        for fd in fds:
-            os.close(fd)
+        try:
+            pid = self._start(order, fds)
+        except OSError as error:  # no process more, for one
+            self._channel.send({"unforked": token, "error": str(error)})
+            return
+        finally:
+            for fd in fds:
+                os.close(fd)
         self._tokens[pid] = token
         self._told(token, pid, task)
-        self._keep_spare()
+        with suppress(OSError):  # the next attempt is forked when it comes
+            self._keep_spare()
 
     def _start(self, order: dict[str, Any], fds: list[int]) -> int:
         """Have the attempt run by the spare, else by a new child; return the process."""
@@ -145,7 +155,7 @@ class FileZygoteProcess:
 
     def _fork(self, act: Callable[[], None]) -> int:
         parent = os.getpid()
-        pid = os.fork()
+        pid = self._reaper.fork()
         if pid == 0:
             in_child(lambda: self._begin_child(parent, act))
         return pid
@@ -208,8 +218,8 @@ class FileZygoteProcess:
         run_attempt(
             request,
             task,
-            socket.socket(fileno=host),
-            log,
+            socket.socket(fileno=out_of_reach(host)),
+            out_of_reach(log),
             self._output,
             self._reporter,
             order["forked_at"],

@@ -13,20 +13,48 @@ from airflow_lite.worker.process import kill_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from airflow_lite.worker.channel import Channel
+
+
+#: What ends a process unless it asked otherwise, and what any child can send to its parent.
+_ENDING = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 class Reaper:
     """A pipe that is readable when a child has ended, and the ends of known children."""
 
     def __init__(self) -> None:
-        self.fd, write = os.pipe()
-        for end in (self.fd, write):
+        self.fd, self._write = os.pipe()
+        for end in (self.fd, self._write):
             os.set_blocking(end, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        self._write = write
+        self._before: dict[signal.Signals, Any] = {}
+        self.arm()
+
+    def arm(self) -> None:
+        """Hear of children, whatever the code that was imported meanwhile made of signals."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        signal.signal(signal.SIGCHLD, _do_nothing)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+
+    def deafen(self) -> None:
+        """Let no signal end this process: it ends with its host, and takes its children along.
+
+        A task may well send one to its parent. Not by SIG_IGN, which programs inherit.
+        """
+        for number in _ENDING:
+            before = signal.getsignal(number)
+            if before is not None:  # else it is taken by what is not Python
+                self._before[number] = before
+                signal.signal(number, _do_nothing)
 
     def ended(self) -> list[tuple[int, int]]:
         """Return (pid, exit code; negative: signal) of what ended; kills what such a one left."""
@@ -45,12 +73,30 @@ class Reaper:
             pid, status = os.waitpid(seen.si_pid, 0)
             found.append((pid, os.waitstatus_to_exitcode(status)))
 
+    def fork(self) -> int:
+        """Fork. What would end the child waits until it has closed this."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid != 0:
+                signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        return pid
+
     def close(self) -> None:
-        """Give up the pipe, in a child."""
+        """Give up the pipe, in a child, which takes signals as it did before `deafen`."""
         signal.set_wakeup_fd(-1)
+        for number, before in self._before.items():
+            signal.signal(number, before)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self.fd)
         os.close(self._write)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal that is not to end this process."""
 
 
 def serve(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from airflow_lite.errors import (
     DagNotFound,
     TaskNotFound,
 )
+from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.guarded import guarded
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_lite.worker.execution import Execution
     from airflow_lite.worker.request import Outcome, RetryPolicy
 
-logger = logging.getLogger("airflow_lite.task")
+logger = task_logger()
 
 _PACKAGES = f"{os.sep}site-packages{os.sep}"
 
@@ -35,8 +35,8 @@ _PACKAGES = f"{os.sep}site-packages{os.sep}"
 def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
     """Run the code, under its time limit, and its callbacks."""
     limit_s = policy.execution_timeout_s
-    with guarded(), _time_limit(execution, limit_s), _second_signal_ends(execution):
-        outcome = execution.run()
+    with guarded():
+        outcome = execution.run(_interrupts(execution, limit_s))
     error = execution.context.get("exception")
     if pdb and isinstance(error, BaseException):
         import pdb as debugger  # noqa: T100 - what the user asked for
@@ -47,6 +47,12 @@ def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome
 
 
 @contextmanager
+def _interrupts(execution: Execution, limit_s: float | None) -> Iterator[None]:
+    with _time_limit(execution, limit_s), _second_signal_ends(execution):
+        yield
+
+
+@contextmanager
 def _time_limit(execution: Execution, limit_s: float | None) -> Iterator[None]:
     """Raise AirflowTaskTimeout in the code after `limit_s`; only the main thread can."""
     if limit_s is None or threading.current_thread() is not threading.main_thread():
@@ -54,7 +60,7 @@ def _time_limit(execution: Execution, limit_s: float | None) -> Iterator[None]:
         return
 
     def overran(_number: int, _frame: object) -> None:
-        execution.task.on_kill()
+        execution.kill()
         raise AirflowTaskTimeout(
             f"The task ran longer than its execution_timeout of {limit_s:g} s."
         )
@@ -75,17 +81,21 @@ def _second_signal_ends(execution: Execution) -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    count = 0
+    count, pid = 0, os.getpid()
 
     def take(number: int, frame: FrameType | None) -> None:
         nonlocal count
+        if os.getpid() != pid:  # forked by the task: it ends by this as any program does
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         count += 1
         own = before[signal.Signals(number)]
         if callable(own):
             own(number, frame)
         if count > 1:
             logger.error("Received a second signal. Terminating subprocesses.")
-            execution.task.on_kill()
+            execution.kill()
             raise AirflowTaskTerminated("Task received a second signal")
 
     taken = [number for number, own in before.items() if callable(own)]

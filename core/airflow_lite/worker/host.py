@@ -297,6 +297,10 @@ class Host:
             self._wards.forked(message)
         elif "missing" in message:
             self._launcher.missing(message["missing"], zygote)
+        elif "unforked" in message:
+            zygote.tokens.discard(message["unforked"])
+            self._wards.unforked(message["unforked"], message["error"])
+            self._zygotes.close_if_idle(zygote)
         elif "ended" in message:
             zygote.tokens.discard(message["ended"])
             self._wards.child_gone(message["ended"], message["code"])

@@ -9,11 +9,13 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.environment import kept_environment
 from airflow_lite.worker.execution import Execution
 from airflow_lite.worker.here import find_task, run_here
-from airflow_lite.worker.log import FileHandler, LogFile, Tee
+from airflow_lite.worker.log import FileHandler, LogFile
 from airflow_lite.worker.request import Outcome, RetryPolicy
+from airflow_lite.worker.stream import Tee
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_lite.worker.attempt import Attempt
     from airflow_lite.worker.settings import HostSettings
 
-logger = logging.getLogger("airflow_lite.task")
+logger = task_logger()
 
 
 def run_attempt(command: list[str], config: Config, *, pdb: bool = False) -> str | None:
@@ -146,12 +148,14 @@ def _copied(file: LogFile, level: str, *, prints: bool) -> Iterator[None]:
     root = logging.getLogger()
     before = root.level, sys.stdout, sys.stderr
     root.addHandler(handler)
+    task_logger().sink = handler
     root.setLevel(min(root.level or logging.INFO, getattr(logging, level.upper(), logging.INFO)))
     if prints:
         sys.stdout, sys.stderr = Tee(sys.stdout, file, "INFO"), Tee(sys.stderr, file, "WARNING")
     try:
         yield
     finally:
+        task_logger().sink = None
         root.removeHandler(handler)
         root.setLevel(before[0])
         sys.stdout, sys.stderr = before[1], before[2]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import errno
 import logging
 import os
-import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from types import FrameType
+from airflow_lite.task_logger import task_logger
 
 
 def notice_of_cap(limit_bytes: int) -> bytes:
@@ -23,10 +20,14 @@ def notice_of_cap(limit_bytes: int) -> bytes:
 
 
 class LogFile:
-    """A log file with a size limit, shared by all that append to it. Writing never raises."""
+    """A log file with a size limit, shared by all that append to it. Writing never raises.
 
-    def __init__(self, fd: int, limit_bytes: int) -> None:
+    `spare_fd` takes the place of a descriptor that somebody has closed.
+    """
+
+    def __init__(self, fd: int, limit_bytes: int, spare_fd: int | None = None) -> None:
         self.fd = fd
+        self._spare_fd = spare_fd
         self._limit = limit_bytes
         self.is_full = False
         self.error: str | None = None  # why something of it could not be written
@@ -50,13 +51,17 @@ class LogFile:
             return os.fstat(self.fd).st_size
         return 0
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         try:
             while view:
                 view = view[os.write(self.fd, view) :]
         except OSError as error:  # disk full, or the file system is gone: the task goes on
-            self.error = self.error or error.strerror or str(error)
+            if error.errno == errno.EBADF and self._spare_fd not in {None, self.fd}:
+                self.fd = self._spare_fd
+                self._append(view)
+            else:
+                self.error = self.error or error.strerror or str(error)
 
 
 class LineFormatter(logging.Formatter):
@@ -93,78 +98,6 @@ class FileHandler(logging.Handler):
         self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
-class TaskStream(io.TextIOBase):
-    """What `print` writes to in a task: whole lines, each with the place that wrote it."""
-
-    encoding = "utf-8"
-    errors = "backslashreplace"
-
-    def __init__(self, file: LogFile, fd: int, level: str) -> None:
-        super().__init__()
-        self._file = file
-        self._fd = fd
-        self._level = level
-        self._begun = ""
-        self.buffer = _RawLog(file)
-
-    def fileno(self) -> int:
-        """Return the descriptor beneath, for subprocesses that are given this stream."""
-        return self._fd
-
-    def isatty(self) -> bool:
-        """Return False: it is a file."""
-        return False
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, text: str) -> int:
-        """Take text; each line is written once it is whole."""
-        *lines, self._begun = (self._begun + text).split("\n")
-        if lines:
-            place = _place(sys._getframe(1))  # noqa: SLF001 - as logging finds its caller
-            self._emit(lines, place)
-        elif len(self._begun) > 1 << 16:
-            self._emit([self._begun], _place(sys._getframe(1)))  # noqa: SLF001
-            self._begun = ""
-        return len(text)
-
-    def _emit(self, lines: list[str], place: str) -> None:
-        prefix = f"[{stamp(time.time())}] {place} {self._level} - "
-        data = "".join(f"{prefix}{line}\n" for line in lines)
-        self._file.write(data.encode("utf-8", "backslashreplace"))
-
-    def finish(self) -> None:
-        """Write what was begun and has no line end yet."""
-        if self._begun:
-            self._emit([self._begun], "{stdout}")
-            self._begun = ""
-
-    def flush(self) -> None:
-        """Do nothing: whole lines are written at once."""
-
-
-class _RawLog(io.RawIOBase):
-    """`sys.stdout.buffer` of a task: bytes go to the log as they are."""
-
-    def __init__(self, file: LogFile) -> None:
-        super().__init__()
-        self._file = file
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        content = bytes(data)  # type: ignore[call-overload]
-        self._file.write(content)
-        return len(content)
-
-
-def _place(frame: FrameType) -> str:
-    return f"{{{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}}}"
-
-
 def log_to(file: LogFile, level: str) -> logging.Handler:
     """Make the root logger write to `file`, and to nothing else; return its handler."""
     root = logging.getLogger()
@@ -172,6 +105,7 @@ def log_to(file: LogFile, level: str) -> logging.Handler:
         root.removeHandler(handler)
     handler = FileHandler(file)
     root.addHandler(handler)
+    task_logger().sink = handler
     set_level(level)
     _enable_own()
     return handler
@@ -186,29 +120,6 @@ def _enable_own() -> None:
 
 def set_level(level: str) -> None:
     """Log from `level` up; an unknown word is INFO."""
-    logging.getLogger().setLevel(getattr(logging, level.upper(), logging.INFO))
-
-
-class Tee(TaskStream):
-    """A stream that writes to another as ever, and whole lines to the log, too."""
-
-    def __init__(self, stream: Any, file: LogFile, level: str) -> None:
-        super().__init__(file, -1, level)
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write to the stream, and to the log what is whole."""
-        self._stream.write(text)
-        return super().write(text)
-
-    def flush(self) -> None:
-        """Flush the stream."""
-        self._stream.flush()
-
-    def fileno(self) -> int:
-        """Return the stream's descriptor."""
-        return int(self._stream.fileno())
-
-    def isatty(self) -> bool:
-        """Return what the stream says."""
-        return bool(self._stream.isatty())
+    number = getattr(logging, level.upper(), logging.INFO)
+    logging.getLogger().setLevel(number)
+    task_logger().least = number

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Fields of /proc/PID/stat after the command's closing parenthesis.
 _SESSION, _START = 3, 19
+#: The exit code of a child that has an outcome, and finds its line to the host closed.
+UNHEARD = 97
 
 
 @cache
@@ -65,6 +67,8 @@ def describe_end(code: int, *, is_stopped: bool = False) -> str:
 
     With `is_stopped` the signal was ours, and no cause is guessed.
     """
+    if code == UNHEARD:
+        return "ended without reporting its outcome: its connection to the task host was closed"
     if code >= 0:
         return f"ended without reporting its outcome, exit code {code}"
     try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.dag.dag import DAG
 from airflow_lite.dag.python import PythonOperator
+from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.child import measured
 from airflow_lite.worker.environment import kept_environment
 from airflow_lite.worker.execution import Execution
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: CPython adapts a function at its eighth call, and what it then does within the next few.
 ROUNDS = 24
+#: A level above all that is logged.
+_NOTHING = logging.CRITICAL + 1
 _NOW_US = 1_700_000_000_000_000
 
 
@@ -64,15 +67,18 @@ def rehearse(output: TaskOutput, rounds: int = ROUNDS) -> None:
     """
     null = os.open(os.devnull, os.O_WRONLY)
     output.file.open(null, 1 << 20)
-    disabled = logging.root.manager.disable
+    disabled, own = logging.root.manager.disable, task_logger()
+    level = own.level
     if _is_watched():
         logging.disable()
+        own.setLevel(_NOTHING)
     try:
         with kept_environment():
             for _ in range(rounds):
                 _run(_task())
     finally:
         logging.disable(disabled)
+        own.setLevel(level)
         os.close(null)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.task_logger import task_logger
 from airflow_lite.words import told
-from airflow_lite.worker.log import LogFile, TaskStream, log_to
+from airflow_lite.worker.log import LogFile, log_to
 from airflow_lite.worker.request import AttemptRequest
+from airflow_lite.worker.stream import TaskStream
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_lite.store.engine import Store
     from airflow_lite.worker.settings import HostSettings
 
-logger = logging.getLogger("airflow_lite.task")
+logger = task_logger()
 
 
 def main(arguments: list[str]) -> int:

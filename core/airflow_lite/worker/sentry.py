@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.errors import AirflowTaskTerminated
+from airflow_lite.task_logger import task_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_lite.worker.execution import Execution
     from airflow_lite.worker.task_instance import RuntimeTaskInstance
 
-logger = logging.getLogger("airflow_lite.task")
+logger = task_logger()
 
 #: So long, in seconds, the end of an attempt may wait until Sentry has what it was told.
 FLUSH_S = 2.0

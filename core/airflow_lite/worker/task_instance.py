@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.moment import optional_moment
 from airflow_lite.worker.row import duration_s
@@ -46,7 +47,7 @@ class RuntimeTaskInstance:
         self.test_mode = request.test_mode
         self.executor_config = task.executor_config
         self.log_url = self.mark_success_url = ""
-        self.log = logging.getLogger("airflow_lite.task")
+        self.log: logging.Logger = task_logger()
         #: What a branch decided: {"followed": [task ids]} or {"skipped": [task ids]}.
         self.skip_decision: dict[str, list[str]] | None = None
         self._api = api

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a process whose zygote should have told of its end.
 _END_LOOK_S = 5.0
+#: Seconds after its time limit at which a child that has not ended by its own alarm is told to.
+ALARM_S = 2.0
 
 
 class Wards:
@@ -56,13 +58,20 @@ class Wards:
         if attempt.stop_reason is not None:
             self._signal(attempt, self._desk.settings.kill_grace_s)
 
+    def unforked(self, token: str, error: str) -> None:
+        """End an attempt that no process could be made for."""
+        attempt = self._desk.attempts.get(token)
+        if attempt is not None and attempt.is_claimed:
+            cause = f"could not be started: {error}"
+            self.finish(attempt, Outcome("failed", cause, is_reported=False))
+
     def _limit_execution(self, attempt: Attempt) -> None:
         limit_s = attempt.policy.execution_timeout_s if attempt.policy else None
         if limit_s is not None:
             reason = f"it ran longer than its execution_timeout of {limit_s:g} s"
             self._desk.later(
                 attempt,
-                limit_s,
+                limit_s + ALARM_S,
                 lambda: self.stop(attempt, reason, self._desk.settings.kill_grace_s),
             )
 

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from airflow_lite.child import die_with_parent, prctl
@@ -48,6 +49,9 @@ def _silence() -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
+    for stream in (sys.stdout, sys.stderr):  # what a file keeps of them tells its tasks' lines
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
 def _warm_up() -> None:
@@ -78,6 +82,7 @@ class _BaseZygote:
         self._alone: set[int] = set()
 
     def serve(self) -> None:
+        self._reaper.deafen()
         gc.collect()
         gc.freeze()
         serve(self._channel, self._reaper, self._fork, self._ended)
@@ -89,7 +94,13 @@ class _BaseZygote:
         parent = os.getpid()
         if message["sentry"]:
             warm_up()
-        pid = os.fork()
+        try:
+            pid = self._reaper.fork()
+        except OSError as error:  # no process more, for one
+            os.close(fd)
+            told = f"{message['path']}: no process could be started for it: {error}"
+            self._channel.send({"gone": message["zygote"], "code": None, "error": told})
+            return
         if pid == 0:
             in_child(lambda: self._be_file_zygote(message, fd, parent))
         os.close(fd)

@@ -82,12 +82,14 @@ class Zygotes:
 
     def _hear_base(self) -> None:
         for message in self._base.receive():
+            zygote = self.all.get(message["gone"] if "gone" in message else message["zygote"])
+            if zygote is None:
+                continue
             if "pid" in message:
-                zygote = self.all.get(message["zygote"])
-                if zygote is not None:
-                    zygote.pid = message["pid"]
+                zygote.pid = message["pid"]
             else:
-                self._gone(message["gone"], message["code"])
+                zygote.error = zygote.error or message.get("error")
+                self._gone(zygote.number, message["code"])
         if self._base.is_closed:
             self._replace_base()
 
