@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -73,19 +74,26 @@ def run_attempt(
         outcome = outcome._replace(log_error=output.file.error)
         _report(line, execution, outcome, policy, reporter)
         code = 0
-    except (OSError, EOFError) as error:  # the host is gone, or the way to it
-        logger.error(
-            "The outcome cannot be reported (%s). Does the task close descriptors that are not its"
-            " own, as os.closerange and code that makes a daemon of itself do?",
-            error,
-        )
-        code = UNHEARD
+    except (OSError, EOFError) as error:
+        code = _unheard(error)
     except BaseException:
         with suppress(Exception):
             logger.exception("The attempt could not be run")
     finally:
         output.finish()
         os._exit(code)
+
+
+def _unheard(error: OSError | EOFError) -> int:
+    """Return the exit code where the host does not hear; say so where the task closed the line."""
+    if getattr(error, "errno", None) not in {errno.EBADF, errno.ENOTSOCK}:
+        return 1  # the host is gone, or has given the attempt up: nobody to report to
+    logger.error(
+        "The outcome cannot be reported (%s). Does the task close descriptors that are not its"
+        " own, as os.closerange and code that makes a daemon of itself do?",
+        error,
+    )
+    return UNHEARD
 
 
 class TaskOutput:

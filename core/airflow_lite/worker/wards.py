@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks at a process whose zygote should have told of its end.
 _END_LOOK_S = 5.0
 #: Seconds after its time limit at which a child that has not ended by its own alarm is told to.
-ALARM_S = 2.0
+_ALARM_S = 2.0
 
 
 class Wards:
@@ -71,7 +71,7 @@ class Wards:
             reason = f"it ran longer than its execution_timeout of {limit_s:g} s"
             self._desk.later(
                 attempt,
-                limit_s + ALARM_S,
+                limit_s + _ALARM_S,
                 lambda: self.stop(attempt, reason, self._desk.settings.kill_grace_s),
             )
 
