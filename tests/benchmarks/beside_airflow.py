@@ -1,7 +1,7 @@
 """What airflow-lite costs beside Airflow: the same DAGs, measured alike, one after the other.
 
     python tests/benchmarks/beside_airflow.py --lite BIN [--airflow BIN] [--database URL]
-        [--runs 3] [--rest 60]
+        [--runs 3] [--rest 100]
 
 Each BIN is the `bin` folder of a virtual environment that holds one of the two and nothing else;
 without Airflow's there is our column alone.
@@ -11,8 +11,9 @@ what both need to leave their examples out. The two take turns for what is repea
 are printed. Run it on a quiet machine: it says how busy it was.
 
 A run's seconds are the end less the start in its own row, as each stores them. Memory is the
-proportional set size (PSS) of the scheduler's whole session, which counts shared pages once. At
-rest is what follows `--rest` seconds after the last run, for as many seconds.
+proportional set size (PSS) of the scheduler and all beneath it, which counts shared pages once. At
+rest is what follows `--rest` seconds after the last run, for as many seconds. Our task host ends
+after 90 seconds without work; whose end falls into the second half, its time would be miscounted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -129,16 +131,22 @@ def run_seconds(side: Side, dag_id: str) -> float:
     raise SystemExit(f"{side.name}: {dag_id} {run_id} did not succeed")
 
 
-def session_of(leader: int) -> list[int]:
-    found = []
+def tree_of(root: int) -> list[int]:
+    """Return a process and all beneath it."""
+    parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            try:
-                if os.getsid(int(entry)) == leader:
-                    found.append(int(entry))
-            except OSError:
-                continue
+            with suppress(OSError):
+                parents[int(entry)] = int(stat_of(int(entry))[1])
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
     return found
+
+
+def stat_of(pid: int) -> list[bytes]:
+    """Return the fields of a process from its state on."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
 
 
 def memory_mb(pids: list[int]) -> float:
@@ -150,8 +158,7 @@ def memory_mb(pids: list[int]) -> float:
 def cpu_s(pids: list[int]) -> float:
     ticks = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        ticks += sum(map(int, fields[11:15]))  # its own, and of children that ended
+        ticks += sum(map(int, stat_of(pid)[11:15]))  # its own, and of children that ended
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -169,7 +176,6 @@ def with_a_scheduler(side: Side, home: Path, args: argparse.Namespace) -> dict[s
             env=side.environ,
             stdout=log,
             stderr=log,
-            start_new_session=True,
         )
         try:
             wait_for_dags(side)
@@ -186,9 +192,9 @@ def with_a_scheduler(side: Side, home: Path, args: argparse.Namespace) -> dict[s
 def at_rest(leader: int, rest_s: float) -> dict[str, list[float]]:
     """Leave the scheduler alone as long as it is then looked at."""
     time.sleep(rest_s)
-    before = cpu_s(session_of(leader))
+    before = cpu_s(tree_of(leader))
     time.sleep(rest_s)
-    pids = session_of(leader)
+    pids = tree_of(leader)
     return {
         "at rest, % of a core": [(cpu_s(pids) - before) / rest_s * 100],
         "at rest, MB": [memory_mb(pids)],
@@ -240,7 +246,7 @@ def main() -> None:
     parser.add_argument("--airflow", type=Path, metavar="BIN")
     parser.add_argument("--database", metavar="URL", help="for Airflow")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--rest", type=float, default=60, metavar="S")
+    parser.add_argument("--rest", type=float, default=100, metavar="S")
     args = parser.parse_args()
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores,"
           f" load {os.getloadavg()[0]:.2f}, {args.runs} runs")  # fmt: skip

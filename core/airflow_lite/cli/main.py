@@ -171,8 +171,8 @@ def _unexpected(error: Exception) -> str:
         return f"{what} cannot be written: {error.strerror}. Make room, and try again."
     original = getattr(error, "orig", None)
     if type(error).__module__.startswith("sqlalchemy") and original is not None:
-        return f"The metadata database refused: {original}. Run with -v for the traceback."
-    return f"{type(error).__name__}: {error}. Run with -v for the traceback."
+        return f"The metadata database refused: {original}. Add -v at its end for the traceback."
+    return f"{type(error).__name__}: {error}. Add -v at its end for the traceback."
 
 
 def _say(line: str) -> None:
