@@ -13,7 +13,8 @@ are printed. Run it on a quiet machine: it says how busy it was.
 A run's seconds are the end less the start in its own row, as each stores them. Memory is the
 proportional set size (PSS) of the scheduler and all beneath it, which counts shared pages once. At
 rest is what follows `--rest` seconds after the last run, for as many seconds. Our task host ends
-after 90 seconds without work; whose end falls into the second half, its time would be miscounted.
+after 90 seconds without work: with less than that, it would end while it is being measured, and
+what it had used before would be missed.
 """
 
 from __future__ import annotations

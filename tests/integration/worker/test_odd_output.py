@@ -11,7 +11,9 @@ from airflow_lite.worker.process import describe_end
 HEAD = """
 import contextlib, io, logging, logging.config, os, resource, subprocess, sys, threading, time
 from datetime import datetime, timedelta
-from airflow_lite import DAG, AirflowSkipException, BashOperator, PythonOperator
+from airflow_lite import (
+    DAG, AirflowRescheduleException, AirflowSkipException, BashOperator, PythonOperator,
+)
 HOME = os.environ["AIRFLOW_LITE_HOME"]
 
 dag = DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None)
@@ -122,6 +124,12 @@ def fails_rudely(): raise ExitsWhenAsked
 
 @task()
 def skips_rudely(): raise InterruptsWhenAsked
+
+@task()
+def reschedules_to_nothing():
+    error = AirflowRescheduleException(datetime(2024, 1, 1))
+    error.reschedule_date = "soon"
+    raise error
 
 PythonOperator(task_id="builtin", python_callable=dict, op_kwargs={"a": 1}, dag=dag)
 """
@@ -267,3 +275,10 @@ def test_a_builtin_without_a_signature_gets_its_own_arguments_only(hosted):
     hosted.finish("builtin")
 
     assert hosted.xcoms("builtin") == {"return_value": {"a": 1}}
+
+
+def test_a_reschedule_to_what_is_no_date_fails_with_the_reason(hosted):
+    row = hosted.finish("reschedules_to_nothing")
+    assert row.state == "failed"
+    assert row.change_cause.startswith("AttributeError: 'str' object has no attribute")
+    assert "Traceback" in hosted.log("reschedules_to_nothing")
