@@ -15,6 +15,7 @@ from airflow_lite.words import COMPLETE, PROGRAM
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FOR_MORE = "Add -v to the command for the traceback."
 
 
 class Flags(NamedTuple):
@@ -171,8 +172,8 @@ def _unexpected(error: Exception) -> str:
         return f"{what} cannot be written: {error.strerror}. Make room, and try again."
     original = getattr(error, "orig", None)
     if type(error).__module__.startswith("sqlalchemy") and original is not None:
-        return f"The metadata database refused: {original}. Add -v at its end for the traceback."
-    return f"{type(error).__name__}: {error}. Add -v at its end for the traceback."
+        return f"The metadata database refused: {original}. {_FOR_MORE}"
+    return f"{type(error).__name__}: {error}. {_FOR_MORE}"
 
 
 def _say(line: str) -> None:
