@@ -186,7 +186,7 @@ class Config:
         """
         if not self.file:
             return []
-        from airflow_lite.words import nearest
+        from airflow_lite.text import nearest
 
         sections = {option.section for option in core_options()}
         known = {(option.section, option.name) for option in self.options()}
@@ -242,7 +242,7 @@ def _parsed(path: str, file: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _unknown(section: str, name: str, options: Iterable[ConfigOption]) -> str:
-    from airflow_lite.words import did_you_mean
+    from airflow_lite.text import did_you_mean
 
     see = "See `airflow-lite config list`."
     sections = sorted({option.section for option in options})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_lite._lazy import lazily
+from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.config import ConfigOption

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from airflow_lite.errors import InvalidIdError
-from airflow_lite.words import shortened
+from airflow_lite.text import shortened
 
 MAX_ID_LENGTH = 250
 #: Airflow's own forms: DAG and task ids, and run ids such as `manual__2024-01-01T00:00:00+00:00`.

@@ -7,8 +7,8 @@ import select
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from airflow_lite import doorbell
 from airflow_lite.config import Config
+from airflow_lite.processes import doorbell
 from airflow_lite.scheduler.assembly import make_loop
 from airflow_lite.store.engine import open_store
 from airflow_lite.testing.stub_executor import StubExecutor

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
-from airflow_lite.doorbell import Doorbell
+from airflow_lite.processes.doorbell import Doorbell
 from airflow_lite.scheduler.dag_files import DagFiles, process_now
 from airflow_lite.store import dags
 from airflow_lite.store.engine import Store, open_store

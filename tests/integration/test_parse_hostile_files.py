@@ -250,7 +250,9 @@ def test_a_hostile_file_gets_one_clear_line(results: dict[str, FileResult], name
 def test_a_file_does_not_pay_for_what_its_process_needs_of_the_system(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    looked_up = "from airflow_lite.child import prctl\nassert prctl.cache_info().hits\n"
+    looked_up = (
+        "from airflow_lite.processes.children import prctl\nassert prctl.cache_info().hits\n"
+    )
     path = write(tmp_path, "cheap", looked_up + GOOD.format(id="cheap"))
     assert parse_file(path, environ).error is None
 

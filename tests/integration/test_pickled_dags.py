@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_lite.config import Config
-from airflow_lite.signing import KEY_FILE, KEY_VARIABLE, signature, signing_key
+from airflow_lite.security.signing import KEY_FILE, KEY_VARIABLE, signature, signing_key
 from airflow_lite.store import pickles
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.schema import dag_pickle

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_lite.scheduler.processes import sweep
-from airflow_lite.worker.process import boot_id, process_start
+from airflow_lite.processes.proc import boot_id, process_start
+from airflow_lite.processes.recorded import sweep
 
 HERE = socket.gethostname()
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from airflow_lite import child
+from airflow_lite.processes import children
 
 PROLOGUE = "import os, subprocess, sys, time\nfd = int(sys.argv[1])\n"
 
@@ -21,9 +21,9 @@ def run(source, *, within_s=60.0):
     command = [sys.executable, "-c", PROLOGUE + source, str(writing)]
     process = subprocess.Popen(command, pass_fds=[writing], start_new_session=True)
     os.close(writing)
-    pipe, deadline = child.Pipe(reading), time.monotonic() + within_s
+    pipe, deadline = children.Pipe(reading), time.monotonic() + within_s
     try:
-        process.returncode = child.run_out(process.pid, {reading: pipe.read}, lambda: deadline)
+        process.returncode = children.run_out(process.pid, {reading: pipe.read}, lambda: deadline)
     finally:
         os.close(reading)
     return process.returncode, bytes(pipe.received)
@@ -62,9 +62,9 @@ def test_at_its_deadline_a_child_is_killed_with_its_group(wait_until):
     command = [sys.executable, "-c", PROLOGUE + source, str(writing)]
     process = subprocess.Popen(command, pass_fds=[writing], start_new_session=True)
     os.close(writing)
-    pipe = child.Pipe(reading)
+    pipe = children.Pipe(reading)
     # The deadline is over as soon as the child has said what it had to.
-    ended = child.run_out(
+    ended = children.run_out(
         process.pid, {reading: pipe.read}, lambda: 0.0 if pipe.received else time.monotonic() + 60
     )
     os.close(reading)

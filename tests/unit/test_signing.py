@@ -8,7 +8,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.signing import (
+from airflow_lite.security.signing import (
     KEY_FILE,
     KEY_VARIABLE,
     checking_key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_lite._lazy import lazily
+from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.cli.context import config

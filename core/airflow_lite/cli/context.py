@@ -92,6 +92,6 @@ def confirmed(args: Args, warning: str) -> bool:
 
 def ring(args: Args, **what: object) -> None:
     """Wake the scheduler, if one listens; `what` is what it should look at."""
-    from airflow_lite import doorbell
+    from airflow_lite.processes import doorbell
 
     doorbell.ring(config(args).home, **what)

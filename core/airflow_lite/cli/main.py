@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from airflow_lite import __version__
 from airflow_lite.errors import UsageError, UserError
-from airflow_lite.words import COMPLETE, PROGRAM
+from airflow_lite.text import COMPLETE, PROGRAM
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
 BROKEN_PIPE = 141  # 128 + SIGPIPE

@@ -14,7 +14,7 @@ from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
 from airflow_lite.cli.options import GLOBAL, HELP
 from airflow_lite.cli.parser import Parser
 from airflow_lite.cli.spec import GroupCommand
-from airflow_lite.words import PROGRAM
+from airflow_lite.text import PROGRAM
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self
 
 from airflow_lite.cli.options import all_args
 from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
-from airflow_lite.words import nearest
+from airflow_lite.text import nearest
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):

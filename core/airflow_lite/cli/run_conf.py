@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ParamValidationError, UserError
-from airflow_lite.words import shortened
+from airflow_lite.text import shortened
 
 if TYPE_CHECKING:
     from airflow_lite.dag.spec import DagSpec

@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite._lazy import lazily
+from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
     from airflow_lite.dag.dag import DAG

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from airflow_lite.dag.references import Reference
 from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
-from airflow_lite.words import shortened
+from airflow_lite.text import shortened
 
 #: What every database holds as an integer.
 _LARGEST = 2**31 - 1

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.words import shortened
+from airflow_lite.text import shortened
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from airflow_lite.errors import AirflowDagException, UserError
-from airflow_lite.words import did_you_mean, shortened
+from airflow_lite.text import did_you_mean, shortened
 
 _MOST_FRAMES = 10
 _LONGEST = 500

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sized
 from datetime import date, datetime, time
 from typing import Any
 
-from airflow_lite.words import shortened
+from airflow_lite.text import shortened
 
 _NUMBERS, _TEXT, _LISTS = (int, float), (str,), (list, tuple)
 

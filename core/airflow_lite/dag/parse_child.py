@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from airflow_lite import child
-from airflow_lite.child import Pipe
 from airflow_lite.dag import _parse_file
 from airflow_lite.dag._parse_error import RAISE_TIMEOUT, frames_of_dump
+from airflow_lite.processes import children
+from airflow_lite.processes.children import Pipe
 
 LARGEST_RESULT = 256 * 1024 * 1024
 _KEPT_OUTPUT = 64 * 1024
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
     sys.dont_write_bytecode = True
     with suppress(Exception):  # a fault there is the error of each file that it concerns
         import_authoring()
-        child.prctl()
+        children.prctl()
         if options.max_pickle_bytes:
             import cloudpickle  # noqa: F401 - once for all files
     # Whoever asked may go at any time: then there is nobody to tell.
@@ -94,7 +94,7 @@ def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | 
         control.fileno(): lambda: _is_asked_for(control),
     }
     try:
-        code = child.run_out(
+        code = children.run_out(
             pid, readers, lambda: deadline if len(result.received) <= LARGEST_RESULT else 0.0
         )
     finally:
@@ -114,7 +114,7 @@ def _verdict(code: int | None, result: bytearray, timeout_s: float) -> str | Non
     if code == 0 and result.endswith(b"\n"):
         return None
     guess = "" if code < 0 else " (os._exit?), or closed what is not its own"
-    return f"The file ended its process {child.ending(code)} when it was imported{guess}."
+    return f"The file ended its process {children.ending(code)} when it was imported{guess}."
 
 
 def _fork(control: socket.socket, path: str, options: Options) -> tuple[int, Pipe, Pipe]:
@@ -146,7 +146,7 @@ def _child_main(path: str, options: Options, parent: int, result: int, output: i
     code = 70
     try:
         os.setsid()
-        child.die_with_parent(parent)
+        children.die_with_parent(parent)
         _confine(options, output)
         found = _parse_file.parse(path, options)
         _free_reserve()

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from airflow_lite.clock import EPOCH, from_us, seconds_us, to_us
 from airflow_lite.dag import _cron
 from airflow_lite.dag.spec import DagSpec, ScheduleSpec
-from airflow_lite.words import did_you_mean
+from airflow_lite.text import did_you_mean
 
 #: What a `datetime` holds.
 _FIRST_US = to_us(datetime.min.replace(tzinfo=UTC))

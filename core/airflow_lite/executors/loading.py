@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ConfigError, UserError
-from airflow_lite.importing import import_string
+from airflow_lite.imports import import_string
 from airflow_lite.plugins.naming import configured_name, locate
 from airflow_lite.plugins.quarantine import checked_executor, insist
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from airflow_lite.key_file import configured_key, make_key, read_key
+from airflow_lite.security.key_file import configured_key, make_key, read_key
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config

@@ -127,7 +127,7 @@ def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
 
 def _from_class(name: str, config: Config) -> GroupCommand | None:
     """Ask the configured executor's class, if it is one that no plugin module speaks for."""
-    from airflow_lite.importing import import_string
+    from airflow_lite.imports import import_string
     from airflow_lite.plugins.naming import locate
     from airflow_lite.plugins.quarantine import checked_executor
 

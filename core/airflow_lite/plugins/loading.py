@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import redirect_stdout
 
 from airflow_lite.config import Config, ConfigOption
-from airflow_lite.importing import (
+from airflow_lite.imports import (
     ImportFailedError,
     ModuleMissingError,
     import_module_named,

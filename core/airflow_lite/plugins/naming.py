@@ -13,7 +13,7 @@ from airflow_lite.plugins.model import Entry, Plugin, PluginState
 from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
 from airflow_lite.plugins.search import spec_of
 from airflow_lite.plugins.verdict import EXECUTOR, Target, modules_of
-from airflow_lite.words import did_you_mean
+from airflow_lite.text import did_you_mean
 
 
 class Located(NamedTuple):

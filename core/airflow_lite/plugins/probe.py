@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from airflow_lite import child
 from airflow_lite.plugins.verdict import Target, Verdict
+from airflow_lite.processes import children
 
 #: Seconds from the start of the process to its first word, on a machine that is busy.
 START_DEADLINE_S = 30.0
@@ -84,13 +84,13 @@ def ask(
                     pass_fds=[writing],
                     start_new_session=True,
                 )
-            code = child.run_out(process.pid, {reading: said.read}, lambda: said.deadline)
+            code = children.run_out(process.pid, {reading: said.read}, lambda: said.deadline)
             process.returncode = code or 0  # it is reaped
         finally:
             os.close(reading)
         printed.seek(0)
         output = printed.read(_MOST_OUTPUT).decode(errors="replace").strip()
-    ended = f"ended the process {child.ending(code or 0)}"
+    ended = f"ended the process {children.ending(code or 0)}"
     return Answer(said.messages, ended, output, code is None and not said.is_done)
 
 
@@ -98,7 +98,7 @@ class _Messages:
     """What the child says, in lines of JSON: after each it may go on for `timeout_s`."""
 
     def __init__(self, descriptor: int, timeout_s: float) -> None:
-        self._pipe = child.Pipe(descriptor)
+        self._pipe = children.Pipe(descriptor)
         self._timeout_s = timeout_s
         self.deadline = time.monotonic() + START_DEADLINE_S
         self.messages: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.plugins.model import PluginError
-from airflow_lite.words import nearest
+from airflow_lite.text import nearest
 
 if TYPE_CHECKING:
     import pluggy

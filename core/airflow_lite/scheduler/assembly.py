@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import StoreError
 from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
+from airflow_lite.processes.waker import Timers, Waker
 from airflow_lite.scheduler.callbacks import Callbacks
 from airflow_lite.scheduler.loop import Loop
 from airflow_lite.scheduler.ownership import Ownership
 from airflow_lite.scheduler.pickling import check_pickling
 from airflow_lite.scheduler.settings import Settings
-from airflow_lite.scheduler.waker import Timers, Waker
 from airflow_lite.scheduler.world import World
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
-from airflow_lite.signing import KEY_VARIABLE
+from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import callbacks
 
 if TYPE_CHECKING:

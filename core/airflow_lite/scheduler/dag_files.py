@@ -11,11 +11,11 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite import doorbell
 from airflow_lite.clock import SystemClock
 from airflow_lite.dag import folder
+from airflow_lite.processes import doorbell
 from airflow_lite.scheduler.pickling import ships_pickles, signer
-from airflow_lite.signing import KEY_VARIABLE
+from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import dags
 from airflow_lite.store.pickles import pickled_by
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import SystemClock
-from airflow_lite.scheduler.processes import is_gone
+from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs, scheduling
 
 if TYPE_CHECKING:

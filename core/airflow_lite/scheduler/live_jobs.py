@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.scheduler.processes import is_gone
+from airflow_lite.processes.proc import boot_id
+from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
 from airflow_lite.store.engine import HEAD, revision
 from airflow_lite.store.migrate import bare_store
-from airflow_lite.worker.process import boot_id
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from airflow_lite.doorbell import Doorbell
     from airflow_lite.logs.service import LogService
     from airflow_lite.plugins.listeners import Listeners
+    from airflow_lite.processes.doorbell import Doorbell
     from airflow_lite.scheduler.dag_files import DagFiles
     from airflow_lite.scheduler.ownership import Ownership
     from airflow_lite.scheduler.world import World
@@ -62,7 +62,7 @@ class Loop:
 
     def hang_bell(self) -> None:
         """Be woken by whoever rings the doorbell of this home."""
-        from airflow_lite.doorbell import Doorbell
+        from airflow_lite.processes.doorbell import Doorbell
 
         self._bell = Doorbell(self.world.config.home)
         self.world.waker.watch(self._bell.fileno())

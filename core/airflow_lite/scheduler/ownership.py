@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
+from airflow_lite.processes.proc import boot_id, process_start
 from airflow_lite.store import jobs
-from airflow_lite.worker.process import boot_id, process_start
 
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import ConfigError, UserError
-from airflow_lite.signing import signature, signing_key
+from airflow_lite.security.signing import signature, signing_key
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config

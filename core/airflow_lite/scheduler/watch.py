@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.processes.recorded import is_gone, sweep
 from airflow_lite.scheduler.events import look
 from airflow_lite.scheduler.failing import LostTry, end_tries, requeue
-from airflow_lite.scheduler.processes import is_gone, sweep
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
 

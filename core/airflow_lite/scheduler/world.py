@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.dag.spec import TaskSpec
     from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
+    from airflow_lite.processes.waker import Timers, Waker
     from airflow_lite.scheduler.callbacks import Callbacks
     from airflow_lite.scheduler.model import Instance, Run
     from airflow_lite.scheduler.settings import Settings
-    from airflow_lite.scheduler.waker import Timers, Waker
     from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)

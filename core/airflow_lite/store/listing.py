@@ -18,7 +18,7 @@ from airflow_lite.store.schema import (
     task_event,
     task_instance,
 )
-from airflow_lite.words import did_you_mean
+from airflow_lite.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_lite.importing import import_string
+from airflow_lite.imports import import_string
 from airflow_lite.testing.bench import Bench
 from airflow_lite.testing.case import CASE_PROPERTY
 from airflow_lite.testing.cases.cli import CliCases

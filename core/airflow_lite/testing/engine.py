@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from airflow_lite.importing import import_string
+from airflow_lite.imports import import_string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

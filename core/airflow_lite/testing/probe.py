@@ -10,7 +10,7 @@ import tempfile
 import time
 from typing import Any, NamedTuple
 
-from airflow_lite.child import run_out
+from airflow_lite.processes.children import run_out
 
 DEADLINE_S = 60.0
 #: Wall time, less the time that the thread was ready and found no CPU, where Linux tells it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors.base import BaseExecutor
-from airflow_lite.importing import import_string
+from airflow_lite.imports import import_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from airflow_lite.worker.channel import Line
+    from airflow_lite.processes.channel import Line
 
 #: One XCom that was found: task id, map index, key, value as JSON text.
 Found = tuple[str, int, str, str]

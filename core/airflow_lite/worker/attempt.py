@@ -16,11 +16,11 @@ from airflow_lite.worker.request import CALLBACK_OF, AttemptRequest, Outcome, Re
 
 if TYPE_CHECKING:
     from airflow_lite.keys import RunCommand, TaskInstanceKey
+    from airflow_lite.processes.channel import Channel
+    from airflow_lite.processes.timers import Timer
     from airflow_lite.store.lookup import Queued
-    from airflow_lite.worker.channel import Channel
     from airflow_lite.worker.pump import Pump
     from airflow_lite.worker.settings import HostSettings
-    from airflow_lite.worker.timers import Timer
     from airflow_lite.worker.zygotes import FileZygote
 
 

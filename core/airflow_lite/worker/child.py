@@ -10,13 +10,13 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_lite.processes.channel import Line
+from airflow_lite.processes.proc import UNHEARD
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.api import LineApi
-from airflow_lite.worker.channel import Line
 from airflow_lite.worker.execution import Execution
 from airflow_lite.worker.interrupts import Interrupts
 from airflow_lite.worker.log import LogFile, log_to, set_level
-from airflow_lite.worker.process import UNHEARD
 from airflow_lite.worker.request import RetryPolicy
 from airflow_lite.worker.stream import TaskStream
 

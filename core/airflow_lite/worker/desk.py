@@ -8,18 +8,18 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.processes.timers import Timers
 from airflow_lite.worker.attempt import Phase
 from airflow_lite.worker.ledger import Ledger
-from airflow_lite.worker.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_lite.clock import Clock
+    from airflow_lite.processes.channel import Channel
     from airflow_lite.store.attempts import Supervisor
     from airflow_lite.store.engine import Store
     from airflow_lite.worker.attempt import Attempt
-    from airflow_lite.worker.channel import Channel
     from airflow_lite.worker.settings import HostSettings
 
 #: What nobody waits for (process ids, rendered fields, "it runs") is written this late, in

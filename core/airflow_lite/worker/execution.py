@@ -17,7 +17,7 @@ from airflow_lite.errors import (
     XComTypeError,
 )
 from airflow_lite.task_logger import task_logger
-from airflow_lite.words import said, told
+from airflow_lite.text import said, told
 from airflow_lite.worker.context import build_context
 from airflow_lite.worker.dag_run import DagRun
 from airflow_lite.worker.moment import moment

@@ -12,10 +12,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_lite.child import die_with_parent
+from airflow_lite.processes.children import die_with_parent
+from airflow_lite.processes.proc import kill_session
 from airflow_lite.worker.descriptors import out_of_reach
 from airflow_lite.worker.forks import Reaper, flush, in_child, serve
-from airflow_lite.worker.process import kill_session
 from airflow_lite.worker.request import AttemptRequest, RetryPolicy
 from airflow_lite.worker.sentry import SentrySettings
 from airflow_lite.worker.spare import Spare, await_order
@@ -23,7 +23,7 @@ from airflow_lite.worker.spare import Spare, await_order
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_lite.worker.channel import Channel
+    from airflow_lite.processes.channel import Channel
     from airflow_lite.worker.child import TaskOutput
     from airflow_lite.worker.sentry import Reporter
 

@@ -9,13 +9,13 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_lite.worker.process import kill_session
+from airflow_lite.processes.proc import kill_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from airflow_lite.worker.channel import Channel
+    from airflow_lite.processes.channel import Channel
 
 
 #: What ends a process unless it asked otherwise, and what any child can send to its parent.

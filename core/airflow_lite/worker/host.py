@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError, SQLAlchemyError
 
-from airflow_lite import doorbell
+from airflow_lite.processes import doorbell
+from airflow_lite.processes.backoff import SHORTEST_S, Trouble
+from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import lookup, xcoms
 from airflow_lite.worker.attempt import Attempt, Phase
-from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.desk import Desk
 from airflow_lite.worker.launcher import Launcher
-from airflow_lite.worker.process import describe_end, kill_session
 from airflow_lite.worker.request import Outcome
-from airflow_lite.worker.trouble import SHORTEST_S, Trouble
 from airflow_lite.worker.wards import Wards
 from airflow_lite.worker.zygotes import FileZygote, Zygotes
 

@@ -47,8 +47,8 @@ def supervisor(
     settings: HostSettings, kind: str, supervisor_id: str, job_id: int | None
 ) -> Supervisor:
     """Return this process as the one that claims."""
+    from airflow_lite.processes.proc import boot_id, process_start
     from airflow_lite.store.attempts import Supervisor
-    from airflow_lite.worker.process import boot_id, process_start
 
     pid = os.getpid()
     return Supervisor(
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     """Be the host of the scheduler at the other end of the descriptor."""
     from airflow_lite.config import Config
     from airflow_lite.errors import UserError
-    from airflow_lite.worker.channel import Channel
+    from airflow_lite.processes.channel import Channel
 
     name, job, fd, *most = arguments
     scheduler = socket.socket(fileno=int(fd))

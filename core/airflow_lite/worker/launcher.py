@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.dag.folder import has_changed
 from airflow_lite.log_paths import open_for_writing
+from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup
 from airflow_lite.worker.attempt import Attempt, Phase
-from airflow_lite.worker.channel import Channel
 from airflow_lite.worker.pickles import PickleRefused, Pickles
-from airflow_lite.worker.process import describe_end
 from airflow_lite.worker.pump import Pump
 from airflow_lite.worker.request import Outcome
 

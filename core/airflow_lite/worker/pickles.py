@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import ConfigError
-from airflow_lite.signing import is_signed
+from airflow_lite.security.signing import is_signed
 from airflow_lite.store import pickles
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.task_logger import task_logger
-from airflow_lite.words import told
+from airflow_lite.text import told
 from airflow_lite.worker.log import LogFile, log_to
 from airflow_lite.worker.request import AttemptRequest
 from airflow_lite.worker.stream import TaskStream

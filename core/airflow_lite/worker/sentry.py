@@ -151,7 +151,7 @@ def _initialise(settings: SentrySettings) -> None:
     import sentry_sdk
     from sentry_sdk.integrations.logging import ignore_logger
 
-    from airflow_lite.importing import import_string
+    from airflow_lite.imports import import_string
 
     before_send = import_string(settings.before_send) if settings.before_send else None
     # Our own lines about a failure would be a second report of it.

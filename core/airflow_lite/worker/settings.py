@@ -62,7 +62,7 @@ def _pickle_key(config: Config) -> Callable[[], bytes] | None:
         return None
     from functools import partial
 
-    from airflow_lite.signing import checking_key
+    from airflow_lite.security.signing import checking_key
 
     return partial(checking_key, config)
 

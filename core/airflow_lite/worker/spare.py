@@ -13,8 +13,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.worker.channel import Channel
-from airflow_lite.worker.process import kill_session
+from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.proc import kill_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

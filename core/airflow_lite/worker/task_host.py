@@ -16,7 +16,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.config import child_environment
-from airflow_lite.worker.channel import Channel
+from airflow_lite.processes.channel import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,7 +266,7 @@ class TaskHost:
 
     def _bury(self) -> str:
         """Wait for the dead host's process, record its death, and say how it ended."""
-        from airflow_lite.worker.process import describe_end
+        from airflow_lite.processes.proc import describe_end
 
         assert self._process is not None  # it was started
         self._channel.close()

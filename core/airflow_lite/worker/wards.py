@@ -8,16 +8,16 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.states import TaskInstanceState
-from airflow_lite.store import attempts as rows
-from airflow_lite.store import xcoms
-from airflow_lite.worker.attempt import Attempt, Phase
-from airflow_lite.worker.process import (
+from airflow_lite.processes.proc import (
     describe_end,
     is_over,
     kill_session,
     process_start,
 )
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import attempts as rows
+from airflow_lite.store import xcoms
+from airflow_lite.worker.attempt import Attempt, Phase
 from airflow_lite.worker.request import Outcome, RetryPolicy
 from airflow_lite.worker.stored_policy import stored_policy
 

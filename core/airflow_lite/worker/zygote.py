@@ -15,12 +15,12 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from airflow_lite.child import die_with_parent, prctl
-from airflow_lite.signing import KEY_VARIABLE
-from airflow_lite.worker.channel import Channel
+from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.children import die_with_parent, prctl
+from airflow_lite.processes.proc import kill_session
+from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.worker.file_zygote import FileZygoteProcess
 from airflow_lite.worker.forks import Reaper, in_child, serve
-from airflow_lite.worker.process import kill_session
 from airflow_lite.worker.sentry import warm_up
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.worker.channel import Channel
+from airflow_lite.processes.channel import Channel
 from airflow_lite.worker.host_process import execute_base
 
 if TYPE_CHECKING:

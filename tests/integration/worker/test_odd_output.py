@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from airflow_lite.worker.process import describe_end
+from airflow_lite.processes.proc import describe_end
 
 HEAD = """
 import contextlib, io, logging, logging.config, os, resource, subprocess, sys, threading, time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_lite.importing import (
+from airflow_lite.imports import (
     AttributeMissingError,
     ImportFailedError,
     ModuleMissingError,

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 import sqlalchemy as sa
 
-from airflow_lite.scheduler import processes
+from airflow_lite.processes import recorded
 from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
 
@@ -199,21 +199,21 @@ class _Left:
 @pytest.mark.parametrize("group", [1, 0, -1, "junk", None, 2**70])
 def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, group):
     killed = []
-    monkeypatch.setattr(processes, "boot_id", lambda: "boot")
-    monkeypatch.setattr(processes, "process_start", lambda _: 5)
-    monkeypatch.setattr(processes.os, "getpgid", lambda _: 4711)
-    monkeypatch.setattr(processes.os, "killpg", lambda *given: killed.append(("group", given[0])))
-    monkeypatch.setattr(processes.os, "kill", lambda *given: killed.append(("process", given[0])))
-    assert processes.sweep([_Left("boot", 4712, 5, group)], "here") == 1
+    monkeypatch.setattr(recorded, "boot_id", lambda: "boot")
+    monkeypatch.setattr(recorded, "process_start", lambda _: 5)
+    monkeypatch.setattr(recorded.os, "getpgid", lambda _: 4711)
+    monkeypatch.setattr(recorded.os, "killpg", lambda *given: killed.append(("group", given[0])))
+    monkeypatch.setattr(recorded.os, "kill", lambda *given: killed.append(("process", given[0])))
+    assert recorded.sweep([_Left("boot", 4712, 5, group)], "here") == 1
     assert killed == [("process", 4712)]
-    assert processes.sweep([_Left("boot", 4712, 5, 4711)], "here") == 1
+    assert recorded.sweep([_Left("boot", 4712, 5, 4711)], "here") == 1
     assert killed[1:] == [("group", 4711)]
 
 
 @pytest.mark.parametrize(("pid", "start"), [("junk", 5), (1, 5), (-1, 5), (9, "junk"), (9, None)])
 def test_what_names_no_process_is_not_killed(monkeypatch, pid, start):
-    monkeypatch.setattr(processes, "boot_id", lambda: "boot")
-    monkeypatch.setattr(processes, "process_start", lambda _: 5)
-    monkeypatch.setattr(processes.os, "killpg", lambda *_: pytest.fail("killed"))
-    monkeypatch.setattr(processes.os, "kill", lambda *_: pytest.fail("killed"))
-    assert processes.sweep([_Left("boot", pid, start, 4711)], "here") == 0
+    monkeypatch.setattr(recorded, "boot_id", lambda: "boot")
+    monkeypatch.setattr(recorded, "process_start", lambda _: 5)
+    monkeypatch.setattr(recorded.os, "killpg", lambda *_: pytest.fail("killed"))
+    monkeypatch.setattr(recorded.os, "kill", lambda *_: pytest.fail("killed"))
+    assert recorded.sweep([_Left("boot", pid, start, 4711)], "here") == 0

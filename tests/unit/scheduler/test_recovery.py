@@ -7,11 +7,11 @@ import os
 import pytest
 
 from airflow_lite.executors.events import Event, Revoked
+from airflow_lite.processes.proc import boot_id, process_start
 from airflow_lite.scheduler.model import Instance
 from airflow_lite.scheduler.owned import Active
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
-from airflow_lite.worker.process import boot_id, process_start
 
 RETRIED = {"of_task": {"a": {"retries": 1, "retry_delay_s": 1.0}}}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.keys import RunCommand, TaskInstanceKey
+from airflow_lite.processes.proc import describe_end
 from airflow_lite.store.lookup import Queued, RunInfo
 from airflow_lite.worker.attempt import Attempt
-from airflow_lite.worker.process import describe_end
 from airflow_lite.worker.request import AttemptRequest, Outcome, RetryPolicy
 
 TOKEN = "a" * 32

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from airflow_lite.worker.channel import Channel, Line
+from airflow_lite.processes.channel import Channel, Line
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.worker.timers import Timers
+from airflow_lite.processes.timers import Timers
 
 
 def test_what_is_due_runs_in_order_of_its_moment():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from airflow_lite.worker.trouble import GIVE_UP_S, LONGEST_S, SHORTEST_S, Trouble
+from airflow_lite.processes.backoff import GIVE_UP_S, LONGEST_S, SHORTEST_S, Trouble
 
 
 def test_tries_become_rarer_up_to_a_bound():

@@ -9,12 +9,12 @@ from airflow_lite.config import Config
 from airflow_lite.dag.parse import FileResult
 from airflow_lite.dag.spec import DagSpec, TaskSpec
 from airflow_lite.keys import RunCommand, TaskInstanceKey
+from airflow_lite.processes.channel import Channel, Line
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dags import save_results
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.lookup import Queued, RunInfo
 from airflow_lite.worker.attempt import Attempt, Phase
-from airflow_lite.worker.channel import Channel, Line
 from airflow_lite.worker.desk import Desk
 from airflow_lite.worker.request import Outcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings

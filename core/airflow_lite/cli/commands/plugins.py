@@ -73,7 +73,7 @@ def _text(value: Any) -> Any:
 def _named(name: str, plugins: list[Plugin]) -> list[Plugin]:
     """Return the distributions of this name, or that hold an entry point of it."""
     from airflow_lite.plugins.model import PluginError, normalised
-    from airflow_lite.words import did_you_mean
+    from airflow_lite.text import did_you_mean
 
     names = {plugin: _names(plugin) for plugin in plugins}
     found = [plugin for plugin in plugins if {name, normalised(name)} & names[plugin]]

@@ -11,7 +11,7 @@ from airflow_lite.cli import context
 from airflow_lite.cli.commands.dag_runs import run_here
 from airflow_lite.config import CONFIG_FILE, Config, core_options
 from airflow_lite.errors import UserError
-from airflow_lite.words import PROGRAM
+from airflow_lite.text import PROGRAM
 
 EXAMPLE = "installed_packages"
 

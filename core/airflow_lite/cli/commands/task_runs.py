@@ -175,7 +175,7 @@ def _where(args: context.Args) -> dict[str, Any]:
 
 def _no_task(args: context.Args, known_ids: list[str]) -> UserError:
     from airflow_lite.errors import TaskNotFound
-    from airflow_lite.words import did_you_mean
+    from airflow_lite.text import did_you_mean
 
     return TaskNotFound(
         f"DAG {args.dag_id!r} has no task {args.task_id!r}."

@@ -78,7 +78,7 @@ class CliCases(Cases):
     @case("basic.cli.functions-can-be-imported", _brings_commands)
     def test_functions_of_commands_can_be_imported(self) -> None:
         """What `lazy_load_command` names is there."""
-        from airflow_lite.importing import import_string
+        from airflow_lite.imports import import_string
 
         lazy = [
             (path, command.func.import_path)

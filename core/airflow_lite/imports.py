@@ -1,7 +1,8 @@
-"""Import by string, telling "there is no such module" from "that module's import failed"."""
+"""Imports by string, and names that are imported when they are first asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -64,3 +65,15 @@ def _module(path: str) -> Any:
         raise ImportFailedError(
             f"Importing {path!r} failed with {type(error).__name__}: {error}. Mend the module."
         ) from error
+
+
+def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
+    """Return a package's `__getattr__`; `homes` has the names by their module in airflow_lite."""
+    modules = {name: f"airflow_lite.{module}" for module, names in homes.items() for name in names}
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(modules[name]), name)
+
+    return get

@@ -11,7 +11,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.worker.process import boot_id, process_start
+from airflow_lite.processes.proc import boot_id, process_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.key_file import configured_key, make_key, read_key
+from airflow_lite.security.key_file import configured_key, make_key, read_key
 
 #: In the home, for its owner only.
 KEY_FILE = "pickle.key"

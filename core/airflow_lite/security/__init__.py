@@ -1,0 +1,1 @@
+"""Keys and signatures. Knows neither the store nor what it signs."""
