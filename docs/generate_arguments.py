@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from airflow_lite.dag._arguments import ACCEPTED, REFUSED
-from airflow_lite.dag.task_decorator import REFUSED_DECORATORS
+from airflow_lite.authoring.arguments.airflow_arguments import ACCEPTED, REFUSED
+from airflow_lite.authoring.decorators.task import REFUSED_DECORATORS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "airflow-arguments.md"

@@ -224,7 +224,7 @@ class Hosted:
         self.who = "you"  # in the conf of its run
 
     def _make_run(self):
-        from airflow_lite.dag.spec import DagSpec, TaskSpec
+        from airflow_lite.spec.model import DagSpec, TaskSpec
         from airflow_lite.store import runs, schema
 
         # Not by importing the file: what it does must happen in the task host only.

@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from airflow_lite.dag.bash import BashOperator
-    from airflow_lite.dag.branch import BranchPythonOperator, ShortCircuitOperator
-    from airflow_lite.dag.context import get_current_context
-    from airflow_lite.dag.dag import DAG
-    from airflow_lite.dag.dag_decorator import dag
-    from airflow_lite.dag.edges import Label, chain, chain_linear, cross_downstream
-    from airflow_lite.dag.empty import EmptyOperator
-    from airflow_lite.dag.operator import BaseOperator
-    from airflow_lite.dag.param import Param
-    from airflow_lite.dag.python import PythonOperator
-    from airflow_lite.dag.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
-    from airflow_lite.dag.task_decorator import setup, task, teardown
-    from airflow_lite.dag.task_group import TaskGroup, task_group
-    from airflow_lite.dag.variable import Variable
-    from airflow_lite.dag.xcom_arg import XComArg
+    from airflow_lite.authoring.arguments.param import Param
+    from airflow_lite.authoring.context import get_current_context
+    from airflow_lite.authoring.dag import DAG
+    from airflow_lite.authoring.decorators.dag import dag
+    from airflow_lite.authoring.decorators.task import setup, task, teardown
+    from airflow_lite.authoring.graph.edges import Label, chain, chain_linear, cross_downstream
+    from airflow_lite.authoring.graph.task_group import TaskGroup, task_group
+    from airflow_lite.authoring.graph.xcom_arg import XComArg
+    from airflow_lite.authoring.operator import BaseOperator
+    from airflow_lite.authoring.operators.bash import BashOperator
+    from airflow_lite.authoring.operators.branch import BranchPythonOperator, ShortCircuitOperator
+    from airflow_lite.authoring.operators.empty import EmptyOperator
+    from airflow_lite.authoring.operators.python import PythonOperator
+    from airflow_lite.authoring.operators.sensor import (
+        BaseSensorOperator,
+        PokeReturnValue,
+        PythonSensor,
+    )
+    from airflow_lite.authoring.variable import Variable
     from airflow_lite.errors import (
         AirflowDagException,
         AirflowException,
@@ -81,22 +85,23 @@ __all__ = [
     "teardown",
 ]
 
-#: Where each name lives. `dag` is the package itself, which is callable: see there.
+#: Where each name lives.
 _HOMES = {
-    "dag.bash": ("BashOperator",),
-    "dag.branch": ("BranchPythonOperator", "ShortCircuitOperator"),
-    "dag.context": ("get_current_context",),
-    "dag.dag": ("DAG",),
-    "dag.edges": ("Label", "chain", "chain_linear", "cross_downstream"),
-    "dag.empty": ("EmptyOperator",),
-    "dag.operator": ("BaseOperator",),
-    "dag.param": ("Param",),
-    "dag.python": ("PythonOperator",),
-    "dag.sensor": ("BaseSensorOperator", "PokeReturnValue", "PythonSensor"),
-    "dag.task_decorator": ("setup", "task", "teardown"),
-    "dag.task_group": ("TaskGroup", "task_group"),
-    "dag.variable": ("Variable",),
-    "dag.xcom_arg": ("XComArg",),
+    "authoring.operators.bash": ("BashOperator",),
+    "authoring.operators.branch": ("BranchPythonOperator", "ShortCircuitOperator"),
+    "authoring.context": ("get_current_context",),
+    "authoring.dag": ("DAG",),
+    "authoring.graph.edges": ("Label", "chain", "chain_linear", "cross_downstream"),
+    "authoring.operators.empty": ("EmptyOperator",),
+    "authoring.operator": ("BaseOperator",),
+    "authoring.arguments.param": ("Param",),
+    "authoring.operators.python": ("PythonOperator",),
+    "authoring.operators.sensor": ("BaseSensorOperator", "PokeReturnValue", "PythonSensor"),
+    "authoring.decorators.dag": ("dag",),
+    "authoring.decorators.task": ("setup", "task", "teardown"),
+    "authoring.graph.task_group": ("TaskGroup", "task_group"),
+    "authoring.variable": ("Variable",),
+    "authoring.graph.xcom_arg": ("XComArg",),
     "errors": (
         "AirflowDagException",
         "AirflowException",
@@ -116,8 +121,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name == "dag":
-        return importlib.import_module("airflow_lite.dag")
     for home, names in _HOMES.items():
         if name in names:
             value = getattr(importlib.import_module(f"airflow_lite.{home}"), name)

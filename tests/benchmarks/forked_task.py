@@ -78,7 +78,7 @@ def _helper_of(path):
 
 def _serve(path, listener):
     """Fork for whoever asks, until the Dask worker's end of the standard input closes."""
-    from airflow_lite.dag.load import load_file
+    from airflow_lite.parsing.load import load_file
     from airflow_lite.worker import zygote
     from airflow_lite.worker.child import TaskOutput
     from airflow_lite.worker.sentry import Reporter

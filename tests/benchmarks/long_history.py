@@ -20,10 +20,10 @@ from pathlib import Path
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
-from airflow_lite.dag.spec import DagSpec, TaskSpec
-from airflow_lite.dag.timetable import schedule_spec
 from airflow_lite.scheduler.assembly import make_loop
 from airflow_lite.scheduler.loop import Loop
+from airflow_lite.spec.model import DagSpec, TaskSpec
+from airflow_lite.spec.timetable import schedule_spec
 from airflow_lite.store import schema
 from airflow_lite.store.engine import Store, open_store
 from airflow_lite.testing.stub_executor import StubExecutor

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from airflow_lite import AirflowDagException
-from airflow_lite.dag.load import load_file
+from airflow_lite.parsing.load import load_file
 
 FILE = """
 from datetime import datetime

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_lite.dag.parse import FileResult, parse_batches
-from airflow_lite.dag.parse_child import Options
+from airflow_lite.parsing.pool import FileResult, parse_batches
+from airflow_lite.parsing.server import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,7 +244,8 @@ def test_a_hostile_file_gets_one_clear_line(results: dict[str, FileResult], name
     first, *rest = result.error.split("\n")
     assert first.startswith(HOSTILE[name][1])
     assert all(line.startswith("  ") for line in rest)
-    assert "airflow_lite/dag/" not in result.error.replace("airflow_lite/dags/", "")
+    assert "airflow_lite/authoring/" not in result.error
+    assert "airflow_lite/parsing/" not in result.error
 
 
 def test_a_file_does_not_pay_for_what_its_process_needs_of_the_system(

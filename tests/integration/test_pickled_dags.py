@@ -323,14 +323,14 @@ def run_pickle(hosted, pickle_id):
 
 
 def payload_of(hosted):
-    from airflow_lite.dag.pickled import dump
+    from airflow_lite.parsing.pickled import dump
 
     (found,) = load(hosted)
     return dump(found, str(hosted.path), str(hosted.home.dags), 1 << 20)
 
 
 def load(hosted):
-    from airflow_lite.dag.load import load_file
+    from airflow_lite.parsing.load import load_file
 
     before = list(sys.path)
     try:

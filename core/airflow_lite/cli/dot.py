@@ -11,7 +11,7 @@ from airflow_lite.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.spec.model import DagSpec
 
 #: Airflow's colours of states.
 COLORS = {

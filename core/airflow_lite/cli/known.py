@@ -12,11 +12,11 @@ from sqlalchemy import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite import clock
+from airflow_lite.authoring.arguments.defaults import default_timezone
 from airflow_lite.cli import context
-from airflow_lite.dag.defaults import default_timezone
-from airflow_lite.dag.spec import DagSpec
 from airflow_lite.errors import DagNotFound, InvalidIdError, UserError
 from airflow_lite.keys import check_id, check_run_id
+from airflow_lite.spec.model import DagSpec
 from airflow_lite.store import dags, listing
 
 

@@ -9,7 +9,7 @@ from airflow_lite.errors import ParamValidationError, UserError
 from airflow_lite.text import shortened
 
 if TYPE_CHECKING:
-    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.spec.model import DagSpec
 
 
 def checked_conf(text: str | None, spec: DagSpec) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
 
 
 def _check_params(conf: dict[str, Any], spec: DagSpec) -> None:
-    from airflow_lite.dag.param import resolve_params
+    from airflow_lite.authoring.arguments.param import resolve_params
 
     for name, param in spec.params.items():
         if name not in conf and "value" not in param:

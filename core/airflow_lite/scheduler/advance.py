@@ -30,9 +30,9 @@ from airflow_lite.states import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Facts, Instance, InstanceKey, Run
     from airflow_lite.scheduler.trigger_rules import Verdict
+    from airflow_lite.spec.model import DagSpec
 
 
 def advance(

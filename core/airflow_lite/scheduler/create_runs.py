@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.dag.timetable import RunInfo, following_run
+from airflow_lite.spec.timetable import RunInfo, following_run
 
 if TYPE_CHECKING:
-    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.spec.model import DagSpec
 
 #: However far a DAG is behind, one call makes no more runs than this: others have their turn.
 MOST_PER_CALL = 10

@@ -16,10 +16,10 @@ from airflow_lite.store import runs, scheduling
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from airflow_lite.dag.timetable import RunInfo
     from airflow_lite.scheduler.create_runs import Plan
     from airflow_lite.scheduler.owned import OwnedDag
     from airflow_lite.scheduler.world import World
+    from airflow_lite.spec.timetable import RunInfo
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import SystemClock
-from airflow_lite.dag import folder
+from airflow_lite.parsing import folder
 from airflow_lite.processes import doorbell
 from airflow_lite.scheduler.pickling import ships_pickles, signer
 from airflow_lite.security.signing import KEY_VARIABLE
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.dag.parse import FileResult
-    from airflow_lite.dag.parse_child import Options
+    from airflow_lite.parsing.pool import FileResult
+    from airflow_lite.parsing.server import Options
     from airflow_lite.store.dags import KnownFile, Saved
     from airflow_lite.store.engine import Store
 
@@ -118,7 +118,7 @@ class _Work:
         """Parse files and save what they hold, in batches as they come; yield what was saved."""
         if not paths:
             return
-        from airflow_lite.dag.parse import parse_batches
+        from airflow_lite.parsing.pool import parse_batches
 
         batches = parse_batches(
             list(paths), self._options(), environ=self._environ, is_cancelled=self._is_cancelled
@@ -149,7 +149,7 @@ class _Work:
             )
 
     def _options(self) -> Options:
-        from airflow_lite.dag.parse_child import Options
+        from airflow_lite.parsing.server import Options
 
         return Options(
             timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),

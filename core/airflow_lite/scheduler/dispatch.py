@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Admission, Run
     from airflow_lite.scheduler.world import World
+    from airflow_lite.spec.model import DagSpec
     from airflow_lite.store.scheduling import PoolRoom
 
 logger = logging.getLogger(__name__)

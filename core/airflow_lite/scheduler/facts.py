@@ -11,9 +11,9 @@ from airflow_lite.store import runs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Run
     from airflow_lite.scheduler.world import World
+    from airflow_lite.spec.model import DagSpec
 
 #: Task id -> the states of its instances.
 States = dict[str, list[TaskInstanceState | None]]

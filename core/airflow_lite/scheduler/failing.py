@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import seconds_us
-from airflow_lite.dag.retry import Verdict, after_failure
 from airflow_lite.scheduler.surprise import Surprise, expect
+from airflow_lite.spec.retry import Verdict, after_failure
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import callbacks, scheduling
 

@@ -17,9 +17,9 @@ from airflow_lite.store.jobs import is_database_error
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Run
     from airflow_lite.scheduler.world import World
+    from airflow_lite.spec.model import DagSpec
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_lite.scheduler.ready import Ready
 
 if TYPE_CHECKING:
-    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.progress import Progress
+    from airflow_lite.spec.model import DagSpec
     from airflow_lite.states import DagRunState, TaskInstanceState
 
 #: What names a task instance inside its run: (task id, map index).

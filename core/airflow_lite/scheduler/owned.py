@@ -13,7 +13,7 @@ from airflow_lite.store import runs, scheduling
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.spec.model import DagSpec
 
 
 @dataclass

@@ -41,7 +41,7 @@ def check_pickling(executor: BaseExecutor, config: Config) -> bool:
 
 def check_can_pickle(config: Config) -> None:
     """Raise `ConfigError` where DAGs cannot be pickled, or not signed."""
-    from airflow_lite.dag.pickled import INSTALL, is_installed
+    from airflow_lite.parsing.pickled import INSTALL, is_installed
 
     if not is_installed():
         raise ConfigError(f"Pickling DAGs needs cloudpickle. {INSTALL}")

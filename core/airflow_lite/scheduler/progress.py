@@ -12,8 +12,8 @@ from airflow_lite.states import FINISHED, TaskInstanceState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_lite.dag.spec import DagSpec
     from airflow_lite.scheduler.model import Facts, Instance, InstanceKey
+    from airflow_lite.spec.model import DagSpec
 
 
 class Progress:

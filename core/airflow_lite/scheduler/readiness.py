@@ -8,9 +8,9 @@ from airflow_lite.scheduler.trigger_rules import Verdict, decide, ends
 from airflow_lite.states import SUCCESS_STATES, DagRunType, TaskInstanceState
 
 if TYPE_CHECKING:
-    from airflow_lite.dag.spec import TaskSpec
     from airflow_lite.scheduler.model import Facts, Instance, Run
     from airflow_lite.scheduler.progress import Progress
+    from airflow_lite.spec.model import TaskSpec
 
 GONE = ends(TaskInstanceState.REMOVED, "the DAG has this task no longer")
 TOO_EARLY = ends(TaskInstanceState.SKIPPED, "the run is before the task's start_date")

@@ -82,7 +82,7 @@ def _executor(config: Config, *, use_executor: bool) -> BaseExecutor:
 def _begin(
     loop: Loop, clock: Clock, dag_id: str, logical_us: int | None, conf: Mapping[str, Any] | None
 ) -> int:
-    from airflow_lite.dag.timetable import manual_interval
+    from airflow_lite.spec.timetable import manual_interval
 
     store, now_us = loop.world.store, clock.now_us()
     logical_us = now_us if logical_us is None else logical_us

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.dag.spec import TaskSpec
     from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
     from airflow_lite.processes.waker import Timers, Waker
     from airflow_lite.scheduler.callbacks import Callbacks
     from airflow_lite.scheduler.model import Instance, Run
     from airflow_lite.scheduler.settings import Settings
+    from airflow_lite.spec.model import TaskSpec
     from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_lite.dag.parse import FileResult
-    from airflow_lite.dag.spec import DagSpec
+    from airflow_lite.parsing.pool import FileResult
+    from airflow_lite.spec.model import DagSpec
     from airflow_lite.store.pickles import Sign
 
 

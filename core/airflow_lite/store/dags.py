@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from airflow_lite.dag.spec import DagSpec
 from airflow_lite.errors import StoreError
+from airflow_lite.spec.model import DagSpec
 from airflow_lite.store.many import chunks, is_one_of, select_many
 from airflow_lite.store.schema import dag, dag_file, dag_version
 from airflow_lite.store.shape import Shape, texts_of
@@ -15,7 +15,7 @@ from airflow_lite.store.shape import Shape, texts_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from airflow_lite.dag.parse import FileResult
+    from airflow_lite.parsing.pool import FileResult
     from airflow_lite.store.pickles import Sign
     from airflow_lite.store.runs import Row
 

@@ -17,7 +17,7 @@ from airflow_lite.store.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_lite.dag.spec import DagSpec, TaskSpec
+    from airflow_lite.spec.model import DagSpec, TaskSpec
 
 #: A row of whatever columns a query asks for.
 Row = sa.Row[*tuple[Any, ...]]

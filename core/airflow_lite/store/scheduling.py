@@ -30,7 +30,7 @@ from airflow_lite.store.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_lite.dag.spec import TaskSpec
+    from airflow_lite.spec.model import TaskSpec
 
 _ti = task_instance.c
 #: What `scheduler.model.Instance` has of an instance's row, and the run that it is of.

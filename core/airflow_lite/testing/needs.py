@@ -71,7 +71,7 @@ def local(subject: Subject) -> str | None:
 
 def pickles(subject: Subject) -> str | None:
     """Return None if attempts may be run from pickled DAGs, and one can be made here."""
-    from airflow_lite.dag.pickled import INSTALL, is_installed
+    from airflow_lite.parsing.pickled import INSTALL, is_installed
 
     if not subject.type.supports_pickling:
         return "its tasks are not run from pickled DAGs (supports_pickling is False)"

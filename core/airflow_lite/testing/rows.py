@@ -32,7 +32,7 @@ class Rows:
 
     def _save(self, path: Path) -> int:
         from airflow_lite.clock import SystemClock
-        from airflow_lite.dag.parse import FileResult
+        from airflow_lite.parsing.pool import FileResult
         from airflow_lite.store.dags import latest_spec, save_results
 
         result = FileResult(str(path), "kit", (self._spec,))
@@ -53,8 +53,8 @@ class Rows:
     def pickle(self, dag_file: Path) -> int:
         """Pickle the DAG of the file as schedulers do, signed; return the id of the pickle."""
         from airflow_lite.clock import SystemClock
-        from airflow_lite.dag.parse import parse_batches
-        from airflow_lite.dag.parse_child import Options
+        from airflow_lite.parsing.pool import parse_batches
+        from airflow_lite.parsing.server import Options
         from airflow_lite.scheduler.pickling import signer
         from airflow_lite.store.pickles import Unsaved, save
 
@@ -123,7 +123,7 @@ class Rows:
 
 
 def _spec(path: Path) -> Any:
-    from airflow_lite.dag.spec import DagSpec, TaskSpec
+    from airflow_lite.spec.model import DagSpec, TaskSpec
 
     ids = [TASK_ID.format(number) for number in range(TASKS_PER_RUN)]
     tasks = {name: TaskSpec(name, "PythonOperator", priority_weight=1) for name in ids}

@@ -147,7 +147,7 @@ class StubExecutor(BaseExecutor):
     def _after_failure(
         self, connection: Any, key: TaskInstanceKey, row: Queued
     ) -> tuple[TaskInstanceState, int | None]:
-        from airflow_lite.dag.retry import after_failure
+        from airflow_lite.spec.retry import after_failure
         from airflow_lite.store import dags
 
         found = dags.latest_spec(connection, key.dag_id)

@@ -8,8 +8,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import seconds_us
-from airflow_lite.dag.retry import after_failure
-from airflow_lite.dag.spec import TaskSpec
+from airflow_lite.spec.model import TaskSpec
+from airflow_lite.spec.retry import after_failure
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store.attempts import LOG_CUT, Claim, Ended
 from airflow_lite.worker.request import CALLBACK_OF, AttemptRequest, Outcome, RetryPolicy

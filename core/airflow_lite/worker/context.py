@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.dag import macros
-from airflow_lite.dag.context import Context, Lazy
+from airflow_lite.authoring import macros
+from airflow_lite.authoring.context import Context, Lazy
 from airflow_lite.errors import ConfigError
 from airflow_lite.worker.lookup import Connections, Variables
 from airflow_lite.worker.moment import moment
@@ -53,7 +53,7 @@ def _or_fallback(read: Callable[..., Any], section: str, option: str, **options:
 
 def build_context(ti: RuntimeTaskInstance) -> Context:
     """Return the context of `ti`; raises `ParamValidationError` if its params are not valid."""
-    from airflow_lite.dag.param import task_params
+    from airflow_lite.authoring.arguments.param import task_params
 
     task, run = ti.task, ti.dag_run
     names = {
@@ -124,8 +124,8 @@ def _neighbours(ti: RuntimeTaskInstance) -> dict[str, Any]:
 
 def _neighbour(ti: RuntimeTaskInstance, side: str) -> datetime | None:
     """Return what Airflow 2.10 does: of a run that somebody triggered, its own logical date."""
-    from airflow_lite.dag.spec import DagSpec
-    from airflow_lite.dag.timetable import neighbours, timezone_name
+    from airflow_lite.spec.model import DagSpec
+    from airflow_lite.spec.timetable import neighbours, timezone_name
 
     run, dag = ti.dag_run, ti.task.dag
     if run.external_trigger:

@@ -67,7 +67,7 @@ def render_task(
     params: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a task's templated fields, rendered for a run that is or might be."""
-    from airflow_lite.dag.render import render_fields
+    from airflow_lite.authoring.render import render_fields
     from airflow_lite.worker.context import build_context
 
     where = (dag_id, task_id, map_index)
@@ -83,8 +83,8 @@ def _test_execution(
     run_id: str | None,
     params: dict[str, Any] | None,
 ) -> Iterator[Execution]:
+    from airflow_lite.authoring.arguments.param import ParamsDict
     from airflow_lite.clock import SystemClock
-    from airflow_lite.dag.param import ParamsDict
     from airflow_lite.store.engine import open_store
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.store_api import TestApi
@@ -117,7 +117,7 @@ def _test_execution(
 
 def _imported(path: str, dag_id: str, task_id: str) -> Any:
     """Return the task; raise `UserError` where the file that was parsed is not imported here."""
-    from airflow_lite.dag._parse_error import explain
+    from airflow_lite.parsing.errors import explain
 
     try:
         return find_task(path, dag_id, task_id)
@@ -133,8 +133,8 @@ def _test_run(
 ) -> tuple[RunInfo, str]:
     """Return the run that is there, or one as if it had been triggered, and the DAG's file."""
     from airflow_lite.clock import iso
-    from airflow_lite.dag.timetable import manual_interval
     from airflow_lite.errors import DagRunNotFound
+    from airflow_lite.spec.timetable import manual_interval
     from airflow_lite.store import dags, lookup
 
     with store.read() as connection:

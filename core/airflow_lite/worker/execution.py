@@ -90,7 +90,7 @@ class Execution:
         return outcome._replace(skip_decision=decision)
 
     def _execute(self) -> object:
-        from airflow_lite.dag.context import set_current_context
+        from airflow_lite.authoring.context import set_current_context
 
         self.context = build_context(self.ti)
         self._export()
@@ -103,7 +103,7 @@ class Execution:
         return result
 
     def _render(self) -> None:
-        from airflow_lite.dag.render import render_fields
+        from airflow_lite.authoring.render import render_fields
 
         fields = render_fields(self.task, self.context)
         if not self._test_mode:

@@ -80,9 +80,9 @@ class FileZygoteProcess:
         gc.freeze()
 
     def _parse(self) -> dict[str, Any]:
-        from airflow_lite.dag._parse_error import explain
-        from airflow_lite.dag._parse_file import _modules
-        from airflow_lite.dag.folder import fingerprint, with_modules
+        from airflow_lite.parsing.errors import explain
+        from airflow_lite.parsing.file import _modules
+        from airflow_lite.parsing.folder import fingerprint, with_modules
 
         own, known = fingerprint(self._path), set(sys.modules)
         error = None
@@ -97,13 +97,13 @@ class FileZygoteProcess:
         return {"error": error, "fingerprint": found, "threads": threads}
 
     def _load(self) -> list[Any]:
-        from airflow_lite.dag.load import load_file
+        from airflow_lite.parsing.load import load_file
 
         if not self._pickled:
             return load_file(self._path)
         from base64 import b64decode
 
-        from airflow_lite.dag.pickled import load
+        from airflow_lite.parsing.pickled import load
 
         return [load(b64decode(self._first_message()["dag"]))]
 

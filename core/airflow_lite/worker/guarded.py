@@ -9,7 +9,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_lite.dag.bash import GUARD_MARK
+from airflow_lite.authoring.operators.bash import GUARD_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -110,7 +110,7 @@ def _second_signal_ends(execution: Execution) -> Iterator[None]:
 
 def find_task(path: str, dag_id: str, task_id: str) -> Any:
     """Return a task of a file; raise `DagNotFound`, `TaskNotFound`, and what its import raises."""
-    from airflow_lite.dag.folder import fingerprint
+    from airflow_lite.parsing.folder import fingerprint
 
     found = load_dags(path, fingerprint(path)).get(dag_id)
     if found is None:
@@ -124,7 +124,7 @@ def find_task(path: str, dag_id: str, task_id: str) -> Any:
 def load_dags(path: str, _fingerprint: str) -> dict[str, Any]:
     """Import a DAG file into this process, once for each version of it."""
     from airflow_lite.config import Config
-    from airflow_lite.dag.load import load_file
+    from airflow_lite.parsing.load import load_file
 
     _forget_modules(Config.load().getpath("core", "dags_folder"))
     return {dag.dag_id: dag for dag in load_file(path)}

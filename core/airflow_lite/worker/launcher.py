@@ -11,8 +11,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_lite.dag.folder import has_changed
 from airflow_lite.log_paths import open_for_writing
+from airflow_lite.parsing.folder import has_changed
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup

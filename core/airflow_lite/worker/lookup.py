@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from airflow_lite.dag.variable import Variable
+from airflow_lite.authoring.variable import Variable
 from airflow_lite.errors import AirflowException
 
 _NOTHING: Any = object()

@@ -13,8 +13,8 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.dag.dag import DAG
-from airflow_lite.dag.python import PythonOperator
+from airflow_lite.authoring.dag import DAG
+from airflow_lite.authoring.operators.python import PythonOperator
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.child import measured
 from airflow_lite.worker.environment import kept_environment

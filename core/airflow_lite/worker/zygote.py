@@ -58,11 +58,11 @@ def _warm_up() -> None:
     """Import and do here, once, what every child does; a child that imports is a slow child."""
     import jinja2.sandbox  # noqa: F401
 
-    import airflow_lite.dag._parse_error
-    import airflow_lite.dag._parse_file
-    import airflow_lite.dag.context
-    import airflow_lite.dag.load
-    import airflow_lite.dag.render
+    import airflow_lite.authoring.context
+    import airflow_lite.authoring.render
+    import airflow_lite.parsing.errors
+    import airflow_lite.parsing.file
+    import airflow_lite.parsing.load
     import airflow_lite.worker.context  # noqa: F401
     from airflow_lite.worker.child import TaskOutput
     from airflow_lite.worker.rehearsal import rehearse

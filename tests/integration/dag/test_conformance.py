@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_lite.dag import macros
-from airflow_lite.dag.context import set_current_context
-from airflow_lite.dag.load import load_file
-from airflow_lite.dag.param import task_params
-from airflow_lite.dag.render import render_fields
+from airflow_lite.authoring import macros
+from airflow_lite.authoring.arguments.param import task_params
+from airflow_lite.authoring.context import set_current_context
+from airflow_lite.authoring.render import render_fields
+from airflow_lite.parsing.load import load_file
 
 TASKS = ("bash", "choose", "flaky", "gate", "make_numbers", "statistics", "push", "pull")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_lite import DAG, EmptyOperator, Label
 from airflow_lite.cli.dot import dot
-from airflow_lite.dag.spec import DagSpec
+from airflow_lite.spec.model import DagSpec
 
 
 def test_an_edge_shows_its_label_however_the_dag_was_kept(fresh_home: object) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import airflow_lite
 from airflow_lite import DAG, BaseOperator, EmptyOperator, TaskGroup
-from airflow_lite.dag import decorated
-from airflow_lite.dag._arguments import ACCEPTED, REFUSED
-from airflow_lite.dag.task_decorator import REFUSED_DECORATORS, task
+from airflow_lite.authoring.arguments.airflow_arguments import ACCEPTED, REFUSED
+from airflow_lite.authoring.decorators import operators
+from airflow_lite.authoring.decorators.task import REFUSED_DECORATORS, task
 from airflow_lite.errors import AirflowDagException
 
 CLASSES = (
@@ -38,11 +38,11 @@ FROM_SETTINGS = {
     "timeout",
 }
 DECORATED = {
-    "@task.python": decorated.PythonDecorated,
-    "@task.branch": decorated.BranchDecorated,
-    "@task.short_circuit": decorated.ShortCircuitDecorated,
-    "@task.sensor": decorated.SensorDecorated,
-    "@task.bash": decorated.BashDecorated,
+    "@task.python": operators.PythonDecorated,
+    "@task.branch": operators.BranchDecorated,
+    "@task.short_circuit": operators.ShortCircuitDecorated,
+    "@task.sensor": operators.SensorDecorated,
+    "@task.bash": operators.BashDecorated,
 }
 
 

@@ -7,8 +7,8 @@ import copy
 import pytest
 
 from airflow_lite import DAG, BaseOperator, PythonOperator
-from airflow_lite.dag.context import Context, Lazy
-from airflow_lite.dag.render import render_fields
+from airflow_lite.authoring.context import Context, Lazy
+from airflow_lite.authoring.render import render_fields
 
 
 class Show(BaseOperator):

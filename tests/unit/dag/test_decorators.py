@@ -19,7 +19,7 @@ from airflow_lite import (
     dag,
     task,
 )
-from airflow_lite.dag.render import render_fields
+from airflow_lite.authoring.render import render_fields
 from airflow_lite.errors import AirflowException
 
 
@@ -348,14 +348,12 @@ def test_a_param_is_handed_on_by_name(inside, make_context):
         made.op_args[1].resolve(context | {"dag_run": SimpleNamespace(conf=None)})
 
 
-def test_the_decorator_is_the_same_however_it_is_imported():
+def test_the_decorator_is_what_the_package_offers():
     import airflow_lite
-    import airflow_lite.dag
-    import airflow_lite.dag.dag_decorator
+    import airflow_lite.authoring.decorators.dag
 
+    assert airflow_lite.dag is airflow_lite.authoring.decorators.dag.dag
     assert airflow_lite.dag(schedule=None)(lambda: None).__name__ == "<lambda>"
-    assert airflow_lite.dag.DAG is airflow_lite.DAG
-    assert callable(airflow_lite.dag.dag_decorator.dag)
 
 
 def test_start_dates_of_decorated_dags():

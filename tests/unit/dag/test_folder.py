@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_lite.dag.folder import (
+from airflow_lite.parsing.folder import (
     fingerprint,
     has_changed,
     list_files,

@@ -8,7 +8,7 @@ import pytest
 
 import airflow_lite
 from airflow_lite import DAG, AirflowException
-from airflow_lite.dag.load import load_file
+from airflow_lite.parsing.load import load_file
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from airflow_lite.clock import from_us, to_us
-from airflow_lite.dag.spec import DagSpec
-from airflow_lite.dag.timetable import neighbours, schedule_spec
+from airflow_lite.spec.model import DagSpec
+from airflow_lite.spec.timetable import neighbours, schedule_spec
 
 SPECIAL = {"None": None, "21600": timedelta(hours=6)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite import DAG, EmptyOperator, Param
-from airflow_lite.dag.param import ParamsDict, resolve_params, task_params
+from airflow_lite.authoring.arguments.param import ParamsDict, resolve_params, task_params
 from airflow_lite.errors import ParamValidationError
 
 

@@ -16,7 +16,7 @@ from airflow_lite import (
     TaskGroup,
     get_current_context,
 )
-from airflow_lite.dag.context import CONTEXT_KEYS, set_current_context
+from airflow_lite.authoring.context import CONTEXT_KEYS, set_current_context
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import jinja2
 import pytest
 
 from airflow_lite import DAG, BaseOperator, BashOperator, PythonOperator
-from airflow_lite.dag import macros
-from airflow_lite.dag.render import environment, presentable, render_fields
+from airflow_lite.authoring import macros
+from airflow_lite.authoring.render import environment, presentable, render_fields
 
 Pair = namedtuple("Pair", "left right")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.dag.retry import Verdict, after_failure
-from airflow_lite.dag.spec import TaskSpec
 from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.spec.model import TaskSpec
+from airflow_lite.spec.retry import Verdict, after_failure
 from airflow_lite.states import TaskInstanceState
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "retry_delay.json").read_text())

@@ -88,7 +88,9 @@ def test_how_a_sensor_ends_without_an_answer(make, answer, options, error):
 def test_poke_mode_times_out_by_its_own_watch(make, monkeypatch, soft_fail, error):
     sensor, context = make(False, False, False, timeout=10, soft_fail=soft_fail)
     moments = iter([0.0, 5.0, 5.0, 11.0])
-    monkeypatch.setattr("airflow_lite.dag.sensor.time.monotonic", lambda: next(moments))
+    monkeypatch.setattr(
+        "airflow_lite.authoring.operators.sensor.time.monotonic", lambda: next(moments)
+    )
 
     with pytest.raises(
         error, match="run duration of 11.0 seconds exceeds the specified timeout of 10.0"
@@ -145,7 +147,7 @@ def test_a_clock_that_is_set_while_a_rescheduled_sensor_looks_is_not_counted(mak
     sensor, context = make(False, mode="reschedule", timeout=600)
 
     def look(_):
-        monkeypatch.setattr("airflow_lite.dag.sensor.datetime", Later)
+        monkeypatch.setattr("airflow_lite.authoring.operators.sensor.datetime", Later)
         return False
 
     monkeypatch.setattr(sensor, "poke", look, raising=False)

@@ -17,8 +17,8 @@ from airflow_lite import (
     Param,
     PythonSensor,
 )
-from airflow_lite.dag.priority import effective_weights
-from airflow_lite.dag.spec import DagSpec
+from airflow_lite.parsing.priority import effective_weights
+from airflow_lite.spec.model import DagSpec
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.spec.model import DagSpec, TaskSpec
 
 
 def dag(edges: str, *, setups: str = "", teardowns: str = "", strict: str = "") -> DagSpec:

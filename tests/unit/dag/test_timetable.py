@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_lite.clock import to_us
-from airflow_lite.dag.spec import DagSpec, ScheduleSpec
-from airflow_lite.dag.timetable import RunInfo, following_run, manual_interval, schedule_spec, zone
+from airflow_lite.spec.model import DagSpec, ScheduleSpec
+from airflow_lite.spec.timetable import RunInfo, following_run, manual_interval, schedule_spec, zone
 
 DAY_US = 86_400_000_000
 

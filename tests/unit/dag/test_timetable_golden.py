@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_lite.clock import from_us, to_us
-from airflow_lite.dag.spec import DagSpec
-from airflow_lite.dag.timetable import following_run, manual_interval, schedule_spec
+from airflow_lite.spec.model import DagSpec
+from airflow_lite.spec.timetable import following_run, manual_interval, schedule_spec
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "cron.json").read_text())
 DELTAS = {

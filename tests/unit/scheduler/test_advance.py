@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.dag.spec import DagSpec, TaskSpec
 from airflow_lite.scheduler import advance as advance_module
 from airflow_lite.scheduler.advance import advance, missing_tasks, start_runs
 from airflow_lite.scheduler.model import CallbackDue, Change, Facts, Instance, Past, Run
 from airflow_lite.scheduler.progress import Progress
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.states import DagRunState, TaskInstanceState
 
 GOLDEN = Path(__file__).parents[2] / "golden"

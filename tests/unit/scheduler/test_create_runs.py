@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_lite.clock import to_us
-from airflow_lite.dag.spec import DagSpec, ScheduleSpec
 from airflow_lite.scheduler.create_runs import MOST_PER_CALL, Plan, create_runs
+from airflow_lite.spec.model import DagSpec, ScheduleSpec
 
 HOURLY = ScheduleSpec("cron", "0 * * * *")
 

@@ -304,7 +304,7 @@ def test_depends_on_past_waits_for_the_run_before(rig, dag_of):
 
 
 def test_scheduled_runs_are_made_when_they_are_due(rig, dag_of):
-    from airflow_lite.dag.timetable import schedule_spec
+    from airflow_lite.spec.timetable import schedule_spec
 
     start_us = rig.clock.now_us()
     rig.save(dag_of({"a": []}, schedule=schedule_spec("0 * * * *"), start_date_us=start_us))

@@ -46,7 +46,7 @@ def scans(rig, statements):
 
 
 def test_no_statement_of_the_loop_reads_a_whole_table_of_history(rig, dag_of, statements):
-    from airflow_lite.dag.timetable import schedule_spec
+    from airflow_lite.spec.timetable import schedule_spec
 
     first = lambda key: State.FAILED if key.try_number == 1 else State.SUCCESS  # noqa: E731
     settings = {"retries": 1, "retry_delay_s": 1.0, "depends_on_past": True}

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import completion, runs, schema
 from airflow_lite.store.engine import open_store
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.dag.spec import DagSpec, TaskSpec
 from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import lookup, runs
 from airflow_lite.store.engine import open_store
 

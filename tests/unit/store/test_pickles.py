@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_lite.config import Config
-from airflow_lite.dag.parse import FileResult
-from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.parsing.pool import FileResult
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import dags, edits, pickles
 from airflow_lite.store.engine import Store, open_store
 from airflow_lite.store.schema import dag, dag_pickle

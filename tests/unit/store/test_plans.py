@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_lite.config import Config
-from airflow_lite.dag.spec import DagSpec, TaskSpec
 from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import attempts, callbacks, jobs, lookup, runs, scheduling, xcoms
 from airflow_lite.store.engine import open_store
 

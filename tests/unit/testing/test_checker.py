@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.dag.spec import DagSpec, TaskSpec
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import open_store
 from airflow_lite.testing.checker import check

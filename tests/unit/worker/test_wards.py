@@ -6,10 +6,10 @@ import pytest
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
-from airflow_lite.dag.parse import FileResult
-from airflow_lite.dag.spec import DagSpec, TaskSpec
 from airflow_lite.keys import RunCommand, TaskInstanceKey
+from airflow_lite.parsing.pool import FileResult
 from airflow_lite.processes.channel import Channel, Line
+from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dags import save_results
 from airflow_lite.store.engine import open_store

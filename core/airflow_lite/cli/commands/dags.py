@@ -11,9 +11,9 @@ from airflow_lite.cli.dag_rows import dag_row
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.clock import SystemClock, iso
-from airflow_lite.dag.spec import DagSpec
-from airflow_lite.dag.timetable import RunInfo, following_run
 from airflow_lite.keys import check_id
+from airflow_lite.spec.model import DagSpec
+from airflow_lite.spec.timetable import RunInfo, following_run
 from airflow_lite.store import dags, edits, listing, runs
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, known
 from airflow_lite.clock import SystemClock
-from airflow_lite.dag.shape import reach
-from airflow_lite.dag.spec import DagSpec
+from airflow_lite.spec.graph import reach
+from airflow_lite.spec.model import DagSpec
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
 from airflow_lite.store import dags, edits, listing
 from airflow_lite.store.edits import Clearable

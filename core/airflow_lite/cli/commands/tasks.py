@@ -11,9 +11,9 @@ from sqlalchemy import RowMapping
 from airflow_lite.cli import context, known
 from airflow_lite.cli.output import print_rows
 from airflow_lite.clock import iso
-from airflow_lite.dag.spec import DagSpec
 from airflow_lite.errors import UserError
 from airflow_lite.keys import TaskInstanceKey, check_id
+from airflow_lite.spec.model import DagSpec
 from airflow_lite.store import listing
 
 

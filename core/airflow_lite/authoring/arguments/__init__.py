@@ -1,0 +1,1 @@
+"""What authors may give DAGs and operators: checks, defaults, params, Airflow's own list."""

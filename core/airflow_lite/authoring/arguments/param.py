@@ -1,0 +1,137 @@
+"""Params: named values of a DAG or task, each with a JSON schema, that a run's conf may replace."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+from airflow_lite.authoring.arguments.checks import Wanted
+from airflow_lite.errors import ParamValidationError
+
+#: The value of a Param that was given none: a run must bring one.
+NOTSET: Any = type("_NotSet", (), {"__repr__": lambda _: "NOTSET", "__bool__": lambda _: False})()
+
+
+class Param:
+    """One value with its schema: `Param(5, type="integer", minimum=1)`.
+
+    `default` is the value if a run brings none, `description` is for people, all else are keywords
+    of JSON Schema; `const`, `enum`, `type`, ranges, lengths, `pattern`, `format`, `items`,
+    `properties`, `required`, `anyOf`, `oneOf`, `allOf` and `not` are checked, others are kept.
+    """
+
+    def __init__(
+        self, default: Any = NOTSET, description: str | None = None, **kwargs: Any
+    ) -> None:
+        self.value = default
+        self.description = description
+        self.schema: dict[str, Any] = kwargs.pop("schema", kwargs)
+
+    def resolve(self, value: Any = NOTSET, *, name: str = "param") -> Any:
+        """Return `value`, or the default, once checked; raise `ParamValidationError`."""
+        found = self.value if value is NOTSET else value
+        if found is NOTSET:
+            raise ParamValidationError(f"Param {name!r} has no value and no default. Give it one.")
+        if self.schema:
+            from airflow_lite.authoring.arguments.json_schema import faults
+
+            reason = next(faults(found, self.schema), None)
+            if reason is not None:
+                raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")
+        return found
+
+    def dump(self) -> dict[str, Any]:
+        """Return the param as `DagSpec.params` holds it; without "value" where there is none."""
+        found: dict[str, Any] = {"schema": self.schema}
+        if self.value is not NOTSET:
+            found["value"] = self.value
+        if self.description is not None:
+            found["description"] = self.description
+        return found
+
+
+class ParamsDict(MutableMapping[str, Any]):
+    """Params by name: reading gives values, `get_param` the Param."""
+
+    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+        self._params: dict[str, Param] = {}
+        if isinstance(params, ParamsDict):
+            self._params = {name: copy.copy(param) for name, param in params._params.items()}  # noqa: SLF001
+            return
+        for name, value in (params or {}).items():
+            self[name] = value
+
+    def __getitem__(self, name: str) -> Any:
+        return self._params[name].resolve(name=name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"The name of a param must be a string; got {name!r}.")
+        if isinstance(value, Param):
+            self._params[name] = value
+        elif name in self._params:
+            changed = copy.copy(self._params[name])
+            changed.value = value
+            self._params[name] = changed
+        else:
+            self._params[name] = Param(value)
+
+    def __delitem__(self, name: str) -> None:
+        del self._params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._params)
+
+    def __len__(self) -> int:
+        return len(self._params)
+
+    def __or__(self, other: ParamsDict) -> ParamsDict:
+        found = ParamsDict(self)
+        for name in other:
+            found[name] = other.get_param(name)
+        return found
+
+    def __repr__(self) -> str:
+        return repr({name: param.value for name, param in self._params.items()})
+
+    def get_param(self, name: str) -> Param:
+        """Return the Param itself."""
+        return self._params[name]
+
+    def dump(self) -> dict[str, Any]:
+        """Return the values as a plain dict, unchecked."""
+        return {name: param.value for name, param in self._params.items()}
+
+    def validate(self) -> dict[str, Any]:
+        """Return all values, each checked; raise `ParamValidationError`."""
+        return {name: param.resolve(name=name) for name, param in self._params.items()}
+
+
+def checked_params(value: object) -> ParamsDict:
+    """Return what an author gave as params; raise `Wanted` for what is no dict."""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise Wanted("a dict of values or Params")
+    return ParamsDict(value)
+
+
+def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the params of a run: `DagSpec.params` with the run's conf over them, all checked.
+
+    Raises `ParamValidationError`. Keys of the conf that are no params are added as they are.
+    """
+    found = ParamsDict(
+        {
+            name: Param(item.get("value", NOTSET), schema=item.get("schema", {}))
+            for name, item in params.items()
+        }
+    )
+    found.update(conf or {})
+    return found.validate()
+
+
+def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the `params` of a task's context: the DAG's, the task's, then the run's conf."""
+    found: ParamsDict = ParamsDict(task.dag.params if task.has_dag() else None) | task.params
+    found.update(conf or {})
+    return found.validate()

@@ -1,0 +1,91 @@
+"""What is being written right now: the file that is loaded, the DAGs and groups in `with`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.authoring.arguments.defaults import AuthorDefaults
+
+if TYPE_CHECKING:
+    from airflow_lite.authoring.dag import DAG
+    from airflow_lite.authoring.graph.setup_teardown import Scope
+    from airflow_lite.authoring.graph.task_group import TaskGroup
+
+
+@dataclass
+class Loading:
+    """One DAG file that is being imported: its path, and the DAGs that registered themselves."""
+
+    path: str
+    dags: list[DAG] = field(default_factory=list)
+
+    @cached_property
+    def defaults(self) -> AuthorDefaults:
+        """What the configuration says, read once per file."""
+        return AuthorDefaults.load()
+
+
+# Context variables, and not an object handed around: Airflow's `with DAG` and `with TaskGroup`
+# reach operators that are made further down, in any function, without being passed.
+LOADING: ContextVar[Loading | None] = ContextVar("airflow_lite_loading", default=None)
+DAGS: ContextVar[tuple[DAG, ...]] = ContextVar("airflow_lite_dags", default=())
+GROUPS: ContextVar[tuple[TaskGroup, ...]] = ContextVar("airflow_lite_groups", default=())
+SCOPES: ContextVar[tuple[Scope, ...]] = ContextVar("airflow_lite_scopes", default=())
+
+
+def push(stack: ContextVar[tuple[Any, ...]], item: object) -> None:
+    """Make `item` the innermost of `stack`."""
+    stack.set((*stack.get(), item))
+
+
+def pop(stack: ContextVar[tuple[Any, ...]]) -> Any:
+    """Take the innermost item off `stack` and return it."""
+    *rest, item = stack.get()
+    stack.set(tuple(rest))
+    return item
+
+
+def current_dag() -> DAG | None:
+    """Return the innermost DAG in `with`, or None."""
+    return (DAGS.get() or (None,))[-1]
+
+
+def current_group(dag: DAG | None) -> TaskGroup | None:
+    """Return the innermost group in `with`; else the root group of `dag`; else None."""
+    groups = GROUPS.get()
+    if groups and (dag is None or groups[-1].dag is dag):
+        return groups[-1]
+    return dag.task_group if dag is not None else None
+
+
+def place(
+    dag: DAG | None = None, group: TaskGroup | None = None
+) -> tuple[DAG | None, TaskGroup | None]:
+    """Return the DAG and group that a task belongs to, given those that it names."""
+    dag = dag or (group.dag if group is not None else current_dag())
+    group = group or current_group(dag)
+    return dag or (group.dag if group is not None else None), group
+
+
+def current_defaults() -> AuthorDefaults:
+    """Return what the configuration says where an author says nothing."""
+    loading = LOADING.get()
+    return loading.defaults if loading is not None else AuthorDefaults.load()
+
+
+@contextmanager
+def loading(path: str) -> Iterator[Loading]:
+    """Mark that `path` is being loaded, with nothing else being written."""
+    found = Loading(path)
+    fresh: dict[ContextVar[Any], Any] = {LOADING: found, DAGS: (), GROUPS: (), SCOPES: ()}
+    tokens = [(variable, variable.set(value)) for variable, value in fresh.items()]
+    try:
+        yield found
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)

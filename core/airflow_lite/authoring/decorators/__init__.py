@@ -1,0 +1,1 @@
+"""`@dag`, `@task` and what they make. Stands above the operators."""

@@ -1,0 +1,1 @@
+"""How tasks stand to one another: groups, edges, setups and teardowns, XComs as arguments."""

@@ -1,0 +1,44 @@
+"""Arguments that have their value only when the task runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.authoring.operator import BaseOperator
+
+
+class Reference:
+    """Something in an argument that has its value only when the task runs: `resolve(context)`."""
+
+    @property
+    def roots(self) -> Sequence[BaseOperator]:
+        """The tasks that must have run before this has a value."""
+        return ()
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """Return the value, given the context of the task that asks."""
+        raise NotImplementedError
+
+
+def references(value: object, _seen: frozenset[int] = frozenset()) -> Iterator[Reference]:
+    """Yield the references in `value`, however nested."""
+    if isinstance(value, (str, int, float, type(None))) or id(value) in _seen:
+        return
+    if isinstance(value, Reference):
+        yield value
+        return
+    seen = _seen | {id(value)}
+    for item in _parts(value):
+        yield from references(item, seen)
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, type) or hasattr(value, "task_id"):  # an operator has its own edges
+        return ()
+    return [getattr(value, name, None) for name in getattr(value, "template_fields", ())]

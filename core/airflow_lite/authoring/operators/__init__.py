@@ -1,0 +1,1 @@
+"""The operators and sensors that ship with the core."""

@@ -1,0 +1,172 @@
+"""Import one DAG file in this very process and return what it holds, as JSON-able data.
+
+Runs in the fork that a parse server makes for the file: whatever the file does ends with it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import AirflowDagException
+from airflow_lite.parsing.errors import explain
+from airflow_lite.parsing.folder import read_source
+
+if TYPE_CHECKING:
+    from airflow_lite.authoring.dag import DAG
+    from airflow_lite.parsing.server import Options
+    from airflow_lite.spec.model import DagSpec
+
+_MOST_WARNINGS = 20
+
+
+def parse(path: str, options: Options) -> dict[str, Any]:
+    """Return `{"dags": [DagSpec.to_json()], "error": …, "warnings": […], "modules": […]}`.
+
+    `modules` are the files below the folder that were imported besides, `pickles` the DAGs that
+    could be pickled, in base64 by DAG id, where any are wanted.
+    """
+    pickles: dict[str, str] = {}
+    unpickled: list[str] = []
+    known = set(sys.modules)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        try:
+            found, dags = _load(path, options.folder)
+            error = None
+            if options.max_pickle_bytes:
+                pickles, unpickled = _pickle(found, path, options)
+        except BaseException as raised:
+            dags, error = [], explain(raised, path, options.memory_mb)
+    return {
+        "dags": dags,
+        "error": error,
+        "warnings": [*_threads(path), *unpickled, *_shown(caught, path)],
+        "modules": _modules(known, path, options.folder),
+        "pickles": pickles,
+    }
+
+
+def _load(path: str, folder: str) -> tuple[list[DAG], list[str]]:
+    """Return the file's DAGs, and each as JSON."""
+    from airflow_lite.parsing.load import load_file
+
+    _check_source(path)
+    dags = load_file(path, dags_folder=folder or None)
+    return dags, [_text(dag.to_spec()) for dag in dags]
+
+
+def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str], list[str]]:
+    """Return the pickles by DAG id, and a line for each DAG that has none."""
+    from base64 import b64encode
+
+    from airflow_lite.parsing.pickled import dump
+
+    found, lines = {}, []
+    for dag in dags:
+        try:
+            pickle = dump(dag, path, options.folder, options.max_pickle_bytes)
+            found[dag.dag_id] = b64encode(pickle).decode()
+        except AirflowDagException as error:
+            lines.append(
+                f"{path}: DAG {dag.dag_id!r} is not pickled, so its tasks need this file where"
+                f" they run: {error}"
+            )
+    return found, lines
+
+
+def _check_source(path: str) -> None:
+    """Raise an error in words of files where Python's own is obscure."""
+    try:
+        source = read_source(path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and os.path.islink(path):
+            raise AirflowDagException(
+                f"The file is a link to {os.readlink(path)!r}, which does not exist."
+            ) from None
+        raise AirflowDagException(f"The file cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise AirflowDagException(f"The file is not imported: {error}.") from None
+    if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise AirflowDagException("The file is UTF-16. Save it as UTF-8.")
+    nul = source.find(b"\0")
+    if nul >= 0:
+        raise AirflowDagException(
+            f"The file has a NUL byte in line {source.count(10, 0, nul) + 1}. Is it Python?"
+        )
+    _check_encoding(source)
+
+
+def _check_encoding(source: bytes) -> None:
+    import io
+    import tokenize
+
+    encoding = "utf-8"
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        source.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = source.count(10, 0, error.start) + 1
+        raise AirflowDagException(
+            f"The file is not {encoding.upper()} (byte {error.start}, line {line})."
+            " Save it as UTF-8."
+        ) from None
+    except SyntaxError as error:  # of detect_encoding
+        found = re.match(r"unknown encoding: (.*)", str(error))
+        if found:
+            raise AirflowDagException(
+                f"The file says that its coding is {found[1]!r}, which Python does not know."
+                " Save it as UTF-8 and take that out."
+            ) from None
+        raise AirflowDagException("The file is not UTF-8. Save it as UTF-8.") from None
+
+
+def _text(spec: DagSpec) -> str:
+    try:
+        text = spec.to_json()
+        text.encode()  # a lone surrogate, which no database takes
+    except (TypeError, ValueError) as error:
+        raise AirflowDagException(
+            f"DAG {spec.dag_id!r} cannot be written as JSON: {error}."
+            " Use plain values in params and executor_config."
+        ) from None
+    return text
+
+
+def _threads(path: str) -> list[str]:
+    import threading
+
+    count = threading.active_count() - 1
+    words = (
+        f"{path} starts {count} thread{'s' if count > 1 else ''} when it is imported:"
+        " its tasks run in a fresh interpreter each, which is slower."
+    )
+    return [words] if count > 0 else []
+
+
+def _shown(caught: Iterable[warnings.WarningMessage], path: str) -> list[str]:
+    lines = []
+    for one in caught:
+        if one.filename != path:
+            continue  # a library's own affair
+        message = " ".join(str(one.message).split())[:300]
+        lines.append(f"{one.filename}:{one.lineno}: {one.category.__name__}: {message}")
+    return list(dict.fromkeys(lines))[:_MOST_WARNINGS]
+
+
+def _modules(known: set[str], path: str, folder: str) -> list[str]:
+    if not folder:
+        return []
+    root = os.path.join(os.path.realpath(folder), "")
+    found = set()
+    for name in set(sys.modules) - known:
+        file = getattr(sys.modules[name], "__file__", None)
+        if isinstance(file, str) and os.path.realpath(file).startswith(root):
+            found.add(file)
+    found.discard(path)
+    return sorted(file for file in found if "\n" not in file)

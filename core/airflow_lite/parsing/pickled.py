@@ -1,0 +1,81 @@
+"""A DAG as bytes that need no DAG file where they are read: only where user code runs anyway."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import AirflowDagException
+
+if TYPE_CHECKING:
+    from airflow_lite.authoring.dag import DAG
+
+INSTALL = "Install it: pip install 'airflow-lite[pickle]'"
+
+
+def is_installed() -> bool:
+    """Return whether DAGs can be pickled here, without importing what does it."""
+    from importlib.util import find_spec
+
+    return find_spec("cloudpickle") is not None
+
+
+def dump(dag: DAG, path: str, folder: str, most_bytes: int) -> bytes:
+    """Pickle a DAG with the code of the file that made it and of the modules below `folder`.
+
+    What is imported from elsewhere is named only, and must be installed where it is read. Raises
+    `AirflowDagException` with one line that says why it cannot be.
+    """
+    with ExitStack() as stack:
+        cloudpickle = _cloudpickle()
+        for module in _shipped(path, folder):
+            cloudpickle.register_pickle_by_value(module)
+            stack.callback(cloudpickle.unregister_pickle_by_value, module)
+        try:
+            payload: bytes = cloudpickle.dumps(dag)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise AirflowDagException(f"{type(error).__name__}: {reason}") from error
+    if len(payload) > most_bytes:
+        raise AirflowDagException(
+            f"its pickle has {len(payload)} bytes; [core] max_dag_pickle_size is {most_bytes}"
+        )
+    return payload
+
+
+def load(payload: bytes) -> DAG:
+    """Return the DAG of a pickle whose signature was checked: this runs code that is in it."""
+    import pickle
+
+    from airflow_lite.authoring.dag import DAG
+
+    _cloudpickle()  # says what is missing, where pickle would name a module
+    found = pickle.loads(payload)  # noqa: S301 - the host checked its signature
+    if not isinstance(found, DAG):
+        raise AirflowDagException(f"The pickle holds a {type(found).__name__}, not a DAG.")
+    return found
+
+
+def _cloudpickle() -> Any:
+    try:
+        import cloudpickle
+    except ModuleNotFoundError:
+        raise AirflowDagException(f"cloudpickle is not installed here. {INSTALL}") from None
+    return cloudpickle
+
+
+def _shipped(path: str, folder: str) -> Iterator[ModuleType]:
+    """Yield the modules whose code travels along: the DAG file's, and those of the DAG folder."""
+    root = os.path.join(os.path.realpath(folder), "") if folder else None
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or getattr(module, "__name__", None) != name:
+            continue
+        real = os.path.realpath(file)
+        is_below = root is not None and real.startswith(root) and "site-packages" not in real
+        if file == path or (is_below and name.partition(".")[0] != "airflow_lite"):
+            yield module

@@ -1,0 +1,232 @@
+"""Parse DAG files in child processes, so that a file can break nothing but its own import."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from airflow_lite.parsing.folder import fingerprint, with_modules
+from airflow_lite.parsing.server import LARGEST_RESULT, Options
+from airflow_lite.spec.model import DagSpec
+
+#: How much longer than a file's deadline its server may take before it is given up.
+_GRACE_S = 10.0
+#: How soon a cancelled parse is noticed.
+_LONGEST_WAIT_S = 0.5
+#: So that one file that hangs holds up no other on a machine of one core.
+_FEWEST_SERVERS = 2
+_LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What parsing one DAG file gave: its DAGs, or the error that kept it from being imported.
+
+    `error` is one line, then the traceback as far as it is the author's. `fingerprint` is of
+    before the file was read: it tells when to parse it again.
+    """
+
+    path: str
+    fingerprint: str
+    dags: tuple[DagSpec, ...] = ()
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    duration_us: int = 0
+    pickles: Mapping[str, bytes] = field(default_factory=dict)  # by DAG id, not signed yet
+
+
+def parse_batches(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    environ: Mapping[str, str] | None = None,
+    servers: int | None = None,
+    every_s: float = 0.25,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[list[FileResult]]:
+    """Parse DAG files on `servers` parse servers (the cores, at least two), whatever the files do.
+
+    Yields the results of every `every_s` seconds, and the last, at once. Ends early once
+    `is_cancelled`. Closing the iterator stops the servers and what they run.
+    """
+    waiting = list(reversed(paths))
+    count = min(len(waiting), servers or max(_cores(), _FEWEST_SERVERS))
+    batch: list[FileResult] = []
+    since = time.monotonic()
+    with _Pool(options, environ) as pool:
+        for _ in range(count):
+            pool.parse(waiting.pop())
+        while pool.busy() and not is_cancelled():
+            for result in pool.results(within_s=every_s if batch else _LONGEST_WAIT_S):
+                batch.append(result)
+                if waiting:
+                    pool.parse(waiting.pop())
+            if batch and (not pool.busy() or time.monotonic() - since >= every_s):
+                yield batch
+                batch, since = [], time.monotonic()
+
+
+class _Pool:
+    """Parse servers, each with one file at a time."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
+        self._options = options
+        self._environ = environ
+        self._selector = selectors.DefaultSelector()
+        self._idle: list[_Server] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in [*self.busy(), *self._idle]:
+            server.stop()
+        self._selector.close()
+
+    def busy(self) -> list[_Server]:
+        """Return the servers that have a file in hand."""
+        return [key.data for key in self._selector.get_map().values()]
+
+    def parse(self, path: str) -> None:
+        """Give a file to an idle server, or to a new one."""
+        server = self._idle.pop() if self._idle else _Server(self._options, self._environ)
+        server.ask(path)
+        self._selector.register(server.socket, selectors.EVENT_READ, server)
+
+    def results(self, *, within_s: float) -> list[FileResult]:
+        """Wait until there is something to read; return the results that are complete."""
+        left_s = min(server.deadline for server in self.busy()) - time.monotonic()
+        wait_s = max(min(left_s, within_s), 0.0)
+        ready = {key.data for key, _ in self._selector.select(wait_s)}
+        now = time.monotonic()
+        found = []
+        for server in self.busy():
+            result = server.read() if server in ready else server.late(now)
+            if result is not None:
+                self._retire(server)
+                found.append(result)
+        return found
+
+    def _retire(self, server: _Server) -> None:
+        self._selector.unregister(server.socket)
+        if server.gone:
+            server.stop()
+        else:
+            self._idle.append(server)
+
+
+class _Server:
+    """One parse server, and the file that it has in hand."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
+        self.gone = False
+        self._within_s = options.timeout_s + _GRACE_S
+        self.socket, theirs = socket.socketpair()
+        command = [sys.executable, "-P", "-m", "airflow_lite.parsing.server"]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno()), options.to_json()],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=None if environ is None else dict(environ),
+                start_new_session=True,
+            )
+
+    def ask(self, path: str) -> None:
+        self._path, self._stamp = path, fingerprint(path)
+        self.deadline = time.monotonic() + self._within_s
+        self._received = bytearray()
+        self._header: dict[str, Any] | None = None
+        self.socket.setblocking(True)
+        with suppress(OSError):  # it has died: reading tells
+            self.socket.sendall(json.dumps(path).encode() + b"\n")
+        self.socket.setblocking(False)
+
+    def read(self) -> FileResult | None:
+        """Take what has come; return the result once it is complete."""
+        try:
+            data = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        self._received += data
+        if not data:
+            return self._lost("The file ended the process that was parsing it.")
+        return self._result()
+
+    def _result(self) -> FileResult | None:
+        if self._header is None:
+            line, found, rest = self._received.partition(b"\n")
+            if not found and len(line) > _LONGEST_LINE:
+                return self._lost("The file broke the process that was parsing it.")
+            if not found:
+                return None
+            self._header, self._received = json.loads(line), bytearray(rest)
+        size = min(self._header["size"], LARGEST_RESULT + _LONGEST_LINE)
+        if len(self._received) < size:
+            return None
+        return self._complete(self._header["error"], self._header["duration_us"])
+
+    def _complete(self, error: str | None, duration_us: int) -> FileResult:
+        if error is not None:
+            return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
+        try:
+            report = json.loads(bytes(self._received))
+            return FileResult(
+                self._path,
+                with_modules(self._stamp, report["modules"]),
+                tuple(DagSpec.from_json(text) for text in report["dags"]),
+                report["error"] and _storable(report["error"]),
+                tuple(map(_storable, report["warnings"])),
+                duration_us,
+                {name: b64decode(text) for name, text in report["pickles"].items()},
+            )
+        except RecursionError:
+            error = "The file's DAGs hold lists or dicts that are nested too deeply. Flatten them."
+        except (ValueError, TypeError, KeyError, AttributeError):
+            error = "The file wrote something else in place of its result."
+        return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
+
+    def late(self, now: float) -> FileResult | None:
+        """Return an error if even the server is past its deadline."""
+        if now < self.deadline:
+            return None
+        return self._lost("The file stopped the process that was parsing it.")
+
+    def _lost(self, error: str) -> FileResult:
+        self.gone = True
+        return FileResult(self._path, self._stamp, error=error)
+
+    def stop(self) -> None:
+        """Close the socket, at which it kills its child and ends; kill it if it does not."""
+        self.socket.close()
+        try:
+            self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _storable(text: str) -> str:
+    """Return text that every database takes: UTF-8, and no NUL."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

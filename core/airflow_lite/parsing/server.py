@@ -1,0 +1,199 @@
+"""The parse server: a process that forks a child for each DAG file and outlives what it does.
+
+Run as `python -m airflow_lite.parsing.server DESCRIPTOR OPTIONS` by `parsing.pool`: the
+descriptor is a socket, the options JSON. Reads one path a line; answers each with a line of JSON,
+the verdict with the size of what follows it, and then the child's own bytes. Ends when the socket
+closes.
+Importing the authoring modules once and forking costs a file 3 ms, an interpreter 100.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import socket
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from airflow_lite.parsing import file as dag_file
+from airflow_lite.parsing.errors import RAISE_TIMEOUT, frames_of_dump
+from airflow_lite.processes import children
+from airflow_lite.processes.children import Pipe
+
+LARGEST_RESULT = 256 * 1024 * 1024
+_KEPT_OUTPUT = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every file that a server parses."""
+
+    timeout_s: float
+    memory_mb: int
+    folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
+    max_pickle_bytes: int = 0  # of one DAG's pickle; 0: none is made
+
+    def to_json(self) -> str:
+        """Return the options as the server reads them."""
+        return json.dumps(self.__dict__)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the socket whose descriptor is the first argument."""
+    control = socket.socket(fileno=int(arguments[0]))
+    options = Options(**json.loads(arguments[1]))
+    # Python takes bytecode for fresh if its module was edited within the second.
+    sys.dont_write_bytecode = True
+    with suppress(Exception):  # a fault there is the error of each file that it concerns
+        import_authoring()
+        children.prctl()
+        if options.max_pickle_bytes:
+            import cloudpickle  # noqa: F401 - once for all files
+    # Whoever asked may go at any time: then there is nobody to tell.
+    with suppress(BrokenPipeError, ConnectionResetError), control, control.makefile("r") as lines:
+        for line in lines:
+            _serve(control, json.loads(line), options)
+
+
+def import_authoring() -> None:
+    """Import what most DAG files take, once for all of them."""
+    from airflow_lite.authoring.dag import DAG
+    from airflow_lite.authoring.decorators import task  # noqa: F401
+    from airflow_lite.authoring.operators import bash, branch, python, sensor  # noqa: F401
+    from airflow_lite.authoring.operators.empty import EmptyOperator
+    from airflow_lite.parsing.load import load_file
+
+    load_file(os.devnull, dags_folder=os.devnull)
+    # What is imported only when it is needed, is needed to make and to write a DAG.
+    sample = DAG("sample", schedule="@daily", start_date=datetime(2024, 1, 1, tzinfo=UTC))
+    EmptyOperator(task_id="sample", dag=sample)
+    sample.to_spec()
+
+
+def _serve(control: socket.socket, path: str, options: Options) -> None:
+    started = time.monotonic()
+    verdict, result = _parsed(control, path, options)
+    header = {
+        "error": verdict,
+        "size": len(result),
+        "duration_us": round((time.monotonic() - started) * 1_000_000),
+    }
+    control.sendall(json.dumps(header).encode() + b"\n" + result)
+
+
+def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | None, bytes]:
+    """Have a fork parse the file; return what was wrong, if anything, and its result."""
+    pid, result, output = _fork(control, path, options)
+    deadline = time.monotonic() + options.timeout_s
+    readers = {
+        result.descriptor: result.read,
+        output.descriptor: output.read,
+        control.fileno(): lambda: _is_asked_for(control),
+    }
+    try:
+        code = children.run_out(
+            pid, readers, lambda: deadline if len(result.received) <= LARGEST_RESULT else 0.0
+        )
+    finally:
+        os.close(result.descriptor)
+        os.close(output.descriptor)
+    if code is None and len(result.received) > LARGEST_RESULT:
+        return f"The file's DAGs take more than {LARGEST_RESULT >> 20} MB as JSON. Split it.", b""
+    error = _verdict(code, result.received, options.timeout_s)
+    if error is None:
+        return None, bytes(result.received)
+    return "\n".join([error, *frames_of_dump(output.received.decode("utf-8", "replace"))]), b""
+
+
+def _verdict(code: int | None, result: bytearray, timeout_s: float) -> str | None:
+    if code is None:
+        return f"The file was not imported within {timeout_s:g} s. {RAISE_TIMEOUT}"
+    if code == 0 and result.endswith(b"\n"):
+        return None
+    guess = "" if code < 0 else " (os._exit?), or closed what is not its own"
+    return f"The file ended its process {children.ending(code)} when it was imported{guess}."
+
+
+def _fork(control: socket.socket, path: str, options: Options) -> tuple[int, Pipe, Pipe]:
+    """Return the child, the pipe of its result and that of all that it prints."""
+    result, result_end = os.pipe()
+    output, output_end = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (control.fileno(), result, output):
+            os.close(descriptor)
+        _child_main(path, options, parent, result_end, output_end)
+    for descriptor in (result_end, output_end):
+        os.close(descriptor)
+    return pid, Pipe(result), Pipe(output, keep=_KEPT_OUTPUT)
+
+
+def _is_asked_for(control: socket.socket) -> bool:
+    """Return True; raise `BrokenPipeError`, which ends this process, if whoever asked is gone."""
+    if not control.recv(1, socket.MSG_PEEK):
+        raise BrokenPipeError
+    return True
+
+
+def _child_main(path: str, options: Options, parent: int, result: int, output: int) -> NoReturn:
+    """Be the child: parse, report, end without running anything that the file left behind."""
+    # The file may put something else in their place.
+    leave, write, dump = os._exit, _write_all, json.dumps
+    code = 70
+    try:
+        os.setsid()
+        children.die_with_parent(parent)
+        _confine(options, output)
+        found = dag_file.parse(path, options)
+        _free_reserve()
+        report = dump(found).encode() + b"\n"
+        faulthandler.cancel_dump_traceback_later()
+        write(result, report)
+        code = 0
+    finally:
+        leave(code)
+
+
+def _confine(options: Options, output: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    faulthandler.enable(output)
+    # Early enough to be written before the deadline, which a busy machine brings near.
+    faulthandler.dump_traceback_later(options.timeout_s * 0.8, file=output)
+    _limit_memory(options.memory_mb)
+
+
+def _limit_memory(memory_mb: int) -> None:
+    import resource
+
+    if memory_mb > 0:
+        # The reserve above the soft limit is for the report, once the file has used up the rest.
+        soft, reserve = memory_mb << 20, 256 << 20
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or hard > soft + reserve:
+            hard = soft + reserve
+        resource.setrlimit(resource.RLIMIT_DATA, (min(soft, hard), hard))
+
+
+def _free_reserve() -> None:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

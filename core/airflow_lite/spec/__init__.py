@@ -1,0 +1,1 @@
+"""A DAG as data, which is all that store and scheduler read: no code of an author's."""

@@ -1,0 +1,69 @@
+"""What follows from the edges of a DAG: who stands where, and which set-ups guard whom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_lite.spec.model import TaskSpec
+
+
+def in_order(upstream: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the tasks, each after its upstream, equal DAGs in one order; raise `CycleError`."""
+    sorter = TopologicalSorter({name: sorted(upstream[name]) for name in sorted(upstream)})
+    return list(sorter.static_order())
+
+
+def effective_leaves(tasks: Mapping[str, TaskSpec]) -> tuple[str, ...]:
+    """Return the tasks by whose states a run is judged.
+
+    Teardowns are looked past unless they are said to fail the run; a DAG of nothing but
+    teardowns is judged by its last ones.
+    """
+
+    def counts(task: TaskSpec) -> bool:
+        return not task.is_teardown or task.on_failure_fail_dagrun
+
+    leaves = tuple(
+        name
+        for name, task in tasks.items()
+        if counts(task) and not any(counts(tasks[below]) for below in task.downstream)
+    )
+    return leaves or tuple(name for name, task in tasks.items() if not task.downstream)
+
+
+def indirect_setups(tasks: Mapping[str, TaskSpec]) -> dict[str, tuple[str, ...]]:
+    """Map each task in the scope of set-ups that are not its direct upstream to their ids.
+
+    The scope of a set-up is all below it; with teardowns, what lies between it and one of them.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, task in tasks.items():
+        if task.is_setup:
+            for guarded in _scope(tasks, task) - set(task.downstream):
+                found[guarded].append(name)
+    return {name: tuple(setups) for name, setups in found.items()}
+
+
+def _scope(tasks: Mapping[str, TaskSpec], setup: TaskSpec) -> set[str]:
+    below = reach(setup.downstream, lambda name: tasks[name].downstream)
+    teardowns = [name for name in setup.downstream if tasks[name].is_teardown]
+    if not teardowns:
+        return below
+    ends = (above for name in teardowns for above in tasks[name].upstream)
+    return below & reach(ends, lambda name: tasks[name].upstream)
+
+
+def reach(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return `starts` and all that can be reached from them."""
+    seen: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(following(name))
+    return seen
