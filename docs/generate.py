@@ -18,8 +18,8 @@ import generate_errors
 import generate_hooks
 import generate_plugins
 
+from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand
 from airflow_lite.cli.core_commands import all_commands
-from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand
 from airflow_lite.config import core_options
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import dataclasses
 import inspect
 from typing import Any
 
-from airflow_lite import hooks as events
-from airflow_lite.plugins import hookspecs
+from airflow_lite.api import hookspecs
+from airflow_lite.api import listener_events as events
 
 _MARK = "airflow_lite_spec"
 

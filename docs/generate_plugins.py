@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.cli.spec import GroupCommand
+from airflow_lite.api.commands.spec import GroupCommand
 
 if TYPE_CHECKING:
     from airflow_lite.config import ConfigOption

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.authoring.arguments.param import Param
     from airflow_lite.authoring.context import get_current_context
     from airflow_lite.authoring.dag import DAG
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
         AirflowTaskTimeout,
         AttemptRefused,
     )
-    from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.states import DagRunState, TaskInstanceState, TriggerRule, WeightRule
 
@@ -112,7 +112,7 @@ _HOMES = {
         "AirflowTaskTimeout",
         "AttemptRefused",
     ),
-    "executors.base": ("BaseExecutor",),
+    "api.executor.base": ("BaseExecutor",),
     "keys": ("TaskInstanceKey",),
     "states": ("DagRunState", "TaskInstanceState", "TriggerRule", "WeightRule"),
 }

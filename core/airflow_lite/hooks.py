@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
+    from airflow_lite.api.hookspecs import HealthContext, HealthReport, hookimpl
+    from airflow_lite.api.listener_events import (
+        ExecutorEnded,
+        ExecutorHeartbeat,
+        ExecutorStarted,
+        TaskFinished,
+        TaskQueued,
+        TaskRunning,
+    )
     from airflow_lite.config import ConfigOption
-    from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.plugins.hookspecs import HealthContext, HealthReport, hookimpl
 
 __all__ = [
     "ConfigOption",
@@ -26,65 +32,18 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class ExecutorStarted:
-    """The executor is ready for work."""
-
-    executor: str
-    parallelism: int
-    time_us: int
-
-
-@dataclass(frozen=True)
-class TaskQueued:
-    """An attempt was handed to the executor."""
-
-    key: TaskInstanceKey
-    queue: str
-    priority: int
-    time_us: int
-
-
-@dataclass(frozen=True)
-class TaskRunning:
-    """An attempt's user code runs."""
-
-    key: TaskInstanceKey
-    time_us: int
-
-
-@dataclass(frozen=True)
-class TaskFinished:
-    """An attempt ended and its outcome is recorded: `state` is the task instance's."""
-
-    key: TaskInstanceKey
-    state: str
-    time_us: int
-
-
-@dataclass(frozen=True)
-class ExecutorHeartbeat:
-    """The executor was looked at."""
-
-    executor: str
-    slots_available: int
-    slots_occupied: int
-    time_us: int
-
-
-@dataclass(frozen=True)
-class ExecutorEnded:
-    """The executor has stopped; `clean` if it did so within its grace."""
-
-    executor: str
-    clean: bool
-    time_us: int
-
-
 __getattr__ = lazily(
     __name__,
     {
+        "api.listener_events": (
+            "ExecutorEnded",
+            "ExecutorHeartbeat",
+            "ExecutorStarted",
+            "TaskFinished",
+            "TaskQueued",
+            "TaskRunning",
+        ),
         "config": ("ConfigOption",),
-        "plugins.hookspecs": ("HealthContext", "HealthReport", "hookimpl"),
+        "api.hookspecs": ("HealthContext", "HealthReport", "hookimpl"),
     },
 )

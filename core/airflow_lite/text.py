@@ -1,13 +1,9 @@
-"""The program's own name, and words that a user may have meant."""
+"""Texts in one line, and words that a user may have meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: What users type.
-PROGRAM = "airflow-lite"
-#: What shells call at each Tab; see `cli.tab`.
-COMPLETE = "__complete"
 #: No id or name that we know is longer; a longer word is not searched for in full.
 LONGEST = 60
 

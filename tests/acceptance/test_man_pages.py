@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_lite.api.commands.options import VERBOSE
+from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands
 from airflow_lite.cli.man import write_core_pages, write_pages
-from airflow_lite.cli.options import VERBOSE
-from airflow_lite.cli.spec import GroupCommand
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted((ROOT / "plugins").glob("*/pyproject.toml"))

@@ -6,7 +6,7 @@ from airflow_lite.testing.probe import probe_import
 
 
 def test_the_base_of_executors_does_without_what_is_dear_to_import():
-    found = probe_import("airflow_lite.executors.base:BaseExecutor").modules
+    found = probe_import("airflow_lite.api.executor.base:BaseExecutor").modules
 
     assert not {"dataclasses", "inspect", "secrets", "random", "pathlib", "sqlite3"} & set(found)
     ours = [name for name in found if name.startswith("airflow_lite")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.executors.local import LocalExecutor
-from airflow_lite.executors.task_instance import TaskInstance
 from airflow_lite.states import TaskInstanceState
 
 DAG = """

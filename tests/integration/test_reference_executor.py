@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.executors.task_instance import TaskInstance
+from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.testing.reference_executor import ReferenceExecutor
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
+    from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
     from airflow_lite.cli.context import config
     from airflow_lite.cli.output import print_rows
     from airflow_lite.cli.run_once import run_dag_once
-    from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
     from airflow_lite.errors import UserError
     from airflow_lite.logs.serving import serve_logs
 
@@ -32,7 +32,7 @@ __getattr__ = lazily(
         "cli.context": ("config",),
         "cli.output": ("print_rows",),
         "cli.run_once": ("run_dag_once",),
-        "cli.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
+        "api.commands.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
         "errors": ("UserError",),
         "logs.serving": ("serve_logs",),
     },

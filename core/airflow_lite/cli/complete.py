@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from airflow_lite.cli.options import EXECUTOR, GLOBAL, HELP, all_args
-from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow_lite.api.commands.options import HELP, all_args
+from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow_lite.cli.options import EXECUTOR, GLOBAL
 
 FILE = "file"
 #: Actions of argparse, by name: what takes no value, and what may be given again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import NamedTuple
 
-from airflow_lite.cli.spec import CLICommand, GroupCommand
+from airflow_lite.api.commands.spec import CLICommand, GroupCommand
 
 
 class CoreCommand(NamedTuple):

@@ -6,23 +6,16 @@ import errno
 import os
 import sys
 from io import TextIOWrapper
-from typing import Any, NamedTuple
+from typing import Any
 
 from airflow_lite import __version__
+from airflow_lite.cli.program import COMPLETE, PROGRAM, Flags, take_flags
 from airflow_lite.errors import UsageError, UserError
-from airflow_lite.text import COMPLETE, PROGRAM
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell shows it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOR_MORE = "Add -v to the command for the traceback."
-
-
-class Flags(NamedTuple):
-    """What holds for every command, taken from its words before anything else is looked at."""
-
-    executor: str | None = None
-    plugins: bool = True
 
 
 def run(argv: list[str]) -> int:
@@ -103,7 +96,7 @@ def _log_more() -> None:
 
 def _parsed(flags: Flags, words: list[str]) -> Any:
     """Return the arguments as attributes; a usage error prints one line and exits with 2."""
-    from airflow_lite.cli import quick
+    from airflow_lite.api.commands import quick_parser
     from airflow_lite.cli.core_commands import find
 
     command, config = find(words[0]), None
@@ -111,36 +104,13 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
         from airflow_lite.cli.root import plugin_command
 
         command, config = plugin_command(flags, words[0])
-    args: Any = quick.parsed(command, words[1:])
+    args: Any = quick_parser.parsed(command, words[1:])
     if args is None:
-        from airflow_lite.cli.parser import Parser
+        from airflow_lite.api.commands.parser import Parser
 
         args = Parser(prog=f"{PROGRAM} {words[0]}", command=command).parse_args(words[1:])
     args._executor, args._config = flags.executor, config  # noqa: SLF001 - see context
     return args
-
-
-def take_flags(argv: list[str]) -> tuple[Flags, list[str]]:
-    """Return the global flags and the other words; the flags stand anywhere before `--`."""
-    end = argv.index("--") if "--" in argv else len(argv)
-    words = iter(argv[:end])
-    kept: list[str] = []
-    flags = Flags()
-    for word in words:
-        name, given, value = word.partition("=")
-        if word == "--no-plugins":
-            flags = flags._replace(plugins=False)
-        elif name == "--executor":
-            flags = flags._replace(executor=_executor(value if given else next(words, "")))
-        else:
-            kept.append(word)
-    return flags, kept + argv[end:]
-
-
-def _executor(name: str) -> str:
-    if not name or name.startswith("-"):
-        raise UsageError("--executor needs the name of an executor, such as LocalExecutor.")
-    return name
 
 
 def _without_command(flags: Flags, words: list[str]) -> int:

@@ -10,18 +10,19 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.api.commands.options import HELP
+from airflow_lite.api.commands.parser import Parser
+from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
-from airflow_lite.cli.options import GLOBAL, HELP
-from airflow_lite.cli.parser import Parser
-from airflow_lite.cli.spec import GroupCommand
-from airflow_lite.text import PROGRAM
+from airflow_lite.cli.options import GLOBAL
+from airflow_lite.cli.program import PROGRAM
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
     from pathlib import Path
 
-    from airflow_lite.cli.spec import CLICommand
+    from airflow_lite.api.commands.spec import CLICommand
 
 MANUAL = "airflow-lite manual"
 #: argparse-manpage writes the hyphens of the title's date as minus signs, which is no date.

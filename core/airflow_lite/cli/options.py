@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.api.commands.options import HELP, switch
+from airflow_lite.api.commands.spec import ActionCommand, Arg, lazy_load_command
 from airflow_lite.cli.types import moment, whole
 
 
@@ -19,14 +20,6 @@ def command(
     return ActionCommand(name, help, func, args, description, epilog)
 
 
-def switch(flags: str | tuple[str, str], help: str) -> Arg:
-    """Return an option that takes no value: it is given or not."""
-    return Arg(flags, help, action="store_true")
-
-
-HELP = switch(("-h", "--help"), "Show help and exit")
-#: Every command has it, as Airflow's do.
-VERBOSE = switch(("-v", "--verbose"), "Show tracebacks and more of the log")
 EXECUTOR = Arg(
     "--executor",
     "Use this executor, over configuration and environment",
@@ -40,12 +33,6 @@ GLOBAL = (
     EXECUTOR,
     switch("--no-plugins", "Leave every plugin alone"),
 )
-
-
-def all_args(action: ActionCommand) -> list[Arg]:
-    """Return the arguments of a command, with `--verbose` unless it has one of its own."""
-    own = {flag for arg in action.args for flag in arg.flags}
-    return [*action.args] if own & {*VERBOSE.flags} else [*action.args, VERBOSE]
 
 
 DAG_ID = Arg("dag_id", "The id of the DAG", completer="dag_id")

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from airflow_lite.cli.outline import to_json
-from airflow_lite.cli.parser import Parser
-from airflow_lite.cli.spec import GroupCommand
+from airflow_lite.api.commands.outline import to_json
+from airflow_lite.api.commands.parser import Parser
+from airflow_lite.api.commands.spec import GroupCommand
+from airflow_lite.api.executor.base import BaseExecutor
+from airflow_lite.api.executor.check import check_class
+from airflow_lite.api.hookspecs import HealthContext, HealthReport
 from airflow_lite.config import Config, ConfigOption
-from airflow_lite.executors.base import BaseExecutor
-from airflow_lite.executors.loading import check_class
 from airflow_lite.plugins.blame import bare, blame, origin
-from airflow_lite.plugins.hookspecs import HealthContext, HealthReport
 from airflow_lite.plugins.model import PluginError
 from airflow_lite.plugins.registry import Registry
 from airflow_lite.plugins.verdict import EXECUTOR, Target, Verdict

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_COMMANDS, CORE_NAMES
 from airflow_lite.cli.options import GLOBAL
+from airflow_lite.cli.program import config_of
 from airflow_lite.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from airflow_lite.cli.main import Flags
-    from airflow_lite.cli.spec import Arg, CLICommand
+    from airflow_lite.api.commands.spec import Arg, CLICommand
+    from airflow_lite.cli.program import Flags
     from airflow_lite.config import Config
 
 USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND …"
@@ -48,11 +47,6 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
         return command_groups(config_of(flags), CORE_NAMES)
     except UserError as error:
         return [("(none)", str(error))]
-
-
-def config_of(flags: Flags) -> Config:
-    """Return the configuration, with what holds for every command over it; raise `UserError`."""
-    return context.config(SimpleNamespace(_executor=flags.executor))
 
 
 def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:

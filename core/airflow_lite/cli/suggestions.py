@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from airflow_lite.api.commands.outline import from_json
+from airflow_lite.api.commands.spec import CLICommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, find
-from airflow_lite.cli.outline import from_json
-from airflow_lite.cli.spec import CLICommand
 from airflow_lite.config import Config, home_directory
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.model import Plugin

@@ -47,8 +47,7 @@ def answer(argv: Sequence[str]) -> int:
 
 
 def _config(words: Sequence[str]) -> Config:
-    from airflow_lite.cli.main import take_flags
-    from airflow_lite.cli.root import config_of
+    from airflow_lite.cli.program import config_of, take_flags
 
     complete_words = words[:-1] if words and words[-1] == "--executor" else words
     return config_of(take_flags([*complete_words])[0])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
+    from airflow_lite.api.executor.base import BaseExecutor
+    from airflow_lite.api.executor.events import CallbackRequest, Refused
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.errors import AttemptRefused, ConfigError
-    from airflow_lite.executors.base import BaseExecutor
-    from airflow_lite.executors.events import CallbackRequest, Refused
-    from airflow_lite.executors.task_instance import TaskInstance
     from airflow_lite.keys import RunCommand, TaskInstanceKey
     from airflow_lite.states import TaskInstanceState
 
@@ -30,9 +30,9 @@ __getattr__ = lazily(
     __name__,
     {
         "errors": ("AttemptRefused", "ConfigError"),
-        "executors.base": ("BaseExecutor",),
-        "executors.events": ("CallbackRequest", "Refused"),
-        "executors.task_instance": ("TaskInstance",),
+        "api.executor.base": ("BaseExecutor",),
+        "api.executor.events": ("CallbackRequest", "Refused"),
+        "api.executor.task_instance": ("TaskInstance",),
         "keys": ("RunCommand", "TaskInstanceKey"),
         "states": ("TaskInstanceState",),
     },

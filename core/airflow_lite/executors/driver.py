@@ -6,8 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.errors import AttemptRefused, UserError
-from airflow_lite.executors.events import (
+from airflow_lite.api.executor.events import (
     UNENDED,
     Adopted,
     CallbackRequest,
@@ -18,13 +17,14 @@ from airflow_lite.executors.events import (
     Requeue,
     Revoked,
 )
+from airflow_lite.errors import AttemptRefused, UserError
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_lite.executors.base import BaseExecutor
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.base import BaseExecutor
+    from airflow_lite.api.executor.task_instance import TaskInstance
 
 logger = logging.getLogger(__name__)
 

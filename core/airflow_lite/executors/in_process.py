@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.base import BaseExecutor
-from airflow_lite.executors.events import Requeue
+from airflow_lite.api.executor.base import BaseExecutor
+from airflow_lite.api.executor.events import Requeue
 
 if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from airflow_lite.api.executor.check import check_class
 from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.imports import import_string
 from airflow_lite.plugins.naming import configured_name, locate
 from airflow_lite.plugins.quarantine import checked_executor, insist
 
 if TYPE_CHECKING:
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.config import Config
-    from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.plugins.naming import Located
-
-#: What an author must write.
-MANDATORY = ("sync", "execute_async")
 
 
 def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
@@ -53,24 +50,6 @@ def imported(located: Located) -> type[BaseExecutor]:
     except UserError as error:
         raise ConfigError(f"Executor {located.title} cannot be loaded. {error}") from error
     return check_class(found, f"Executor {located.title}")
-
-
-def check_class(found: Any, title: str) -> type[BaseExecutor]:
-    """Return what was found if it is an executor's class; raise `ConfigError`, naming `title`."""
-    from airflow_lite.executors.base import BaseExecutor
-
-    if not inspect.isclass(found) or not issubclass(found, BaseExecutor):
-        raise ConfigError(
-            f"{title} is not a subclass of airflow_lite.executors.BaseExecutor. "
-            "Name an executor's class."
-        )
-    missing = [name for name in MANDATORY if getattr(found, name) is getattr(BaseExecutor, name)]
-    if missing:
-        raise ConfigError(
-            f"{title} does not define {' and '.join(missing)}. "
-            "Every executor must: tell its author."
-        )
-    return found
 
 
 def load_executor(config: Config) -> BaseExecutor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.worker.task_host import TaskHost
 

@@ -9,16 +9,16 @@ import traceback
 from collections import deque
 from typing import TYPE_CHECKING
 
+from airflow_lite.api.executor.events import Report
 from airflow_lite.clock import Clock, SystemClock
 from airflow_lite.errors import AirflowTaskTimeout
 from airflow_lite.executors.driver import Driver, QueueItem
-from airflow_lite.executors.events import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_lite.executors.base import BaseExecutor
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.base import BaseExecutor
+    from airflow_lite.api.executor.task_instance import TaskInstance
 
 #: How long `terminate` waits, in seconds, for the executor's own `terminate`.
 TERMINATE_S = 5.0

@@ -169,7 +169,7 @@ def _from_executor(
     config: Config, key: TaskInstanceKey, rows: TryRows
 ) -> tuple[list[str], list[str]]:
     """Ask the configured executor; what it raises is a message."""
-    from airflow_lite.executors.base import BaseExecutor
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.executors.loading import executor_class, load_executor
 
     name = config.get("core", "executor")

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.config import Config
-    from airflow_lite.executors.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.store.engine import Store
     from airflow_lite.store.lookup import Queued
@@ -76,7 +76,7 @@ class TryRows:
 
     def instance(self) -> TaskInstance | None:
         """Return the task instance as executors see it; None if there is none."""
-        from airflow_lite.executors.task_instance import TaskInstance
+        from airflow_lite.api.executor.task_instance import TaskInstance
 
         found, key = self._found(), self._key
         if found is None:

@@ -13,7 +13,7 @@ from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_group
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from airflow_lite.cli.spec import GroupCommand
+    from airflow_lite.api.commands.spec import GroupCommand
     from airflow_lite.config import Config
 
 

@@ -32,7 +32,7 @@ class Registry:
     def __init__(self) -> None:
         import pluggy
 
-        from airflow_lite.plugins import hookspecs
+        from airflow_lite.api import hookspecs
 
         self._manager: pluggy.PluginManager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)

@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     that arose; `needs` names the dependency that is missing; `is_fatal`: the process that imported
     it ended of it, or had to be ended. `commands` maps each group's name to its commands;
     `options` has (section, name, default, help) in each row; `outlines` are those of the groups
-    (see `cli.outline`), for completion.
+    (see `api.commands.outline`), for completion.
     """
 
     kind: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_lite.hooks import (
+from airflow_lite.api.listener_events import (
     ExecutorEnded,
     ExecutorHeartbeat,
     ExecutorStarted,

@@ -18,9 +18,9 @@ from airflow_lite.scheduler.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.store.engine import Store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.events import (
+from airflow_lite.api.executor.events import (
     UNENDED,
     Adopted,
     CallbackRequest,
@@ -24,7 +24,7 @@ from airflow_lite.store import callbacks, scheduling
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.executors.events import Report
+    from airflow_lite.api.executor.events import Report
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.scheduler.owned import Active
     from airflow_lite.scheduler.world import World

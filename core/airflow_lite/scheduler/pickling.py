@@ -9,8 +9,8 @@ from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.security.signing import signature, signing_key
 
 if TYPE_CHECKING:
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.config import Config
-    from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.store.pickles import Sign
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.scheduler.loop import Loop
     from airflow_lite.store.engine import Store
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.task_instance import TaskInstance
+from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.scheduler.owned import Active, Owned
 
 if TYPE_CHECKING:

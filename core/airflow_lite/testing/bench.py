@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.executors.task_instance import TaskInstance
+from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.testing import stand_in
 from airflow_lite.testing.rows import DAG_ID, TASK_ID, TASKS_PER_RUN, Rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.testing.engine import Link, Workers
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.keys import RunCommand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
 
 logger = logging.getLogger(__name__)

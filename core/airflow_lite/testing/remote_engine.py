@@ -20,14 +20,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.keys import RunCommand
 from airflow_lite.testing.reference_executor import search_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
 
 SOCKET_VARIABLE = "AIRFLOW_LITE_REMOTE_ENGINE"

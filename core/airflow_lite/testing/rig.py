@@ -9,8 +9,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_lite.api.executor.events import UNENDED
 from airflow_lite.config import Config
-from airflow_lite.executors.events import UNENDED
 from airflow_lite.testing.processes import descendants, kill
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.task_instance import TaskInstance
 
 DAG_ID = "conformance_kit"
 #: A letter outside ASCII, a dot and a dash, as ids may have.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.clock import seconds_us
-from airflow_lite.executors.base import BaseExecutor
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.states import TaskInstanceState
 

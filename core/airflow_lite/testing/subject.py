@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.imports import import_string
 
 if TYPE_CHECKING:

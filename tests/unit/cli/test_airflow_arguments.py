@@ -6,9 +6,9 @@ import argparse
 
 import pytest
 
+from airflow_lite.api.commands.parser import Parser
+from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.cli.core_commands import all_commands
-from airflow_lite.cli.parser import Parser
-from airflow_lite.cli.spec import GroupCommand
 
 #: (command, flag) -> why there is no such argument.
 LEFT_OUT = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 from airflow_lite.cli.core_commands import CORE_COMMANDS
 from airflow_lite.cli.man import write_core_pages, write_pages
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 
 EPOCH = "1700000000"
 

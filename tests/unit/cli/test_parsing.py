@@ -6,11 +6,12 @@ from importlib import import_module
 
 import pytest
 
-from airflow_lite.cli import quick
+from airflow_lite.api.commands import quick_parser
+from airflow_lite.api.commands.parser import Parser
+from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, find
-from airflow_lite.cli.main import run, take_flags
-from airflow_lite.cli.parser import Parser
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli.main import run
+from airflow_lite.cli.program import take_flags
 from airflow_lite.errors import UsageError
 
 
@@ -65,7 +66,7 @@ QUICK = [
 def test_the_quick_way_gives_what_argparse_gives(words):
     command = find(words[0])
 
-    found = quick.parsed(command, words[1:])
+    found = quick_parser.parsed(command, words[1:])
 
     assert vars(found) == vars(Parser(prog=words[0], command=command).parse_args(words[1:]))
 
@@ -86,7 +87,7 @@ def test_the_quick_way_gives_what_argparse_gives(words):
     ids=" ".join,
 )
 def test_what_may_be_wrong_is_left_to_argparse(words):
-    assert quick.parsed(find(words[0]), words[1:]) is None
+    assert quick_parser.parsed(find(words[0]), words[1:]) is None
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite import errors
+from airflow_lite import errors, hooks
+from airflow_lite.api import hookspecs
+from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.cli.core_commands import all_commands
-from airflow_lite.cli.spec import GroupCommand
 from airflow_lite.config import core_options
-from airflow_lite.plugins import hookspecs
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = ["configuration.md", "commands.md", "errors.md", "hooks.md", "plugin-api.md"]
@@ -43,6 +43,16 @@ def sections(page):
     text = (DOCS / "reference" / page).read_text()
     parts = re.split(r"^#+ (.+)$", text, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_every_event_of_the_public_module_is_documented():
+    events = {
+        name
+        for name in hooks.__all__
+        if "time_us" in getattr(getattr(hooks, name), "__annotations__", {})
+    }
+    assert len(events) >= 6
+    assert events <= sections("hooks.md").keys()
 
 
 def commands(prefix, found):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_lite.executors.base import BaseExecutor
-from airflow_lite.executors.task_instance import TaskInstance
+from airflow_lite.api.executor.base import BaseExecutor
+from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.keys import RunCommand
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
+from airflow_lite.api.executor.base import BaseExecutor
+from airflow_lite.api.executor.events import Refused, Requeue
 from airflow_lite.config import Config
 from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError, InvalidIdError
-from airflow_lite.executors.base import BaseExecutor
-from airflow_lite.executors.events import Refused, Requeue
 from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState
 

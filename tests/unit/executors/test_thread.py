@@ -8,9 +8,7 @@ import threading
 
 import pytest
 
-from airflow_lite.config import Config
-from airflow_lite.executors.driver import QueueItem
-from airflow_lite.executors.events import (
+from airflow_lite.api.executor.events import (
     Adopted,
     CallbackRequest,
     Event,
@@ -20,6 +18,8 @@ from airflow_lite.executors.events import (
     Revoked,
     TaskEventLog,
 )
+from airflow_lite.config import Config
+from airflow_lite.executors.driver import QueueItem
 from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
 from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState

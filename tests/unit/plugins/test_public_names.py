@@ -25,7 +25,7 @@ def test_an_unknown_name_is_an_attribute_error(module):
         assert not import_module(module).nothing
 
 
-@pytest.mark.parametrize("module", [*PUBLIC, "airflow_lite.executors.base"])
+@pytest.mark.parametrize("module", [*PUBLIC, "airflow_lite.api.executor.base"])
 def test_importing_a_public_module_imports_nothing_heavy(module):
     program = (
         f"import sys, {module}\n"

@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from airflow_lite.hooks import ExecutorEnded, TaskFinished, hookimpl
+from airflow_lite.api.listener_events import ExecutorEnded, TaskFinished
+from airflow_lite.hooks import hookimpl
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.plugins.listeners import Listeners
 from airflow_lite.plugins.registry import Answer, PluginError, Registry

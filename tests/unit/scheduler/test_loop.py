@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_lite.executors.events import Refused, Requeue
+from airflow_lite.api.executor.events import Refused, Requeue
 from airflow_lite.scheduler.loop import PACE_S
 from airflow_lite.scheduler.ownership import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from airflow_lite.executors.events import Event, Revoked
+from airflow_lite.api.executor.events import Event, Revoked
 from airflow_lite.processes.proc import boot_id, process_start
 from airflow_lite.scheduler.model import Instance
 from airflow_lite.scheduler.owned import Active

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from airflow_lite.cli import context, known
+from airflow_lite.cli import context, resolve
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
@@ -18,18 +18,18 @@ from airflow_lite.store import listing
 def list_runs(args: context.Args) -> int:
     """List the runs of a DAG, the latest first."""
     check_id(args.dag_id, "DAG id")
-    known.bury_dead_tests(args)
+    resolve.bury_dead_tests(args)
     with context.store(args).read() as connection:
         rows = listing.runs(
             connection,
             args.dag_id,
             state=args.state,
-            start_us=known.to_us(args, args.start_date),
-            end_us=known.to_us(args, args.end_date),
+            start_us=resolve.to_us(args, args.start_date),
+            end_us=resolve.to_us(args, args.end_date),
             backfills=not args.no_backfill,
         )
     if not rows:
-        known.the_spec(args)
+        resolve.the_spec(args)
     print_rows([_listed(row) for row in rows], args.output)
     return 0
 
@@ -47,7 +47,7 @@ def _listed(run: RowMapping) -> dict[str, Any]:
 
 def test(args: context.Args) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
-    logical_us = known.to_us(args, args.execution_date)
+    logical_us = resolve.to_us(args, args.execution_date)
     run = run_here(
         args, args.dag_id, logical_us=logical_us, conf=args.conf, use_executor=args.use_executor
     )
@@ -70,7 +70,7 @@ def run_here(
     Returns the run's row. `logical_us` None is now; `conf` is JSON; `live` shows a bar where there
     is a terminal. Raises `UserError`.
     """
-    _, spec = known.the_spec(args, dag_id)
+    _, spec = resolve.the_spec(args, dag_id)
     checked = checked_conf(conf, spec)
     for line in spec.notices:  # a scheduler logs them once: here may be no scheduler
         context.notice(line)
@@ -106,7 +106,7 @@ def _summary(args: context.Args, dag_id: str, logical_us: int) -> RowMapping:
 
 
 def _draw(args: context.Args, run: RowMapping) -> None:
-    _, spec = known.the_spec(args)
+    _, spec = resolve.the_spec(args)
     with context.store(args).read() as connection:
         instances = listing.instances(connection, run["id"])
     states = {instance["task_id"]: instance["state"] for instance in instances}

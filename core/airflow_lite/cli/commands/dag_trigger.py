@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from airflow_lite.cli import context, known
+from airflow_lite.cli import context, resolve
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
@@ -29,7 +29,7 @@ def trigger(args: context.Args) -> int:
     """Make a new run; with `--wait`, return when it has ended."""
     if args.timeout is not None and not args.wait:
         raise UserError("--timeout is how long to --wait. Add --wait.")
-    version_id, spec = known.the_spec(args)
+    version_id, spec = resolve.the_spec(args)
     conf = checked_conf(args.conf, spec)
     run_row_id = _make_run(args, version_id, spec, conf)
     context.ring(args, runs=[run_row_id])
@@ -42,7 +42,7 @@ def trigger(args: context.Args) -> int:
 
 def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str, Any]) -> int:
     """Insert the run. One that was given no date and finds its second taken gets microseconds."""
-    exact_us = known.to_us(args, args.exec_date) or SystemClock().now_us()
+    exact_us = resolve.to_us(args, args.exec_date) or SystemClock().now_us()
     logical_us = exact_us - exact_us % US_PER_S if args.replace_microseconds else exact_us
 
     def insert(logical_us: int) -> int:

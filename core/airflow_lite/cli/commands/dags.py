@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from airflow_lite.cli import context, known
+from airflow_lite.cli import context, resolve
 from airflow_lite.cli.dag_rows import dag_row
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
@@ -19,12 +19,12 @@ from airflow_lite.store import dags, edits, listing, runs
 
 def list_dags(args: context.Args) -> int:
     """List the DAGs whose files have them."""
-    known.refresh(args)
+    resolve.refresh(args)
     with context.store(args).read() as connection:
         found = listing.dags(connection)
         errors = dags.import_errors(connection)
-    rows = [dag_row(row) for row in found if known.is_within(args, row["fileloc"])]
-    if any(known.is_within(args, file.path) for file in errors):
+    rows = [dag_row(row) for row in found if resolve.is_within(args, row["fileloc"])]
+    if any(resolve.is_within(args, file.path) for file in errors):
         context.notice(
             "Error: Failed to load all files."
             " For details, run `airflow-lite dags list-import-errors`"
@@ -47,7 +47,7 @@ def _columns(wanted: list[str], columns: list[str]) -> list[str]:
 
 def details(args: context.Args) -> int:
     """Show all that is known of one DAG."""
-    known.the_spec(args)
+    resolve.the_spec(args)
     with context.store(args).read() as connection:
         row = dag_row(listing.the_dag(connection, args.dag_id))
     rows = [row]
@@ -59,20 +59,20 @@ def details(args: context.Args) -> int:
 
 def show(args: context.Args) -> int:
     """Print a DAG's graph."""
-    _, spec = known.the_spec(args)
+    _, spec = resolve.the_spec(args)
     write_dot(dot(spec), args.save)
     return 0
 
 
 def list_import_errors(args: context.Args) -> int:
     """List the DAG files that could not be imported; exit with 1 if there are any."""
-    known.refresh(args, tells_passed_over=True)
+    resolve.refresh(args, tells_passed_over=True)
     with context.store(args).read() as connection:
         errors = dags.import_errors(connection)
     rows = [
         {"filepath": file.path, "error": file.error}
         for file in errors
-        if known.is_within(args, file.path)
+        if resolve.is_within(args, file.path)
     ]
     print_rows(rows, args.output)
     return 1 if rows else 0
@@ -80,7 +80,7 @@ def list_import_errors(args: context.Args) -> int:
 
 def next_execution(args: context.Args) -> int:
     """Print the start of the next data intervals."""
-    _, spec = known.the_spec(args)
+    _, spec = resolve.the_spec(args)
     with context.store(args).read() as connection:
         row = listing.the_dag(connection, args.dag_id)
         last_end_us = runs.last_scheduled(connection, [args.dag_id]).get(args.dag_id)
@@ -142,10 +142,10 @@ def _set_paused(args: context.Args, *, paused: bool) -> int:
 def _to_change(args: context.Args, *, paused: bool) -> list[str]:
     regex = args.treat_dag_id_as_regex
     if regex:
-        known.pattern(args.dag_id)
-        known.refresh(args)
+        resolve.pattern(args.dag_id)
+        resolve.refresh(args)
     else:
-        known.the_spec(args)
+        resolve.the_spec(args)
     with context.store(args).read() as connection:
         rows = listing.matching_dags(connection, args.dag_id, regex=regex)
     return [row["dag_id"] for row in rows if row["is_paused"] != paused]

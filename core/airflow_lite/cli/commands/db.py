@@ -35,9 +35,9 @@ def check(args: context.Args) -> int:
         else:
             break
     if steps.is_made(context.config(args)):
-        from airflow_lite.cli import known
+        from airflow_lite.cli import resolve
 
-        known.bury_dead_tests(args)
+        resolve.bury_dead_tests(args)
     print("Connection successful.")
     return 0
 

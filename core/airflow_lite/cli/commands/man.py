@@ -11,10 +11,11 @@ from pathlib import Path
 
 from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_COMMANDS
+from airflow_lite.cli.program import PROGRAM
 from airflow_lite.config import Config
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.model import Plugin
-from airflow_lite.text import PROGRAM, did_you_mean
+from airflow_lite.text import did_you_mean
 
 #: A letter struck over another: how a page for a printer is bold or underlined.
 _OVERSTRUCK = re.compile(".\b")

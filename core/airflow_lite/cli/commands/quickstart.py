@@ -9,9 +9,9 @@ from pathlib import Path
 
 from airflow_lite.cli import context
 from airflow_lite.cli.commands.dag_runs import run_here
+from airflow_lite.cli.program import PROGRAM
 from airflow_lite.config import CONFIG_FILE, Config, core_options
 from airflow_lite.errors import UserError
-from airflow_lite.text import PROGRAM
 
 EXAMPLE = "installed_packages"
 

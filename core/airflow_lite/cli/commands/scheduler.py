@@ -12,8 +12,8 @@ from airflow_lite.config import ENV_PREFIX
 from airflow_lite.errors import UnknownExecutorError, UserError
 
 if TYPE_CHECKING:
+    from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.config import Config
-    from airflow_lite.executors.base import BaseExecutor
     from airflow_lite.scheduler.loop import Loop
 
 logger = logging.getLogger(__name__)

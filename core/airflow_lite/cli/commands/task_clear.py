@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import RowMapping
 
-from airflow_lite.cli import context, known
+from airflow_lite.cli import context, resolve
 from airflow_lite.clock import SystemClock
 from airflow_lite.spec.graph import reach
 from airflow_lite.spec.model import DagSpec
@@ -37,9 +37,9 @@ def clear(args: context.Args) -> int:
 
 def _specs(args: context.Args) -> list[DagSpec]:
     if not args.dag_regex:
-        return [known.the_spec(args)[1]]
-    known.refresh(args)
-    known.pattern(args.dag_id)
+        return [resolve.the_spec(args)[1]]
+    resolve.refresh(args)
+    resolve.pattern(args.dag_id)
     with context.store(args).read() as connection:
         rows = listing.matching_dags(connection, args.dag_id, regex=True)
         specs = dags.specs_of(connection, [row["dag_id"] for row in rows])
@@ -53,8 +53,8 @@ def _chosen(
         connection,
         spec.dag_id,
         chosen_tasks(args, spec),
-        start_us=known.to_us(args, args.start_date),
-        end_us=known.to_us(args, args.end_date),
+        start_us=resolve.to_us(args, args.start_date),
+        end_us=resolve.to_us(args, args.end_date),
         states=_states(args),
     )
     return [
@@ -72,7 +72,7 @@ def chosen_tasks(args: context.Args, spec: DagSpec) -> set[str]:
     """Return the ids of the tasks that match, with those up- and downstream if asked for."""
     if args.task_regex is None:
         return set(spec.tasks)
-    wanted = known.pattern(args.task_regex)
+    wanted = resolve.pattern(args.task_regex)
     matching = {name for name in spec.tasks if wanted.search(name)}
     chosen = set(matching)
     if args.upstream:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from airflow_lite.cli import context, known
+from airflow_lite.cli import context, resolve
 from airflow_lite.cli.run_conf import json_object
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import UserError
@@ -60,7 +60,7 @@ def _pickle_id(args: context.Args) -> int | None:
     from airflow_lite.scheduler.pickling import check_can_pickle
 
     check_can_pickle(context.config(args))
-    known.the_spec(args)
+    resolve.the_spec(args)
     with context.store(args).read() as connection:
         pickle_id: int | None = listing.the_dag(connection, args.dag_id)["pickle_id"]
     if pickle_id is None:
@@ -81,9 +81,9 @@ def _own_command(args: context.Args) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
     pickle_id = _pickle_id(args)
     if pickle_id is None:
-        known.the_spec(args)
+        resolve.the_spec(args)
     with context.store(args).begin() as connection:
-        run, instance = known.the_instance(args, connection)
+        run, instance = resolve.the_instance(args, connection)
         _check_may_run(args, instance)
         token = edits.queue_by_hand(
             connection, instance, pool=args.pool, now_us=SystemClock().now_us()
@@ -115,7 +115,7 @@ def _check_may_run(args: context.Args, instance: RowMapping) -> None:
 
 def _mark_success(args: context.Args) -> int:
     with context.store(args).begin() as connection:
-        _, instance = known.the_instance(args, connection)
+        _, instance = resolve.the_instance(args, connection)
         runs = edits.mark(
             connection,
             [instance["id"]],
@@ -158,12 +158,12 @@ def _show(fields: dict[str, Any]) -> int:
 
 def _where(args: context.Args) -> dict[str, Any]:
     """Return the task, and the run by its id or, if it is a date, by its logical date."""
-    _, spec = known.the_spec(args)
+    _, spec = resolve.the_spec(args)
     task_id = check_id(args.task_id, "task id")
     if task_id not in spec.tasks:
         raise _no_task(args, list(spec.tasks))
     named = args.execution_date_or_run_id
-    logical_us = SystemClock().now_us() if named is None else known.parsed_us(args, named)
+    logical_us = SystemClock().now_us() if named is None else resolve.parsed_us(args, named)
     return {
         "dag_id": args.dag_id,
         "task_id": task_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from airflow_lite.cli import context, known
+from airflow_lite.cli import context, resolve
 from airflow_lite.cli.output import print_rows
 from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
@@ -19,7 +19,7 @@ from airflow_lite.store import listing
 
 def list_tasks(args: context.Args) -> int:
     """List the tasks of a DAG: by id, or as a tree."""
-    _, spec = known.the_spec(args)
+    _, spec = resolve.the_spec(args)
     lines = _tree(spec) if args.tree else sorted(spec.tasks)
     for line in lines:
         print(line)
@@ -45,18 +45,18 @@ def _tree(spec: DagSpec) -> Iterator[str]:
 
 def state(args: context.Args) -> int:
     """Print the state of a task instance; None if nothing was decided of it."""
-    known.bury_dead_tests(args)
+    resolve.bury_dead_tests(args)
     with context.store(args).read() as connection:
-        _, instance = known.the_instance(args, connection)
+        _, instance = resolve.the_instance(args, connection)
     print(instance["state"])
     return 0
 
 
 def states_for_dag_run(args: context.Args) -> int:
     """List the states of all task instances of a run."""
-    known.bury_dead_tests(args)
+    resolve.bury_dead_tests(args)
     with context.store(args).read() as connection:
-        run = known.the_run(args, connection)
+        run = resolve.the_run(args, connection)
         instances = listing.instances(connection, run["id"])
     mapped = any(instance["map_index"] >= 0 for instance in instances)
     print_rows([_state_row(run, instance, mapped=mapped) for instance in instances], args.output)
@@ -80,11 +80,11 @@ def history(args: context.Args) -> int:
     """List every change of state of a task's instances."""
     check_id(args.task_id, "task id")
     with context.store(args).read() as connection:
-        run = known.the_run(args, connection)
+        run = resolve.the_run(args, connection)
         events = listing.history(connection, run["id"], args.task_id, args.map_index)
         if not events:
             args.map_index = -1 if args.map_index is None else args.map_index
-            known.the_instance(args, connection)
+            resolve.the_instance(args, connection)
     print_rows([_event_row(event) for event in events], args.output)
     return 0
 
@@ -105,7 +105,7 @@ def _event_row(event: RowMapping) -> dict[str, Any]:
 def logs(args: context.Args) -> int:
     """Print the log of one try, and what the executor adds to it."""
     with context.store(args).read() as connection:
-        run, instance = known.the_instance(args, connection)
+        run, instance = resolve.the_instance(args, connection)
     if args.follow and int(instance["try_number"]) < (args.try_number or 1):
         instance = _wait_for_try(args, run)
     from airflow_lite.logs.read import task_log
@@ -136,7 +136,7 @@ def _wait_for_try(args: context.Args, run: RowMapping) -> RowMapping:
     names = args.dag_id, args.task_id, run["run_id"]
     wait_for_try(context.config(args), TaskInstanceKey(*names, number, args.map_index))
     with context.store(args).read() as connection:
-        return known.the_instance(args, connection)[1]
+        return resolve.the_instance(args, connection)[1]
 
 
 def _try(wanted: int | None, instance: RowMapping) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_lite.api.commands.options import switch
+from airflow_lite.api.commands.spec import Arg
 from airflow_lite.cli.options import (
     CONF,
     DAG_ID,
@@ -12,9 +14,7 @@ from airflow_lite.cli.options import (
     SUBDIR,
     YES,
     command,
-    switch,
 )
-from airflow_lite.cli.spec import Arg
 from airflow_lite.cli.types import moment, positive_int, seconds, words
 
 _STATES = ("queued", "running", "success", "failed")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_lite.api.commands.spec import Arg
 from airflow_lite.cli.options import OUTPUT, command
-from airflow_lite.cli.spec import Arg
 
 COMMANDS = (
     command(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.options import OUTPUT, command, switch
-from airflow_lite.cli.spec import Arg
+from airflow_lite.api.commands.options import switch
+from airflow_lite.api.commands.spec import Arg
+from airflow_lite.cli.options import OUTPUT, command
 from airflow_lite.cli.types import whole
 
 _POOL = Arg("pool", "The pool's name", metavar="NAME", completer="pool")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_lite.api.commands.options import switch
+from airflow_lite.api.commands.spec import Arg
 from airflow_lite.cli.options import (
     DAG_ID,
     END_DATE,
@@ -13,9 +15,7 @@ from airflow_lite.cli.options import (
     TASK_ID,
     YES,
     command,
-    switch,
 )
-from airflow_lite.cli.spec import Arg
 from airflow_lite.cli.types import positive_int, whole
 
 _INSTANCE = (DAG_ID, TASK_ID, RUN)

@@ -6,9 +6,9 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.api.commands.parser import Parser
+from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS
-from airflow_lite.cli.parser import Parser
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand
 from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
 from airflow_lite.testing.cases.imports import HEAVY

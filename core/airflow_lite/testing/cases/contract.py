@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from airflow_lite.api.executor.base import BaseExecutor
+from airflow_lite.api.executor.check import MANDATORY
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.executors.base import BaseExecutor
-from airflow_lite.executors.loading import MANDATORY
 from airflow_lite.testing.case import NotApplicable, case
 from airflow_lite.testing.cases.base import Cases
 from airflow_lite.testing.needs import own_thread

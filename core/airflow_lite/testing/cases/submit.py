@@ -6,8 +6,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.api.executor.events import Refused
 from airflow_lite.errors import AttemptRefused
-from airflow_lite.executors.events import Refused
 from airflow_lite.keys import TaskInstanceKey, new_attempt_token
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.testing.case import NotApplicable, case

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
 from airflow_lite.testing.mutants.base import Mutant
 
 _FUNCTION = lazy_load_command("airflow_lite.cli.commands.version.version")

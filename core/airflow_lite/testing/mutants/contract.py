@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_lite.executors.base import BaseExecutor
+from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.testing.mutants.base import Mutant
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from airflow_lite.testing.mutants.base import Mutant
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.executors._telling import EventBufferValueType
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.event_buffer import EventBufferValueType
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
 
 

@@ -13,8 +13,8 @@ from airflow_lite.testing.reference_executor import KILL_GRACE_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_lite.executors.base import TaskTuple
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.base import TaskTuple
+    from airflow_lite.api.executor.task_instance import TaskInstance
 
 
 class RevokeTells(Mutant):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.testing.mutants.base import Mutant
 
 if TYPE_CHECKING:
-    from airflow_lite.executors.base import QueuedTaskInstanceType
+    from airflow_lite.api.executor.base import QueuedTaskInstanceType
     from airflow_lite.keys import TaskInstanceKey
 
     Queue = list[tuple[TaskInstanceKey, QueuedTaskInstanceType]]

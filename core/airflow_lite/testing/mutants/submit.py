@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.testing.mutants.base import Mutant
 
 if TYPE_CHECKING:
-    from airflow_lite.executors.base import TaskTuple
-    from airflow_lite.executors.task_instance import TaskInstance
+    from airflow_lite.api.executor.base import TaskTuple
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
 
 

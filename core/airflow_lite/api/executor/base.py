@@ -8,21 +8,21 @@ import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.api.executor import metrics
+from airflow_lite.api.executor.event_buffer import Telling
+from airflow_lite.api.executor.events import Refused, Requeue
+from airflow_lite.api.executor.running_retry import RunningRetryAttemptType
 from airflow_lite.clock import Clock, SystemClock
 from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError
-from airflow_lite.executors import metrics
-from airflow_lite.executors._telling import Telling
-from airflow_lite.executors.events import Refused, Requeue
-from airflow_lite.executors.running_retry import RunningRetryAttemptType
 from airflow_lite.keys import RUN_PREFIX, RunCommand, TaskInstanceKey
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_lite.cli.spec import GroupCommand
+    from airflow_lite.api.commands.spec import GroupCommand
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.config import Config
-    from airflow_lite.executors.task_instance import TaskInstance
 
 DEFAULT_PARALLELISM = 32
 #: Longest wait, in seconds, between two `sync` while `end` waits for what runs.

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.executors.events import UNENDED, TaskEventLog
+from airflow_lite.api.executor.events import UNENDED, TaskEventLog
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.states import TaskInstanceState
 

@@ -13,9 +13,8 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_lite.cli.spec import GroupCommand
-    from airflow_lite.config import Config, ConfigOption
-    from airflow_lite.hooks import (
+    from airflow_lite.api.commands.spec import GroupCommand
+    from airflow_lite.api.listener_events import (
         ExecutorEnded,
         ExecutorHeartbeat,
         ExecutorStarted,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         TaskQueued,
         TaskRunning,
     )
+    from airflow_lite.config import Config, ConfigOption
 
 PROJECT = "airflow_lite"
 

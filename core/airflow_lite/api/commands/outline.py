@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, NoReturn
 
-from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand
 
 _MOST_CHOICES = 200
 

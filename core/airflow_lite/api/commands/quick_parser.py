@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_lite.cli.spec import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand
 
 _SWITCHES = {"store_true": False, "store_false": True}
 

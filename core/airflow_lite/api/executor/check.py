@@ -1,0 +1,33 @@
+"""What makes a class an executor's."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import ConfigError
+
+if TYPE_CHECKING:
+    from airflow_lite.api.executor.base import BaseExecutor
+
+
+#: What an author must write.
+MANDATORY = ("sync", "execute_async")
+
+
+def check_class(found: Any, title: str) -> type[BaseExecutor]:
+    """Return what was found if it is an executor's class; raise `ConfigError`, naming `title`."""
+    from airflow_lite.api.executor.base import BaseExecutor
+
+    if not inspect.isclass(found) or not issubclass(found, BaseExecutor):
+        raise ConfigError(
+            f"{title} is not a subclass of airflow_lite.executors.BaseExecutor. "
+            "Name an executor's class."
+        )
+    missing = [name for name in MANDATORY if getattr(found, name) is getattr(BaseExecutor, name)]
+    if missing:
+        raise ConfigError(
+            f"{title} does not define {' and '.join(missing)}. "
+            "Every executor must: tell its author."
+        )
+    return found
