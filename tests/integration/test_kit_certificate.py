@@ -6,7 +6,7 @@ import pytest
 
 from airflow_lite import __version__
 from airflow_lite.cli.main import run
-from airflow_lite.plugins.naming import Located
+from airflow_lite.plugins.discovery.locate import Located
 from airflow_lite.testing import FakeClock, certificate
 
 PATH = "airflow_lite.testing.reference_executor.ReferenceExecutor"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_lite.plugins.naming import Located
+from airflow_lite.plugins.discovery.locate import Located
 from airflow_lite.testing.case import cases_of
 from airflow_lite.testing.certificate import certify
 from airflow_lite.testing.conformance import ExecutorConformance

@@ -64,8 +64,9 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
 
 
 def _unknown(name: str, config: Config) -> UserError:
-    from airflow_lite.plugins.groups import class_only, command_groups
-    from airflow_lite.plugins.packages import KNOWN_PACKAGES
+    from airflow_lite.plugins.discovery.known_packages import KNOWN_PACKAGES
+    from airflow_lite.plugins.groups import command_groups
+    from airflow_lite.plugins.in_use import class_only
     from airflow_lite.text import did_you_mean
 
     offered = [group for group, _ in command_groups(config, CORE_NAMES)]

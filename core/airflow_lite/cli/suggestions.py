@@ -15,7 +15,7 @@ from airflow_lite.api.commands.spec import CLICommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, find
 from airflow_lite.config import Config, home_directory
 from airflow_lite.errors import UserError
-from airflow_lite.plugins.model import Plugin
+from airflow_lite.plugins.discovery.model import Plugin
 
 #: Completers that the store answers: the function in `store.completion`, and what it must be told.
 _STORED: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -42,7 +42,7 @@ class Suggestions:
 
     @cached_property
     def _plugins(self) -> list[Plugin]:
-        from airflow_lite.plugins.index import installed_plugins
+        from airflow_lite.plugins.discovery.index import installed_plugins
 
         return installed_plugins(self._config)
 
@@ -58,15 +58,15 @@ class Suggestions:
         command = find(name)
         if command is not None:
             return command
-        from airflow_lite.plugins.groups import companions
+        from airflow_lite.plugins.in_use import companions
 
         kept = self._kept([*companions(self._config), *self._class_only()])
         return next((one for one in kept if one.name == name), None)
 
     def _class_only(self) -> list[Plugin]:
         """Return the configured executor's plugin, if only its class tells of its commands."""
-        from airflow_lite.plugins.groups import class_only
-        from airflow_lite.plugins.lookup import is_meant
+        from airflow_lite.plugins.discovery.owners import is_meant
+        from airflow_lite.plugins.in_use import class_only
 
         name = self._config.get("core", "executor").strip()
         plugins = class_only(self._config)
@@ -76,7 +76,7 @@ class Suggestions:
         """Return the groups of these plugins, as their probes saw them."""
         if not plugins:
             return []
-        from airflow_lite.plugins.quarantine import kept_outlines
+        from airflow_lite.plugins.probing.quarantine import kept_outlines
 
         data = [one for plugin in plugins for one in kept_outlines(plugin, self._config)]
         try:
@@ -106,7 +106,7 @@ class Suggestions:
         return rows
 
     def _executor_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-        from airflow_lite.plugins.packages import CORE_EXECUTORS
+        from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS
 
         found = dict.fromkeys(CORE_EXECUTORS, "")
         for plugin in self._plugins:

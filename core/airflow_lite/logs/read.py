@@ -170,7 +170,7 @@ def _from_executor(
 ) -> tuple[list[str], list[str]]:
     """Ask the configured executor; what it raises is a message."""
     from airflow_lite.api.executor.base import BaseExecutor
-    from airflow_lite.executors.loading import executor_class, load_executor
+    from airflow_lite.plugins.executors import executor_class, load_executor
 
     name = config.get("core", "executor")
     try:

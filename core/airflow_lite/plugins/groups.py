@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import UsageError, UserError
-from airflow_lite.plugins.index import installed_plugins, plugins_allowed
-from airflow_lite.plugins.lookup import groups_named, in_conflict, is_meant, the_one
-from airflow_lite.plugins.model import CORE, Plugin, PluginError
-from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_group
+from airflow_lite.plugins.discovery.index import plugins_allowed
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_group
+from airflow_lite.plugins.discovery.model import Plugin, PluginError
+from airflow_lite.plugins.discovery.owners import groups_named, the_one
+from airflow_lite.plugins.in_use import companions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,37 +37,13 @@ def command_groups(config: Config, core_names: Collection[str] = ()) -> list[tup
     )
 
 
-def class_only(config: Config) -> list[Plugin]:
-    """Return the plugins whose groups only their executors' classes could tell."""
-    plugins = [plugin for plugin in installed_plugins(config) if plugin.is_ready]
-    return [plugin for plugin in plugins if not plugin.is_core and not plugin.groups]
-
-
-def companions(config: Config) -> list[Plugin]:
-    """Return the plugins in use.
-
-    These are the configured executor's, those that it requires, and those without executors.
-    """
-    plugins = [plugin for plugin in in_conflict(installed_plugins(config)) if plugin.is_ready]
-    name = config.get("core", "executor").strip()
-    wanted: set[str] = set()
-    for plugin in plugins:
-        if any(is_meant(entry, name) for entry in plugin.executors):
-            wanted |= {plugin.distribution, *plugin.requires}
-    return [
-        plugin
-        for plugin in plugins
-        if plugin.groups and (plugin.distribution in wanted - {CORE} or not plugin.executors)
-    ]
-
-
 def load_group(name: str, config: Config) -> GroupCommand:
     """Import the plugin that owns the group `name`, that one alone, and return its commands.
 
     Raises `UserError` with one line: what enables it, which package brings it, who else claims
     it, or why it cannot be loaded; `UnknownGroupError` where nobody knows the name.
     """
-    from airflow_lite.plugins.quarantine import insist
+    from airflow_lite.plugins.probing.quarantine import insist
 
     insist(config)
     owners = groups_named(config, name)
@@ -128,8 +105,8 @@ def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
 def _from_class(name: str, config: Config) -> GroupCommand | None:
     """Ask the configured executor's class, if it is one that no plugin module speaks for."""
     from airflow_lite.imports import import_string
-    from airflow_lite.plugins.naming import locate
-    from airflow_lite.plugins.quarantine import checked_executor
+    from airflow_lite.plugins.discovery.locate import locate
+    from airflow_lite.plugins.probing.quarantine import checked_executor
 
     executor = config.get("core", "executor").strip()
     if executor in CORE_EXECUTORS or not executor:

@@ -13,10 +13,11 @@ from airflow_lite.imports import (
     ModuleMissingError,
     import_module_named,
 )
-from airflow_lite.plugins.model import Plugin, PluginError
-from airflow_lite.plugins.quarantine import checked
+from airflow_lite.plugins.discovery.model import Plugin, PluginError
+from airflow_lite.plugins.discovery.targets import modules_of
+from airflow_lite.plugins.probing.quarantine import checked
+from airflow_lite.plugins.probing.verdict import Verdict, may_declare
 from airflow_lite.plugins.registry import Registry
-from airflow_lite.plugins.verdict import Verdict, may_declare, modules_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def listening_plugins(config: Config) -> Registry:
 
     A plugin that cannot be loaded is logged and left out; with `[plugins] strict` it raises.
     """
-    from airflow_lite.plugins.groups import companions
+    from airflow_lite.plugins.in_use import companions
 
     registry = Registry()
     for plugin in companions(config):
@@ -62,7 +63,7 @@ def add_known_options(config: Config) -> list[str]:
 
     A plugin that was never used is probed, in a child process.
     """
-    from airflow_lite.plugins.groups import companions
+    from airflow_lite.plugins.in_use import companions
 
     failed = []
     for plugin in companions(config):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from airflow_lite import __version__
 from airflow_lite.errors import UserError
-from airflow_lite.plugins.packages import CORE_EXECUTORS, KNOWN_PACKAGES
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES
 
 TEMPLATE = Path(__file__).parent / "template"
 #: What the template says of the versions of the core that it works with.

@@ -7,7 +7,7 @@ from collections import Counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.plugins.model import PluginError
+from airflow_lite.plugins.discovery.model import PluginError
 from airflow_lite.text import nearest
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ def ships_pickles(config: Config) -> bool:
     """Return whether DAGs are to be pickled: that is on, and the configured executor can."""
     if not is_on(config):
         return False
-    from airflow_lite.executors.loading import executor_flag
+    from airflow_lite.plugins.executors import executor_flag
 
     try:
         return executor_flag(config.get("core", "executor").strip(), "supports_pickling", config)

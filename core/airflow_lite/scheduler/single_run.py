@@ -70,7 +70,7 @@ def run_dag(
 
 def _executor(config: Config, *, use_executor: bool) -> BaseExecutor:
     from airflow_lite.executors.in_process import InProcessExecutor
-    from airflow_lite.executors.loading import load_executor
+    from airflow_lite.plugins.executors import load_executor
 
     if use_executor:
         return load_executor(config)

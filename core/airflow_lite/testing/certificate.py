@@ -17,7 +17,7 @@ from airflow_lite.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_lite.plugins.naming import Located
+    from airflow_lite.plugins.discovery.locate import Located
 
 #: Longest run of the whole kit, in seconds.
 DEADLINE_S = 900.0

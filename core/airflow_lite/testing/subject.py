@@ -60,7 +60,7 @@ def _named(name: str) -> Any:
     if "." in name or ":" in name:
         return import_string(name)
     from airflow_lite.config import Config
-    from airflow_lite.executors.loading import executor_class
+    from airflow_lite.plugins.executors import executor_class
 
     return executor_class(name, Config.load())
 
@@ -68,7 +68,7 @@ def _named(name: str) -> Any:
 def _options(name: str, path: str | None) -> tuple[ConfigOption, ...]:
     """Return the options of the installed plugin that holds the executor, if one does."""
     from airflow_lite.config import Config
-    from airflow_lite.plugins.index import installed_plugins
+    from airflow_lite.plugins.discovery.index import installed_plugins
     from airflow_lite.plugins.loading import add_options
 
     config = Config.load()

@@ -73,7 +73,7 @@ def _flag(config: Config, flag: str) -> bool:
     if name in {"LocalExecutor", "SequentialExecutor"}:
         return flag == "supports_sentry"
     from airflow_lite.errors import UserError
-    from airflow_lite.executors.loading import executor_flag
+    from airflow_lite.plugins.executors import executor_flag
 
     try:
         return executor_flag(name, flag, config)

@@ -10,8 +10,8 @@ from airflow_lite.api.executor.events import Event
 from airflow_lite.config import Config
 from airflow_lite.executors import Refused, RunCommand, TaskInstance
 from airflow_lite.executors.driver import QueueItem
-from airflow_lite.executors.loading import executor_class, load_executor
 from airflow_lite.executors.thread import InlineExecutor
+from airflow_lite.plugins.executors import executor_class, load_executor
 from airflow_lite.plugins.groups import command_groups, load_group
 from airflow_lite_debug_executor.executor import DebugExecutor
 

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError, UserError
-from airflow_lite.executors.loading import executor_class, executor_flag, load_executor
-from airflow_lite.plugins.packages import CORE_EXECUTORS, KNOWN_PACKAGES
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES
+from airflow_lite.plugins.executors import executor_class, executor_flag, load_executor
 
 SOURCE = """
 from airflow_lite.executors import BaseExecutor

@@ -11,10 +11,10 @@ import sys
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.plugins import discovery
-from airflow_lite.plugins.discovery import discover
-from airflow_lite.plugins.index import FILE, installed_plugins
-from airflow_lite.plugins.model import Entry, PluginState
+from airflow_lite.plugins.discovery import metadata
+from airflow_lite.plugins.discovery.index import FILE, installed_plugins
+from airflow_lite.plugins.discovery.metadata import discover
+from airflow_lite.plugins.discovery.model import Entry, PluginState
 
 
 def by_name(plugins):
@@ -165,7 +165,7 @@ def test_a_directory_is_searched_again_only_when_it_changed(
     installed_plugins(config)
     searched = []
     monkeypatch.setattr(
-        discovery,
+        metadata,
         "discover",
         lambda places, *rest: searched.extend(places) or discover(places, *rest),
     )
@@ -198,7 +198,7 @@ def test_a_kept_index_is_read_without_importlib_metadata(site, configured, tmp_p
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from airflow_lite.config import Config; from pathlib import Path\n"
         "from airflow_lite.plugins.groups import command_groups\n"
-        "from airflow_lite.plugins.index import installed_plugins\n"
+        "from airflow_lite.plugins.discovery.index import installed_plugins\n"
         "config = Config(Path(sys.argv[2]))\n"
         "print('one' in [p.distribution for p in installed_plugins(config)])\n"
         "command_groups(config)\n"

@@ -7,15 +7,16 @@ import sys
 
 import pytest
 
-from airflow_lite.executors.loading import executor_class, executor_flag, load_executor
-from airflow_lite.plugins import probe as probing
+from airflow_lite.plugins.discovery.index import installed_plugins
+from airflow_lite.plugins.discovery.model import PluginError, PluginState
+from airflow_lite.plugins.discovery.targets import EXECUTOR, MODULE, Target
+from airflow_lite.plugins.executors import executor_class, executor_flag, load_executor
 from airflow_lite.plugins.groups import load_group
-from airflow_lite.plugins.index import installed_plugins
 from airflow_lite.plugins.loading import add_options, listening_plugins
-from airflow_lite.plugins.model import PluginError, PluginState
-from airflow_lite.plugins.probe import probe
-from airflow_lite.plugins.quarantine import known_plugins, verdicts
-from airflow_lite.plugins.verdict import EXECUTOR, MODULE, Target, complaints, reason
+from airflow_lite.plugins.probing import probe as probing
+from airflow_lite.plugins.probing.probe import probe
+from airflow_lite.plugins.probing.quarantine import known_plugins, verdicts
+from airflow_lite.plugins.probing.verdict import complaints, reason
 
 EXECUTOR_SOURCE = """
 from airflow_lite.executors import BaseExecutor
@@ -172,7 +173,7 @@ def test_output_threads_and_unknown_hooks_are_complaints(site):
 
 
 def _all(site):
-    from airflow_lite.plugins.discovery import discover
+    from airflow_lite.plugins.discovery.metadata import discover
 
     return discover([str(site.directory)], "0.1.0")
 

@@ -10,14 +10,14 @@ from airflow_lite.cli.output import print_rows
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
-    from airflow_lite.plugins.naming import Located
-    from airflow_lite.plugins.verdict import Verdict
+    from airflow_lite.plugins.discovery.locate import Located
+    from airflow_lite.plugins.probing.verdict import Verdict
     from airflow_lite.testing.certificate import Certificate
 
 
 def list_executors(args: context.Args) -> int:
     """List the executors that `[core] executor` may name, and which one it does."""
-    from airflow_lite.plugins.lookup import is_meant
+    from airflow_lite.plugins.discovery.owners import is_meant
 
     config = context.config(args)
     chosen = config.get("core", "executor").strip()
@@ -32,7 +32,7 @@ def list_executors(args: context.Args) -> int:
 
 def info(args: context.Args) -> int:
     """Show all about one executor; it is probed, in a child process, if it was never used."""
-    from airflow_lite.plugins.naming import locate
+    from airflow_lite.plugins.discovery.locate import locate
 
     config = context.config(args)
     located = locate(args.name or config.get("core", "executor"), config)
@@ -42,9 +42,10 @@ def info(args: context.Args) -> int:
 
 def _info(located: Located, config: Config) -> dict[str, Any]:
     from airflow_lite import __version__
-    from airflow_lite.plugins.model import CORE, Plugin, PluginState
-    from airflow_lite.plugins.packages import CORE_EXECUTORS
-    from airflow_lite.plugins.verdict import EXECUTOR, reason, remedy
+    from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS
+    from airflow_lite.plugins.discovery.model import CORE, Plugin, PluginState
+    from airflow_lite.plugins.discovery.targets import EXECUTOR
+    from airflow_lite.plugins.probing.verdict import reason, remedy
 
     verdicts = _verdicts(located, config)
     plugin = located.plugin or Plugin("", "")
@@ -67,8 +68,8 @@ def _info(located: Located, config: Config) -> dict[str, Any]:
 
 
 def _verdicts(located: Located, config: Config) -> list[Verdict]:
-    from airflow_lite.plugins.probe import probe
-    from airflow_lite.plugins.quarantine import verdicts
+    from airflow_lite.plugins.probing.probe import probe
+    from airflow_lite.plugins.probing.quarantine import verdicts
 
     if located.plugin is None:
         timeout_s = config.getfloat("plugins", "import_timeout_s")
@@ -80,7 +81,7 @@ def certify(args: context.Args) -> int:
     """Run the conformance kit on one executor; exit 0 only if every applicable case passed."""
     import sys
 
-    from airflow_lite.plugins.naming import locate
+    from airflow_lite.plugins.discovery.locate import locate
     from airflow_lite.testing import certificate
 
     located = locate(args.executor.replace(":", "."), context.config(args))

@@ -81,7 +81,7 @@ def _paths(config: Config) -> dict[str, str]:
 
 
 def _plugins(config: Config) -> dict[str, str]:
-    from airflow_lite.plugins.index import installed_plugins
+    from airflow_lite.plugins.discovery.index import installed_plugins
 
     plugins = [plugin for plugin in installed_plugins(config) if not plugin.is_core]
     return {plugin.distribution: f"{plugin.version} {plugin.state}" for plugin in plugins}
@@ -98,7 +98,7 @@ def _anonymous(rows: dict[str, str]) -> dict[str, str]:
 
 def _warn(config: Config) -> None:
     """Say on stderr if the executor is not for production, or cannot be loaded."""
-    from airflow_lite.executors.loading import executor_flag
+    from airflow_lite.plugins.executors import executor_flag
 
     name = config.get("core", "executor")
     try:

@@ -14,7 +14,7 @@ from airflow_lite.cli.core_commands import CORE_COMMANDS
 from airflow_lite.cli.program import PROGRAM
 from airflow_lite.config import Config
 from airflow_lite.errors import UserError
-from airflow_lite.plugins.model import Plugin
+from airflow_lite.plugins.discovery.model import Plugin
 from airflow_lite.text import did_you_mean
 
 #: A letter struck over another: how a page for a printer is bold or underlined.
@@ -84,7 +84,7 @@ def _find_page(word: str | None, config: Config) -> Path:
 
 def _installed_pages(config: Config) -> dict[str, Path]:
     """Return the pages that airflow-lite and its plugins installed, by name."""
-    from airflow_lite.plugins.index import installed_plugins
+    from airflow_lite.plugins.discovery.index import installed_plugins
 
     plugins = installed_plugins(config)
     return {page.stem: page for plugin in plugins for page in _pages_of(plugin)}

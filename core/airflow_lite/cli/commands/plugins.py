@@ -8,8 +8,8 @@ from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_NAMES
 from airflow_lite.cli.output import print_rows
 from airflow_lite.config import Config
-from airflow_lite.plugins.model import Entry, Plugin
-from airflow_lite.plugins.verdict import Verdict
+from airflow_lite.plugins.discovery.model import Entry, Plugin
+from airflow_lite.plugins.probing.verdict import Verdict
 
 
 def list_plugins(args: context.Args) -> int:
@@ -28,7 +28,7 @@ def list_plugins(args: context.Args) -> int:
 
 def known_plugins(config: Config) -> list[Plugin]:
     """Return the installed distributions, each in the state that is known without a probe."""
-    from airflow_lite.plugins import quarantine
+    from airflow_lite.plugins.probing import quarantine
 
     return quarantine.known_plugins(config, CORE_NAMES)
 
@@ -72,7 +72,7 @@ def _text(value: Any) -> Any:
 
 def _named(name: str, plugins: list[Plugin]) -> list[Plugin]:
     """Return the distributions of this name, or that hold an entry point of it."""
-    from airflow_lite.plugins.model import PluginError, normalised
+    from airflow_lite.plugins.discovery.model import PluginError, normalised
     from airflow_lite.text import did_you_mean
 
     names = {plugin: _names(plugin) for plugin in plugins}
@@ -91,7 +91,7 @@ def _names(plugin: Plugin) -> set[str]:
 
 
 def _info(plugin: Plugin, config: Config) -> dict[str, Any]:
-    from airflow_lite.plugins.quarantine import judged
+    from airflow_lite.plugins.probing.quarantine import judged
 
     plugin, verdicts = judged(plugin, config)
     return {
@@ -120,7 +120,7 @@ def commands_of(verdicts: list[Verdict]) -> list[str]:
 
 def options_of(plugin: Plugin, verdicts: list[Verdict]) -> dict[str, str]:
     """Return the options that a plugin may declare, and does, with what each is for."""
-    from airflow_lite.plugins.verdict import may_declare
+    from airflow_lite.plugins.probing.verdict import may_declare
 
     rows = [row for verdict in verdicts for row in verdict.options if may_declare(plugin, row[0])]
     return {f"[{section}] {name}": text for section, name, _, text in rows}
@@ -128,9 +128,9 @@ def options_of(plugin: Plugin, verdicts: list[Verdict]) -> dict[str, str]:
 
 def doctor(args: context.Args) -> int:
     """Probe plugins afresh and check the executor's health; return 1 if anything is wrong."""
-    from airflow_lite.plugins.doctor import examine, health
-    from airflow_lite.plugins.index import installed_plugins
-    from airflow_lite.plugins.lookup import in_conflict
+    from airflow_lite.plugins.discovery.index import installed_plugins
+    from airflow_lite.plugins.discovery.owners import in_conflict
+    from airflow_lite.plugins.probing.doctor import examine, health
 
     config = context.config(args)
     found = in_conflict(installed_plugins(config), CORE_NAMES)  # whatever a probe once said

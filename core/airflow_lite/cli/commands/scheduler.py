@@ -46,7 +46,7 @@ def _log_to_stderr(config: Config) -> None:
 
 def _executor(args: context.Args, config: Config) -> BaseExecutor:
     """Load the configured executor; if that is gone, say how many tasks wait for it."""
-    from airflow_lite.executors.loading import load_executor
+    from airflow_lite.plugins.executors import load_executor
 
     try:
         return load_executor(config)

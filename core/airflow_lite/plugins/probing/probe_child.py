@@ -1,4 +1,4 @@
-"""The process in which a plugin is imported for the first time; see `plugins.probe`.
+"""The process in which a plugin is imported for the first time; see `plugins.probing.probe`.
 
 Says by lines of JSON what it begins and what it found. May be killed at any moment.
 """
@@ -23,10 +23,11 @@ from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.api.executor.check import check_class
 from airflow_lite.api.hookspecs import HealthContext, HealthReport
 from airflow_lite.config import Config, ConfigOption
-from airflow_lite.plugins.blame import bare, blame, origin
-from airflow_lite.plugins.model import PluginError
+from airflow_lite.plugins.discovery.model import PluginError
+from airflow_lite.plugins.discovery.targets import EXECUTOR, Target
+from airflow_lite.plugins.probing.blame import bare, blame, origin
+from airflow_lite.plugins.probing.verdict import Verdict
 from airflow_lite.plugins.registry import Registry
-from airflow_lite.plugins.verdict import EXECUTOR, Target, Verdict
 
 #: A plugin that floods its output meets the end of the file, not of the disk.
 _LARGEST_FILE = 64 << 20

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from airflow_lite.api.executor.check import check_class
 from airflow_lite.errors import ConfigError, UserError
 from airflow_lite.imports import import_string
-from airflow_lite.plugins.naming import configured_name, locate
-from airflow_lite.plugins.quarantine import checked_executor, insist
+from airflow_lite.plugins.discovery.locate import configured_name, locate
+from airflow_lite.plugins.probing.quarantine import checked_executor, insist
 
 if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.config import Config
-    from airflow_lite.plugins.naming import Located
+    from airflow_lite.plugins.discovery.locate import Located
 
 
 def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from airflow_lite.config import Config, child_environment
 from airflow_lite.errors import UserError
-from airflow_lite.plugins.index import installed_plugins
-from airflow_lite.plugins.model import Plugin, PluginState
-from airflow_lite.plugins.naming import locate
-from airflow_lite.plugins.probe import ask
-from airflow_lite.plugins.quarantine import verdicts
-from airflow_lite.plugins.verdict import Verdict, complaints, modules_of, reason, remedy, targets_of
+from airflow_lite.plugins.discovery.index import installed_plugins
+from airflow_lite.plugins.discovery.locate import locate
+from airflow_lite.plugins.discovery.model import Plugin, PluginState
+from airflow_lite.plugins.discovery.targets import modules_of, targets_of
+from airflow_lite.plugins.probing.probe import ask
+from airflow_lite.plugins.probing.quarantine import verdicts
+from airflow_lite.plugins.probing.verdict import Verdict, complaints, reason, remedy
 
 #: Seconds that a health check may take.
 HEALTH_S = 10.0

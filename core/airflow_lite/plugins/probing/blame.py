@@ -8,7 +8,7 @@ import traceback
 from typing import NamedTuple
 
 from airflow_lite.errors import UserError
-from airflow_lite.plugins.search import spec_of
+from airflow_lite.plugins.discovery.search_path import spec_of
 
 _MOST = 300
 

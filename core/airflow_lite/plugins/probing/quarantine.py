@@ -16,13 +16,14 @@ from typing import Any
 from airflow_lite import __version__
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.plugins import cache
-from airflow_lite.plugins.index import installed_plugins
-from airflow_lite.plugins.lookup import in_conflict
-from airflow_lite.plugins.model import Plugin, PluginError, PluginState
-from airflow_lite.plugins.naming import Located, unnamed_plugin
-from airflow_lite.plugins.search import installed_key, spec_of
-from airflow_lite.plugins.verdict import Target, Verdict, complaints, reason, remedy, targets_of
+from airflow_lite.plugins.discovery import cache
+from airflow_lite.plugins.discovery.index import installed_plugins
+from airflow_lite.plugins.discovery.locate import Located, unnamed_plugin
+from airflow_lite.plugins.discovery.model import Plugin, PluginError, PluginState
+from airflow_lite.plugins.discovery.owners import in_conflict
+from airflow_lite.plugins.discovery.search_path import installed_key, spec_of
+from airflow_lite.plugins.discovery.targets import Target, targets_of
+from airflow_lite.plugins.probing.verdict import Verdict, complaints, reason, remedy
 
 #: Raised when what is kept changes its form.
 FORMAT = 2
@@ -84,7 +85,7 @@ def verdicts(
     known = {} if fresh else {verdict.target: verdict for verdict in known_verdicts(plugin, config)}
     unknown = [target for target in targets if target not in known]
     if unknown:
-        from airflow_lite.plugins.probe import probe
+        from airflow_lite.plugins.probing.probe import probe
 
         fields: dict[str, Any] = {"own": _fingerprint(plugin), "path": installed_key()}
         timeout_s = config.getfloat("plugins", "import_timeout_s")

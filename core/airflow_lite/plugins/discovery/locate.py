@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError
-from airflow_lite.plugins.index import installed_plugins, plugins_allowed
-from airflow_lite.plugins.lookup import executors_named, the_one
-from airflow_lite.plugins.model import Entry, Plugin, PluginState
-from airflow_lite.plugins.packages import CORE_EXECUTORS, package_of_executor
-from airflow_lite.plugins.search import spec_of
-from airflow_lite.plugins.verdict import EXECUTOR, Target, modules_of
+from airflow_lite.plugins.discovery.index import installed_plugins, plugins_allowed
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_executor
+from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginState
+from airflow_lite.plugins.discovery.owners import executors_named, the_one
+from airflow_lite.plugins.discovery.search_path import spec_of
+from airflow_lite.plugins.discovery.targets import EXECUTOR, Target, modules_of
 from airflow_lite.text import did_you_mean
 
 

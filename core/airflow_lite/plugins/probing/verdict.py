@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from airflow_lite.plugins.model import Plugin
-
-EXECUTOR = "executor"
-MODULE = "module"
+from airflow_lite.plugins.discovery.model import Plugin
+from airflow_lite.plugins.discovery.targets import Target
 
 #: Importing may take this long, in ms, before it counts as a problem.
 SLOW_MS = 1000
-
-
-class Target(NamedTuple):
-    """An entry point to probe: `kind` is EXECUTOR or MODULE."""
-
-    kind: str
-    name: str
-    value: str
 
 
 class Verdict(NamedTuple):
@@ -68,16 +58,6 @@ class Verdict(NamedTuple):
             (str(a), str(b), str(c), str(d)) for a, b, c, d in fields.get("options", ())
         )
         return cls(**{**fields, **tuples, "options": options})
-
-
-def modules_of(plugin: Plugin) -> list[Target]:
-    """Return the modules that speak for a distribution."""
-    return [Target(MODULE, *entry) for entry in plugin.groups]
-
-
-def targets_of(plugin: Plugin) -> list[Target]:
-    """Return every entry point of a distribution, modules first."""
-    return [*modules_of(plugin), *(Target(EXECUTOR, *entry) for entry in plugin.executors)]
 
 
 def reason(verdict: Verdict) -> str:

@@ -11,10 +11,16 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_lite.plugins.index import mark_stale
-from airflow_lite.plugins.model import CORE, Entry, Plugin, PluginState, normalised
-from airflow_lite.plugins.packages import EXECUTORS_GROUP, PLUGINS_GROUP
-from airflow_lite.plugins.requirements import required_names, unmet_range
+from airflow_lite.plugins.discovery.known_packages import EXECUTORS_GROUP, PLUGINS_GROUP
+from airflow_lite.plugins.discovery.model import (
+    CORE,
+    Entry,
+    Plugin,
+    PluginState,
+    mark_stale,
+    normalised,
+)
+from airflow_lite.plugins.discovery.requirements import required_names, unmet_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.plugins.index import installed_plugins, read_again
-from airflow_lite.plugins.model import Entry, Plugin, PluginError, PluginState
+from airflow_lite.plugins.discovery.index import installed_plugins, read_again
+from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginError, PluginState
 
 if TYPE_CHECKING:
     from collections.abc import Collection

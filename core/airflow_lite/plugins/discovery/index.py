@@ -7,14 +7,11 @@ word: whoever imports a plugin reads that distribution's metadata again.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-
 from airflow_lite import __version__
 from airflow_lite.config import Config
-from airflow_lite.plugins import cache
-from airflow_lite.plugins.model import Plugin, PluginState, normalised
-from airflow_lite.plugins.search import search_key
+from airflow_lite.plugins.discovery import cache
+from airflow_lite.plugins.discovery.model import Plugin, PluginState, mark_stale, normalised
+from airflow_lite.plugins.discovery.search_path import search_key
 
 #: Raised when what the index holds changes its form.
 FORMAT = 2
@@ -63,7 +60,7 @@ def read_again(plugin: Plugin) -> Plugin | None:
     """Return what the distribution's metadata say now; None if it is gone."""
     from pathlib import Path
 
-    from airflow_lite.plugins.discovery import read_plugin
+    from airflow_lite.plugins.discovery.metadata import read_plugin
 
     return read_plugin(Path(plugin.location), __version__)
 
@@ -72,7 +69,7 @@ def _all(config: Config) -> list[Plugin]:
     key, known = search_key(), _read(config)
     changed = [place for place in key if known.get(place[0], (None,))[0] != place[1]]
     if changed:
-        from airflow_lite.plugins.discovery import discover
+        from airflow_lite.plugins.discovery.metadata import discover
 
         for directory, time_ns in changed:
             known.pop(directory, None)  # the newest stand last
@@ -99,36 +96,3 @@ def _write(config: Config, known: dict[str, tuple[int, list[Plugin]]]) -> None:
     ]
     fields = {"core": __version__, "directories": rows[-_MOST_DIRECTORIES:]}
     cache.write(config, FILE, FORMAT, fields)
-
-
-def mark_stale(plugins: Sequence[Plugin]) -> list[Plugin]:
-    """Return the plugins with all but one of each name as stale.
-
-    The one that counts is in the first directory, where Python imports it from; of several there,
-    it is the one that was installed last.
-    """
-    owners: dict[str, Plugin] = {}
-    for plugin in plugins:
-        owner = owners.setdefault(plugin.distribution, plugin)
-        if owner is not plugin and _is_later(plugin, owner):
-            owners[plugin.distribution] = plugin
-    return [_behind(plugin, owners[plugin.distribution]) for plugin in plugins]
-
-
-def _behind(plugin: Plugin, owner: Plugin) -> Plugin:
-    if plugin is owner:
-        return plugin
-    return plugin.in_state(
-        PluginState.STALE,
-        f"{owner.version} in {owner.location} comes before this {plugin.version}",
-        f"Remove {plugin.location}, or install {plugin.distribution} again.",
-    )
-
-
-def _is_later(plugin: Plugin, owner: Plugin) -> bool:
-    if os.path.dirname(plugin.location) != os.path.dirname(owner.location):
-        return False
-    try:
-        return os.stat(plugin.location).st_mtime_ns > os.stat(owner.location).st_mtime_ns
-    except OSError:
-        return False

@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from airflow_lite.plugins.verdict import Target, Verdict
+from airflow_lite.plugins.discovery.targets import Target
+from airflow_lite.plugins.probing.verdict import Verdict
 from airflow_lite.processes import children
 
 #: Seconds from the start of the process to its first word, on a machine that is busy.
@@ -19,7 +20,7 @@ START_DEADLINE_S = 30.0
 _MOST_OUTPUT = 2000
 _CHILD = (
     "import json, sys; request = json.load(sys.stdin); sys.path[:] = request['path'];"
-    "from airflow_lite.cli.probe_child import main; main(request)"
+    "from airflow_lite.plugins.probing.probe_child import main; main(request)"
 )
 
 

@@ -1,0 +1,1 @@
+"""What is installed, from metadata alone: nothing of a plugin is imported here."""

@@ -1,0 +1,1 @@
+"""A plugin is imported in a child first; what fails there is set aside, with its reason."""
