@@ -60,7 +60,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 #: What tells a process by its command line; a zygote is a fork of its task host.
 ROLES = (
     ("forked_task.py", "raw helpers"),
-    ("worker.host_process", "task hosts"),
+    ("worker.host.main", "task hosts"),
     ("multiprocessing.spawn", "Dask workers"),
     ("dask scheduler", "Dask scheduler"),
     ("dask worker", "nannies"),
@@ -91,7 +91,10 @@ def cpu_of(home):
 
 def role_of(entry, parent):
     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    if "host_process" in line and "host_process" in Path(f"/proc/{parent}/cmdline").read_text():
+    if (
+        "worker.host.main" in line
+        and "worker.host.main" in Path(f"/proc/{parent}/cmdline").read_text()
+    ):
         return "zygotes"
     return next((role for part, role in ROLES if part in line), "other")
 

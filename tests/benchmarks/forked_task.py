@@ -2,7 +2,7 @@
 
 Each Dask worker has a helper beside it, a process that has parsed the DAG file once, as a zygote
 has. A call of `run` asks the helper for a fork over a Unix socket. The child is the one that a task
-host would have: `airflow_lite.worker.child.run_attempt`, so it leaves its group, opens a log of its
+host would have: `airflow_lite.worker.task.child.run_attempt`, so it leaves its group, opens a log of its
 own, builds the context, renders the fields, runs `execute`, and reports the fields and its outcome
 over the socket. The call waits until the child has ended, checks that it reported success, and
 returns that to the client. What is not done is to schedule, claim and record it in a database.
@@ -79,11 +79,11 @@ def _helper_of(path):
 def _serve(path, listener):
     """Fork for whoever asks, until the Dask worker's end of the standard input closes."""
     from airflow_lite.parsing.load import load_file
-    from airflow_lite.worker import zygote
-    from airflow_lite.worker.child import TaskOutput
-    from airflow_lite.worker.sentry import Reporter
+    from airflow_lite.worker.task.child import TaskOutput
+    from airflow_lite.worker.task.sentry import Reporter
+    from airflow_lite.worker.zygote import base
 
-    zygote._warm_up()
+    base._warm_up()
     dag = load_file(path)[0]
     made = TaskOutput(), Reporter(None)
     signal.signal(signal.SIGCHLD, _reap)
@@ -107,8 +107,8 @@ def _reap(*_):
 
 
 def _be_child(dag, task_id, path, line, folder, made):
-    from airflow_lite.worker.child import become_child, run_attempt, write_to
-    from airflow_lite.worker.request import AttemptRequest
+    from airflow_lite.worker.messages import AttemptRequest
+    from airflow_lite.worker.task.child import become_child, run_attempt, write_to
 
     log = os.path.join(folder, f"{task_id}.log")
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

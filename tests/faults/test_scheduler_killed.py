@@ -114,7 +114,7 @@ def hosts_of(scheduler):
         int(child)
         for file in Path(f"/proc/{scheduler}/task").glob("*/children")
         for child in file.read_text().split()
-        if b"host_process" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"worker.host.main" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
 
 

@@ -99,7 +99,7 @@ class Asked:
     def run(self, request_id):
         """Run one request to its end, as the scheduler does; return its row then."""
         done = subprocess.run(
-            [sys.executable, "-m", "airflow_lite.worker.run_callback", str(request_id)],
+            [sys.executable, "-m", "airflow_lite.worker.in_process.callback", str(request_id)],
             env={**os.environ, **self.hosted.home.environ},
             timeout=120,
             check=False,
@@ -269,7 +269,7 @@ def of_callbacks(asked):
     for pid in asked.hosted.processes():
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                if b"run_callback" in file.read():
+                if b"in_process.callback" in file.read():
                     found.append(pid)
         except OSError:
             pass

@@ -135,7 +135,10 @@ def guards(pid):
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = folder.joinpath("cmdline").read_bytes().split(b"\0")
-            if any(word.endswith(b"guard.py") for word in words) and str(pid).encode() in words:
+            if (
+                any(word.endswith(b"orphan_guard.py") for word in words)
+                and str(pid).encode() in words
+            ):
                 found.append(int(folder.name))
     return found
 

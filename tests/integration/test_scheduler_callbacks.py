@@ -71,7 +71,7 @@ def test_an_attempt_that_was_lost_has_its_callback_called(home, tmp_path, wait_u
             int(child)
             for file in Path(f"/proc/{scheduler.pid}/task").glob("*/children")
             for child in file.read_text().split()
-            if b"host_process" in Path(f"/proc/{child}/cmdline").read_bytes()
+            if b"worker.host.main" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
         assert len(hosts) == 1
         os.kill(hosts[0], signal.SIGKILL)

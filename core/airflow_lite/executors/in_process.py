@@ -39,7 +39,7 @@ class InProcessExecutor(BaseExecutor):
 
     def sync(self) -> None:
         """Run what was taken, to its end; its outcome is in the store then."""
-        from airflow_lite.worker.in_process import run_attempt
+        from airflow_lite.worker.in_process.attempt import run_attempt
 
         while self._taken:
             key, command = self._taken.popleft()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.worker.task_host import TaskHost
+    from airflow_lite.worker.host.client import TaskHost
 
 
 #: How long, in seconds, `end` waits for a host that runs nothing to be gone.
@@ -37,7 +37,7 @@ class LocalExecutor(BaseExecutor):
 
     def start(self) -> None:
         """Start the task host."""
-        from airflow_lite.worker.task_host import TaskHost
+        from airflow_lite.worker.host.client import TaskHost
 
         self._host = TaskHost(
             self.config,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import log_path
 from airflow_lite.logs.reader import FileSource, Reader
 from airflow_lite.logs.remote import LogNotReadable, RemoteSource
 from airflow_lite.logs.try_rows import TryRows
+from airflow_lite.worker.task_log.paths import log_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_lite.log_paths import open_for_reading
+from airflow_lite.worker.task_log.paths import open_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -56,7 +56,7 @@ def make_app(folder: Path, key: bytes) -> Starlette:
 def _opened(folder: Path, path: str) -> BinaryIO | None:
     """Open a log; None if there is none, or it is nothing that may be read by others."""
     from airflow_lite.errors import InvalidIdError
-    from airflow_lite.log_paths import open_named
+    from airflow_lite.worker.task_log.paths import open_named
 
     try:
         file = open(open_named(folder, path), "rb")  # noqa: SIM115 - closed once it is sent

@@ -36,7 +36,7 @@ class _Running:
 
 
 class Callbacks:
-    """Runs `callback_request` rows by `python -m airflow_lite.worker.run_callback ID`.
+    """Runs `callback_request` rows by `python -m airflow_lite.worker.in_process.callback ID`.
 
     At most `MOST` at a time, each for at most `timeout_s` seconds: then its process group is
     killed. `poll` is called whenever a child may have ended.
@@ -81,7 +81,7 @@ class Callbacks:
         self.poll()
 
     def _start(self, request_id: int) -> None:
-        command = [sys.executable, "-m", "airflow_lite.worker.run_callback", str(request_id)]
+        command = [sys.executable, "-m", "airflow_lite.worker.in_process.callback", str(request_id)]
         environ = child_environment(self._config)
         environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         try:

@@ -10,7 +10,7 @@ from airflow_lite.testing.processes import Process, descendants, is_alive, kill
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HOST = "airflow_lite.worker.host_process"
+_HOST = "airflow_lite.worker.host.main"
 _END_S = 30.0
 _POLL_S = 0.02
 

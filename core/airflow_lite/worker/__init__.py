@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_lite.config import child_environment
-    from airflow_lite.worker.in_process import run_attempt as run_in_process
-    from airflow_lite.worker.task_host import TaskHost
+    from airflow_lite.worker.host.client import TaskHost
+    from airflow_lite.worker.in_process.attempt import run_attempt as run_in_process
 
 __all__ = ["TaskHost", "child_environment", "run_in_process"]
 
 
 def __getattr__(name: str) -> object:
     if name == "TaskHost":
-        from airflow_lite.worker.task_host import TaskHost
+        from airflow_lite.worker.host.client import TaskHost
 
         return TaskHost
     if name == "child_environment":
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> object:
 
         return child_environment
     if name == "run_in_process":
-        from airflow_lite.worker.in_process import run_attempt
+        from airflow_lite.worker.in_process.attempt import run_attempt
 
         return run_attempt
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

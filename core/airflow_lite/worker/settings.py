@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_lite.worker.sentry import SentrySettings
+from airflow_lite.worker.task.sentry import SentrySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite.errors import StoreError
-from airflow_lite.worker.request import RetryPolicy
+from airflow_lite.worker.messages import RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey

@@ -11,11 +11,11 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import log_path, open_for_writing
 from airflow_lite.logs import serving
 from airflow_lite.logs.key import signing_key
 from airflow_lite.logs.service import LogService
 from airflow_lite.logs.token import sign
+from airflow_lite.worker.task_log.paths import log_path, open_for_writing
 
 DEADLINE_S = 60.0
 KEY = TaskInstanceKey("d", "t", "manual__2024-01-01T00:00:00+00:00")

@@ -10,10 +10,10 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import open_for_writing
 from airflow_lite.logs import remote
 from airflow_lite.logs.read import task_log
 from airflow_lite.store import schema
+from airflow_lite.worker.task_log.paths import open_for_writing
 
 SECRET = "shared by all machines of a test"
 DAG = """

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from airflow_lite.clock import to_us
-from airflow_lite.worker.xcom import from_json
+from airflow_lite.worker.task.xcom import from_json
 
 HEAD = """
 import os, random, signal, subprocess, sys, threading, time

@@ -7,12 +7,12 @@ import pytest
 from airflow_lite.cli.main import run
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import open_for_writing
 from airflow_lite.logs import read
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.runs import create_run
+from airflow_lite.worker.task_log.paths import open_for_writing
 
 SPEC = DagSpec("d", "/dags/d.py", tasks={"t": TaskSpec("t")})
 FOLLOW = ["tasks", "logs", "d", "t", "r", "--follow"]

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_lite.errors import InvalidIdError
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import log_path, open_for_reading, open_for_writing
+from airflow_lite.worker.task_log.paths import log_path, open_for_reading, open_for_writing
 
 
 def test_the_form_is_that_of_airflow(tmp_path):

@@ -6,9 +6,9 @@ import os
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.log_paths import open_for_writing
 from airflow_lite.logs.read import task_log
 from airflow_lite.logs.reader import FileSource, Reader
+from airflow_lite.worker.task_log.paths import open_for_writing
 
 KEY = TaskInstanceKey("d", "t", "r")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.errors import ConfigError
-from airflow_lite.worker.context import Conf
+from airflow_lite.worker.task.context import Conf
 
 
 def test_an_option_that_is_not_there_is_its_fallback_or_an_error(fresh_home):

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from airflow_lite.worker.here import find_task
+from airflow_lite.worker.in_process.runner import find_task
 
 if TYPE_CHECKING:
     from pathlib import Path

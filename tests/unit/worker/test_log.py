@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from airflow_lite.worker.log import FileHandler, LogFile
-from airflow_lite.worker.stream import TaskStream, Tee
+from airflow_lite.worker.task_log.file import FileHandler, LogFile
+from airflow_lite.worker.task_log.streams import TaskStream, Tee
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_lite.clock import to_us
 from airflow_lite.errors import AirflowException
-from airflow_lite.worker.moment import Moment, moment
+from airflow_lite.worker.task.datetimes import Moment, moment
 
 WHEN = datetime(2024, 3, 1, 6, 30, 0, 5, tzinfo=UTC)
 WHEN_US = to_us(WHEN)

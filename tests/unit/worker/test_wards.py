@@ -14,11 +14,11 @@ from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dags import save_results
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.lookup import Queued, RunInfo
-from airflow_lite.worker.attempt import Attempt, Phase
-from airflow_lite.worker.desk import Desk
-from airflow_lite.worker.request import Outcome, RetryPolicy
+from airflow_lite.worker.host.attempt import Attempt, Phase
+from airflow_lite.worker.host.monitor import Wards
+from airflow_lite.worker.host.state import Desk
+from airflow_lite.worker.messages import Outcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
-from airflow_lite.worker.wards import Wards
 
 TOKEN = "a" * 32
 RUN = RunInfo(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)

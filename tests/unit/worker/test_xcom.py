@@ -10,7 +10,7 @@ import pendulum
 import pytest
 
 from airflow_lite.errors import XComSizeError, XComTypeError
-from airflow_lite.worker.xcom import from_json, to_json
+from airflow_lite.worker.task.xcom import from_json, to_json
 
 
 @pytest.mark.parametrize(

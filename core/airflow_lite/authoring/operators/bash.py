@@ -28,7 +28,7 @@ MOST_CHARACTERS = 1 << 20
 SINGLE_LINES = 10_000
 #: Seconds that a command gets to end after SIGTERM, before SIGKILL.
 _GRACE_S = 30.0
-#: Marks what a task starts that runs in the process of `dags test`; see `worker.guard`.
+#: Marks what a task starts that runs in the process of `dags test`: see `orphan_guard`.
 GUARD_MARK = "AIRFLOW_LITE_GUARD"
 
 

@@ -76,7 +76,7 @@ def _waiting(args: context.Args, config: Config) -> str | None:
 
 def _greet(config: Config, executor: BaseExecutor) -> None:
     from airflow_lite.scheduler.assembly import name_of
-    from airflow_lite.worker.sentry import why_silent
+    from airflow_lite.worker.task.sentry import why_silent
 
     logger.info(
         "scheduler started: %s, parallelism %s, home %s",

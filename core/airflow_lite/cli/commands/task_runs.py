@@ -28,7 +28,7 @@ def run(args: context.Args) -> int:
     if args.mark_success:
         return _mark_success(args)
     command = _queued_command(args) if args.attempt is not None else _own_command(args)
-    from airflow_lite.worker import foreground
+    from airflow_lite.worker.host import foreground
 
     context.close_store(args)
     args.subdir = None  # it went into the command: it is the worker's, and may not be here
@@ -132,7 +132,7 @@ def test(args: context.Args) -> int:
         os.environ[name] = str(value)
     params = json_object(args.task_params, "--task-params")
     where = _where(args)
-    from airflow_lite.worker import dry_run
+    from airflow_lite.worker.in_process import dry_run
 
     if args.dry_run:
         return _show(dry_run.render_task(context.config(args), **where, params=params))
@@ -144,7 +144,7 @@ def test(args: context.Args) -> int:
 def render(args: context.Args) -> int:
     """Print a task's templated fields, rendered for a run that is or might be."""
     where = _where(args)
-    from airflow_lite.worker import dry_run
+    from airflow_lite.worker.in_process import dry_run
 
     return _show(dry_run.render_task(context.config(args), **where, params={}))
 

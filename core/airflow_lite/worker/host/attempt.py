@@ -1,0 +1,174 @@
+"""One attempt as the task host keeps it, and what its end makes of its row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from airflow_lite.clock import seconds_us
+from airflow_lite.spec.model import TaskSpec
+from airflow_lite.spec.retry import after_failure
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.store.attempts import LOG_CUT, Claim, Ended
+from airflow_lite.worker.messages import CALLBACK_OF, AttemptRequest, Outcome, RetryPolicy
+
+if TYPE_CHECKING:
+    from airflow_lite.keys import RunCommand, TaskInstanceKey
+    from airflow_lite.processes.channel import Channel
+    from airflow_lite.processes.timers import Timer
+    from airflow_lite.store.lookup import Queued
+    from airflow_lite.worker.host.zygote_pool import FileZygote
+    from airflow_lite.worker.settings import HostSettings
+    from airflow_lite.worker.task_log.pipe import Pump
+
+
+class Phase(Enum):
+    """How far an attempt has come."""
+
+    NEW = auto()  # its row is not looked up yet
+    WAITING = auto()  # for its file to be parsed
+    CLAIMING = auto()  # the claim goes into the next commit
+    CLAIMED = auto()  # handed to a zygote
+    RUNNING = auto()
+    CALLING_BACK = auto()  # its outcome is known, its callbacks run
+    ENDING = auto()  # its end goes into the next commit
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One attempt, from the command to the end of it."""
+
+    command: RunCommand
+    phase: Phase = Phase.NEW
+    row: Queued | None = None
+    path: str = ""
+    zygote: FileZygote | None = None
+    line: Channel | None = None
+    pump: Pump | None = None
+    pid: int | None = None
+    policy: RetryPolicy | None = None
+    outcome: Outcome | None = None
+    error: str | None = None  # why its code cannot be run
+    stop_reason: str | None = None
+    log_error: str | None = None  # why its log is not whole
+    is_second_parse: bool = False
+    is_told: bool = False  # the scheduler knows that it runs
+    timers: list[Timer] = field(default_factory=list)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> TaskInstanceKey:
+        """Its key."""
+        return self.command.key
+
+    @property
+    def token(self) -> str:
+        """Its token."""
+        return self.command.key.attempt
+
+    @property
+    def queued(self) -> Queued:
+        """Its row, once that is looked up."""
+        assert self.row is not None  # from WAITING on
+        return self.row
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether its row is this host's."""
+        return self.phase not in {Phase.NEW, Phase.WAITING, Phase.CLAIMING}
+
+    def claim(self) -> Claim:
+        """Return what claims it."""
+        row, key = self.queued, self.key
+        first_of_try = row.try_started_us is None and row.try_number > 1
+        owner = (row.run.id, key.task_id, key.map_index) if first_of_try else None
+        return Claim(row.id, self.token, row.try_number, row.queued_us or 0, first_of_try, owner)
+
+    def request(self, settings: HostSettings, now_us: int) -> AttemptRequest:
+        """Return what its child is told."""
+        row = self.queued
+        return AttemptRequest(
+            key=self.key._replace(try_number=row.try_number),
+            run=row.run.fields(),
+            max_tries=row.max_tries,
+            start_us=now_us,
+            try_started_us=row.try_started_us or now_us,
+            queued_us=row.queued_us,
+            pool=row.pool,
+            pool_slots=row.pool_slots,
+            queue=row.queue,
+            priority_weight=row.priority_weight,
+            hostname=settings.hostname,
+            fileloc=row.fileloc if self.command.pickle_id is not None else self.path,
+            max_xcom_bytes=settings.max_xcom_bytes,
+            max_log_bytes=settings.max_log_bytes,
+            log_level=settings.log_level,
+            notices=self.notices,
+            reschedules_sensors=settings.reschedules_sensors,
+        )
+
+    def ended(self, outcome: Outcome, now_us: int, max_retry_delay_s: float) -> Ended:
+        """Return what its end writes."""
+        policy = self.policy or RetryPolicy()
+        state, next_at_us = _verdict(
+            outcome, self.key, self.queued, policy, now_us, max_retry_delay_s
+        )
+        callback = None if outcome.is_reported else CALLBACK_OF.get(state)
+        decision = outcome.skip_decision
+        return Ended(
+            self.queued.id,
+            self.token,
+            state,
+            outcome.state,
+            _cause(outcome.cause, self.log_error or outcome.log_error),
+            now_us,
+            next_at_us,
+            json.dumps(decision) if decision is not None else None,
+            outcome.exit_code,
+            outcome.max_rss_kb,
+            outcome.cpu_us,
+            callback if callback in policy.callbacks else None,
+        )
+
+
+def _cause(cause: str | None, log_error: str | None) -> str | None:
+    if log_error is None:
+        return cause
+    cut = f"{LOG_CUT}: {log_error}"
+    return f"{cause}; {cut}" if cause else cut
+
+
+def _verdict(
+    outcome: Outcome,
+    key: TaskInstanceKey,
+    row: Queued,
+    policy: RetryPolicy,
+    now_us: int,
+    max_delay_s: float,
+) -> tuple[str, int | None]:
+    if outcome.state != TaskInstanceState.FAILED:
+        return outcome.state, outcome.next_at_us
+    verdict = after_failure(
+        task_spec(key.task_id, policy),
+        key=key._replace(try_number=row.try_number),
+        logical_us=row.run.logical_us,
+        max_tries=row.max_tries,
+        force_fail=outcome.force_fail,
+        max_delay_s=max_delay_s,
+    )
+    if verdict.state != TaskInstanceState.UP_FOR_RETRY:
+        return str(verdict.state), None
+    return str(verdict.state), now_us + seconds_us(verdict.delay_s)
+
+
+def task_spec(task_id: str, policy: RetryPolicy) -> TaskSpec:
+    """Return the part of a task that `after_failure` reads."""
+    return TaskSpec(
+        task_id,
+        retries=policy.retries,
+        retry_delay_s=policy.retry_delay_s,
+        retry_exponential_backoff=policy.retry_exponential_backoff,
+        max_retry_delay_s=policy.max_retry_delay_s,
+    )

@@ -1,0 +1,339 @@
+"""TaskHost: a task host as the process that started it sees it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.config import child_environment
+from airflow_lite.processes.channel import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.config import Config
+
+logger = logging.getLogger(__name__)
+
+#: Seconds before a host that died is started again; doubled up to the longest.
+_FIRST_RESTART_S, _LONGEST_RESTART_S = 0.1, 30.0
+#: A host that lived so long, in seconds, starts the doubling anew.
+_LIVED_WELL_S = 60.0
+
+
+class TaskHost:
+    """Starts a task host in a session of its own, hands it attempts, tells of their ends.
+
+    `on_ended(token, was_claimed)` and `on_running(token)` are called on a thread of this object's;
+    neither tells the outcome, which is in the row. A host that dies is started again; attempts that
+    it had not claimed run then under the same token, those that it had are lost, and its death is
+    recorded where schedulers look. With `idle_s`, a host that was given nothing for so long ends,
+    for the sake of its memory, and the next attempt starts another.
+
+    It runs no more than `most_at_once` attempts at once, if that is given; the others wait in it.
+    With `on_trouble(reason)`, called on the same thread, it tells that attempts can not be claimed
+    now, since the metadata database cannot be used from here; None: they can again. A host that
+    could not even start then gives back what it was handed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_ended: Callable[[str, bool], None],
+        on_running: Callable[[str], None] = lambda _: None,
+        on_trouble: Callable[[str | None], None] | None = None,
+        job_id: int | None = None,
+        idle_s: float | None = None,
+        most_at_once: int | None = None,
+    ) -> None:
+        self._config = config
+        self._on_ended = on_ended
+        self._on_running = on_running
+        self._on_trouble = on_trouble
+        self._job_id = job_id
+        self._idle_s = idle_s
+        self._most_at_once = most_at_once
+        self._is_ready = False
+        self._trouble: str | None = None
+        self._commands: dict[str, list[str]] = {}
+        self._outbox: deque[dict[str, Any]] = deque()
+        self._wake_read, self._wake_write = os.pipe()
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+        self._wake_lock = threading.Lock()
+        self._done = threading.Event()
+        self._is_ending = False
+        self._is_detached = False
+        self._is_over = False
+        self._is_resting = False  # the host was told to end, since there is nothing to do
+        self._process: subprocess.Popen[bytes] | None = None
+        self._supervisor = ""
+        self._thread = threading.Thread(target=self._run, name="task-host", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The host's process id; None before `start`, and while there is nothing to do."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the process; raise OSError if that cannot be."""
+        channel = self._spawn()
+        self._channel = channel
+        self._thread.start()
+
+    def run(self, command: list[str]) -> None:
+        """Have the attempt of a run command claimed and run; returns at once."""
+        from airflow_lite.keys import RunCommand
+
+        token = RunCommand.parse(command).key.attempt
+        self._commands[token] = command
+        self._send({"run": [command]})
+        if self._is_over:
+            self._tell(token, was_claimed=False)  # nobody is there to do so
+
+    def cancel(self, token: str, grace_s: float | None = None) -> None:
+        """Stop one attempt, whether it runs or waits; SIGKILL after `grace_s`."""
+        self._send({"cancel": token, "grace_s": grace_s})
+
+    def release(self, tokens: list[str]) -> None:
+        """Let go of those of these attempts that are not claimed yet: they end as such."""
+        self._send({"release": tokens})
+
+    def drain(self) -> None:
+        """Claim nothing more; the host ends once what runs has ended."""
+        self._is_ending = True
+        self._send({"drain": True})
+
+    def terminate(self, grace_s: float = 0.0) -> None:
+        """Stop all that runs, and end the host."""
+        self._is_ending = True
+        self._send({"terminate": grace_s})
+
+    def detach(self) -> None:
+        """Leave the host to finish and record what runs by itself, without new work."""
+        self._is_ending = self._is_detached = True
+        self._wake()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the host has ended or is detached; False if that takes too long."""
+        return self._thread.ident is None or self._done.wait(timeout_s)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._outbox.append(message)
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._wake_lock:
+            if self._is_over:
+                return  # nobody reads any more, and the descriptor may be another's
+            try:
+                os.write(self._wake_write, b"x")
+            except BlockingIOError:
+                return  # it is awake
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            with self._wake_lock:
+                self._is_over = True
+                os.close(self._wake_read)
+                os.close(self._wake_write)
+            if not self._is_detached:
+                self._give_back()
+            self._done.set()
+        if self._is_detached and self._process is not None:
+            self._process.wait()  # so that it leaves no zombie if this process lives on
+
+    def _serve(self) -> None:
+        delay_s = _FIRST_RESTART_S
+        while True:
+            started = time.monotonic()
+            self._talk()
+            if self._is_detached:
+                self._channel.close()
+                return
+            code = self._bury()
+            if self._is_resting:
+                delay_s = self._rest()
+            elif not self._is_ending:
+                if time.monotonic() - started > _LIVED_WELL_S:
+                    delay_s = _FIRST_RESTART_S
+                logger.error("the task host is gone (%s); starting it again", code)
+                if not self._is_ready:
+                    self._tell_trouble(self._trouble or f"its task host cannot start: it {code}")
+                    self._drop_all()
+            if self._is_ending or self._is_detached:
+                return
+            delay_s = self._restart(delay_s)
+
+    def _talk(self) -> None:
+        """Send and hear until the host is gone or let go of."""
+        while not self._channel.is_closed and not self._is_detached:
+            waiting = [self._channel] if self._channel.has_unsent else []
+            watched: list[Channel | int] = [self._channel, self._wake_read]
+            readable, writable, _ = select.select(watched, waiting, [], self._patience_s())
+            if not readable and not writable:
+                self._let_it_end()
+            if self._wake_read in readable:
+                os.read(self._wake_read, 4096)
+                self._send_all()
+            if writable:
+                self._channel.flush()
+            if self._channel in readable:
+                for message in self._channel.receive():
+                    self._hear(message)
+
+    def _patience_s(self) -> float | None:
+        """Return how long to wait for something to do; None: as long as it takes."""
+        return None if self._commands or self._is_resting or self._is_ending else self._idle_s
+
+    def _let_it_end(self) -> None:
+        """Tell a host without work to end; what comes from now on is for the next one."""
+        if not self._outbox:
+            self._is_resting = True
+            self._channel.send({"drain": True})
+
+    def _rest(self) -> float:
+        """Wait for work without a host; return the delay of the next restart."""
+        self._process = None
+        while not (self._commands or self._is_ending or self._is_detached):
+            select.select([self._wake_read], [], [])
+            os.read(self._wake_read, 4096)
+        self._is_resting = False
+        return 0.0
+
+    def _send_all(self) -> None:
+        if self._is_resting:
+            return
+        runs: list[list[str]] = []
+        while self._outbox:
+            message = self._outbox.popleft()
+            if "run" in message:
+                runs += message["run"]
+                continue
+            if runs:
+                self._channel.send({"run": runs})
+                runs = []
+            self._channel.send(message)
+        if runs:
+            self._channel.send({"run": runs})
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "trouble" in message:
+            self._is_ready = self._is_ready or message["trouble"] is None
+            self._tell_trouble(message["trouble"])
+        for token in message.get("ended", ()):
+            self._tell(token, was_claimed=True)
+        for token in message.get("dropped", ()):
+            self._tell(token, was_claimed=False)
+        for token in message.get("running", ()):
+            if token in self._commands:
+                self._call(self._on_running, token)
+
+    def _tell(self, token: str, *, was_claimed: bool) -> None:
+        if self._commands.pop(token, None) is not None:
+            self._call(self._on_ended, token, was_claimed)
+
+    def _call(self, callback: Callable[..., None], *given: object) -> None:
+        """Call what we were given; the thread goes on whatever it raises."""
+        try:
+            callback(*given)
+        except Exception:
+            logger.exception("%r, called by the task host, raised", callback)
+
+    def _tell_trouble(self, trouble: str | None) -> None:
+        if self._on_trouble is not None and trouble != self._trouble:
+            self._call(self._on_trouble, trouble)
+        self._trouble = trouble
+
+    def _drop_all(self) -> None:
+        """Give back what waits for a host that could not start, if somebody is told why."""
+        if self._on_trouble is not None:
+            for token in list(self._commands):
+                self._tell(token, was_claimed=False)
+
+    def _bury(self) -> str:
+        """Wait for the dead host's process, record its death, and say how it ended."""
+        from airflow_lite.processes.proc import describe_end
+
+        assert self._process is not None  # it was started
+        self._channel.close()
+        code = self._process.wait()
+        cause = describe_end(code) if code else "ended"
+        if code:
+            self._record_death(cause)
+        return cause
+
+    def _record_death(self, cause: str) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from airflow_lite.clock import SystemClock
+        from airflow_lite.errors import StoreError
+        from airflow_lite.store import attempts
+        from airflow_lite.store.engine import open_store
+
+        try:
+            store = open_store(self._config)
+            with closing(store), store.begin() as connection:
+                now_us = SystemClock().now_us()
+                attempts.end_supervisor(connection, self._supervisor, now_us, cause)
+        except (StoreError, SQLAlchemyError) as error:
+            why = str(error).splitlines()[0]
+            logger.warning("the task host's death is not recorded, its beats tell: %s", why)
+
+    def _give_back(self) -> None:
+        for token in list(self._commands):
+            self._tell(token, was_claimed=True)
+
+    def _restart(self, delay_s: float) -> float:
+        """Start another host and hand it what this one left; return the next delay."""
+        while not self._is_ending:
+            time.sleep(delay_s)
+            delay_s = min(max(delay_s * 2, _FIRST_RESTART_S), _LONGEST_RESTART_S)
+            try:
+                self._channel = self._spawn()
+            except OSError:
+                logger.exception("the task host cannot be started")
+                continue
+            self._outbox = deque(one for one in self._outbox if "run" not in one)
+            self._outbox.appendleft({"run": list(self._commands.values())})
+            self._send_all()
+            break
+        return delay_s
+
+    def _spawn(self) -> Channel:
+        ours, theirs = socket.socketpair()
+        self._is_ready = False
+        self._supervisor = uuid.uuid4().hex
+        job = "" if self._job_id is None else str(self._job_id)
+        most = [] if self._most_at_once is None else [str(self._most_at_once)]
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "airflow_lite.worker.host.main",
+                    self._supervisor,
+                    job,
+                    str(theirs.fileno()),
+                    *most,
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=child_environment(self._config),
+                start_new_session=True,
+            )
+        return Channel(ours)

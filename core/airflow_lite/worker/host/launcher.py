@@ -1,0 +1,307 @@
+"""From a command to a child: rows looked up, files parsed, attempts claimed and forked."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_lite.parsing.folder import has_changed
+from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.proc import describe_end
+from airflow_lite.store import lookup
+from airflow_lite.worker.host.attempt import Attempt, Phase
+from airflow_lite.worker.host.pickles import PickleRefused, Pickles
+from airflow_lite.worker.messages import Outcome
+from airflow_lite.worker.task_log.paths import open_for_writing
+from airflow_lite.worker.task_log.pipe import Pump
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from airflow_lite.keys import RunCommand
+    from airflow_lite.worker.host.monitor import Wards
+    from airflow_lite.worker.host.state import Desk
+    from airflow_lite.worker.host.zygote_pool import FileZygote, Zygotes
+
+logger = logging.getLogger(__name__)
+
+#: A fork gets as long as an import does, and so many seconds at the least.
+_LEAST_FORK_S = 10.0
+
+
+class Launcher:
+    """Brings attempts from the command to a running child."""
+
+    def __init__(self, desk: Desk, zygotes: Zygotes, wards: Wards) -> None:
+        self._desk = desk
+        self._zygotes = zygotes
+        self._wards = wards
+        wards.on_hanging = self._give_up
+        self._pickles = Pickles(desk.settings, desk.store)
+        self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
+
+    def look_up(self) -> None:
+        """Read the rows of new attempts; let go of those that are not queued for this host."""
+        new = [one for one in self._desk.waiting.values() if one.phase is Phase.NEW]
+        if not new:
+            return
+        with self._desk.store.read() as connection:
+            found = lookup.find(connection, [one.key for one in new])
+        for attempt in new:
+            row = found.get(attempt.key.primary)
+            if row is None or row.state != "queued" or row.attempt != attempt.token:
+                self._desk.drop(attempt)
+                continue
+            attempt.row, attempt.phase = row, Phase.WAITING
+            attempt.path = _path(attempt.command, row.fileloc)
+
+    def ask_zygotes(self) -> None:
+        """Claim what a zygote is ready for; order zygotes for the rest."""
+        unforked, self._unforked = self._unforked, []
+        for attempt in unforked:
+            self._fork_when_parsed(attempt)
+        paths: dict[str, FileZygote] = {}
+        room = self._desk.room if self._desk.waiting else 0
+        for attempt in list(self._desk.waiting.values()):
+            if room <= 0:
+                return
+            if attempt.phase is Phase.WAITING and not attempt.error:
+                self._ask_zygote(attempt, paths)
+            if attempt.phase is Phase.WAITING and attempt.error:
+                self._claim(attempt)
+            room -= attempt.phase is Phase.CLAIMING
+
+    def _ask_zygote(self, attempt: Attempt, paths: dict[str, FileZygote]) -> None:
+        zygote = attempt.zygote
+        if zygote is None or not zygote.is_alone:
+            try:
+                zygote = paths.get(attempt.path) or self._zygote_of(attempt)
+            except PickleRefused as error:
+                attempt.error = str(error)
+                return
+            paths[attempt.path] = zygote
+            if zygote.is_ready and zygote.threads:
+                zygote = self._alone(attempt, zygote)
+        attempt.zygote = zygote
+        if zygote.is_ready:
+            zygote.tokens.add(attempt.token)
+            self._claim(attempt)
+
+    def _zygote_of(self, attempt: Attempt) -> FileZygote:
+        now = time.monotonic()
+        load = partial(self._payload, attempt)
+        zygote = self._zygotes.get(attempt.path, has_changed, now, load)
+        if zygote.asked_at == now:
+            self._limit_import(zygote)
+            self._zygotes.trim()
+        return zygote
+
+    def _payload(self, attempt: Attempt) -> bytes | None:
+        """Return the pickled DAG to run from, its signature checked; None: it is run from a file.
+
+        Raises `PickleRefused`.
+        """
+        if attempt.command.pickle_id is None:
+            return None
+        if attempt.zygote is not None:  # checked when that was made
+            return attempt.zygote.payload
+        return self._pickles.checked(attempt.command.pickle_id, attempt.key.dag_id)
+
+    def _alone(self, attempt: Attempt, parsed: FileZygote) -> FileZygote:
+        """Return a zygote of the attempt's own: a process with threads must not be forked."""
+        names = ", ".join(parsed.threads[:3])
+        notice = (
+            f"{attempt.path} starts threads when it is imported ({names});"
+            " each attempt imports it anew, which is slower. Start threads in tasks."
+        )
+        attempt.notices = (notice,)
+        zygote = self._zygotes.start(
+            attempt.path, time.monotonic(), alone=True, payload=parsed.payload
+        )
+        self._limit_import(zygote)
+        return zygote
+
+    def _limit_import(self, zygote: FileZygote) -> None:
+        limit_s = self._desk.settings.import_timeout_s
+
+        def give_up() -> None:
+            if not zygote.is_parsed and zygote.number in self._zygotes.all:
+                zygote.error = (
+                    f"{zygote.path} was not imported within {limit_s:g} s."
+                    " Move work into tasks, or raise [core] dagbag_import_timeout."
+                )
+                self._zygotes.kill(zygote)
+
+        self._desk.timers.at(zygote.asked_at + limit_s, give_up)
+
+    def _claim(self, attempt: Attempt) -> None:
+        attempt.phase = Phase.CLAIMING
+        del self._desk.waiting[attempt.token]
+        self._desk.ledger.claims.append(attempt.claim())
+
+    def fork(self, attempt: Attempt) -> None:
+        """Hand a claimed attempt to its zygote."""
+        zygote = attempt.zygote
+        assert zygote is not None  # it was ready when the attempt was claimed
+        attempt.phase = Phase.CLAIMED
+        if zygote.number not in self._zygotes.all:  # it died in this very turn
+            self._fork_afresh(attempt)
+            return
+        try:
+            self._hand_over(attempt, zygote)
+        except OSError as error:  # no descriptors left, for one
+            self._wards.finish(attempt, Outcome("failed", f"could not be started: {error}"))
+
+    def _hand_over(self, attempt: Attempt, zygote: FileZygote) -> None:
+        ours, theirs = socket.socketpair()
+        output = self._open_log(attempt)
+        assert attempt.pump is not None  # just opened
+        log_fd = os.dup(attempt.pump.log_fd)
+        attempt.line = Channel(ours)
+        self._desk.watch(attempt.line, lambda: self._wards.hear_child(attempt))
+        request = attempt.request(self._desk.settings, self._desk.clock.now_us())
+        zygote.channel.send({"run": request.to_message()}, (theirs.detach(), output, log_fd))
+        self._expect_fork(attempt, zygote)
+
+    def _expect_fork(self, attempt: Attempt, zygote: FileZygote, tries: int = 2) -> None:
+        """Fail an attempt whose zygote hangs; one that was suspended, as we may be, gets its time.
+
+        So the limit comes in two halves, of which the first may pass at once. It begins anew
+        whenever the zygote forks another: forks that take long are awaited one after the other.
+        """
+        limit_s = max(self._desk.settings.import_timeout_s, _LEAST_FORK_S)
+        forks = zygote.forks
+
+        def look() -> None:
+            if attempt.phase is not Phase.CLAIMED or attempt.zygote is not zygote:
+                return
+            if zygote.forks != forks:
+                self._expect_fork(attempt, zygote)
+                return
+            if tries > 1:
+                self._expect_fork(attempt, zygote, tries - 1)
+                return
+            reason = (
+                f"its process was not forked within {limit_s:g} s:"
+                " a library's at-fork handler may hang"
+            )
+            self._wards.finish(attempt, Outcome("failed", reason, is_reported=False))
+            self._give_up(zygote)
+
+        self._desk.later(attempt, limit_s / 2, look)
+
+    def _give_up(self, zygote: FileZygote) -> None:
+        """Fork no more from a zygote that hangs."""
+        if zygote.number in self._zygotes.all:
+            self._zygotes.retire(zygote)
+            self._bury(zygote)
+
+    def _bury(self, zygote: FileZygote) -> None:
+        """Kill a zygote that hangs, once nothing that it forked before talks to us any more."""
+        if zygote.number not in self._zygotes.all:
+            return
+        if any(one.zygote is zygote and one.line is not None for one in self._attempts()):
+            again_at = time.monotonic() + self._desk.settings.beat_interval_s
+            self._desk.timers.at(again_at, partial(self._bury, zygote))
+        else:
+            self._zygotes.kill(zygote)
+
+    def _attempts(self) -> Collection[Attempt]:
+        return self._desk.attempts.values()
+
+    def _open_log(self, attempt: Attempt) -> int:
+        """Make the log and the pipe into it; return the pipe's writing end."""
+        key = attempt.key._replace(try_number=attempt.queued.try_number)
+        try:
+            log_fd = open_for_writing(self._desk.settings.log_folder, key)
+        except (OSError, ValueError) as error:  # a full disk fails no task
+            logger.warning("no log for %s: %s", key, error)
+            attempt.log_error = str(error)
+            log_fd = os.open(os.devnull, os.O_WRONLY)
+        reading, writing = os.pipe()
+        if attempt.pump is not None:  # of a fork that came to nothing
+            attempt.pump.release()
+        pump = attempt.pump = Pump(reading, log_fd, self._desk.settings.max_log_bytes)
+        self._desk.selector.register(pump, selectors.EVENT_READ, lambda: self._carry(pump))
+        return writing
+
+    def _carry(self, pump: Pump) -> None:
+        pump.carry()
+        if pump.is_closed:
+            self._desk.selector.unregister(pump)
+            pump.close()
+
+    def fail_unstarted(self, attempt: Attempt) -> None:
+        """End a claimed attempt whose file cannot be imported or has no such task."""
+        attempt.phase = Phase.CLAIMED
+        os.close(self._open_log(attempt))
+        assert attempt.pump is not None  # just opened
+        assert attempt.error is not None  # why this is called
+        for line in attempt.error.splitlines():
+            attempt.pump.note(line)
+        self._wards.finish(attempt, Outcome("failed", attempt.error.splitlines()[0][:1000]))
+
+    def blame(self, zygote: FileZygote, error: str) -> None:
+        """Let every attempt that waits for this zygote fail with its error."""
+        for attempt in self._desk.waiting.values():
+            if attempt.zygote is zygote:
+                attempt.error = error
+
+    def import_crashed(self, zygote: FileZygote, code: int | None) -> None:
+        """Act on a zygote that ended before it had imported its file."""
+        error = zygote.error or f"{zygote.path}: its import {describe_end(code or 0)}"
+        for attempt in self._desk.waiting.values():
+            if attempt.zygote is not zygote:
+                continue
+            by_us = zygote.error is not None
+            if not by_us and code in {None, -signal.SIGKILL} and not attempt.is_second_parse:
+                attempt.is_second_parse, attempt.zygote = True, None  # someone killed it: once more
+            else:
+                attempt.error = error
+
+    def missing(self, token: str, zygote: FileZygote) -> None:
+        """Have the file parsed afresh, once, for a task that is not in it."""
+        zygote.tokens.discard(token)
+        attempt = self._desk.attempts.get(token)
+        if attempt is None:
+            return
+        self._wards.close_line(attempt)
+        if attempt.is_second_parse:
+            key = attempt.key
+            attempt.error = (
+                f"There is no task {key.task_id!r} of DAG {key.dag_id!r} in {attempt.path}."
+            )
+            self.fail_unstarted(attempt)
+            return
+        self._zygotes.retire(zygote)
+        self._fork_afresh(attempt)
+
+    def _fork_afresh(self, attempt: Attempt) -> None:
+        attempt.is_second_parse = True
+        attempt.zygote = self._zygote_of(attempt)
+        self._unforked.append(attempt)
+
+    def _fork_when_parsed(self, attempt: Attempt) -> None:
+        zygote = attempt.zygote
+        assert zygote is not None  # just asked for
+        if zygote.is_ready:
+            zygote.tokens.add(attempt.token)
+            self.fork(attempt)
+        elif zygote.error is not None or zygote.number not in self._zygotes.all:
+            attempt.error = zygote.error or f"{attempt.path}: its import ended its process"
+            self.fail_unstarted(attempt)
+        else:
+            self._unforked.append(attempt)
+
+
+def _path(command: RunCommand, fileloc: str) -> str:
+    """Return the file to run from, or the name of the pickled DAG that is run instead."""
+    if command.pickle_id is not None:
+        return f"pickled DAG {command.pickle_id}"
+    return command.subdir or fileloc

@@ -1,0 +1,65 @@
+"""`python -m airflow_lite.worker.host.main SUPERVISOR JOB FD [MOST]`: a task host."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from airflow_lite.worker.host.identity import supervisor
+from airflow_lite.worker.zygote.start import fork_base
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+    from airflow_lite.worker.host.loop import Host
+
+
+def make_host(
+    config: Config,
+    base: socket.socket,
+    kind: str,
+    name: str,
+    job_id: int | None,
+    most_at_once: int = sys.maxsize,
+) -> Host:
+    """Return a host on an open store, with the base zygote at the other end of `base`."""
+    from airflow_lite.clock import SystemClock
+    from airflow_lite.store.engine import open_store
+    from airflow_lite.worker.host.loop import Host
+    from airflow_lite.worker.settings import HostSettings
+
+    settings = HostSettings.read(config)
+    who = supervisor(settings, kind, name, job_id)
+    return Host(settings, open_store(config), who, base, SystemClock(), most_at_once)
+
+
+def main(arguments: list[str]) -> int:
+    """Be the host of the scheduler at the other end of the descriptor."""
+    from airflow_lite.config import Config
+    from airflow_lite.errors import UserError
+    from airflow_lite.processes.channel import Channel
+
+    name, job, fd, *most = arguments
+    scheduler = socket.socket(fileno=int(fd))
+    os.set_inheritable(scheduler.fileno(), False)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s task-host %(levelname)s %(message)s"
+    )
+    config = Config.load()
+    base = fork_base(scheduler)
+    try:
+        host = make_host(config, base, "host", name, int(job) if job else None, *map(int, most))
+    except UserError as error:
+        logging.error("%s", error)  # noqa: LOG015 - this is the program
+        Channel(scheduler).send({"trouble": f"its task host cannot start: {error}"})
+        return 1
+    host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
+    host.serve(scheduler)
+    host.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,242 @@
+"""Attempts that were handed to a zygote: what they say, how they end, how they are stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.processes.proc import (
+    describe_end,
+    is_over,
+    kill_session,
+    process_start,
+)
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import attempts as rows
+from airflow_lite.store import xcoms
+from airflow_lite.worker.host.attempt import Attempt, Phase
+from airflow_lite.worker.messages import Outcome, RetryPolicy
+from airflow_lite.worker.stored_policy import stored_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.worker.host.state import Desk
+    from airflow_lite.worker.host.zygote_pool import FileZygote
+
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at a process whose zygote should have told of its end.
+_END_LOOK_S = 5.0
+#: Seconds after its time limit at which a child that has not ended by its own alarm is told to.
+_ALARM_S = 2.0
+
+
+class Wards:
+    """Watches over attempts from their fork to their end."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.on_hanging: Callable[[FileZygote], None] = lambda _: None
+
+    def forked(self, told: dict[str, Any]) -> None:
+        """Take note of the process that runs an attempt."""
+        attempt = self._desk.attempts.get(told["forked"])
+        if attempt is None:
+            return
+        attempt.pid = told["pid"]
+        attempt.policy = RetryPolicy(*told["policy"])
+        if attempt.phase is not Phase.CLAIMED:
+            return
+        attempt.phase = Phase.RUNNING
+        self._desk.write_later()
+        self._limit_execution(attempt)
+        if attempt.stop_reason is not None:
+            self._signal(attempt, self._desk.settings.kill_grace_s)
+
+    def unforked(self, token: str, error: str) -> None:
+        """End an attempt that no process could be made for."""
+        attempt = self._desk.attempts.get(token)
+        if attempt is not None and attempt.is_claimed:
+            cause = f"could not be started: {error}"
+            self.finish(attempt, Outcome("failed", cause, is_reported=False))
+
+    def _limit_execution(self, attempt: Attempt) -> None:
+        limit_s = attempt.policy.execution_timeout_s if attempt.policy else None
+        if limit_s is not None:
+            reason = f"it ran longer than its execution_timeout of {limit_s:g} s"
+            self._desk.later(
+                attempt,
+                limit_s + _ALARM_S,
+                lambda: self.stop(attempt, reason, self._desk.settings.kill_grace_s),
+            )
+
+    def hear_child(self, attempt: Attempt) -> None:
+        """Act on what a child has said."""
+        if attempt.line is None:  # closed by another event of this turn
+            return
+        for message in attempt.line.receive():
+            self._hear(attempt, message)
+        if attempt.line is not None and attempt.line.is_closed:
+            self.close_line(attempt)  # its zygote tells how it ended
+            self._expect_end(attempt)
+
+    def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
+        """End an attempt whose process is gone, though its zygote, which hangs, tells nothing.
+
+        Both looks find it so: a zygote that was suspended, as we may have been, gets its time, and
+        one that forks meanwhile does not hang.
+        """
+        forks = attempt.zygote.forks if attempt.zygote is not None else 0
+
+        def look() -> None:
+            if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK}:
+                return
+            zygote = attempt.zygote
+            is_busy = zygote is None or zygote.forks != forks
+            is_there = attempt.pid is None or not is_over(attempt.pid)
+            left = 2 if is_busy or is_there else looks - 1
+            if left:
+                self._expect_end(attempt, left)
+                return
+            self.child_gone(attempt.token, None, "ended, and its zygote, which hangs, told not how")
+            if zygote is not None:
+                self.on_hanging(zygote)
+
+        self._desk.later(attempt, _END_LOOK_S, look)
+
+    def _hear(self, attempt: Attempt, message: dict[str, Any]) -> None:
+        if "push" in message:
+            key, value = message["push"]
+            ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
+            self._desk.ledger.xcoms.append(xcoms.XComValue(*ids, key, value))
+        elif "rendered" in message:
+            self._desk.ledger.rendered[attempt.queued.id] = message["rendered"]
+            self._desk.write_later()
+        elif "outcome" in message:
+            attempt.policy = RetryPolicy(*message["policy"])  # its zygote may tell of it later
+            self._outcome(attempt, Outcome(**message["outcome"]), more=message["more"])
+        elif "done" in message:
+            self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
+        else:
+            self._desk.questions.append((attempt, message))
+
+    def _outcome(self, attempt: Attempt, outcome: Outcome, *, more: bool) -> None:
+        if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING}:
+            return
+        attempt.outcome = outcome._replace(exit_code=0)
+        if not more:
+            self.finish(attempt, attempt.outcome)
+            return
+        attempt.phase = Phase.CALLING_BACK
+        self._desk.cancel_timers(attempt)
+        self._desk.later(
+            attempt,
+            self._desk.settings.callback_timeout_s,
+            lambda: self._callbacks_overran(attempt),
+        )
+
+    def _callbacks_overran(self, attempt: Attempt) -> None:
+        if attempt.pump is not None:
+            limit_s = self._desk.settings.callback_timeout_s
+            attempt.pump.note(f"The callbacks ran longer than {limit_s:g} s and were killed.")
+        if attempt.pid is not None:
+            kill_session(attempt.pid)
+        self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
+
+    def child_gone(self, token: str, code: int | None, cause: str | None = None) -> None:
+        """Take note that an attempt's process has ended."""
+        attempt = self._desk.attempts.get(token)
+        if attempt is None or not attempt.is_claimed:
+            return
+        if attempt.line is not None:
+            self.hear_child(attempt)  # what it said last
+        if attempt.phase is Phase.ENDING:
+            return
+        if attempt.outcome is not None:
+            self.finish(attempt, attempt.outcome)
+            return
+        is_stopped = attempt.stop_reason is not None
+        how = cause or describe_end(code or 0, is_stopped=is_stopped)
+        if is_stopped:
+            how = f"{attempt.stop_reason}; {how}"
+        if attempt.pump is not None:
+            attempt.pump.carry()
+            attempt.pump.note(f"The task's process: {how}.")
+        self.finish(attempt, Outcome("failed", how, exit_code=code, is_reported=False))
+
+    def finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Put the end of an attempt into the next commit."""
+        if attempt.phase is Phase.ENDING:
+            return
+        attempt.phase = Phase.ENDING
+        if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
+            attempt.policy = stored_policy(self._desk.store, attempt.key)
+        self.release(attempt)
+        _tell_cut_log(attempt, outcome)
+        ended = attempt.ended(
+            outcome, self._desk.clock.now_us(), self._desk.settings.max_retry_delay_s
+        )
+        self._desk.ledger.ended.append(ended)
+
+    def release(self, attempt: Attempt) -> None:
+        """Let go of what was held for an attempt while it ran."""
+        self._desk.cancel_timers(attempt)
+        self.close_line(attempt)
+        if attempt.pump is not None:
+            if not attempt.pump.is_closed:
+                attempt.pump.carry()
+            attempt.pump.release()
+        zygote = attempt.zygote
+        if zygote is not None and not attempt.is_claimed:
+            zygote.tokens.discard(attempt.token)
+
+    def close_line(self, attempt: Attempt) -> None:
+        """Hear the child no more."""
+        if attempt.line is not None:
+            self._desk.unwatch(attempt.line)
+            attempt.line.close()
+            attempt.line = None
+
+    def stop(self, attempt: Attempt, reason: str, grace_s: float) -> None:
+        """End an attempt early, whatever it is at."""
+        if attempt.phase in {Phase.NEW, Phase.WAITING}:
+            self._desk.drop(attempt)
+        elif attempt.phase in {Phase.CLAIMING, Phase.CLAIMED, Phase.RUNNING}:
+            attempt.stop_reason = attempt.stop_reason or reason
+            if attempt.pid is not None:
+                self._signal(attempt, grace_s)
+        elif attempt.phase is Phase.CALLING_BACK and grace_s <= 0:
+            self._callbacks_overran(attempt)
+
+    def _signal(self, attempt: Attempt, grace_s: float) -> None:
+        assert attempt.pid is not None  # it was forked
+        if grace_s <= 0:
+            kill_session(attempt.pid)
+            return
+        with suppress(ProcessLookupError):
+            os.kill(attempt.pid, signal.SIGTERM)
+        pid = attempt.pid
+        self._desk.later(attempt, grace_s, lambda: kill_session(pid))
+
+    def note_process(self, attempt: Attempt) -> None:
+        """Put the process of an attempt into the next commit."""
+        pid = attempt.pid
+        start = None if pid is None else process_start(pid)
+        if pid is not None and start is not None:
+            started = rows.Started(attempt.token, attempt.queued.id, pid, start, pid)
+            self._desk.ledger.started.append(started)
+
+
+def _tell_cut_log(attempt: Attempt, outcome: Outcome) -> None:
+    """Say once, in the host's own output, that the log of an attempt is not whole."""
+    if attempt.log_error is not None:  # told when the log could not be opened
+        return
+    of_host = attempt.pump.log_error if attempt.pump is not None else None
+    attempt.log_error = outcome.log_error or of_host
+    if attempt.log_error is not None:
+        logger.warning("the log of %s is cut: %s", attempt.key, attempt.log_error)

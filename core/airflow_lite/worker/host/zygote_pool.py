@@ -1,0 +1,226 @@
+"""The host's side of the zygotes: which file has one, how fresh it is, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.processes.channel import Channel
+from airflow_lite.worker.zygote.start import execute_base
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    from airflow_lite.worker.task.sentry import SentrySettings
+
+#: A zygote older than this, in seconds, is not forked from any more: what it imported from
+#: elsewhere may have changed.
+FRESH_S = 30.0
+#: So many idle file zygotes are kept; each holds what its file imported.
+MOST_IDLE = 8
+
+
+@dataclass(eq=False)
+class FileZygote:
+    """One file zygote, from the order to fork it to its end."""
+
+    number: int
+    path: str
+    channel: Channel
+    asked_at: float
+    is_alone: bool = False  # runs a single attempt in itself
+    payload: bytes | None = None  # a pickled DAG, in place of the file
+    pid: int | None = None
+    is_parsed: bool = False
+    error: str | None = None
+    fingerprint: str = ""
+    forks: int = 0
+    threads: list[str] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    used_at: float = 0.0
+    is_retired: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether attempts can be forked from it."""
+        return self.is_parsed and self.error is None and not self.is_retired
+
+
+class Zygotes:
+    """Starts, finds and retires zygotes. `watch` and `unwatch` keep the host's selector."""
+
+    def __init__(
+        self,
+        base: socket.socket,
+        dags_folder: str,
+        watch: Callable[[Channel, Callable[[], None]], None],
+        unwatch: Callable[[Channel], None],
+        sentry: SentrySettings | None = None,
+    ) -> None:
+        self._dags_folder = dags_folder
+        self._sentry = sentry
+        self._watch = watch
+        self._unwatch = unwatch
+        self._count = 0
+        self._current: dict[str, FileZygote] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.all: dict[int, FileZygote] = {}
+        self.on_message: Callable[[FileZygote, dict[str, Any]], None] = lambda *_: None
+        self.on_gone: Callable[[FileZygote, int | None], None] = lambda *_: None
+        self._base = self._listen(base)
+
+    def _listen(self, end: socket.socket) -> Channel:
+        channel = Channel(end)
+        self._watch(channel, self._hear_base)
+        return channel
+
+    def _hear_base(self) -> None:
+        for message in self._base.receive():
+            zygote = self.all.get(message["gone"] if "gone" in message else message["zygote"])
+            if zygote is None:
+                continue
+            if "pid" in message:
+                zygote.pid = message["pid"]
+            else:
+                zygote.error = zygote.error or message.get("error")
+                self._gone(zygote.number, message["code"])
+        if self._base.is_closed:
+            self._replace_base()
+
+    def _replace_base(self) -> None:
+        """Start another base by executing it: this process must not fork any more."""
+        self._unwatch(self._base)
+        self._base.close()
+        orphans = [
+            one
+            for one in self.all.values()
+            if one.pid is None or one.is_alone or one.channel.is_closed
+        ]
+        for zygote in orphans:
+            self._gone(zygote.number, None)
+        ours, theirs = socket.socketpair()
+        process = execute_base(theirs)
+        self._processes = [one for one in self._processes if one.poll() is None] + [process]
+        self._base = self._listen(ours)
+
+    def get(
+        self,
+        path: str,
+        fingerprint_changed: Callable[[str, str], bool],
+        now: float,
+        load: Callable[[], bytes | None] = lambda: None,
+    ) -> FileZygote:
+        """Return the zygote to fork from, or the one that will be; stale ones are retired.
+
+        `load` is asked for the pickled DAG that a new one is to take in place of the file.
+        """
+        found = self._current.get(path)
+        if found is not None and self._is_stale(found, fingerprint_changed, now):
+            self.retire(found)
+            found = None
+        if found is None:
+            found = self._current[path] = self.start(path, now, payload=load())
+        found.used_at = now
+        return found
+
+    def _is_stale(
+        self, zygote: FileZygote, changed: Callable[[str, str], bool], now: float
+    ) -> bool:
+        if not zygote.is_parsed:
+            return False
+        too_old = now - zygote.asked_at > FRESH_S
+        is_file = zygote.payload is None
+        return too_old or (is_file and changed(zygote.path, zygote.fingerprint))
+
+    def start(
+        self, path: str, now: float, *, alone: bool = False, payload: bytes | None = None
+    ) -> FileZygote:
+        """Order a zygote for `path`, or for the pickled DAG that goes by that name.
+
+        `alone` is one that runs a single attempt in itself.
+        """
+        ours, theirs = socket.socketpair()
+        self._count += 1
+        zygote = FileZygote(self._count, path, Channel(ours), now, alone, payload)
+        self.all[zygote.number] = zygote
+        order = {
+            "zygote": zygote.number,
+            "path": path,
+            "folder": self._dags_folder,
+            "alone": alone,
+            "sentry": self._sentry,
+            "pickled": payload is not None,
+        }
+        self._base.send(order, (theirs.detach(),))
+        self._watch(zygote.channel, lambda: self._hear(zygote))
+        if payload is not None:
+            zygote.channel.send({"dag": b64encode(payload).decode()})
+        return zygote
+
+    def _hear(self, zygote: FileZygote) -> None:
+        for message in zygote.channel.receive():
+            if "parsed" in message:
+                verdict = message["parsed"]
+                zygote.is_parsed, zygote.error = True, verdict["error"]
+                zygote.fingerprint = verdict["fingerprint"]
+                zygote.threads = verdict["threads"]
+            self.on_message(zygote, message)
+        if not zygote.channel.is_closed:
+            return
+        self._unwatch(zygote.channel)
+        if zygote.is_parsed and not zygote.is_alone:
+            self._gone(zygote.number, None)
+        # Else the base tells how it ended: in its import, or with the attempt that it became.
+
+    def _gone(self, number: int, code: int | None) -> None:
+        zygote = self.all.pop(number, None)
+        if zygote is None:
+            return
+        if self._current.get(zygote.path) is zygote:
+            del self._current[zygote.path]
+        self._unwatch(zygote.channel)
+        for message in zygote.channel.receive():
+            self.on_message(zygote, message)
+        zygote.channel.close()
+        self.on_gone(zygote, code)
+
+    def retire(self, zygote: FileZygote) -> None:
+        """Fork no more from it; it ends once nothing that it forked runs."""
+        zygote.is_retired = True
+        if self._current.get(zygote.path) is zygote:
+            del self._current[zygote.path]
+        self.close_if_idle(zygote)
+
+    def close_if_idle(self, zygote: FileZygote) -> None:
+        """End a retired zygote that has nothing to watch."""
+        if zygote.is_retired and not zygote.tokens and zygote.number in self.all:
+            self._unwatch(zygote.channel)
+            zygote.channel.close()
+            del self.all[zygote.number]
+
+    def trim(self) -> None:
+        """Retire the least recently used of the idle zygotes that are too many."""
+        idle = [one for one in self._current.values() if one.is_parsed and not one.tokens]
+        idle.sort(key=lambda one: one.used_at)
+        for zygote in idle[: max(len(idle) - MOST_IDLE, 0)]:
+            self.retire(zygote)
+
+    def kill(self, zygote: FileZygote) -> None:
+        """Kill a zygote whose file does not end to import."""
+        if zygote.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(zygote.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End every zygote; they take their children along."""
+        for zygote in self.all.values():
+            zygote.channel.close()
+        self._base.close()
+        for process in self._processes:
+            process.wait()

@@ -1,0 +1,1 @@
+"""Attempts and callbacks that run in this process: `dags test`, DebugExecutor."""

@@ -1,0 +1,130 @@
+"""Call what no child can call any more.
+
+Run as `python -m airflow_lite.worker.in_process.callback REQUEST_ID`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.task_logger import task_logger
+from airflow_lite.text import told
+from airflow_lite.worker.messages import AttemptRequest
+from airflow_lite.worker.task_log.file import LogFile, log_to
+from airflow_lite.worker.task_log.streams import TaskStream
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
+    from airflow_lite.store.callbacks import Callback
+    from airflow_lite.store.engine import Store
+    from airflow_lite.worker.settings import HostSettings
+
+logger = task_logger()
+
+
+def main(arguments: list[str]) -> int:
+    """Run one callback request and record how it ended."""
+    from airflow_lite.clock import SystemClock
+    from airflow_lite.config import Config
+    from airflow_lite.store import callbacks
+    from airflow_lite.store.engine import open_store
+
+    config, clock, request_id = Config.load(), SystemClock(), int(arguments[0])
+    store = open_store(config)
+    with store.begin() as connection:
+        request = callbacks.begin(connection, request_id, clock.now_us())
+    if request is None:
+        return 0  # another has it
+    error = _run(store, config, request)
+    with store.begin() as connection:
+        callbacks.end(connection, request_id, clock.now_us(), error)
+    return 0
+
+
+def _run(store: Store, config: Config, request: Callback) -> str | None:
+    """Call the functions; return the first error."""
+    try:
+        return _call(store, config, request)
+    except BaseException as error:
+        logger.exception("The callback could not be called")
+        return told(error)
+
+
+def _call(store: Store, config: Config, request: Callback) -> str | None:
+    from airflow_lite.clock import SystemClock
+    from airflow_lite.errors import AirflowException
+    from airflow_lite.worker.in_process.runner import load_dags
+    from airflow_lite.worker.in_process.store_access import StoreApi
+    from airflow_lite.worker.settings import HostSettings
+    from airflow_lite.worker.task.execution import Execution
+
+    settings = HostSettings.read(config)
+    row = request.instance
+    _log(settings, request)
+    dag = load_dags(row.fileloc, "")[request.key.dag_id]
+    if request.kind == "task" or request.key.task_id in dag.task_dict:
+        task = dag.get_task(request.key.task_id)
+    else:  # the task that ended the run is gone from the file: any other speaks for the run
+        task = next(iter(dag.task_dict.values()))
+    owner = (row.id, request.key.task_id, request.key.map_index)
+    execution = Execution(
+        _attempt_request(request, settings),
+        task,
+        StoreApi(store, SystemClock(), row.run, owner),
+    )
+    context = execution.ti.get_template_context()
+    context["reason"] = request.reason
+    if request.kind == "task":
+        context["exception"] = AirflowException(request.reason)
+    of = task if request.kind == "task" else dag
+    errors = [_one(function, context) for function in getattr(of, request.callback) or ()]
+    return next((error for error in errors if error), None)
+
+
+def _attempt_request(request: Callback, settings: HostSettings) -> AttemptRequest:
+    row = request.instance
+    return AttemptRequest(
+        key=request.key,
+        run=row.run.fields(),
+        max_tries=row.max_tries,
+        start_us=row.try_started_us,
+        try_started_us=row.try_started_us,
+        queued_us=row.queued_us,
+        hostname=settings.hostname,
+        fileloc=row.fileloc,
+        max_xcom_bytes=settings.max_xcom_bytes,
+    )
+
+
+def _one(function: Any, context: dict[str, Any]) -> str | None:
+    try:
+        function(context)
+    except Exception as error:
+        logger.exception("callback %r raised", getattr(function, "__name__", function))
+        return told(error)
+    return None
+
+
+def _log(settings: HostSettings, request: Callback) -> None:
+    """Log into the try's file, or for a DAG run beside its tasks."""
+    from airflow_lite.worker.task_log.paths import open_callback_log, open_for_writing
+
+    try:
+        if request.kind == "task":
+            fd = open_for_writing(settings.log_folder, request.key)
+        else:
+            fd = open_callback_log(settings.log_folder, request.key)
+    except OSError:
+        return
+    file = LogFile(fd, settings.max_log_bytes)
+    log_to(file, settings.log_level)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    sys.stdout = TaskStream(file, 1, "INFO")
+    sys.stderr = TaskStream(file, 2, "WARNING")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,169 @@
+"""A task run or rendered in this process without its dependencies; nothing of it is recorded."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import DagNotFound, UserError
+from airflow_lite.worker.in_process.runner import find_task, run_here
+from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
+from airflow_lite.worker.task.environment import kept_environment
+from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task_log.file import LineFormatter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_lite.config import Config
+    from airflow_lite.store.engine import Store
+    from airflow_lite.store.lookup import RunInfo
+
+
+def test_task(
+    config: Config,
+    *,
+    dag_id: str,
+    task_id: str,
+    logical_us: int | None,
+    run_id: str | None,
+    map_index: int,
+    params: dict[str, Any] | None,
+    pdb: bool,
+) -> int:
+    """Run a task here without its dependencies; record nothing; return 0 if it went well.
+
+    The run is the one named, by id or logical date, or one that might be.
+    """
+    where = (dag_id, task_id, map_index)
+    with _test_execution(config, where, logical_us, run_id, params) as execution:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(LineFormatter())
+        root = logging.getLogger()
+        before = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        try:
+            outcome = run_here(execution, RetryPolicy.of(execution.task), pdb=pdb)
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(before)
+    return 1 if outcome.state == "failed" else 0
+
+
+test_task.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name
+
+
+def render_task(
+    config: Config,
+    *,
+    dag_id: str,
+    task_id: str,
+    logical_us: int | None,
+    run_id: str | None,
+    map_index: int = -1,
+    params: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a task's templated fields, rendered for a run that is or might be."""
+    from airflow_lite.authoring.render import render_fields
+    from airflow_lite.worker.task.context import build_context
+
+    where = (dag_id, task_id, map_index)
+    with _test_execution(config, where, logical_us, run_id, params) as execution:
+        return render_fields(execution.task, build_context(execution.ti))
+
+
+@contextmanager
+def _test_execution(
+    config: Config,
+    where: tuple[str, str, int],
+    logical_us: int | None,
+    run_id: str | None,
+    params: dict[str, Any] | None,
+) -> Iterator[Execution]:
+    from airflow_lite.authoring.arguments.param import ParamsDict
+    from airflow_lite.clock import SystemClock
+    from airflow_lite.store.engine import open_store
+    from airflow_lite.worker.in_process.store_access import TestApi
+    from airflow_lite.worker.settings import HostSettings
+
+    dag_id, task_id, map_index = where
+    store, clock, settings = open_store(config), SystemClock(), HostSettings.read(config)
+    try:
+        run, path = _test_run(store, dag_id, logical_us, run_id)
+        task = _imported(path, dag_id, task_id)
+        request = AttemptRequest(
+            key=(dag_id, task_id, run.run_id, 1, map_index, "0" * 32),
+            run=run.fields(),
+            max_tries=task.retries,
+            start_us=clock.now_us(),
+            hostname=settings.hostname,
+            fileloc=path,
+            max_xcom_bytes=settings.max_xcom_bytes,
+            test_mode=True,
+        )
+        with kept_environment():
+            api = TestApi(store, clock, run, (0, task_id, map_index))
+            execution = Execution(request, task, api, passes_interrupts=True)
+            if params:
+                execution.task.params = ParamsDict(task.params)
+                execution.task.params.update(params)
+            yield execution
+    finally:
+        store.close()
+
+
+def _imported(path: str, dag_id: str, task_id: str) -> Any:
+    """Return the task; raise `UserError` where the file that was parsed is not imported here."""
+    from airflow_lite.parsing.errors import explain
+
+    try:
+        return find_task(path, dag_id, task_id)
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        reason = explain(error, path, 0).partition("\n")[0]
+        raise UserError(f"{path} cannot be imported: {reason}") from error
+
+
+def _test_run(
+    store: Store, dag_id: str, logical_us: int | None, run_id: str | None
+) -> tuple[RunInfo, str]:
+    """Return the run that is there, or one as if it had been triggered, and the DAG's file."""
+    from airflow_lite.clock import iso
+    from airflow_lite.errors import DagRunNotFound
+    from airflow_lite.spec.timetable import manual_interval
+    from airflow_lite.store import dags, lookup
+
+    with store.read() as connection:
+        found = lookup.find_run(connection, dag_id, run_id, logical_us)
+        known = dags.latest_spec(connection, dag_id)
+    if known is None:
+        raise DagNotFound(
+            f"There is no DAG {dag_id!r}. List the known ones: airflow-lite dags list"
+        )
+    spec = known[1]
+    if found is not None:
+        return found, spec.fileloc
+    if logical_us is None:
+        raise DagRunNotFound(f"DAG {dag_id!r} has no run {run_id!r}. Name another, or a date.")
+    interval = manual_interval(spec, logical_us)
+    name = f"__airflow_temporary_run_{iso(logical_us)}__"
+    run = lookup.RunInfo(
+        0,
+        dag_id,
+        name,
+        "manual",
+        "running",
+        logical_us,
+        *interval,
+        logical_us,
+        logical_us,
+        None,
+        True,
+        {},
+        0,
+    )
+    return run, spec.fileloc

@@ -1,0 +1,109 @@
+"""The DAG run that a running task sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.worker.task.datetimes import moment, optional_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from airflow_lite.worker.task.store_client import TaskApi
+
+
+class DagRun:
+    """A DAG run with Airflow's names, made from the fields of `store.lookup.RunInfo`."""
+
+    def __init__(self, fields: dict[str, Any], api: TaskApi | None = None) -> None:
+        self._api = api
+        self.id: int = fields["id"]
+        self.dag_id: str = fields["dag_id"]
+        self.run_id: str = fields["run_id"]
+        self.run_type: str = fields["run_type"]
+        self.state: str = fields["state"]
+        self.conf: dict[str, Any] = fields["conf"]
+        self.external_trigger: bool = fields["external_trigger"]
+        self.clear_number: int = fields["clear_number"]
+        self.logical_us: int = fields["logical_us"]
+        self.logical_date: datetime = moment(fields["logical_us"])
+        self.execution_date = self.logical_date
+        self.data_interval_start: datetime = moment(fields["interval_start_us"])
+        self.data_interval_end: datetime = moment(fields["interval_end_us"])
+        self.interval_end_us: int = fields["interval_end_us"]
+        self.queued_at = optional_moment(fields["queued_us"])
+        self.start_date = optional_moment(fields["start_us"])
+        self.end_date = optional_moment(fields["end_us"])
+
+    def __repr__(self) -> str:
+        return f"<DagRun {self.dag_id} @ {self.logical_date}: {self.run_id}, state:{self.state}>"
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether a backfill made it."""
+        return self.run_type == "backfill"
+
+    def get_state(self) -> str:
+        """Return the state it had when the attempt was claimed."""
+        return self.state
+
+    def get_task_instances(
+        self, state: Iterable[str | None] | str | None = None, session: object = None
+    ) -> list[TaskInstanceRow]:
+        """Return the run's task instances as they are now, those in `state` if any is given."""
+        rows = self._api.task_instances(self.id) if self._api is not None else []
+        found = [TaskInstanceRow.of_run(self, row) for row in rows]
+        if state is None:
+            return found
+        wanted = {state} if isinstance(state, str) else set(state)
+        return [row for row in found if row.state in wanted]
+
+    def get_task_instance(
+        self, task_id: str, session: object = None, *, map_index: int = -1
+    ) -> TaskInstanceRow | None:
+        """Return one of the run's task instances as it is now, or None."""
+        place = (task_id, map_index)
+        rows = self.get_task_instances()
+        return next((row for row in rows if (row.task_id, row.map_index) == place), None)
+
+
+@dataclass(frozen=True)
+class TaskInstanceRow:
+    """What the store held of a task instance when it was asked, with Airflow's names."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str | None
+    try_number: int
+    max_tries: int
+    operator: str | None
+    queue: str
+    pool: str
+    hostname: str | None
+    start_date: datetime | None
+    end_date: datetime | None
+
+    @classmethod
+    def of_run(cls, run: DagRun, row: dict[str, Any]) -> TaskInstanceRow:
+        """Make one of what `store.lookup.task_instances` found."""
+        plain = dict(row)
+        start, end = optional_moment(plain.pop("start_us")), optional_moment(plain.pop("end_us"))
+        return cls(dag_id=run.dag_id, run_id=run.run_id, start_date=start, end_date=end, **plain)
+
+    @property
+    def duration(self) -> float | None:
+        """The seconds from start to end; None before the end."""
+        return duration_s(self.start_date, self.end_date)
+
+    def current_state(self, session: object = None) -> str | None:
+        """Return the state it had when the store was asked."""
+        return self.state
+
+
+def duration_s(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds between, or None."""
+    return None if start is None or end is None else (end - start).total_seconds()

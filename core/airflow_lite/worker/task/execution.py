@@ -1,0 +1,252 @@
+"""One attempt's code, from rendering to callbacks, in whichever process this is."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.clock import SystemClock, to_us
+from airflow_lite.errors import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTerminated,
+    AirflowTaskTimeout,
+    XComTypeError,
+)
+from airflow_lite.task_logger import task_logger
+from airflow_lite.text import said, told
+from airflow_lite.worker.messages import AttemptRequest, Outcome
+from airflow_lite.worker.task.context import build_context
+from airflow_lite.worker.task.dag_run import DagRun
+from airflow_lite.worker.task.datetimes import moment
+from airflow_lite.worker.task.stray_forks import ending_strays
+from airflow_lite.worker.task.task_instance import RuntimeTaskInstance
+from airflow_lite.worker.task.xcom import RETURN_KEY, json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from airflow_lite.worker.task.store_client import TaskApi
+
+logger = task_logger()
+
+
+def _reschedule(task: Any) -> None:
+    """Turn a sensor that pokes to mode `reschedule`; leave other tasks alone."""
+    if getattr(task, "mode", None) == "poke" and hasattr(task, "poke"):
+        task.mode = "reschedule"
+        logger.warning("The executor changes sensor mode to 'reschedule'.")
+
+
+class Execution:
+    """Runs the code of one attempt; `outcome` is known before the callbacks are called.
+
+    The task is copied first. `passes_interrupts`: a KeyboardInterrupt is the user's Ctrl-C, and
+    goes to the caller; else it is a failure like any other.
+    """
+
+    def __init__(
+        self,
+        request: AttemptRequest,
+        task: Any,
+        api: TaskApi,
+        *,
+        passes_interrupts: bool = False,
+    ) -> None:
+        self.task = task.prepare_for_execution()
+        if request.reschedules_sensors:
+            _reschedule(self.task)
+        self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run, api), api)
+        self.context: dict[str, Any] = {}
+        self._api = api
+        self._given_state: str | None = None  # what its row was set to while it ran
+        self._test_mode = request.test_mode
+        self._passes_interrupts = passes_interrupts
+
+    def run(self, interrupts: AbstractContextManager[None] | None = None) -> Outcome:
+        """Render and execute, within `interrupts`, which may raise in it; return how that ended.
+
+        Raises nothing but KeyboardInterrupt, and that only where `passes_interrupts`.
+        """
+        try:
+            with interrupts or nullcontext():
+                self._push_result(self._execute())
+        except AirflowSkipException as error:
+            outcome = Outcome("skipped", said(error) or None)
+        except AirflowRescheduleException as error:
+            outcome = self._rescheduled(error)
+        except BaseException as error:
+            if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
+                raise
+            outcome = self._failed(error)
+        else:
+            outcome = Outcome("success")
+        self._tell(outcome)
+        decision = self.ti.skip_decision if outcome.state == "success" else None
+        return outcome._replace(skip_decision=decision)
+
+    def _execute(self) -> object:
+        from airflow_lite.authoring.context import set_current_context
+
+        self.context = build_context(self.ti)
+        self._export()
+        self._render()
+        with set_current_context(self.context), ending_strays():
+            self._call(self.task.on_execute_callback, "on_execute_callback", Exception)
+            self.task.pre_execute(self.context)
+            result = _without_zero_exit(self.task.execute, self.context)
+            self.task.post_execute(self.context, result)
+        return result
+
+    def _render(self) -> None:
+        from airflow_lite.authoring.render import render_fields
+
+        fields = render_fields(self.task, self.context)
+        if not self._test_mode:
+            self._api.rendered(json_text(fields))
+
+    def _export(self) -> None:
+        """Set the variables that Airflow sets for what a task starts."""
+        ti = self.ti
+        os.environ.update(
+            AIRFLOW_CTX_DAG_OWNER=str(self.task.owner),
+            AIRFLOW_CTX_DAG_ID=ti.dag_id,
+            AIRFLOW_CTX_TASK_ID=ti.task_id,
+            AIRFLOW_CTX_EXECUTION_DATE=ti.dag_run.logical_date.isoformat(),
+            AIRFLOW_CTX_TRY_NUMBER=str(ti.try_number),
+            AIRFLOW_CTX_DAG_RUN_ID=ti.run_id,
+            AIRFLOW_LITE_ATTEMPT=ti.attempt,
+        )
+
+    def _push_result(self, result: object) -> None:
+        if result is None or not self.task.do_xcom_push:
+            return
+        if self.task.multiple_outputs:
+            self._push_each(result)
+        self.ti.xcom_push(RETURN_KEY, result)
+
+    def _push_each(self, result: object) -> None:
+        from collections.abc import Mapping
+
+        if not isinstance(result, Mapping):
+            raise XComTypeError(
+                f"The task has multiple_outputs and returned a {type(result).__name__}."
+                " Return a dict, or set multiple_outputs=False."
+            )
+        for key in result:
+            if not isinstance(key, str):
+                raise XComTypeError(
+                    f"The task has multiple_outputs and returned the key {key!r}."
+                    " Make every key a string."
+                )
+        for key, value in result.items():
+            self.ti.xcom_push(key, value)
+
+    def _rescheduled(self, error: AirflowRescheduleException) -> Outcome:
+        try:
+            next_at_us = to_us(error.reschedule_date)
+        except Exception as raised:  # it is what the task's code made it
+            return self._failed(raised)
+        return Outcome("up_for_reschedule", said(error), next_at_us=next_at_us)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        self.context["exception"] = error
+        if isinstance(error, AirflowTaskTerminated):
+            self._given_state = self._api.given_state()
+        if isinstance(error, AirflowTaskTimeout | AirflowTaskTerminated):
+            logger.error("%s", error)
+        else:
+            logger.error("Task failed with exception", exc_info=error)
+        force = isinstance(error, AirflowFailException | AirflowSensorTimeout)
+        return Outcome("failed", told(error), force_fail=force)
+
+    def _tell(self, outcome: Outcome) -> None:
+        ti = self.ti
+        ti.state, ti.end_date = outcome.state, moment(SystemClock().now_us())
+        if outcome.state == "failed" and self.will_retry(outcome):
+            ti.state = "up_for_retry"
+        cause = f" ({outcome.cause})" if outcome.cause else ""
+        what = f"Marking task as {ti.state.upper()}{cause}"
+        if self._given_state is not None:
+            given = self._given_state.upper()
+            what = f"Leaving task as {given}: it was made so while it ran"
+        logger.info(
+            "%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
+            what,
+            ti.dag_id,
+            ti.task_id,
+            ti.run_id,
+            ti.try_number,
+        )
+
+    def will_retry(self, outcome: Outcome) -> bool:
+        """Whether a failed outcome leaves the task another try."""
+        return not outcome.force_fail and self.ti.is_eligible_to_retry()
+
+    def finished_tasks(self) -> list[dict[str, Any]]:
+        """Return `task_id`, `state`, `operator` and `duration` of tasks of this run that ended.
+
+        The duration is in seconds. So many as can be had cheaply, the one that ended last at last.
+        """
+        return self._api.finished_tasks()
+
+    def callbacks(self) -> list[tuple[str, Callable[..., Any]]]:
+        """Return the callbacks that the outcome calls for, each with the name of its argument.
+
+        As in Airflow 2.10.5, that of success is called after a skip, too: it ended well.
+        """
+        names = {
+            "success": ("on_success_callback",),
+            "failed": ("on_failure_callback",),
+            "up_for_retry": ("on_retry_callback",),
+            "skipped": ("on_skipped_callback", "on_success_callback"),
+        }.get(self.ti.state or "", ())
+        return [
+            (name, function)
+            for name in names
+            for function in _functions(getattr(self.task, name, None))
+        ]
+
+    def call_back(self) -> None:
+        """Call them, one after the other; what they raise is logged, SystemExit too.
+
+        Raises nothing but KeyboardInterrupt, and that only where `passes_interrupts`.
+        """
+        for name, function in self.callbacks():
+            self._call(function, name, BaseException)
+
+    def _call(self, functions: Any, name: str, harmless: type[BaseException]) -> None:
+        for function in _functions(functions):
+            try:
+                function(self.context)
+            except harmless as error:
+                if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
+                    raise
+                logger.exception("%s %r raised", name, getattr(function, "__name__", function))
+
+    def kill(self) -> None:
+        """Call the task's `on_kill`; what that raises is logged."""
+        try:
+            self.task.on_kill()
+        except BaseException:
+            logger.exception("on_kill of %r raised", self.ti.task_id)
+
+
+def _functions(value: Any) -> list[Callable[..., Any]]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any]) -> object:
+    """Call `execute`; `sys.exit()` without an error is an end like any other, as in Airflow."""
+    try:
+        return execute(context)
+    except SystemExit as error:
+        if error.code:
+            raise
+        return None

@@ -1,0 +1,223 @@
+"""The `ti` of a running task."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import AirflowException
+from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.task_logger import task_logger
+from airflow_lite.worker.task.dag_run import DagRun, duration_s
+from airflow_lite.worker.task.datetimes import optional_moment
+from airflow_lite.worker.task.xcom import RETURN_KEY, from_json, to_json
+
+if TYPE_CHECKING:
+    from airflow_lite.worker.messages import AttemptRequest
+    from airflow_lite.worker.task.store_client import Found, TaskApi
+
+logger = logging.getLogger(__name__)
+
+
+class RuntimeTaskInstance:
+    """A task instance while its code runs, with Airflow's names."""
+
+    def __init__(self, request: AttemptRequest, task: Any, dag_run: DagRun, api: TaskApi) -> None:
+        self.key = TaskInstanceKey(*request.key)
+        self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index, self.attempt = (
+            self.key
+        )
+        self.task = task
+        self.dag_run = dag_run
+        self.max_tries = request.max_tries
+        self.state: str | None = "running"
+        self.operator = type(task).__name__
+        self.pool, self.pool_slots = request.pool, request.pool_slots
+        self.queue, self.priority_weight = request.queue, request.priority_weight
+        self.queued_dttm = optional_moment(request.queued_us)
+        self.start_date = optional_moment(request.start_us)
+        self.end_date: datetime | None = None
+        #: When the first attempt of this try started: a sensor's timeout counts from it.
+        self.try_started = optional_moment(request.try_started_us or request.start_us)
+        self.hostname, self.pid = request.hostname, os.getpid()
+        self.test_mode = request.test_mode
+        self.executor_config = task.executor_config
+        self.log_url = self.mark_success_url = ""
+        self.log: logging.Logger = task_logger()
+        #: What a branch decided: {"followed": [task ids]} or {"skipped": [task ids]}.
+        self.skip_decision: dict[str, list[str]] | None = None
+        self._api = api
+        self._max_xcom_bytes = request.max_xcom_bytes
+        self._pushed: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"
+
+    @property
+    def execution_date(self) -> datetime:
+        """The logical date of the run, under Airflow's older name."""
+        return self.dag_run.logical_date
+
+    @property
+    def logical_date(self) -> datetime:
+        """The logical date of the run."""
+        return self.dag_run.logical_date
+
+    @property
+    def prev_attempted_tries(self) -> int:
+        """How many tries there were, with this one."""
+        return self.try_number
+
+    @property
+    def next_try_number(self) -> int:
+        """The number of the try after this one, if there is one."""
+        return self.try_number + 1
+
+    @property
+    def task_display_name(self) -> str:
+        """The name of the task to show."""
+        return str(self.task.task_display_name)
+
+    @property
+    def first_try_started(self) -> datetime | None:
+        """When this try first started; differs from `start_date` after a reschedule."""
+        return self.try_started
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """When a sensor that is rescheduled began to wait: a retry does not begin anew.
+
+        As in Airflow, that is the start of the first try since it was cleared, if that try was
+        rescheduled, else of this one.
+        """
+        first_try = self.max_tries - self.task.retries + 1
+        if self.try_number <= first_try:
+            return self.try_started
+        return optional_moment(self._api.first_reschedule(first_try)) or self.try_started
+
+    @property
+    def duration(self) -> float | None:
+        """The seconds that it ran, once it has ended: callbacks see it."""
+        return duration_s(self.start_date, self.end_date)
+
+    def current_state(self, session: object = None) -> str | None:
+        """Return the state, which callbacks see as it has become."""
+        return self.state
+
+    def is_eligible_to_retry(self) -> bool:
+        """Whether there is a try left after this one."""
+        return bool(self.task.retries) and self.try_number <= self.max_tries
+
+    def get_dagrun(self, session: object = None) -> DagRun:
+        """Return the DAG run."""
+        return self.dag_run
+
+    def get_template_context(self, session: object = None) -> Any:
+        """Return the context that this task instance runs in."""
+        from airflow_lite.worker.task.context import build_context
+
+        return build_context(self)
+
+    def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
+        """Return the run before this one, in `state` if one is given."""
+        found = self._api.previous_run(state)
+        return None if found is None else DagRun(found, self._api)
+
+    def get_previous_start_date(self, state: str | None = None) -> datetime | None:
+        """Return when the run before this one started."""
+        found = self.get_previous_dagrun(state)
+        return None if found is None else found.start_date
+
+    def get_previous_execution_date(self, state: str | None = None) -> datetime | None:
+        """Return the logical date of the run before this one."""
+        found = self.get_previous_dagrun(state)
+        return None if found is None else found.logical_date
+
+    def xcom_push(
+        self,
+        key: str,
+        value: Any,
+        execution_date: datetime | None = None,
+        session: object = None,
+    ) -> None:
+        """Push an XCom; raise `XComTypeError` or `XComSizeError`."""
+        if not isinstance(key, str) or not key or len(key) > 512:  # the column's length
+            raise AirflowException(f"XCom key {key!r} must be a string of 1 to 512 characters.")
+        if execution_date is not None and execution_date < self.execution_date:
+            raise ValueError(
+                f"execution_date {execution_date} is before the run's {self.execution_date}."
+            )
+        text = to_json(key, value, self._max_xcom_bytes)
+        self._pushed[key] = text
+        self._api.push(key, text)
+
+    def xcom_pull(
+        self,
+        task_ids: str | Iterable[str] | None = None,
+        dag_id: str | None = None,
+        key: str | None = RETURN_KEY,
+        include_prior_dates: bool = False,  # noqa: FBT001, FBT002 - Airflow's signature
+        session: object = None,
+        *,
+        map_indexes: int | Iterable[int] | None = None,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
+        """Return one XCom's value, or a list of values if several tasks or indexes are named.
+
+        Raises `TypeError` where something else than a name or an index is given.
+        """
+        for name, value in (("dag_id", dag_id), ("key", key), ("run_id", run_id)):
+            if value is not None:
+                _check(name, value, str)
+        tasks = _as_list("task_ids", task_ids, str)
+        indexes = _as_list("map_indexes", map_indexes, int)
+        query = {
+            "dag_id": dag_id or self.dag_id,
+            "run_id": run_id or self.run_id,
+            "logical_us": self.dag_run.logical_us,
+            "key": key,
+            "task_ids": tasks,
+            "map_indexes": indexes,
+            "include_prior_dates": include_prior_dates,
+        }
+        found = self._api.pull(query)
+        one_task = task_ids is None or isinstance(task_ids, str)
+        one_index = map_indexes is None or isinstance(map_indexes, int)
+        if one_task and one_index:
+            return _single(found, default, every_index=map_indexes is None)
+        return [from_json(row[3]) for row in sorted(found, key=_place(tasks, indexes))]
+
+
+def _as_list(name: str, value: Any, single: type) -> list[Any] | None:
+    if value is None:
+        return None
+    found = [value] if isinstance(value, single) else list(value)
+    for item in found:
+        _check(f"each of {name}", item, single)
+    return found
+
+
+def _check(what: str, value: Any, kind: type) -> None:
+    """Refuse here what no database could be asked for."""
+    if not isinstance(value, kind):
+        wanted = "a string" if kind is str else "a whole number"
+        raise TypeError(f"xcom_pull: {what} must be {wanted}, not {value!r:.100}.")
+
+
+def _single(found: list[Found], default: Any, *, every_index: bool) -> Any:
+    if not found:
+        return default
+    if every_index and found[0][1] >= 0:
+        task_id = found[0][0]
+        return [from_json(row[3]) for row in found if row[0] == task_id]
+    return from_json(found[0][3])
+
+
+def _place(tasks: list[str] | None, indexes: list[int] | None) -> Any:
+    task_place = {name: at for at, name in enumerate(tasks or [])}
+    index_place = {index: at for at, index in enumerate(indexes or [])}
+    return lambda row: (task_place.get(row[0], 0), index_place.get(row[1], row[1]))

@@ -1,0 +1,77 @@
+"""Carries what a child's subprocesses print to the log of the try, up to its size limit."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+from airflow_lite.worker.task_log.file import LogFile, stamp
+
+_CHUNK = 1 << 16
+#: Most chunks that one turn carries, so that a noisy task does not keep the host from others.
+_AT_ONCE = 32
+
+
+class Pump:
+    """The reading end of the pipe that is a child's descriptors 1 and 2."""
+
+    def __init__(self, fd: int, log_fd: int, limit_bytes: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._log = LogFile(log_fd, limit_bytes)
+        self.is_closed = False
+        self._is_drained = False
+        self._is_released = False
+
+    def fileno(self) -> int:
+        """Return the descriptor to select on."""
+        return self._fd
+
+    def carry(self) -> None:
+        """Move what is there into the log; what is past the limit is dropped."""
+        for _ in range(_AT_ONCE):
+            try:
+                data = os.read(self._fd, _CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.is_closed = True
+                return
+            self._log.write(data)
+
+    @property
+    def log_fd(self) -> int:
+        """Return the descriptor of the log file."""
+        return self._log.fd
+
+    @property
+    def log_error(self) -> str | None:
+        """Return why something could not be written into the log."""
+        return self._log.error
+
+    def note(self, text: str) -> None:
+        """Add a line of the host's own to the log."""
+        line = f"[{stamp(time.time())}] {{task_host}} ERROR - {text}\n"
+        self._log.write(line.encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Close the pipe, which has ended; the log stays open for notes until `release`."""
+        self._is_drained = True
+        with suppress(OSError):
+            os.close(self._fd)
+        self._close_log()
+
+    def release(self) -> None:
+        """Note nothing any more; the log is closed once the pipe has ended, too."""
+        self._is_released = True
+        self._close_log()
+
+    def _close_log(self) -> None:
+        # Closed once and by whoever comes last: the number may be another file's right after.
+        if self._is_drained and self._is_released and self._log.fd >= 0:
+            fd, self._log.fd = self._log.fd, -1
+            with suppress(OSError):
+                os.close(fd)

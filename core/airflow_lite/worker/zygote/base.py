@@ -1,0 +1,128 @@
+"""The base zygote: the process that forks file zygotes. No SQLAlchemy here, and no user code.
+
+The base zygote forks a file zygote for each DAG file; that parses the file once and forks a child
+per attempt. Both end when the host's end of their channel closes, and take their children along.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.children import die_with_parent, prctl
+from airflow_lite.processes.proc import kill_session
+from airflow_lite.security.signing import KEY_VARIABLE
+from airflow_lite.worker.task.sentry import warm_up
+from airflow_lite.worker.zygote.dag_file import FileZygoteProcess
+from airflow_lite.worker.zygote.reaper import Reaper, in_child, serve
+
+
+def main(host: socket.socket) -> NoReturn:
+    """Be the base zygote, on the other end of `host`."""
+    try:
+        _silence()
+        _warm_up()
+        _BaseZygote(Channel(host)).serve()
+    finally:
+        os._exit(0)
+
+
+def _silence() -> None:
+    """Give up streams and the host's signal handlers, so that no child has to.
+
+    What a DAG file prints while it is imported goes nowhere.
+    """
+    os.environ.pop(KEY_VARIABLE, None)  # not for what runs user code
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+    for stream in (sys.stdout, sys.stderr):  # what a file keeps of them tells its tasks' lines
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def _warm_up() -> None:
+    """Import and do here, once, what every child does; a child that imports is a slow child."""
+    import jinja2.sandbox  # noqa: F401
+
+    import airflow_lite.authoring.context
+    import airflow_lite.authoring.render
+    import airflow_lite.parsing.errors
+    import airflow_lite.parsing.file
+    import airflow_lite.parsing.load
+    import airflow_lite.worker.task.context  # noqa: F401
+    from airflow_lite.worker.task.child import TaskOutput
+    from airflow_lite.worker.zygote.warm_up import rehearse
+
+    rehearse(TaskOutput())
+    prctl()
+    root = logging.getLogger()  # a file that is imported finds it as it is in any program
+    root.handlers.clear()
+    root.setLevel(logging.WARNING)
+
+
+class _BaseZygote:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._reaper = Reaper()
+        self._numbers: dict[int, int] = {}
+        self._alone: set[int] = set()
+
+    def serve(self) -> None:
+        self._reaper.deafen()
+        gc.collect()
+        gc.freeze()
+        serve(self._channel, self._reaper, self._fork, self._ended)
+        for pid in self._alone & self._numbers.keys():
+            kill_session(pid)
+
+    def _fork(self, message: dict[str, Any]) -> None:
+        fd = self._channel.fds.popleft()
+        parent = os.getpid()
+        if message["sentry"]:
+            warm_up()
+        try:
+            pid = self._reaper.fork()
+        except OSError as error:  # no process more, for one
+            os.close(fd)
+            told = f"{message['path']}: no process could be started for it: {error}"
+            self._channel.send({"gone": message["zygote"], "code": None, "error": told})
+            return
+        if pid == 0:
+            in_child(lambda: self._be_file_zygote(message, fd, parent))
+        os.close(fd)
+        self._numbers[pid] = message["zygote"]
+        if message["alone"]:
+            self._alone.add(pid)
+        self._channel.send({"zygote": message["zygote"], "pid": pid})
+
+    def _be_file_zygote(self, message: dict[str, Any], fd: int, parent: int) -> None:
+        self._channel.close()
+        self._reaper.close()
+        if message["alone"]:
+            die_with_parent(parent)
+        channel = Channel(socket.socket(fileno=fd))
+        FileZygoteProcess(channel, message).serve()
+
+    def _ended(self, pid: int, code: int) -> None:
+        self._alone.discard(pid)
+        number = self._numbers.pop(pid, None)
+        if number is not None:
+            self._channel.send({"gone": number, "code": code})
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
