@@ -20,8 +20,8 @@ from pathlib import Path
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
-from airflow_lite.scheduler.assembly import make_loop
-from airflow_lite.scheduler.loop import Loop
+from airflow_lite.scheduler.loop.assembly import make_loop
+from airflow_lite.scheduler.loop.loop import Loop
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.spec.timetable import schedule_spec
 from airflow_lite.store import schema

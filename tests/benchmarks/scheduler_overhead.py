@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
-from airflow_lite.scheduler.assembly import make_loop
+from airflow_lite.scheduler.loop.assembly import make_loop
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import Store, open_store

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_lite.config import Config
-from airflow_lite.scheduler.callbacks import MOST, Callbacks
+from airflow_lite.scheduler.state.callback_runner import MOST, Callbacks
 from airflow_lite.store import schema
 from airflow_lite.testing.clock import FakeClock
 

@@ -12,7 +12,8 @@ import pytest
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
 from airflow_lite.processes.doorbell import Doorbell
-from airflow_lite.scheduler.dag_files import DagFiles, process_now
+from airflow_lite.scheduler.dag_files.now import process_now
+from airflow_lite.scheduler.dag_files.watcher import DagFiles
 from airflow_lite.store import dags
 from airflow_lite.store.engine import Store, open_store
 

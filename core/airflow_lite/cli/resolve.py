@@ -27,7 +27,7 @@ def refresh(
 
     With `tells_passed_over` say what in the folder is no DAG file and might have been meant as one.
     """
-    from airflow_lite.scheduler.dag_files import process_now
+    from airflow_lite.scheduler.dag_files.now import process_now
 
     config, store = context.config(args), context.store(args)
     folder = config.getpath("core", "dags_folder")
@@ -73,7 +73,7 @@ def is_within(args: context.Args, path: str) -> bool:
 
 def bury_dead_tests(args: context.Args) -> None:
     """Fail the runs of every `dags test` that was killed on this machine, before they are shown."""
-    from airflow_lite.scheduler.dead_tests import fail_dead_tests
+    from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
 
     with suppress(SQLAlchemyError):  # who only looks may not be able to write
         fail_dead_tests(context.config(args), context.store(args))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.errors import DagNotFound, UserError
-from airflow_lite.scheduler.dead_tests import fail_dead_tests
+from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
 from airflow_lite.states import DagRunState, DagRunType
 from airflow_lite.store import dags, lookup, runs, scheduling
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.scheduler.loop import Loop
+    from airflow_lite.scheduler.loop.loop import Loop
     from airflow_lite.store.engine import Store
 
 
@@ -51,7 +51,7 @@ def run_dag(
     for each thing that happens. Returns the run's final state; raises `UserError`. SIGINT and
     SIGTERM end what runs, fail the run, and raise `RunStopped`.
     """
-    from airflow_lite.scheduler.assembly import make_loop
+    from airflow_lite.scheduler.loop.assembly import make_loop
 
     clock = SystemClock()
     fail_dead_tests(config, store, clock)

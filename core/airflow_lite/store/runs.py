@@ -120,7 +120,7 @@ def _instance_row(dag_run_id: int, task: TaskSpec) -> dict[str, Any]:
     }
 
 
-#: What `scheduler.model.Run` has of a run's row, and `conf`, which must be JSON.
+#: What `scheduler.planner.model.Run` has of a run's row, and `conf`, which must be JSON.
 _RUN = sa.select(
     dag_run.c.id,
     dag_run.c.dag_id,

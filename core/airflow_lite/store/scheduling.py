@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_lite.spec.model import TaskSpec
 
 _ti = task_instance.c
-#: What `scheduler.model.Instance` has of an instance's row, and the run that it is of.
+#: What `scheduler.planner.instance.Instance` has of an instance's row, and the run that it is of.
 _INSTANCE = sa.select(
     _ti.dag_run_id,
     _ti.id,

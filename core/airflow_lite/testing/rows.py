@@ -55,7 +55,7 @@ class Rows:
         from airflow_lite.clock import SystemClock
         from airflow_lite.parsing.pool import parse_batches
         from airflow_lite.parsing.server import Options
-        from airflow_lite.scheduler.pickling import signer
+        from airflow_lite.scheduler.dag_files.pickling import signer
         from airflow_lite.store.pickles import Unsaved, save
 
         options = Options(30.0, 2048, str(dag_file.parent), max_pickle_bytes=1 << 22)

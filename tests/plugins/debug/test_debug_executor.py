@@ -9,10 +9,10 @@ import pytest
 from airflow_lite.api.executor.events import Event
 from airflow_lite.config import Config
 from airflow_lite.executors import Refused, RunCommand, TaskInstance
-from airflow_lite.executors.driver import QueueItem
-from airflow_lite.executors.thread import InlineExecutor
 from airflow_lite.plugins.executors import executor_class, load_executor
 from airflow_lite.plugins.groups import command_groups, load_group
+from airflow_lite.scheduler.executor.driver import QueueItem
+from airflow_lite.scheduler.executor.inline import InlineExecutor
 from airflow_lite_debug_executor.executor import DebugExecutor
 
 

@@ -19,9 +19,10 @@ from airflow_lite.api.executor.events import (
     TaskEventLog,
 )
 from airflow_lite.config import Config
-from airflow_lite.executors.driver import QueueItem
-from airflow_lite.executors.thread import ExecutorThread, InlineExecutor
 from airflow_lite.keys import RunCommand
+from airflow_lite.scheduler.executor.driver import QueueItem
+from airflow_lite.scheduler.executor.inline import InlineExecutor
+from airflow_lite.scheduler.executor.thread import ExecutorThread
 from airflow_lite.states import TaskInstanceState
 
 DEADLINE_S = 60

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_lite.config import Config
-from airflow_lite.scheduler.assembly import make_loop
+from airflow_lite.scheduler.loop.assembly import make_loop
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import open_store

@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
-from airflow_lite.scheduler.admit import admit
-from airflow_lite.scheduler.model import Candidate, Instance, Limits, Run
+from airflow_lite.scheduler.planner.admit import admit
+from airflow_lite.scheduler.planner.instance import Instance
+from airflow_lite.scheduler.planner.model import Candidate, Limits, Run
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.states import DagRunState
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.scheduler import advance as advance_module
-from airflow_lite.scheduler.advance import advance, missing_tasks, start_runs
-from airflow_lite.scheduler.model import CallbackDue, Change, Facts, Instance, Past, Run
-from airflow_lite.scheduler.progress import Progress
+from airflow_lite.scheduler.planner import advance as advance_module
+from airflow_lite.scheduler.planner.advance import advance, missing_tasks, start_runs
+from airflow_lite.scheduler.planner.instance import Facts, Instance, Past
+from airflow_lite.scheduler.planner.model import CallbackDue, Change, Run
+from airflow_lite.scheduler.planner.progress import Progress
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.states import DagRunState, TaskInstanceState
 

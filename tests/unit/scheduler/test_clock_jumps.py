@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.scheduler.clock_jumps import LEAST_S
+from airflow_lite.scheduler.loop.clock_jumps import LEAST_S
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_lite.clock import to_us
-from airflow_lite.scheduler.create_runs import MOST_PER_CALL, Plan, create_runs
+from airflow_lite.scheduler.planner.create_runs import MOST_PER_CALL, Plan, create_runs
 from airflow_lite.spec.model import DagSpec, ScheduleSpec
 
 HOURLY = ScheduleSpec("cron", "0 * * * *")

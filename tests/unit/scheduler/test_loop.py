@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.api.executor.events import Refused, Requeue
-from airflow_lite.scheduler.loop import PACE_S
-from airflow_lite.scheduler.ownership import SchedulerRunsAlready
+from airflow_lite.scheduler.loop.loop import PACE_S
+from airflow_lite.scheduler.recovery.lease import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import callbacks, schema
 
@@ -245,16 +245,16 @@ def test_a_deleted_run_is_forgotten_and_its_attempts_are_taken_back(rig, dag_of)
 
 
 def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag_of, monkeypatch):
-    from airflow_lite.scheduler import advancing
+    from airflow_lite.scheduler.passes import advance_runs
 
-    real = advancing.advance
+    real = advance_runs.advance
 
     def advance(run, dag, events, facts, now_us):
         if dag.dag_id == "bad":
             raise ZeroDivisionError("a bug")
         return real(run, dag, events, facts, now_us)
 
-    monkeypatch.setattr(advancing, "advance", advance)
+    monkeypatch.setattr(advance_runs, "advance", advance)
     bad = dag_of({"a": []}, dag_id="bad")
     rig.trigger(bad, rig.save(bad))
     good = rig.begin(dag_of({"a": []}))

@@ -7,10 +7,10 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from airflow_lite.scheduler import loop as loop_module
-from airflow_lite.scheduler.failed_passes import MOST_FAILURES
-from airflow_lite.scheduler.loop import SQLITE_BEAT_S
-from airflow_lite.scheduler.stopping import POLL_S
+from airflow_lite.scheduler.loop import loop as loop_module
+from airflow_lite.scheduler.loop.loop import SQLITE_BEAT_S
+from airflow_lite.scheduler.loop.outage import MOST_FAILURES
+from airflow_lite.scheduler.loop.shutdown import POLL_S
 from airflow_lite.store import schema
 
 

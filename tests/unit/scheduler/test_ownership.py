@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from airflow_lite.scheduler.ownership import (
+from airflow_lite.scheduler.recovery.lease import (
     LeaseLost,
     SchedulerLock,
     SchedulerRunsAlready,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from airflow_lite.scheduler.model import Instance
-from airflow_lite.scheduler.ready import Ready
+from airflow_lite.scheduler.planner.instance import Instance
+from airflow_lite.scheduler.planner.ready_queue import Ready
 from airflow_lite.states import TaskInstanceState
 
 #: More open slots than any test has instances.

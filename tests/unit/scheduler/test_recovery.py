@@ -8,8 +8,8 @@ import pytest
 
 from airflow_lite.api.executor.events import Event, Revoked
 from airflow_lite.processes.proc import boot_id, process_start
-from airflow_lite.scheduler.model import Instance
-from airflow_lite.scheduler.owned import Active
+from airflow_lite.scheduler.planner.instance import Instance
+from airflow_lite.scheduler.state.memory import Active
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 

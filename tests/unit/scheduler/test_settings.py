@@ -6,7 +6,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.scheduler.settings import Settings
+from airflow_lite.scheduler.state.settings import Settings
 
 
 def read(tmp_path, **options):

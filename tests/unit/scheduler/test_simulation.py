@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.scheduler.advance import advance
-from airflow_lite.scheduler.model import Facts, Instance, Past, Run
-from airflow_lite.scheduler.trigger_rules import Tally, decide
+from airflow_lite.scheduler.planner.advance import advance
+from airflow_lite.scheduler.planner.instance import Facts, Instance, Past
+from airflow_lite.scheduler.planner.model import Run
+from airflow_lite.scheduler.planner.trigger_rules import Tally, decide
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.spec.retry import after_failure
 from airflow_lite.states import (

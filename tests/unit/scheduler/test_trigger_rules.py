@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.scheduler.trigger_rules import Tally, Verdict, decide
+from airflow_lite.scheduler.planner.trigger_rules import Tally, Verdict, decide
 from airflow_lite.states import TriggerRule
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "trigger_rules.json").read_text())

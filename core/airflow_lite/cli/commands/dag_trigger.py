@@ -14,7 +14,7 @@ from airflow_lite.cli.run_conf import checked_conf
 from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
 from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
 from airflow_lite.keys import check_run_id
-from airflow_lite.scheduler.live_jobs import live_jobs
+from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import manual_interval
 from airflow_lite.states import RUN_FINISHED

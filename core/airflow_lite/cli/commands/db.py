@@ -44,7 +44,7 @@ def check(args: context.Args) -> int:
 
 def reset(args: context.Args) -> int:
     """Delete all that the store holds."""
-    from airflow_lite.scheduler.live_jobs import is_in_use
+    from airflow_lite.scheduler.recovery.live_jobs import is_in_use
     from airflow_lite.store import migrate as steps
 
     config = context.config(args)

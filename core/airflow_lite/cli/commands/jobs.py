@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_lite.cli import context
 from airflow_lite.errors import UserError
-from airflow_lite.scheduler.live_jobs import live_jobs
+from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 
 #: Airflow's names of the types of jobs that we have.
 KINDS = {"SchedulerJob": "scheduler", "BackfillJob": "backfill"}

@@ -14,7 +14,7 @@ from airflow_lite.errors import UnknownExecutorError, UserError
 if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.config import Config
-    from airflow_lite.scheduler.loop import Loop
+    from airflow_lite.scheduler.loop.loop import Loop
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 def scheduler(args: context.Args) -> int:
     """Run the scheduler until it is told to stop; return 0 if it ended as it should."""
-    from airflow_lite.scheduler.assembly import make_loop
+    from airflow_lite.scheduler.loop.assembly import make_loop
 
     config = context.config(args)
     if args.do_pickle:  # for the commands that an executor starts
@@ -75,7 +75,7 @@ def _waiting(args: context.Args, config: Config) -> str | None:
 
 
 def _greet(config: Config, executor: BaseExecutor) -> None:
-    from airflow_lite.scheduler.assembly import name_of
+    from airflow_lite.scheduler.loop.assembly import name_of
     from airflow_lite.worker.task.sentry import why_silent
 
     logger.info(
@@ -92,7 +92,7 @@ def _greet(config: Config, executor: BaseExecutor) -> None:
 
 
 def _run(loop: Loop, executor: BaseExecutor, *, serves_logs: bool, most_passes: int) -> int:
-    from airflow_lite.scheduler.events import ExecutorDidNotStart
+    from airflow_lite.scheduler.passes.executor_reports import ExecutorDidNotStart
 
     state = "failed"
     try:

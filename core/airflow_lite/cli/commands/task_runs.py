@@ -57,7 +57,7 @@ def _pickle_id(args: context.Args) -> int | None:
         return check_pickle_id(args.pickle)
     if not args.ship_dag:
         return None
-    from airflow_lite.scheduler.pickling import check_can_pickle
+    from airflow_lite.scheduler.dag_files.pickling import check_can_pickle
 
     check_can_pickle(context.config(args))
     resolve.the_spec(args)

@@ -1,0 +1,73 @@
+"""DAG files processed at once, for a command that cannot wait for the scheduler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.clock import SystemClock
+from airflow_lite.parsing import folder
+from airflow_lite.processes import doorbell
+from airflow_lite.scheduler.dag_files.scan import DagFileProcessor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.store.dags import Saved
+    from airflow_lite.store.engine import Store
+
+
+def process_now(
+    config: Config,
+    store: Store,
+    dag_id: str | None = None,
+    *,
+    clock: Clock | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> list[Saved]:
+    """Parse and save what is new or changed, and return what was saved when all of it is.
+
+    With `dag_id` no more is parsed than it takes to know that DAG as it is now. A scheduler that
+    runs is told. `notice` is called with a line for each thing in the folder that is passed over.
+    """
+    work = DagFileProcessor(config, store, clock or SystemClock())
+    saved = list(_all_now(work, notice) if dag_id is None else _one_now(work, dag_id))
+    changed = [name for one in saved for name in (*one.changed, *one.vanished)]
+    if changed:
+        message: dict[str, Any] = {"files": True, "dags": changed}
+        doorbell.ring(config.home, **message)
+    return saved
+
+
+def _all_now(work: DagFileProcessor, notice: Callable[[str], None] | None) -> Iterator[Saved]:
+    scan = work.scan()
+    if notice is not None:
+        for line in scan.notices:
+            notice(line)
+    yield from work.process(scan.changed, scan.gone)
+    yield from work.forget(scan.gone)
+
+
+def _one_now(work: DagFileProcessor, dag_id: str) -> Iterator[Saved]:
+    path, is_changed = work.changed_file_of(dag_id)
+    if path is not None and not is_changed:
+        return
+    scan = work.scan()
+    likely = [name for name in scan.changed if name == path or _mentions(name, dag_id)]
+    rest = [name for name in scan.changed if name not in set(likely)]
+    for paths in (likely, rest):
+        found = False
+        for saved in work.process(paths, scan.gone):
+            found = found or dag_id in saved.changed
+            yield saved
+        if found:
+            break
+    yield from work.forget(scan.gone)
+
+
+def _mentions(path: str, dag_id: str) -> bool:
+    try:
+        return dag_id.encode() in folder.read_source(path)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,169 @@
+"""One look through the DAG folder, file by file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite.parsing import folder
+from airflow_lite.scheduler.dag_files.pickling import ships_pickles, signer
+from airflow_lite.security.signing import KEY_VARIABLE
+from airflow_lite.store import dags
+from airflow_lite.store.pickles import pickled_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.parsing.pool import FileResult
+    from airflow_lite.parsing.server import Options
+    from airflow_lite.store.dags import KnownFile, Saved
+    from airflow_lite.store.engine import Store
+
+#: A file with an error is tried again, unchanged, after this many times what parsing it took: a
+#: missing module may be there by then. So a file that hangs takes at most a twentieth of a core.
+_RETRY_FACTOR = 20
+
+
+class Scan(NamedTuple):
+    """What a look at the folder found: files to parse, and files that are gone."""
+
+    changed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+class DagFileProcessor:
+    """One look at the files and what follows from it, for whichever thread does it."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Clock,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_cancelled = is_cancelled
+        self._store = store
+        self._clock = clock
+        self._folder = config.getpath("core", "dags_folder")
+        self._paused = config.getboolean("core", "dags_are_paused_at_creation")
+        self._config = config
+        self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
+        self._environ.pop(KEY_VARIABLE, None)  # not for what runs user code
+        self._ships_pickles = ships_pickles(config)
+        self._pickled_by = pickled_by(signer(config)) if self._ships_pickles else None
+        #: Files that are no DAG files, by fingerprint: not read again until they change.
+        self._passed_over: dict[str, str] = {}
+
+    def scan(self) -> Scan:
+        """Look at the folder; nothing of a missing folder is taken as gone."""
+        try:
+            listing = folder.list_files(self._folder)
+        except OSError as error:
+            return Scan(notices=(f"The DAG folder {self._folder}: {error.strerror}.",))
+        with self._store.read() as connection:
+            known = {file.path: file for file in dags.known_files(connection)}
+        below = f"{self._folder}/"
+        changed = tuple(path for path in listing.paths if self._is_due(path, known.get(path)))
+        gone = set(known).difference(listing.paths)
+        gone_here = tuple(sorted(path for path in gone if path.startswith(below)))
+        return Scan(changed, gone_here, tuple(listing.notices))
+
+    def _is_due(self, path: str, known: KnownFile | None) -> bool:
+        if known is None:
+            return self._might_be_one(path)
+        if self._has_changed(path, known):
+            return True
+        elapsed_us = self._clock.now_us() - known.parsed_us  # below 0: the clock was set back
+        is_early = 0 <= elapsed_us < _RETRY_FACTOR * known.duration_us
+        return known.error is not None and not is_early
+
+    def _might_be_one(self, path: str) -> bool:
+        """Return whether a file has the words of a DAG file."""
+        stamp = folder.fingerprint(path)
+        if self._passed_over.get(path) == stamp:
+            return False
+        if folder.might_contain_dag(path):
+            self._passed_over.pop(path, None)
+            return True
+        self._passed_over[path] = stamp
+        return False
+
+    def _has_changed(self, path: str, known: KnownFile) -> bool:
+        lacks_pickles = self._ships_pickles and known.pickled_by != self._pickled_by
+        return lacks_pickles or folder.has_changed(path, known.fingerprint)
+
+    def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:
+        """Return the file that has a DAG, if the store knows one, and whether it has changed."""
+        with self._store.read() as connection:
+            path = dags.file_of(connection, dag_id)
+            known = dags.known_files(connection, [path]) if path else []
+        if path is None or not known:
+            return None, False
+        return path, self._has_changed(path, known[0])
+
+    def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
+        """Parse files and save what they hold, in batches as they come; yield what was saved."""
+        if not paths:
+            return
+        from airflow_lite.parsing.pool import parse_batches
+
+        batches = parse_batches(
+            list(paths), self._options(), environ=self._environ, is_cancelled=self._is_cancelled
+        )
+        # A DAG may be in two files until the one that it was taken out of is saved, too.
+        refused: dict[str, tuple[FileResult, Saved]] = {}
+        for results in batches:
+            by_path = {result.path: result for result in results}
+            for saved in self._save(results, gone):
+                if saved.is_refused:
+                    refused[saved.path] = by_path[saved.path], saved
+                else:
+                    yield saved
+        yield from self._save_again(refused, gone)
+
+    def _save_again(
+        self, refused: Mapping[str, tuple[FileResult, Saved]], gone: Sequence[str]
+    ) -> Iterator[Saved]:
+        if not refused:
+            return
+        results = [result for result, _ in refused.values()]
+        for saved in self._save(results, gone):
+            _, before = refused[saved.path]
+            yield saved._replace(
+                changed=(*before.changed, *saved.changed),
+                vanished=(*before.vanished, *saved.vanished),
+                notices=tuple(dict.fromkeys((*before.notices, *saved.notices))),
+            )
+
+    def _options(self) -> Options:
+        from airflow_lite.parsing.server import Options
+
+        return Options(
+            timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),
+            memory_mb=self._config.getint("core", "dag_memory_limit_mb"),
+            folder=str(self._folder),
+            max_pickle_bytes=(
+                self._config.getint("core", "max_dag_pickle_size") if self._ships_pickles else 0
+            ),
+        )
+
+    def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
+        sign = signer(self._config) if self._ships_pickles else None
+        with self._store.begin() as connection:
+            return dags.save_results(
+                connection,
+                results,
+                self._clock.now_us(),
+                paused_at_creation=self._paused,
+                gone=gone,
+                sign=sign,
+            )
+
+    def forget(self, gone: Sequence[str]) -> list[Saved]:
+        """Make the DAGs of vanished files inactive; return what that changed."""
+        if not gone:
+            return []
+        with self._store.begin() as connection:
+            return dags.forget_files(connection, gone)

@@ -1,0 +1,1 @@
+"""The executor inside the scheduler: on a thread of its own, or on the loop's."""

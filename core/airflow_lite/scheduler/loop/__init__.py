@@ -1,0 +1,1 @@
+"""The loop of one scheduler: what it is made of, its turns, its end."""

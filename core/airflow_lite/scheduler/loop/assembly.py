@@ -1,0 +1,97 @@
+"""How a loop is put together: from a configuration and an executor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_lite.clock import SystemClock
+from airflow_lite.errors import StoreError
+from airflow_lite.processes.waker import Timers, Waker
+from airflow_lite.scheduler.dag_files.pickling import check_pickling
+from airflow_lite.scheduler.executor.inline import InlineExecutor
+from airflow_lite.scheduler.executor.thread import ExecutorThread
+from airflow_lite.scheduler.loop.loop import Loop
+from airflow_lite.scheduler.recovery.lease import Ownership
+from airflow_lite.scheduler.state.callback_runner import Callbacks
+from airflow_lite.scheduler.state.context import World
+from airflow_lite.scheduler.state.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.api.executor.base import BaseExecutor
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.store.engine import Store
+
+
+def check_store(executor: BaseExecutor, config: Config) -> None:
+    """Raise `StoreError` where the executor cannot serve the configured database."""
+    reason = executor.check_store(config.get("database", "sql_alchemy_conn"))
+    if reason is not None:
+        raise StoreError(reason)
+
+
+def name_of(executor: BaseExecutor) -> str:
+    """Return the name under which attempts are queued for an executor."""
+    return executor.name or type(executor).__name__
+
+
+def make_loop(
+    config: Config,
+    store: Store,
+    executor: BaseExecutor,
+    *,
+    kind: str = "scheduler",
+    only_dag: str | None = None,
+    clock: Clock | None = None,
+    on_event: Callable[[str], None] | None = None,
+    with_files: bool = True,
+    with_bell: bool = True,
+) -> Loop:
+    """Make a loop that has its job, and on SQLite its lock; nothing is started yet.
+
+    `kind` is `scheduler`, or `dags_test` for the runs of that job alone, of `only_dag`. Raises
+    `SchedulerRunsAlready`, `StoreError` and `ConfigError`.
+    """
+    clock = clock or SystemClock()
+    settings = Settings.read(config)
+    check_store(executor, config)
+    has_pickles = check_pickling(executor, config)
+    ownership = Ownership.take(config, store, clock, kind=kind, executor=name_of(executor))
+    is_scheduler = kind == "scheduler"
+    executor.job_id = ownership.job_id
+    waker = Waker()
+    world = World(
+        config=config,
+        settings=settings,
+        store=store,
+        clock=clock,
+        waker=waker,
+        timers=Timers(clock),
+        callbacks=Callbacks(config, store, clock, settings.callback_timeout_s),
+        runner=_runner(executor, waker, settings, clock),
+        executor_name=name_of(executor),
+        is_inline=executor.runs_in_process,
+        job_id=ownership.job_id,
+        scope=None if is_scheduler else ownership.job_id,
+        only_dag=only_dag,
+        has_pickles=has_pickles,
+        on_event=on_event,
+    )
+    loop = Loop(world, ownership)
+    if is_scheduler and with_bell:
+        loop.hang_bell()
+    if is_scheduler and with_files:
+        loop.watch_files()
+    return loop
+
+
+def _runner(
+    executor: BaseExecutor, waker: Waker, settings: Settings, clock: Clock
+) -> ExecutorThread | InlineExecutor:
+    if executor.runs_in_process:
+        return InlineExecutor(executor, wake=waker.wake)
+    return ExecutorThread(
+        executor, wake=waker.wake, budget_s=settings.executor_budget_s, clock=clock
+    )

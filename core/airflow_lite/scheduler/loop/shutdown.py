@@ -1,0 +1,145 @@
+"""How the loop is told to stop, and what signals mean: once to drain, twice to terminate."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_lite.scheduler.state.context import World
+
+logger = logging.getLogger(__name__)
+
+#: How often, in seconds, it is looked whether the executor has ended.
+POLL_S = 0.1
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass
+class Stopping:
+    """Counts requests to stop and drives the end that they ask for."""
+
+    requests: int = 0
+    is_signalled: bool = False
+    wants_dump: bool = False
+    deadline: float | None = None
+    is_over: bool = False
+    terminated: bool = False
+    notice: str | None = None  # told by the signal itself, where a task may keep the loop busy
+    signal: int | None = None  # the first that came
+    revokes: bool = False  # what runs is stopped at once, without the grace
+    _before: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether nothing new may begin."""
+        return self.requests > 0
+
+    def ask(self) -> None:
+        """Ask to stop; a second time: without waiting for what runs."""
+        self.requests += 1
+
+    def listen(self, *, interrupts: bool = True) -> None:
+        """Take SIGTERM, SIGINT and SIGUSR2. Main thread only.
+
+        Without, both interrupt the code of a task, which is on this very thread, as any other.
+        """
+        take = self._take_signal if interrupts else self._interrupt
+        for number in _STOPS:
+            self._before[number] = signal.signal(number, take)
+        self._before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: self._ask_dump())
+        # Only so that the end of a child wakes the selector.
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _interrupt(self, number: int, _frame: object) -> None:
+        self.signal = self.signal or number
+        self.ask()
+        raise KeyboardInterrupt
+
+    def _take_signal(self, number: int, _frame: object) -> None:
+        self.signal = self.signal or number
+        if self.notice is not None and not self.is_signalled:
+            logger.info("%s", self.notice)
+        self.is_signalled = True
+        self.ask()
+
+    def _ask_dump(self) -> None:
+        self.wants_dump = True
+
+    def deafen(self) -> None:
+        """Let no signal disturb what is done at last."""
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def unlisten(self) -> None:
+        """Give the signals back to whoever had them."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def drive(self, world: World) -> None:
+        """Take the next step towards the end; `is_over` when there is none left."""
+        if not self.is_asked or self.is_over:
+            return
+        if self.requests > 1:
+            self._terminate(world)
+        elif self.deadline is None:
+            self._begin(world)
+        elif world.runner.ended and not world.callbacks:
+            self.is_over = True
+        elif world.clock.monotonic() >= self.deadline:
+            logger.warning("the executor or a callback did not end within the grace")
+            self._terminate(world)
+
+    def _begin(self, world: World) -> None:
+        world.is_stopping = True
+        grace_s = world.settings.shutdown_grace_s
+        what = "are stopped" if self.revokes else f"get {grace_s:g} s"
+        notice = f"stopping: running tasks {what}; a second signal terminates"
+        if self.notice is None or not self.is_signalled:
+            logger.info("%s", notice)
+        if self.is_signalled:
+            world.tell(notice)
+        if self.is_signalled and self.revokes:
+            for one in list(world.owned.live()):
+                world.revoke(one)
+        # Its own wait is as long: it is late only if it overruns.
+        self.deadline = world.clock.monotonic() + grace_s + 1.0
+        self.is_over = world.runner.end(0.0) and not world.callbacks
+
+    def _terminate(self, world: World) -> None:
+        if not self.terminated:
+            self.terminated = True
+            logger.warning("terminating")
+            world.runner.terminate()
+        self.is_over = True
+
+
+def dump(world: World) -> None:
+    """Log what the loop has in memory, and the executor's part."""
+    owned = world.owned
+    logger.info(
+        "scheduler job %d: %d DAGs, %d running and %d queued runs, %d active attempts,"
+        " %d callbacks",
+        world.job_id,
+        len(owned.dags),
+        len(owned.runs),
+        len(owned.waiting),
+        len(owned.active),
+        len(world.callbacks),
+    )
+    for active in owned.active.values():
+        logger.info(
+            "%s.%s of %s: %s, attempt %s%s",
+            active.run.dag_id,
+            active.instance.task_id,
+            active.run.run_id,
+            active.instance.state,
+            active.token,
+            ", not in our executor" if active.is_foreign else "",
+        )
+    for run_id, aside in owned.aside.items():
+        logger.info("run %d of %s is set aside: %s", run_id, aside.dag_id, aside.reason)
+    world.runner.debug_dump()

@@ -1,0 +1,1 @@
+"""What one turn of the loop does, each as a function over the scheduler's context."""

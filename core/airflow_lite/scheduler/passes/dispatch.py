@@ -1,0 +1,174 @@
+"""From ready to queued: admit, one commit for the batch, then the executor."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.keys import RunCommand, new_attempt_token
+from airflow_lite.scheduler.executor.driver import QueueItem
+from airflow_lite.scheduler.planner.admit import admit
+from airflow_lite.scheduler.planner.model import Candidate, Limits
+from airflow_lite.scheduler.state import notify_plugins
+from airflow_lite.scheduler.state.conflict import Surprise, expect
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import runs, scheduling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+
+    from airflow_lite.scheduler.planner.model import Admission, Run
+    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.spec.model import DagSpec
+    from airflow_lite.store.scheduling import PoolRoom
+
+logger = logging.getLogger(__name__)
+
+#: An attempt from one of these belongs to the try that was.
+_SAME_TRY = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SCHEDULED})
+
+
+def dispatch(world: World) -> None:
+    """Queue what is ready, as far as pools, limits and the executor's slots go."""
+    slots = open_slots(world)
+    offers = list(_offers(world)) if slots > 0 else []
+    if not offers:
+        return
+    try:
+        with world.store.begin() as connection:
+            fresh = _without_edited(world, connection, _admit(world, connection, offers, slots))
+            rows = [_row(world, candidate) for candidate in fresh]
+            changed = scheduling.queue_attempts(connection, rows)
+            expect(changed, len(rows), {candidate.run.id for candidate in fresh})
+    except Surprise as surprise:
+        logger.info("%s; loading them again", surprise)
+        world.owned.stale_runs |= surprise.run_ids
+        return
+    for candidate, row in zip(fresh, rows, strict=True):
+        _remember(world, candidate, row)
+    if fresh:
+        items = [_item(world, candidate) for candidate in fresh]
+        world.runner.queue(items)
+        notify_plugins.tasks_queued(world, items)
+
+
+def open_slots(world: World) -> int:
+    """Return how many attempts more may be queued: 0 while the executor is stalled."""
+    if world.runner.stalled:
+        return 0
+    slots = world.runner.slots_available
+    if slots == sys.maxsize:
+        return slots
+    return slots - sum(one.is_foreign for one in world.owned.live())
+
+
+def _offers(world: World) -> Iterator[tuple[Run, DagSpec, int]]:
+    """Return the runs with something ready, their DAGs, and how much more these may have active."""
+    active = Counter(one.run.dag_id for one in world.owned.live())
+    for run in world.owned.runs.values():
+        known = world.owned.dags.get(run.dag_id) if len(run.ready) else None
+        if known is not None and (known.may_schedule or world.scope is not None):
+            room = known.spec.max_active_tasks - active[known.dag_id]
+            if room > 0:
+                yield run, known.spec, room
+
+
+def _admit(
+    world: World,
+    connection: sa.Connection,
+    offers: list[tuple[Run, DagSpec, int]],
+    slots: int,
+) -> list[Candidate]:
+    limits = _limits(world, scheduling.pool_room(connection, sys.maxsize), slots)
+    candidates = [
+        Candidate(instance, run, spec)
+        for run, spec, room in offers
+        for instance in run.ready.first(min(slots, room), limits.pools)
+    ]
+    admission = admit(candidates, limits)
+    _tell_once(world, admission)
+    return admission.admitted
+
+
+def _tell_once(world: World, admission: Admission) -> None:
+    told = world.owned.told_pools
+    for pool in admission.unknown_pools - told:
+        logger.warning(
+            "tasks wait for pool %r, which does not exist. Make it: airflow-lite pools set %s N D",
+            pool,
+            pool,
+        )
+    for candidate in admission.oversized:
+        instance = candidate.instance
+        if instance.pool not in told:
+            logger.warning(
+                "task %r of DAG %r waits: it wants %d slots of pool %r, which has fewer",
+                instance.task_id,
+                candidate.run.dag_id,
+                instance.pool_slots,
+                instance.pool,
+            )
+        told.add(instance.pool)
+    told |= admission.unknown_pools
+
+
+def _limits(world: World, rooms: dict[str, PoolRoom], slots: int) -> Limits:
+    pools = {name: room.open for name, room in rooms.items()}
+    sizes = {name: room.size for name, room in rooms.items()}
+    dags: Counter[str] = Counter()
+    tasks: Counter[tuple[str, str]] = Counter()
+    run_tasks: Counter[tuple[int, str]] = Counter()
+    for one in world.owned.live():
+        dags[one.run.dag_id] += 1
+        tasks[one.run.dag_id, one.instance.task_id] += 1
+        run_tasks[one.run.id, one.instance.task_id] += 1
+    return Limits(pools, dags, tasks, run_tasks, slots, sizes)
+
+
+def _without_edited(
+    world: World, connection: sa.Connection, admitted: list[Candidate]
+) -> list[Candidate]:
+    """Leave out the runs that someone else edited meanwhile; they are loaded again."""
+    versions = runs.row_versions(connection, {candidate.run.id for candidate in admitted})
+    fresh = [one for one in admitted if versions.get(one.run.id) == one.run.row_version]
+    world.owned.stale_runs |= {one.run.id for one in admitted} - {one.run.id for one in fresh}
+    return fresh
+
+
+def _row(world: World, candidate: Candidate) -> dict[str, Any]:
+    instance = candidate.instance
+    same = instance.state in _SAME_TRY and instance.try_number > 0
+    return {
+        **world.change(instance, "admitted"),
+        "token": new_attempt_token(),
+        "try_number": instance.try_number + (0 if same else 1),
+        "try_started_us": instance.try_started_us if same else None,
+        "stuck": instance.stuck_count if same else 0,
+        "version": world.owned.dags[candidate.run.dag_id].version_id,
+        "executor_name": world.executor_name,
+    }
+
+
+def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
+    instance, run = candidate.instance, candidate.run
+    instance.state = TaskInstanceState.QUEUED
+    instance.attempt = row["token"]
+    instance.try_number = row["try_number"]
+    instance.try_started_us = row["try_started_us"]
+    instance.stuck_count = row["stuck"]
+    instance.queued_us = row["now_us"]
+    instance.supervisor = instance.next_at_us = instance.skip_decision = None
+    run.ready.discard(instance.key)
+    run.seen.append(instance)
+    world.owned.activate(run, instance)
+    world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
+
+
+def _item(world: World, candidate: Candidate) -> QueueItem:
+    seen = world.as_seen(candidate.run, candidate.instance)
+    command = RunCommand(seen.key, pool=seen.pool, pickle_id=seen.pickle_id).words()
+    return QueueItem(seen, command, seen.priority_weight, seen.queue)

@@ -1,0 +1,169 @@
+"""Attempts that no event will tell of: lost with their supervisor, stuck, edited by a user."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.processes.recorded import is_gone, sweep
+from airflow_lite.scheduler.passes.executor_reports import look
+from airflow_lite.scheduler.passes.failed_attempts import LostTry, end_tries, requeue
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.store import scheduling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.scheduler.state.context import World
+
+logger = logging.getLogger(__name__)
+
+#: How often, in seconds, attempts are looked at of which our executor does not know.
+FOREIGN_INTERVAL_S = 1.0
+#: A pause of our own loop longer than this, in seconds, is not counted against anybody: only the
+#: interval is, or nobody would ever be found dead by a loop whose passes take long.
+_PAUSE_S = 1.0
+_CLAIMED = frozenset({TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING})
+
+
+@dataclass
+class _Beats:
+    count: int
+    silent_s: float = 0.0
+
+
+@dataclass
+class Watch:
+    """Looks at the rows of all active attempts and at the beats of their supervisors.
+
+    Silence, and how long an attempt is queued, is measured in seconds that this loop ran, so that
+    neither a suspended machine nor an outage of the database makes everybody look dead.
+    """
+
+    world: World
+    beats: dict[str, _Beats] = field(default_factory=dict)
+    looked_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self._hostname = self.world.config.hostname
+
+    @property
+    def interval_s(self) -> float:
+        """How long until the next look."""
+        if any(one.is_foreign for one in self.world.owned.active.values()):
+            return FOREIGN_INTERVAL_S
+        return self.world.settings.beat_interval_s
+
+    def look(self) -> None:
+        """Look once, act on what is found, and set the timer for the next look."""
+        world = self.world
+        elapsed_s = self._elapsed_s()
+        with world.store.read() as connection:
+            rows = scheduling.active_rows(connection)
+        self._follow(rows)
+        lost = self._lost(rows, elapsed_s)
+        if lost:
+            self._bury(lost)
+        self._unstick(elapsed_s)
+        take_back(world)
+        if world.owned.active:
+            world.timers.after("watch", self.interval_s)
+
+    def _elapsed_s(self) -> float:
+        """Return the seconds to count since the last look: after a pause, as if there was none."""
+        now = self.world.clock.monotonic()
+        before, self.looked_at = self.looked_at, now
+        if before is None:
+            return 0.0
+        return now - before if now - before <= self.interval_s + _PAUSE_S else self.interval_s
+
+    def _follow(self, rows: Iterable[Any]) -> None:
+        """Read the rows whose state is not what we think: an event may have been lost."""
+        states = {row.id: (row.state, row.attempt) for row in rows}
+        owned = self.world.owned
+        changed = [
+            one.instance.id
+            for one in owned.live()
+            if states.get(one.instance.id) != (one.instance.state, one.instance.attempt)
+        ]
+        known = {one.instance.id for one in owned.live()}
+        new = [row_id for row_id in states if row_id in owned.instances and row_id not in known]
+        look(self.world, [*changed, *new])
+
+    def _lost(self, rows: Iterable[Any], elapsed_s: float) -> list[LostTry]:
+        supervisors: dict[str, Any] = {}
+        for row in rows:
+            if row.supervisor is not None and row.state in _CLAIMED:
+                supervisors[row.supervisor] = row
+        causes = {}
+        for name, row in supervisors.items():
+            cause = self._death(name, row, elapsed_s)
+            if cause is not None:
+                causes[name] = cause
+        for name in self.beats.keys() - supervisors.keys():
+            del self.beats[name]
+        return [
+            LostTry(one, f"lost: {causes[one.instance.supervisor]}")
+            for one in self.world.owned.live()
+            if one.instance.state in _CLAIMED and one.instance.supervisor in causes
+        ]
+
+    def _death(self, name: str, row: Any, elapsed_s: float) -> str | None:
+        if row.end_us is not None:
+            return row.end_cause or "its supervisor ended"
+        if is_gone(row, self._hostname):
+            return "its supervisor's process is gone"
+        count = row.beat_count if row.beat_count is not None else -1
+        known = self.beats.get(name)
+        if known is None or known.count != count:
+            self.beats[name] = _Beats(count)
+            return None
+        known.silent_s += elapsed_s
+        timeout_s = self.world.settings.beat_timeout_s
+        return f"no beat for {timeout_s:g} s" if known.silent_s >= timeout_s else None
+
+    def _bury(self, lost: list[LostTry]) -> None:
+        """Read the rows once more, kill what is left on this machine, then end the tries."""
+        world = self.world
+        look(world, [one.active.instance.id for one in lost])
+        still = [
+            one for one in lost if one.active.is_live and one.active.instance.state in _CLAIMED
+        ]
+        if not still:
+            return
+        with world.store.read() as connection:
+            processes = scheduling.attempt_processes(
+                connection, [one.active.token for one in still]
+            )
+        sweep(processes, self._hostname)
+        for one in still:
+            world.revoke(one.active)
+        end_tries(world, still)
+
+    def _unstick(self, elapsed_s: float) -> None:
+        """Take back what has been queued for too long."""
+        world = self.world
+        timeout_s = world.settings.task_queued_timeout_s
+        queued = [
+            one for one in world.owned.live() if one.instance.state == TaskInstanceState.QUEUED
+        ]
+        for one in queued:
+            one.queued_s = 0.0 if one.queued_s is None else one.queued_s + elapsed_s
+        stuck = [one for one in queued if (one.queued_s or 0.0) >= timeout_s]
+        if not stuck:
+            return
+        reason = f"queued for more than {timeout_s:g} s"
+        for one in stuck:
+            world.revoke(one)
+        requeue(world, stuck, {one.token: reason for one in stuck}, is_counted=True)
+
+
+def take_back(world: World) -> None:
+    """Have the executor stop what may not go on: superseded, cleared, marked, timed out."""
+    for one in list(world.owned.active.values()):
+        if one.is_live and one.instance.state != TaskInstanceState.RESTARTING:
+            continue
+        world.revoke(one)
+        if one.is_foreign and not one.is_live:
+            world.owned.forget(one.token)

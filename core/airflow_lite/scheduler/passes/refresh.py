@@ -1,0 +1,200 @@
+"""How memory follows the store: DAGs, runs that others made or edited, newer definitions."""
+
+from __future__ import annotations
+
+import logging
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.errors import StoreError
+from airflow_lite.scheduler.planner.advance import missing_tasks
+from airflow_lite.scheduler.state.memory import Aside, OwnedDag, read_run
+from airflow_lite.states import SCHEDULABLE, DagRunState
+from airflow_lite.store import callbacks, dags, runs, scheduling
+from airflow_lite.store.jobs import is_database_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.scheduler.planner.model import Run
+    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.spec.model import DagSpec
+
+logger = logging.getLogger(__name__)
+
+
+def refresh(world: World) -> None:
+    """Look for what others wrote: DAGs parsed or paused, runs made, edited or deleted."""
+    with world.store.read() as connection:
+        dags = scheduling.dag_rows(connection)
+        versions = runs.unfinished_versions(connection, world.scope)
+        asked = callbacks.open_of_job(connection, world.scope)
+    world.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
+    _take_dags(world, dags)
+    owned = world.owned
+    loaded = (*owned.runs.values(), *owned.waiting.values())
+    known = {run.id: run.row_version for run in loaded}
+    known |= {run_id: one.row_version for run_id, one in owned.aside.items()}
+    changed = {run_id for run_id, version in versions.items() if known.get(run_id) != version}
+    owned.stale_runs |= changed | (known.keys() - versions.keys())
+
+
+def _take_dags(world: World, rows: list[Any]) -> None:
+    owned = world.owned
+    wanted = [row for row in rows if _is_wanted(world, row)]
+    newer = [
+        row.dag_id
+        for row in wanted
+        if row.dag_id not in owned.dags or owned.dags[row.dag_id].version_id != row.version_id
+    ]
+    specs: dict[str, tuple[int, DagSpec]] = {}
+    if newer:
+        with world.store.read() as connection:
+            texts = dags.spec_texts(connection, newer)
+        specs = _read_specs(world, texts)
+    for row in wanted:
+        _take_dag(world, row, specs.get(row.dag_id))
+    for dag_id in owned.dags.keys() - {row.dag_id for row in wanted}:
+        del owned.dags[dag_id]
+
+
+def _is_wanted(world: World, row: Any) -> bool:
+    """Whether this is a DAG of ours; one whose row makes no sense is left out."""
+    try:
+        scheduling.check_dag(row)
+    except ValueError as error:
+        _leave_out(world, row.dag_id, str(error))
+        return False
+    return row.version_id is not None and world.is_mine(row.dag_id)
+
+
+def _read_specs(world: World, texts: dict[str, tuple[int, str]]) -> dict[str, tuple[int, DagSpec]]:
+    """Return the definitions that can be read; a DAG of another goes on as it was, if it was."""
+    found = {}
+    for dag_id, (version_id, text) in texts.items():
+        try:
+            found[dag_id] = version_id, dags.read_spec(dag_id, text)
+        except StoreError as error:
+            _leave_out(world, dag_id, str(error))
+        else:
+            world.owned.unreadable.pop(dag_id, None)
+    return found
+
+
+def _leave_out(world: World, dag_id: object, reason: str) -> None:
+    if world.owned.unreadable.get(dag_id) != reason:
+        world.owned.unreadable[dag_id] = reason
+        logger.error("DAG %r is left out: %s", dag_id, reason)
+
+
+def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None:
+    owned = world.owned
+    known = owned.dags.get(row.dag_id)
+    state = (row.is_paused, row.is_active, row.row_version, row.pickle_id)
+    if known is not None and newer is None:
+        if (known.is_paused, known.is_active, known.row_version, known.pickle_id) == state:
+            return
+        known.is_paused, known.is_active, known.row_version, known.pickle_id = state
+    elif newer is not None:
+        owned.stale_runs |= {
+            run_id for run_id, one in owned.aside.items() if one.dag_id == row.dag_id
+        }
+        owned.dags[row.dag_id] = OwnedDag(
+            row.dag_id, newer[0], newer[1], *state, told_create_after_us=row.next_create_after_us
+        )
+    owned.due_dags.add(row.dag_id)
+    owned.due_runs.update(run.id for run in owned.runs_of(row.dag_id))
+
+
+def reload(world: World) -> None:
+    """Load again every run that memory is behind of."""
+    ids, world.owned.stale_runs = world.owned.stale_runs, set()
+    if ids:
+        load_runs(world, ids)
+
+
+def load_runs(world: World, ids: Iterable[int]) -> None:
+    """Load runs, with the instances of those that are running, in place of what was known."""
+    wanted = set(ids)
+    with world.store.read() as connection:
+        rows = runs.run_rows(connection, wanted)
+        running = [row.id for row in rows if row.state == DagRunState.RUNNING]
+        instances = scheduling.instance_rows(connection, running)
+    by_run = {
+        run_id: list(found)
+        for run_id, found in groupby(
+            sorted(instances, key=attrgetter("dag_run_id")), attrgetter("dag_run_id")
+        )
+    }
+    for run_id in wanted - {row.id for row in rows}:
+        world.owned.release_run(run_id)
+        world.owned.aside.pop(run_id, None)
+    for row in rows:
+        try:
+            _take_run(world, row, by_run.get(row.id, []))
+        except Exception as error:
+            set_aside(world, row, error)  # type: ignore[arg-type]  # has the same names
+
+
+def _take_run(world: World, row: Any, instances: list[Any]) -> None:
+    owned = world.owned
+    owned.aside.pop(row.id, None)
+    is_open = row.state in {DagRunState.QUEUED, DagRunState.RUNNING}
+    run = read_run(row, instances) if is_open else None
+    owned.due_dags.add(row.dag_id)
+    if row.state == DagRunState.RUNNING and run is not None:
+        owned.put_run(run)
+        return
+    owned.release_run(row.id)
+    if run is not None:
+        owned.waiting[row.id] = run
+
+
+def follow_definitions(world: World) -> None:
+    """Let running runs follow the newest definition of their DAG, where that has changed."""
+    owned = world.owned
+    for run_id in list(owned.due_runs):
+        run = owned.runs.get(run_id)
+        known = owned.dags.get(run.dag_id) if run is not None else None
+        if run is not None and known is not None and run.version_id != known.version_id:
+            try:
+                _follow(world, run, known)
+            except Exception as error:
+                set_aside(world, run, error)
+            else:
+                owned.stale_runs.add(run_id)
+    reload(world)
+
+
+def _follow(world: World, run: Run, known: OwnedDag) -> None:
+    tasks = known.spec.tasks
+    added = [tasks[task_id] for task_id in missing_tasks(run, known.spec)]
+    fresh = [
+        (instance.id, tasks[instance.task_id])
+        for instance in run.instances.values()
+        if instance.task_id in tasks and instance.state in SCHEDULABLE
+    ]
+    with world.store.begin() as connection:
+        runs.insert_instances(connection, run.id, added)
+        scheduling.refresh_instances(connection, fresh)
+        runs.set_run_version(connection, [run.id], known.version_id)
+
+
+def set_aside(world: World, run: Run, error: Exception) -> None:
+    """Leave out a run that cannot be handled, until someone edits it or its DAG changes.
+
+    An error of the database is not the run's, and is raised again.
+    """
+    if is_database_error(error):
+        raise error
+    reason = f"{type(error).__name__}: {error}"
+    logger.error(
+        "run %r of DAG %r cannot be scheduled and is set aside: %s",
+        run.run_id,
+        run.dag_id,
+        reason,
+        exc_info=error,
+    )
+    world.owned.drop_run(run.id)
+    world.owned.aside[run.id] = Aside(run.dag_id, run.row_version, reason)

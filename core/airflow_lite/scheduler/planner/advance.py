@@ -1,0 +1,313 @@
+"""Decide what follows in a DAG run from what was seen of its task instances. Pure.
+
+`advance` is told rows as the store has them, and answers with the writes to make, what may be
+queued and whether the run has ended. The semantics are those of Airflow 2.10, except:
+
+* a run with `fail_stop` in which a task failed is failed, whatever its leaves say;
+* a leaf that was removed does not keep its run from ending;
+* a task outside its own start_date and end_date is skipped, so that its downstream ends too.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from airflow_lite.clock import seconds_us
+from airflow_lite.scheduler.planner.model import CallbackDue, Change, Decision
+from airflow_lite.scheduler.planner.progress import Progress
+from airflow_lite.scheduler.planner.readiness import (
+    GONE,
+    WAITS_FOR_PAST,
+    WAITS_FOR_TIME,
+    View,
+    judge,
+)
+from airflow_lite.states import (
+    ACTIVE,
+    FAILED_STATES,
+    FINISHED,
+    SCHEDULABLE,
+    DagRunState,
+    DagRunType,
+    TaskInstanceState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_lite.scheduler.planner.instance import Facts, Instance, InstanceKey
+    from airflow_lite.scheduler.planner.model import Run
+    from airflow_lite.scheduler.planner.trigger_rules import Verdict
+    from airflow_lite.spec.model import DagSpec
+
+
+def advance(
+    run: Run, dag: DagSpec, events: Sequence[Instance], facts: Facts, now_us: int
+) -> Decision:
+    """Take in `events`, decide all that follows from them, and say what was decided.
+
+    `events` are task instances as the store has them now; each replaces the one in `run`, in the
+    order given. With none of them, due timers and `facts` alone are looked at. Where
+    `run.counters` is None or counted under another `dag` object, everything is decided afresh, and
+    all that is ready is told again. A run that is not running only takes in the events.
+    """
+    if run.state != DagRunState.RUNNING:
+        run.counters = None
+        run.instances.update((event.key, event) for event in events)
+        return Decision()
+    return _Pass(run, dag, facts, now_us).decide(events)
+
+
+def start_runs(runs: Iterable[Run], dag: DagSpec, now_us: int) -> list[Run]:
+    """Set as many queued runs of `dag` running as `max_active_runs` allows, oldest first.
+
+    `runs` are all its unfinished runs; the ones changed are returned. A backfill's runs are its
+    own to start, and are not counted.
+    """
+    counted = [run for run in runs if run.run_type != DagRunType.BACKFILL_JOB]
+    free = dag.max_active_runs - sum(run.state == DagRunState.RUNNING for run in counted)
+    queued = sorted(
+        (run for run in counted if run.state == DagRunState.QUEUED),
+        key=lambda run: (run.logical_us, run.id),
+    )[: max(free, 0)]
+    for run in queued:
+        run.state = DagRunState.RUNNING
+        run.start_us = now_us if run.start_us is None else run.start_us
+        run.counters = None
+    return queued
+
+
+def missing_tasks(run: Run, dag: DagSpec) -> list[str]:
+    """Return the tasks of `dag` that `run` has no instance of: rows to make before `advance`."""
+    present = {task_id for task_id, _ in run.instances}
+    return [task_id for task_id in dag.tasks if task_id not in present]
+
+
+class _Pass:
+    """One call of `advance`."""
+
+    def __init__(self, run: Run, dag: DagSpec, facts: Facts, now_us: int) -> None:
+        self.run = run
+        self.dag = dag
+        self.facts = facts
+        self.now_us = now_us
+        self.decision = Decision()
+        self.waiting: list[tuple[int, InstanceKey]] = []
+        self.marked: set[InstanceKey] = set()
+        self.told_before: set[InstanceKey] = set()
+
+    def decide(self, events: Sequence[Instance]) -> Decision:
+        self.take_in(events)
+        if self.timeout_us is not None and self.now_us >= self.timeout_us:
+            self.time_out()
+            return self.decision
+        self.stop_if_failed()
+        self.settle()
+        self.end_if_over()
+        if self.run.counters is not None:
+            self.decision.wake_at_us = self.wake_at_us()
+        return self.decision
+
+    # What happened
+
+    def take_in(self, events: Sequence[Instance]) -> None:
+        counters = self.run.counters
+        if counters is None or counters.dag is not self.dag:
+            self.count_afresh(events)
+            return
+        self.progress = counters
+        for event in events:
+            self.observe(event)
+        for key in self.progress.pop_due(self.now_us):
+            self.mark(key)
+        if not events or self.facts is not self.progress.facts:
+            self.progress.facts = self.facts
+            for key in self.progress.past_waiting:
+                self.mark(key)
+
+    def count_afresh(self, events: Sequence[Instance]) -> None:
+        self.run.instances.update((event.key, event) for event in events)
+        instances = self.run.instances.values()
+        self.progress = self.run.counters = Progress(self.dag, instances, self.facts)
+        for instance in instances:
+            self.follow_definition(instance)
+            self.mark(instance.key)
+
+    def follow_definition(self, instance: Instance) -> None:
+        """Remove what the DAG has no longer and nobody runs; restore what it has again."""
+        task = self.dag.tasks.get(instance.task_id)
+        if task is None and instance.state == TaskInstanceState.QUEUED:
+            self.stop(instance, TaskInstanceState.REMOVED, GONE.reason)
+        restored = task is not None and not task.is_mapped and instance.map_index < 0
+        if restored and instance.state == TaskInstanceState.REMOVED:
+            self.set_state(instance, None, "the DAG has this task again")
+
+    def observe(self, event: Instance) -> None:
+        key = event.key
+        if key in self.progress.announced:
+            self.progress.announced.discard(key)
+            self.told_before.add(key)
+        self.progress.drop_timer(key)
+        self.progress.past_waiting.discard(key)
+        self.run.instances[key] = event
+        self.recount(event)
+        if event.state not in SCHEDULABLE:
+            self.withdraw(event)
+        self.mark(key)
+
+    def recount(self, instance: Instance) -> None:
+        for task_id in self.progress.count(instance):
+            for key in self.progress.keys.get(task_id, ()):
+                self.mark(key)
+
+    def mark(self, key: InstanceKey) -> None:
+        """Have `key` decided in this pass, after all that is upstream of it."""
+        if key not in self.marked and self.run.instances[key].state in SCHEDULABLE:
+            self.marked.add(key)
+            heappush(self.waiting, (self.dag.positions.get(key[0], -1), key))
+
+    # What follows
+
+    def settle(self) -> None:
+        while self.waiting:
+            key = heappop(self.waiting)[1]
+            self.marked.discard(key)
+            instance = self.run.instances[key]
+            if instance.state in SCHEDULABLE:
+                self.settle_one(instance)
+
+    def settle_one(self, instance: Instance) -> None:
+        view = View(self.run, self.progress, self.facts, self.now_us)
+        verdict = judge(instance, view)
+        self.progress.past_waiting.discard(instance.key)
+        task = self.dag.tasks.get(instance.task_id)
+        if verdict.state is not None:
+            self.set_state(instance, verdict.state, verdict.reason)
+        elif not verdict.runs:
+            self.hold(instance, verdict)
+        elif task is not None and task.is_empty:
+            self.finish_empty(instance)
+        else:
+            self.announce(instance)
+
+    def hold(self, instance: Instance, verdict: Verdict) -> None:
+        """Leave an instance as it is until what it waits for is seen."""
+        if verdict is WAITS_FOR_PAST:
+            self.progress.past_waiting.add(instance.key)
+        elif verdict is WAITS_FOR_TIME and instance.next_at_us is not None:
+            self.progress.set_timer(instance.key, instance.next_at_us)
+        self.withdraw(instance)
+
+    # What is said
+
+    def announce(self, instance: Instance) -> None:
+        if instance.key not in self.progress.announced:
+            self.progress.announced.add(instance.key)
+            self.decision.ready.append(instance)
+
+    def withdraw(self, instance: Instance) -> None:
+        """Take back that an instance is ready, if that was ever told."""
+        key = instance.key
+        if key in self.told_before or key in self.progress.announced:
+            self.decision.withdrawn.append(instance)
+        self.progress.announced.discard(key)
+        self.told_before.discard(key)
+
+    def finish_empty(self, instance: Instance) -> None:
+        again = instance.state == TaskInstanceState.UP_FOR_RESCHEDULE
+        instance.try_number += 0 if again else 1
+        reason = "an EmptyOperator does nothing"
+        self.set_state(instance, TaskInstanceState.SUCCESS, reason, instance.try_number)
+
+    def stop(self, instance: Instance, state: TaskInstanceState, reason: str) -> None:
+        """End an instance from outside, which its host is told if there is an attempt."""
+        if instance.state in ACTIVE:
+            self.decision.kill.append(instance)
+        self.set_state(instance, state, reason)
+
+    def set_state(
+        self,
+        instance: Instance,
+        state: TaskInstanceState | None,
+        reason: str,
+        try_number: int | None = None,
+    ) -> None:
+        self.withdraw(instance)
+        self.progress.drop_timer(instance.key)
+        self.progress.past_waiting.discard(instance.key)
+        before = instance.state
+        self.decision.changes.append(
+            Change(instance.id, before, instance.attempt, state, reason, try_number)
+        )
+        instance.state = state
+        instance.next_at_us = None
+        self.recount(instance)
+        self.mark(instance.key)
+
+    # How the run ends
+
+    def stop_if_failed(self) -> None:
+        """With fail_stop, end all but the teardowns as soon as a task has failed."""
+        if not self.dag.fail_stop or not self.progress.totals[TaskInstanceState.FAILED]:
+            return
+        for instance in self.run.instances.values():
+            task = self.dag.tasks.get(instance.task_id)
+            if instance.state in FINISHED or task is None or task.is_teardown:
+                continue
+            ran = instance.state in (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
+            state = TaskInstanceState.FAILED if ran else TaskInstanceState.SKIPPED
+            self.stop(instance, state, "fail_stop: a task failed")
+
+    @property
+    def timeout_us(self) -> int | None:
+        if self.dag.dagrun_timeout_s is None or self.run.start_us is None:
+            return None
+        started_us = self.run.start_us + self.run.unlived_us
+        return started_us + seconds_us(self.dag.dagrun_timeout_s)
+
+    def time_out(self) -> None:
+        """Fail the run; what was begun is skipped, and as in Airflow the rest keeps no state."""
+        for instance in self.run.instances.values():
+            if instance.state is None:
+                self.withdraw(instance)
+            elif instance.state not in FINISHED:
+                self.stop(instance, TaskInstanceState.SKIPPED, "the run exceeded dagrun_timeout")
+        self.end(DagRunState.FAILED, "timed_out")
+
+    def end_if_over(self) -> None:
+        if not self.progress.unfinished:
+            failed = self.has_failed()
+            state = DagRunState.FAILED if failed else DagRunState.SUCCESS
+            self.end(state, "task_failure" if failed else "success")
+        elif self.is_deadlocked():
+            self.end(DagRunState.FAILED, "all_tasks_deadlocked")
+
+    def has_failed(self) -> bool:
+        """Judge a run of which all has ended by its leaves."""
+        judges = self.dag.effective_leaves
+        if self.dag.fail_stop:
+            judges = tuple(name for name, task in self.dag.tasks.items() if not task.is_teardown)
+        return any(
+            self.run.instances[key].state in FAILED_STATES
+            for name in judges
+            for key in self.progress.keys.get(name, ())
+        )
+
+    def is_deadlocked(self) -> bool:
+        """Tell whether nothing runs or is ready, and no time, run or event can change that."""
+        progress = self.progress
+        moving = sum(progress.totals[state] for state in (*ACTIVE, TaskInstanceState.DEFERRED))
+        waits = progress.announced or progress.past_waiting or progress.next_timer_us() is not None
+        return not moving and not waits
+
+    def end(self, state: DagRunState, reason: str) -> None:
+        self.run.state = self.decision.run_state = state
+        self.run.counters = None
+        kind = "on_success" if state == DagRunState.SUCCESS else "on_failure"
+        if any(name.startswith(kind) for name in self.dag.callbacks):
+            self.decision.callbacks.append(CallbackDue(kind, reason))
+
+    def wake_at_us(self) -> int | None:
+        moments = (self.progress.next_timer_us(), self.timeout_us)
+        return min((moment for moment in moments if moment is not None), default=None)

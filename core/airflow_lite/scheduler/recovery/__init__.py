@@ -1,0 +1,1 @@
+"""Taking over from schedulers that died, and keeping others from taking over."""

@@ -1,0 +1,1 @@
+"""What a scheduler has in hand: its memory, its settings, what runs beside its loop."""

@@ -1,0 +1,129 @@
+"""All that changes while a scheduler runs, in one object that is passed to every part of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.api.executor.task_instance import TaskInstance
+from airflow_lite.scheduler.state.memory import Active, Owned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
+    from airflow_lite.processes.waker import Timers, Waker
+    from airflow_lite.scheduler.executor.inline import InlineExecutor
+    from airflow_lite.scheduler.executor.thread import ExecutorThread
+    from airflow_lite.scheduler.planner.instance import Instance
+    from airflow_lite.scheduler.planner.model import Run
+    from airflow_lite.scheduler.state.callback_runner import Callbacks
+    from airflow_lite.scheduler.state.settings import Settings
+    from airflow_lite.spec.model import TaskSpec
+    from airflow_lite.store.engine import Store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class World:
+    """One scheduler's means and memory.
+
+    `scope` is the job whose own runs are scheduled (`dags test`), of `only_dag`; None for the
+    schedulers' runs, of every DAG.
+    """
+
+    config: Config
+    settings: Settings
+    store: Store
+    clock: Clock
+    waker: Waker
+    timers: Timers
+    callbacks: Callbacks
+    runner: ExecutorThread | InlineExecutor
+    executor_name: str
+    is_inline: bool
+    job_id: int
+    scope: int | None = None
+    only_dag: str | None = None
+    is_stopping: bool = False  # what the executor drops now, it drops because it was told to end
+    has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
+    owned: Owned = field(default_factory=Owned)
+    on_event: Callable[[str], None] | None = None
+    #: Tells plugins: (hook, event). None: no plugin listens.
+    announce: Callable[[str, object], None] | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who it is that changes states, as the history tells it."""
+        return f"scheduler {self.job_id}" if self.scope is None else f"dags test {self.job_id}"
+
+    def is_mine(self, dag_id: str) -> bool:
+        """Tell whether this scheduler has to do with a DAG."""
+        return self.only_dag is None or self.only_dag == dag_id
+
+    def tell(self, line: str) -> None:
+        """Say what happened to whoever follows this scheduler."""
+        if self.on_event is None:
+            return
+        try:
+            self.on_event(line)
+        except Exception:  # a pass must not stop halfway for it
+            logger.exception("what happened could not be told: %s", line)
+
+    def change(self, instance: Instance, cause: str) -> dict[str, Any]:
+        """Return what each write to an instance has: its row as we saw it, who writes, and why."""
+        return {
+            "row": instance.id,
+            "was_state": instance.state,
+            "was_attempt": instance.attempt,
+            "actor": self.actor,
+            "cause": cause,
+            "now_us": self.clock.now_us(),
+        }
+
+    def task_of(self, run: Run, instance: Instance) -> TaskSpec | None:
+        """Return the newest definition of an instance's task; None if its DAG has it no more."""
+        known = self.owned.dags.get(run.dag_id)
+        return None if known is None else known.spec.tasks.get(instance.task_id)
+
+    def as_seen(self, run: Run, instance: Instance, external_id: str | None = None) -> TaskInstance:
+        """Return a task instance as executors see it."""
+        task = self.task_of(run, instance)
+        return TaskInstance(
+            dag_id=run.dag_id,
+            task_id=instance.task_id,
+            run_id=run.run_id,
+            try_number=instance.try_number,
+            map_index=instance.map_index,
+            attempt=instance.attempt or "",
+            state=instance.state,
+            queue=instance.queue,
+            pool=instance.pool,
+            pool_slots=instance.pool_slots,
+            priority_weight=instance.priority_weight,
+            executor_config=task.executor_config if task is not None else {},
+            external_executor_id=external_id,
+            queued_us=instance.queued_us,
+            pickle_id=self.pickle_of(run.dag_id),
+        )
+
+    def revoke(self, active: Active) -> None:
+        """Have the executor take back an attempt, once."""
+        if active.revoke_sent or active.is_foreign:
+            return
+        active.revoke_sent = True
+        seen = self.as_seen(active.run, active.instance)
+        self.runner.revoke(replace(seen, attempt=active.token, try_number=active.try_number))
+
+    @property
+    def takes_schedules(self) -> bool:
+        """Whether runs are made from schedules here."""
+        return self.scope is None and self.settings.use_job_schedule
+
+    def pickle_of(self, dag_id: str) -> int | None:
+        """Return the pickle that attempts of a DAG go out with; None: they need its file."""
+        known = self.owned.dags.get(dag_id) if self.has_pickles else None
+        return None if known is None else known.pickle_id
