@@ -351,7 +351,7 @@ class Hosted:
             return connection.execute(sa.select(schema.supervisor)).all()
 
     def log(self, task_id, try_number=1):
-        from airflow_lite.logs.read import task_log
+        from airflow_lite.logs.reading.task_log import task_log
 
         lines = task_log(self.config, "hosted", task_id, "run", try_number)
         return "\n".join(lines)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_lite.cli.output import print_rows
     from airflow_lite.cli.run_once import run_dag_once
     from airflow_lite.errors import UserError
-    from airflow_lite.logs.serving import serve_logs
+    from airflow_lite.logs.serving.serve_logs import serve_logs
 
 __all__ = [
     "ActionCommand",
@@ -34,6 +34,6 @@ __getattr__ = lazily(
         "cli.run_once": ("run_dag_once",),
         "api.commands.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
         "errors": ("UserError",),
-        "logs.serving": ("serve_logs",),
+        "logs.serving.serve_logs": ("serve_logs",),
     },
 )

@@ -72,7 +72,7 @@ def _print_anything() -> None:
 
 def _run(argv: list[str], *, verbose: bool) -> int:
     if argv[:1] == [COMPLETE]:
-        from airflow_lite.cli.tab import answer
+        from airflow_lite.cli.completion.tab import answer
 
         return answer(argv[1:])
     if verbose:

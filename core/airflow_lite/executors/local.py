@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_lite.api.executor.task_instance import TaskInstance
+    from airflow_lite.clock import Clock
+    from airflow_lite.config import Config
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.worker.host.client import TaskHost
-
 
 #: How long, in seconds, `end` waits for a host that runs nothing to be gone.
 HOST_END_S = 3.0
@@ -119,3 +120,18 @@ class LocalExecutor(BaseExecutor):
         if self._host is not None:
             self._host.terminate()
             self._host.wait(5.0)
+
+
+class SequentialExecutor(LocalExecutor):
+    """Runs one attempt at a time, in a process of its own: the scheduler's loop never waits."""
+
+    is_single_threaded = True
+    is_production = False
+
+    def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:
+        super().__init__(1, clock=clock)
+
+    def configure(self, config: Config) -> None:
+        """Take `config`; its parallelism is for other executors."""
+        super().configure(config)
+        self.parallelism = 1

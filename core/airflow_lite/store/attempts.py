@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite.store import xcoms
-from airflow_lite.store.many import is_one_of, run_many, select_many, upsert_many
+from airflow_lite.store.batches import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.schema import (
     attempt,
     callback_request,

@@ -8,15 +8,13 @@ import sqlalchemy as sa
 
 from airflow_lite.errors import StoreError
 from airflow_lite.spec.model import DagSpec
-from airflow_lite.store.many import chunks, is_one_of, select_many
+from airflow_lite.store.batches import chunks, is_one_of, select_many
+from airflow_lite.store.row_types import Shape, texts_of
 from airflow_lite.store.schema import dag, dag_file, dag_version
-from airflow_lite.store.shape import Shape, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from airflow_lite.parsing.pool import FileResult
-    from airflow_lite.store.pickles import Sign
     from airflow_lite.store.runs import Row
 
 #: How the error of a file begins that has a DAG id of another file's.
@@ -93,32 +91,6 @@ def _known_file(row: Row) -> KnownFile:
         return KnownFile(*row)._replace(dag_ids=texts_of(row.dag_ids))
     except ValueError:
         return KnownFile(row.path, "", (), None, 0, 0)
-
-
-def save_results(
-    connection: sa.Connection,
-    results: Iterable[FileResult],
-    now_us: int,
-    *,
-    paused_at_creation: bool = False,
-    gone: Collection[str] = (),
-    sign: Sign | None = None,
-) -> list[Saved]:
-    """Save what files held, in order of their paths, with as many statements as for one file.
-
-    A DAG gets a new version when its spec changed; a file that could not be imported leaves its
-    DAGs as they were; a DAG that its file does not have any more becomes inactive. A DAG id that
-    another file has, unless that is in `gone`, is refused: the file gets an error naming both.
-    `paused_at_creation` is for DAGs that are new and do not say themselves. With `sign` the
-    pickles of the results are saved; without, tasks are run from the files.
-    """
-    from airflow_lite.store._dag_batch import Batch
-
-    ordered = sorted(results, key=lambda result: result.path)
-    batch = Batch(connection, ordered, now_us, set(gone), sign)
-    saved = [batch.save(result) for result in ordered]
-    batch.write(paused_at_creation=paused_at_creation)
-    return saved
 
 
 def forget_files(connection: sa.Connection, paths: Iterable[str]) -> list[Saved]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_lite.errors import UserError
 from airflow_lite.keys import new_attempt_token
 from airflow_lite.states import ACTIVE, RUN_FINISHED, TaskInstanceState
-from airflow_lite.store.many import chunks
+from airflow_lite.store.batches import chunks
 from airflow_lite.store.schema import (
     attempt,
     callback_request,

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from airflow_lite.clock import US_PER_S
 from airflow_lite.states import TaskInstanceState
+from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import attempt, dag, dag_run, task_instance
-from airflow_lite.store.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

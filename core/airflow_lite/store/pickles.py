@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite import __version__
-from airflow_lite.store.many import chunks
+from airflow_lite.store.batches import chunks
 from airflow_lite.store.schema import dag_pickle
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
-from airflow_lite.store.many import is_one_of, run_many, select_many
+from airflow_lite.store.batches import is_one_of, run_many, select_many
+from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
-from airflow_lite.store.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

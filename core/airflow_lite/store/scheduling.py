@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from airflow_lite.states import FINISHED
-from airflow_lite.store.many import chunks, is_one_of, run_many, select_many
+from airflow_lite.store.batches import chunks, is_one_of, run_many, select_many
+from airflow_lite.store.row_types import Shape
 from airflow_lite.store.runs import OF_TASK, Row
 from airflow_lite.store.schema import (
     ACTIVE_INSTANCE,
@@ -25,7 +26,6 @@ from airflow_lite.store.schema import (
     task_event,
     task_instance,
 )
-from airflow_lite.store.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, bindparam
 
-from airflow_lite.store.many import run_many
+from airflow_lite.store.batches import run_many
 from airflow_lite.store.schema import task_instance
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from airflow_lite.store.many import run_many, upsert_many
+from airflow_lite.store.batches import run_many, upsert_many
 from airflow_lite.store.schema import dag_run, xcom
 
 if TYPE_CHECKING:

@@ -33,7 +33,8 @@ class Rows:
     def _save(self, path: Path) -> int:
         from airflow_lite.clock import SystemClock
         from airflow_lite.parsing.pool import FileResult
-        from airflow_lite.store.dags import latest_spec, save_results
+        from airflow_lite.store.dag_saving import save_results
+        from airflow_lite.store.dags import latest_spec
 
         result = FileResult(str(path), "kit", (self._spec,))
         with self._store.begin() as connection:

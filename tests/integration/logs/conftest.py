@@ -11,10 +11,9 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs import serving
-from airflow_lite.logs.key import signing_key
-from airflow_lite.logs.service import LogService
-from airflow_lite.logs.token import sign
+from airflow_lite.logs.serving import serve_logs
+from airflow_lite.logs.serving.service import LogService
+from airflow_lite.logs.serving.token import sign, signing_key
 from airflow_lite.worker.task_log.paths import log_path, open_for_writing
 
 DEADLINE_S = 60.0
@@ -59,7 +58,7 @@ class Served:
 def polled(service):
     """Have a service looked after by a thread."""
     reader, writer = os.pipe()
-    thread = threading.Thread(target=serving._serve, args=(service, reader))
+    thread = threading.Thread(target=serve_logs._serve, args=(service, reader))
     service.start()
     thread.start()
     try:

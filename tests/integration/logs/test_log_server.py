@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.key import signing_key
+from airflow_lite.logs.serving.token import signing_key
 
 OTHER = TaskInstanceKey("d", "other", "r")
 

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.logs.service import LogService
-from airflow_lite.logs.serving import serve_logs
+from airflow_lite.logs.serving.serve_logs import serve_logs
+from airflow_lite.logs.serving.service import LogService
 from airflow_lite.testing.processes import is_alive
 
 DAG = """
@@ -87,7 +87,7 @@ def test_a_server_that_cannot_be_started_is_told_and_no_error(tmp_path, monkeypa
     service = LogService(Config(tmp_path, file={"logging": {"worker_log_server_port": "0"}}))
     service.start()
     with socket.create_connection(("127.0.0.1", service.port)), monkeypatch.context() as patch:
-        patch.setattr(f"airflow_lite.logs.service.{what}", fail)
+        patch.setattr(f"airflow_lite.logs.serving.service.{what}", fail)
         service.poll()
         service.poll()
     assert (
@@ -145,7 +145,7 @@ def server_of(home):
     for entry in Path("/proc").iterdir():
         try:
             if (
-                b"airflow_lite.logs.server" in (entry / "cmdline").read_bytes()
+                b"airflow_lite.logs.serving.server" in (entry / "cmdline").read_bytes()
                 and mark in (entry / "environ").read_bytes()
             ):
                 found.append(int(entry.name))
@@ -199,8 +199,7 @@ def test_no_server_outlives_a_scheduler_that_is_killed(home, port_of, wait_until
 
 def test_a_server_that_answers_slowly_does_not_outlive_its_scheduler(home, port_of, wait_until):
     from airflow_lite.config import Config
-    from airflow_lite.logs.key import signing_key
-    from airflow_lite.logs.token import sign
+    from airflow_lite.logs.serving.token import sign, signing_key
 
     path = "dag_id=d/run_id=r/task_id=t/attempt=1.log"
     log = home.folder / "logs" / path

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_lite.logs import patience
-from airflow_lite.logs.server import _server, make_app
-from airflow_lite.logs.token import sign
+from airflow_lite.logs.serving import slow_clients
+from airflow_lite.logs.serving.server import _server, make_app
+from airflow_lite.logs.serving.token import sign
 
 KEY = b"k" * 64
 DEADLINE_S = 120
@@ -22,7 +22,7 @@ PATH = "dag_id=d/run_id=r/task_id=t/attempt=1.log"
 @pytest.fixture
 def running(tmp_path, monkeypatch, wait_until):
     """A server in a thread, with a log far larger than what sockets buffer."""
-    monkeypatch.setattr(patience, "WAIT_S", 2.0)
+    monkeypatch.setattr(slow_clients, "WAIT_S", 2.0)
     log = tmp_path / PATH
     log.parent.mkdir(parents=True)
     with log.open("wb") as file:

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs import remote
-from airflow_lite.logs.read import task_log
+from airflow_lite.logs.reading import remote
+from airflow_lite.logs.reading.task_log import task_log
 from airflow_lite.store import schema
 from airflow_lite.worker.task_log.paths import open_for_writing
 
@@ -237,7 +237,7 @@ def test_a_machine_that_goes_away_is_told_once_while_its_log_is_followed(machine
     with socket.create_server(("127.0.0.1", 0)) as free:
         machines.options["logging"]["worker_log_server_port"] = str(free.getsockname()[1])
     machines.update(schema.task_instance, state="running")
-    monkeypatch.setattr("airflow_lite.logs.read.time.sleep", look)
+    monkeypatch.setattr("airflow_lite.logs.reading.task_log.time.sleep", look)
 
     assert machines.lines(follow=True) == [
         "*** The log on 127.0.0.1 could not be read: [Errno 111] Connection refused."

@@ -9,9 +9,9 @@ import pytest
 
 from airflow_lite.api.commands.outline import from_json, to_json
 from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
-from airflow_lite.cli.complete import complete
+from airflow_lite.cli.completion.complete import complete
+from airflow_lite.cli.completion.tab import split_line
 from airflow_lite.cli.core_commands import all_commands
-from airflow_lite.cli.tab import split_line
 
 FUNC = lazy_load_command("nowhere.to_be.imported")
 GROUP = GroupCommand(

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
-from airflow_lite.logs.key import signing_key
+from airflow_lite.logs.serving.token import signing_key
 
 
 def test_it_is_made_at_first_use_for_its_owner_alone(tmp_path):

@@ -6,8 +6,8 @@ import os
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.read import task_log
-from airflow_lite.logs.reader import FileSource, Reader
+from airflow_lite.logs.reading.lines import FileSource, Reader
+from airflow_lite.logs.reading.task_log import task_log
 from airflow_lite.worker.task_log.paths import open_for_writing
 
 KEY = TaskInstanceKey("d", "t", "r")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_lite.config import Config
 from airflow_lite.parsing.pool import FileResult
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import dags
+from airflow_lite.store import dag_saving, dags
 from airflow_lite.store.engine import Store, open_store
 from airflow_lite.store.schema import dag, dag_version
 
@@ -37,7 +37,7 @@ def good(path: str, *specs: DagSpec) -> FileResult:
 
 def save(store: Store, *results: FileResult, **options: object) -> list[dags.Saved]:
     with store.begin() as connection:
-        return dags.save_results(connection, results, 7, **options)  # type: ignore[arg-type]
+        return dag_saving.save_results(connection, results, 7, **options)  # type: ignore[arg-type]
 
 
 def row(store: Store, dag_id: str) -> sa.RowMapping:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_lite.config import Config
 from airflow_lite.parsing.pool import FileResult
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import dags, edits, pickles
+from airflow_lite.store import dag_saving, edits, pickles
 from airflow_lite.store.engine import Store, open_store
 from airflow_lite.store.schema import dag, dag_pickle
 
@@ -37,7 +37,7 @@ def save(store, payload, *, task="a", now_us=7, error=None, by=sign):
     found = {} if payload is None else {"d": payload}
     result = FileResult("/d/a.py", "1", () if error else (spec,), error, pickles=found)
     with store.begin() as connection:
-        (saved,) = dags.save_results(connection, [result], now_us, sign=by)
+        (saved,) = dag_saving.save_results(connection, [result], now_us, sign=by)
     return saved
 
 

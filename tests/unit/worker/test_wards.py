@@ -11,7 +11,7 @@ from airflow_lite.parsing.pool import FileResult
 from airflow_lite.processes.channel import Channel, Line
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store.attempts import Supervisor
-from airflow_lite.store.dags import save_results
+from airflow_lite.store.dag_saving import save_results
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.lookup import Queued, RunInfo
 from airflow_lite.worker.host.attempt import Attempt, Phase

@@ -108,7 +108,7 @@ def logs(args: context.Args) -> int:
         run, instance = resolve.the_instance(args, connection)
     if args.follow and int(instance["try_number"]) < (args.try_number or 1):
         instance = _wait_for_try(args, run)
-    from airflow_lite.logs.read import task_log
+    from airflow_lite.logs.reading.task_log import task_log
 
     lines = task_log(
         context.config(args),
@@ -128,7 +128,7 @@ def logs(args: context.Args) -> int:
 
 def _wait_for_try(args: context.Args, run: RowMapping) -> RowMapping:
     """Wait until the try to follow has begun or never will; return the task instance then."""
-    from airflow_lite.logs.read import wait_for_try
+    from airflow_lite.logs.reading.task_log import wait_for_try
 
     number = args.try_number or 1
     sys.stdout.write(f"*** Try {number} was not started yet: waiting for it.\n")

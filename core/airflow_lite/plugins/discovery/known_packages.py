@@ -10,7 +10,7 @@ PLUGINS_GROUP = "airflow_lite.plugins.v1"
 #: The core's own executors. Their names cannot be taken by another distribution.
 CORE_EXECUTORS = {
     "LocalExecutor": "airflow_lite.executors.local:LocalExecutor",
-    "SequentialExecutor": "airflow_lite.executors.sequential:SequentialExecutor",
+    "SequentialExecutor": "airflow_lite.executors.local:SequentialExecutor",
 }
 
 

@@ -8,6 +8,7 @@ from airflow_lite.parsing import folder
 from airflow_lite.scheduler.dag_files.pickling import ships_pickles, signer
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import dags
+from airflow_lite.store.dag_saving import save_results
 from airflow_lite.store.pickles import pickled_by
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class DagFileProcessor:
     def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
         sign = signer(self._config) if self._ships_pickles else None
         with self._store.begin() as connection:
-            return dags.save_results(
+            return save_results(
                 connection,
                 results,
                 self._clock.now_us(),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from airflow_lite.logs.service import LogService
+    from airflow_lite.logs.serving.service import LogService
     from airflow_lite.plugins.listeners import Listeners
     from airflow_lite.processes.doorbell import Doorbell
     from airflow_lite.scheduler.dag_files.watcher import DagFiles
@@ -83,7 +83,7 @@ class Loop:
 
     def serve_logs(self) -> None:
         """Serve the logs of this machine to others, where they can be; raise `ConfigError`."""
-        from airflow_lite.logs.service import LogService
+        from airflow_lite.logs.serving.service import LogService
 
         self._log_service = LogService(self.world.config)
         self._log_service.start()

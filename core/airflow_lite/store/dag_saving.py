@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from airflow_lite.spec.model import DagSpec
+from airflow_lite.store.batches import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.dags import DUPLICATE, Saved, deactivate, known_files
-from airflow_lite.store.many import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.pickles import Unsaved, payload_digest, pickled_by, save
 from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from airflow_lite.parsing.pool import FileResult
     from airflow_lite.spec.model import DagSpec
@@ -96,6 +97,7 @@ class Batch:
                 del self.owners[name]
 
     def save(self, result: FileResult) -> Saved:
+        """Take in what one file held, to be written with the others; say what that changes."""
         if result.error is not None:
             old = self.known.get(result.path)
             self._save_file(result, result.error, old.dag_ids if old else ())
@@ -169,6 +171,7 @@ class Batch:
         )
 
     def write(self, *, paused_at_creation: bool) -> None:
+        """Write what was taken in: versions, pickles, DAGs, files."""
         versions = self._write_versions()
         pickles = self._write_pickles(versions)
         rows = []
@@ -288,3 +291,27 @@ def _latest(
     of_dag = dag_version.c.dag_id
     query = sa.select(of_dag, sa.func.max(column)).where(is_one_of(of_dag)).group_by(of_dag)
     return {row[0]: row[1] for row in select_many(connection, query, ids)}
+
+
+def save_results(
+    connection: sa.Connection,
+    results: Iterable[FileResult],
+    now_us: int,
+    *,
+    paused_at_creation: bool = False,
+    gone: Collection[str] = (),
+    sign: Sign | None = None,
+) -> list[Saved]:
+    """Save what files held, in order of their paths, with as many statements as for one file.
+
+    A DAG gets a new version when its spec changed; a file that could not be imported leaves its
+    DAGs as they were; a DAG that its file does not have any more becomes inactive. A DAG id that
+    another file has, unless that is in `gone`, is refused: the file gets an error naming both.
+    `paused_at_creation` is for DAGs that are new and do not say themselves. With `sign` the
+    pickles of the results are saved; without, tasks are run from the files.
+    """
+    ordered = sorted(results, key=lambda result: result.path)
+    batch = Batch(connection, ordered, now_us, set(gone), sign)
+    saved = [batch.save(result) for result in ordered]
+    batch.write(paused_at_creation=paused_at_creation)
+    return saved

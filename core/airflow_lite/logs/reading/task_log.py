@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.reader import FileSource, Reader
-from airflow_lite.logs.remote import LogNotReadable, RemoteSource
-from airflow_lite.logs.try_rows import TryRows
+from airflow_lite.logs.reading.lines import FileSource, Reader
+from airflow_lite.logs.reading.remote import LogNotReadable, RemoteSource
+from airflow_lite.logs.reading.try_rows import TryRows
 from airflow_lite.worker.task_log.paths import log_path
 
 if TYPE_CHECKING:

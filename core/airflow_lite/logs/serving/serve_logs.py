@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_lite.config import Config
-    from airflow_lite.logs.service import LogService
+    from airflow_lite.logs.serving.service import LogService
 
 #: Seconds between two looks where nothing woke the thread: whether a port that was taken is free.
 _POLL_S = 5.0
@@ -27,7 +27,7 @@ def serve_logs(config: Config) -> Iterator[int | None]:
     wrong options are: `ConfigError`. A thread listens; the server is a process that is started
     when somebody asks.
     """
-    from airflow_lite.logs.service import LogService
+    from airflow_lite.logs.serving.service import LogService
 
     service = LogService(config)
     reader, writer = os.pipe()

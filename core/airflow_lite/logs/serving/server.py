@@ -1,4 +1,6 @@
-"""`python -m airflow_lite.logs.server FD IDLE_S`: serves the log files of this machine over HTTP.
+"""The log server: serves the log files of this machine over HTTP.
+
+Run as `python -m airflow_lite.logs.serving.server FD IDLE_S`.
 
 `GET /log/PATH` with `Authorization: Bearer TOKEN` gives one file below the log folder, from
 `Range: bytes=N-` on if that is asked for. Started by `LogService` when somebody knocks; it ends
@@ -16,7 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.logs.token import is_valid
+from airflow_lite.logs.serving.token import is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,7 +146,7 @@ async def serve(app: Any, listener: socket.socket, idle_s: float) -> None:
 def _server(app: Any) -> uvicorn.Server:
     import uvicorn
 
-    from airflow_lite.logs.patience import PatientProtocol
+    from airflow_lite.logs.serving.slow_clients import PatientProtocol
 
     return uvicorn.Server(
         uvicorn.Config(
@@ -180,7 +182,7 @@ def main(arguments: list[str]) -> int:
     """Serve on the listening socket of this descriptor."""
     from airflow_lite.config import Config
     from airflow_lite.errors import UserError
-    from airflow_lite.logs.key import signing_key
+    from airflow_lite.logs.serving.token import signing_key
 
     fd, idle_s = arguments
     listener = socket.socket(fileno=int(fd))

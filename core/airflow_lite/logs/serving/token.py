@@ -1,4 +1,8 @@
-"""The token that lets somebody read one log file for a short while: a JSON Web Token (HS256)."""
+"""What lets somebody read one log file for a short while: a JSON Web Token (HS256), and its key.
+
+The key is made at first use in the home, for its owner alone. `[webserver] secret_key` takes its
+place, so that several machines can share one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,12 @@ import base64
 import hmac
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite.security.key_file import configured_key, make_key, read_key
+
+if TYPE_CHECKING:
+    from airflow_lite.config import Config
 
 #: As Airflow's log server calls those for whom a token is meant.
 AUDIENCE = "task-instance-logs"
@@ -55,3 +64,26 @@ def is_valid(key: bytes, token: str, path: str) -> bool:
     except jwt.InvalidTokenError:
         return False
     return bool(claims["filename"] == path)
+
+
+#: In the home.
+KEY_FILE = "logs.key"
+
+
+#: Least characters of a secret that somebody chose; those that Airflow makes have 24.
+_SHORTEST = 16
+
+
+#: Goes into the key, so that it signs nothing but this, whatever else the secret is used for.
+_PURPOSE = b"airflow-lite task logs"
+
+
+def signing_key(config: Config) -> bytes:
+    """Return 32 bytes that only the machines of this installation know.
+
+    Raises `ConfigError` where the secret cannot be made or read, or is none.
+    """
+    path = config.path(KEY_FILE)
+    chosen = configured_key(config, "webserver", "secret_key", _SHORTEST)
+    secret = chosen or read_key(path) or make_key(path)
+    return hmac.digest(secret, _PURPOSE, "sha256")

@@ -154,7 +154,7 @@ class LogService:
         self._watch(self._lifeline)  # readable when the server is gone
 
     def _started(self, listener: int, lifeline: int) -> subprocess.Popen[bytes]:
-        words = ["-P", "-m", "airflow_lite.logs.server", str(listener), str(self._idle_s)]
+        words = ["-P", "-m", "airflow_lite.logs.serving.server", str(listener), str(self._idle_s)]
         return subprocess.Popen(
             [sys.executable, *words],
             stdin=lifeline,  # at its end when we are gone, however that comes

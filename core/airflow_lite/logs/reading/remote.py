@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import ConfigError
-from airflow_lite.logs.reader import CHUNK
+from airflow_lite.logs.reading.lines import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,8 +92,7 @@ class RemoteSource:
         return response
 
     def _token(self) -> str:
-        from airflow_lite.logs.key import signing_key
-        from airflow_lite.logs.token import sign
+        from airflow_lite.logs.serving.token import sign, signing_key
 
         try:
             valid_s = self._config.getfloat("webserver", "log_request_clock_grace")

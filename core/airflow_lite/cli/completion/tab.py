@@ -9,14 +9,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from airflow_lite.cli.complete import complete
-from airflow_lite.cli.suggestions import Suggestions
+from airflow_lite.cli.completion.complete import complete
+from airflow_lite.cli.completion.suggestions import Suggestions
 from airflow_lite.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_lite.cli.complete import Answer
+    from airflow_lite.cli.completion.complete import Answer
     from airflow_lite.config import Config
 
 _QUOTES = "'\""

@@ -1,0 +1,1 @@
+"""The log server: serves this machine's log files to other machines."""
