@@ -270,7 +270,7 @@ class DAG:
 
     def param(self, name: str, default: Any = NOTSET) -> Any:
         """Return a reference to a param, to be handed to tasks; it has its value when they run."""
-        from airflow_lite.authoring.decorators.dag import DagParam
+        from airflow_lite.authoring.arguments.param import DagParam
 
         return DagParam(self, name, default)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.authoring.arguments.checks import Wanted
-from airflow_lite.errors import ParamValidationError
+from airflow_lite.authoring.graph.references import Reference
+from airflow_lite.errors import AirflowException, ParamValidationError
+
+if TYPE_CHECKING:
+    from airflow_lite.authoring.dag import DAG
 
 #: The value of a Param that was given none: a run must bring one.
 NOTSET: Any = type("_NotSet", (), {"__repr__": lambda _: "NOTSET", "__bool__": lambda _: False})()
@@ -135,3 +139,24 @@ def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
     found: ParamsDict = ParamsDict(task.dag.params if task.has_dag() else None) | task.params
     found.update(conf or {})
     return found.validate()
+
+
+class DagParam(Reference):
+    """A param of the DAG in a task's arguments; it has its value when the task runs."""
+
+    def __init__(self, dag: DAG, name: str, default: Any = NOTSET) -> None:
+        if default is not NOTSET:
+            dag.params[name] = default
+        self._name = name
+        self._default = default
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """Return the value in this run: from its conf, its params, or the default."""
+        conf = context["dag_run"].conf or {}
+        if self._name in conf:
+            return conf[self._name]
+        if self._default is not NOTSET:
+            return self._default
+        if self._name in context["params"]:
+            return context["params"][self._name]
+        raise AirflowException(f"No value could be found for param {self._name!r}.")

@@ -4,34 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, overload
 
-from airflow_lite.authoring.arguments.param import NOTSET
 from airflow_lite.authoring.dag import DAG
-from airflow_lite.authoring.graph.references import Reference
-from airflow_lite.errors import AirflowException
-
-
-class DagParam(Reference):
-    """A param of the DAG in a task's arguments; it has its value when the task runs."""
-
-    def __init__(self, dag: DAG, name: str, default: Any = NOTSET) -> None:
-        if default is not NOTSET:
-            dag.params[name] = default
-        self._name = name
-        self._default = default
-
-    def resolve(self, context: Mapping[str, Any]) -> Any:
-        """Return the value in this run: from its conf, its params, or the default."""
-        conf = context["dag_run"].conf or {}
-        if self._name in conf:
-            return conf[self._name]
-        if self._default is not NOTSET:
-            return self._default
-        if self._name in context["params"]:
-            return context["params"][self._name]
-        raise AirflowException(f"No value could be found for param {self._name!r}.")
 
 
 @overload
