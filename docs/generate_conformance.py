@@ -1,15 +1,15 @@
 """Write reference/conformance-cases.md: call it by `python docs/generate_conformance.py`.
 
-Its rows are the cases of `airflow_lite.testing`; `tests/unit/testing` compares.
+Its rows are the cases of `airflow_lite_testing`; `tests/unit/testing` compares.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_lite.testing.case import Case, Level, cases_of
-from airflow_lite.testing.conformance import ExecutorConformance
-from airflow_lite.testing.mutants.base import mutants
+from airflow_lite_testing.case import Case, Level, cases_of
+from airflow_lite_testing.conformance import ExecutorConformance
+from airflow_lite_testing.mutants.base import mutants
 
 PAGE = Path(__file__).parent / "reference" / "conformance-cases.md"
 LEVELS = {
@@ -26,7 +26,7 @@ def page() -> str:
         "# Cases of the conformance kit",
         "",
         "Each rule that the kit holds an executor to, by its id.",
-        "The last column names the executors of `airflow_lite.testing.mutants` that break this rule, and so fail the case.",
+        "The last column names the executors of `airflow_lite_testing.mutants` that break this rule, and so fail the case.",
         "[Test an executor](../how-to/test-an-executor.md) tells how to run them.",
     ]
     wrong = broken_by()

@@ -27,7 +27,7 @@ class Bundled(NamedTuple):
 
 def plugins() -> list[Bundled]:
     """Return the plugins of the tree, by name."""
-    return [_bundled(file) for file in sorted(PLUGINS.glob("*/pyproject.toml"))]
+    return [_bundled(file) for file in sorted(PLUGINS.glob("*_executor/pyproject.toml"))]
 
 
 def _bundled(pyproject: Path) -> Bundled:

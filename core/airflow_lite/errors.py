@@ -39,6 +39,12 @@ class ConfigError(UserError):
     """The configuration is not usable. Check airflow_lite.cfg and AIRFLOW_LITE__* variables."""
 
 
+class TestingExtraMissingError(UserError):
+    """The conformance kit is not installed. Run `pip install 'airflow-lite[testing]'`."""
+
+    __test__ = False
+
+
 class InvalidIdError(UserError):
     """An id has a character that is not allowed. Use letters, digits, `_`, `.` and `-`."""
 

@@ -67,9 +67,11 @@ def _module(path: str) -> Any:
         ) from error
 
 
-def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
-    """Return a package's `__getattr__`; `homes` has the names by their module in airflow_lite."""
-    modules = {name: f"airflow_lite.{module}" for module, names in homes.items() for name in names}
+def lazily(
+    package: str, homes: Mapping[str, tuple[str, ...]], root: str = "airflow_lite"
+) -> Callable[[str], Any]:
+    """Return a package's `__getattr__`; `homes` has the names by their module below `root`."""
+    modules = {name: f"{root}.{module}" for module, names in homes.items() for name in names}
 
     def get(name: str) -> Any:
         if name not in modules:

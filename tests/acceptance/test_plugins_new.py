@@ -42,9 +42,10 @@ def call(*words, cwd=ROOT, **environ):
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory):
-    """The folder with the core's wheel."""
+    """The folder with the wheels of the core and the kit."""
     folder = tmp_path_factory.mktemp("core")
-    call(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT)
+    sources = ROOT, ROOT / "plugins" / "testing"
+    call(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, *sources)
     return folder
 
 
@@ -54,8 +55,8 @@ def environment(core, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    [wheel] = core.glob("*.whl")
-    call(python, "-m", "pip", "install", "-q", f"{wheel}[testing]", "ruff")
+    [wheel] = core.glob("airflow_lite-*.whl")
+    call(python, "-m", "pip", "install", "-q", "--find-links", core, f"{wheel}[testing]", "ruff")
     return python
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = sorted(path for path in (ROOT / "plugins").iterdir() if path.is_dir())
+EXECUTORS = sorted((ROOT / "plugins").glob("*_executor"))
 ENVIRON = {
     **os.environ,
     "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
@@ -31,9 +31,9 @@ def call(*words, **options):
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory):
-    """Build the core and the DebugExecutor as users' tools do, each in isolation."""
+    """Build the core, the kit and the DebugExecutor as users' tools do, each in isolation."""
     folder = tmp_path_factory.mktemp("wheels")
-    sources = [ROOT, ROOT / "plugins" / "debug_executor"]
+    sources = [ROOT, *(ROOT / "plugins" / name for name in ("debug_executor", "testing"))]
     call(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, *sources)
     return sorted(folder.glob("*.whl"))
 
@@ -81,12 +81,36 @@ def test_a_missing_executor_names_the_package_and_installing_it_brings_its_comma
     home.run("--executor", "DebugExecutor", "debug", "run", "one")
 
 
+def test_the_kit_is_a_distribution_of_its_own_and_the_extra_brings_it(
+    environment, wheels, home, tmp_path
+):
+    home.python = str(environment)
+    words = ("executors", "certify", "SequentialExecutor")
+    advice = "The conformance kit is not installed. Run `pip install 'airflow-lite[testing]'`."
+    assert home.run(*words, exit_code=1).stderr == f"airflow-lite: error: {advice}\n"
+    asked = [environment, "-c", "from airflow_lite.testing import ExecutorConformance"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == f"ModuleNotFoundError: {advice}"
+
+    core, kit = (
+        next(w for w in wheels if w.name.startswith(f"airflow_lite{end}-"))
+        for end in ("", "_testing")
+    )
+    folder = tmp_path / "with_kit"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    call(python, "-m", "pip", "install", "-q", "--find-links", kit.parent, f"{core}[testing]")
+    home.python = str(python)
+    report = home.json(*words)
+    assert (report["conforms"], report["distribution"]) == (True, "airflow-lite")
+
+
 def test_the_wheels_bring_man_pages(environment):
     pages = {path.name for path in (environment.parent.parent / "share/man/man1").glob("*.1")}
     assert {"airflow-lite.1", "airflow-lite-dags.1", "airflow-lite-tasks.1"} <= pages
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+@pytest.mark.parametrize("plugin", EXECUTORS, ids=lambda path: path.name)
 def test_a_plugins_build_hook_is_the_cores(plugin):
     assert filecmp.cmp(plugin / "hatch_build.py", ROOT / "core" / "hatch_build.py", shallow=False)
 

@@ -26,7 +26,7 @@ from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.spec.timetable import schedule_spec
 from airflow_lite.store import schema
 from airflow_lite.store.engine import Store, open_store
-from airflow_lite.testing.stub_executor import StubExecutor
+from airflow_lite_testing.stub_executor import StubExecutor
 
 DAGS = 10
 TASKS = 100

@@ -28,7 +28,7 @@ from airflow_lite.scheduler.loop.assembly import make_loop
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import Store, open_store
-from airflow_lite.testing.stub_executor import StubExecutor
+from airflow_lite_testing.stub_executor import StubExecutor
 
 
 class InlineStub(StubExecutor):

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.store.engine import open_store
-from airflow_lite.testing.checker import check
+from airflow_lite_testing.checker import check
 
 WIDE = """
 from airflow_lite import DAG, BashOperator

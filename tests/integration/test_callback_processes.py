@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_lite.config import Config
 from airflow_lite.scheduler.state.callback_runner import MOST, Callbacks
 from airflow_lite.store import schema
-from airflow_lite.testing.clock import FakeClock
+from airflow_lite_testing.clock import FakeClock
 
 DAG = """
 import os, time

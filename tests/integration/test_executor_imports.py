@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.testing.probe import probe_import
+from airflow_lite_testing.probe import probe_import
 
 
 def test_the_base_of_executors_does_without_what_is_dear_to_import():

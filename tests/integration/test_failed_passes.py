@@ -11,7 +11,7 @@ from airflow_lite.config import Config
 from airflow_lite.processes import doorbell
 from airflow_lite.scheduler.loop.assembly import make_loop
 from airflow_lite.store.engine import open_store
-from airflow_lite.testing.stub_executor import StubExecutor
+from airflow_lite_testing.stub_executor import StubExecutor
 
 
 @pytest.fixture

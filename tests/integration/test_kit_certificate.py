@@ -7,9 +7,10 @@ import pytest
 from airflow_lite import __version__
 from airflow_lite.cli.main import run
 from airflow_lite.plugins.discovery.locate import Located
-from airflow_lite.testing import FakeClock, certificate
+from airflow_lite.testing import FakeClock
+from airflow_lite_testing import certificate
 
-PATH = "airflow_lite.testing.reference_executor.ReferenceExecutor"
+PATH = "airflow_lite_testing.reference_executor.ReferenceExecutor"
 CASES = ["basic.cli.parses", "basic.contract.defines-what-it-must", "faults.queue.twice-runs-once"]
 
 
@@ -22,7 +23,7 @@ def test_certificate_says_who_what_and_how_it_went():
     assert found.conforms
     assert (found.executor, found.distribution, found.core_version) == (
         PATH,
-        "airflow-lite",
+        "airflow-lite-testing",
         __version__,
     )
     assert found.date == "2024-01-01T00:00:00+00:00"
@@ -39,7 +40,7 @@ def test_certificate_says_who_what_and_how_it_went():
 
 
 def test_one_failed_case_denies_conformance():
-    path = "airflow_lite.testing.mutants.contract:RefusesSqlite"
+    path = "airflow_lite_testing.mutants.contract:RefusesSqlite"
     cases = ["basic.flags.says-which-stores-it-serves", "basic.flags.are-booleans-of-the-class"]
     found = certify(path, cases)
     assert not found.conforms
@@ -71,7 +72,7 @@ def test_what_pytest_says_goes_where_it_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "exit_code"),
-    [(PATH, 0), ("airflow_lite.testing.mutants.contract:RefusesSqlite", 1)],
+    [(PATH, 0), ("airflow_lite_testing.mutants.contract:RefusesSqlite", 1)],
 )
 def test_command_prints_a_report_and_exits_by_it(path, exit_code, home, monkeypatch, capsys):
     only(monkeypatch, "basic.flags.says-which-stores-it-serves")
@@ -88,7 +89,7 @@ def test_command_prints_tables_and_a_verdict(home, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "basic.cli.parses" in text
     assert "level" in text
-    assert text.splitlines()[-1].startswith(f"{PATH} of airflow-lite ")
+    assert text.splitlines()[-1].startswith(f"{PATH} of airflow-lite-testing ")
     assert " conforms (airflow-lite " in text
 
 

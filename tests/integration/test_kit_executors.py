@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_lite.testing import ExecutorConformance
-from airflow_lite.testing.reference_executor import ReferenceExecutor
-from airflow_lite.testing.remote_engine import RemoteEngine, RemoteExecutor
+from airflow_lite_testing.reference_executor import ReferenceExecutor
+from airflow_lite_testing.remote_engine import RemoteEngine, RemoteExecutor
 
 
 class Patient(ExecutorConformance):

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_lite.plugins.discovery.locate import Located
-from airflow_lite.testing.case import cases_of
-from airflow_lite.testing.certificate import certify
-from airflow_lite.testing.conformance import ExecutorConformance
-from airflow_lite.testing.mutants.base import mutants
+from airflow_lite_testing.case import cases_of
+from airflow_lite_testing.certificate import certify
+from airflow_lite_testing.conformance import ExecutorConformance
+from airflow_lite_testing.mutants.base import mutants
 
 MUTANTS = {mutant.path: mutant for mutant in sorted(mutants())}
 #: Each waits most of the time for what does not come.

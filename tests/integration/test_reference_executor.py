@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.keys import RunCommand, new_attempt_token
-from airflow_lite.testing.reference_executor import ReferenceExecutor
+from airflow_lite_testing.reference_executor import ReferenceExecutor
 
 
 def test_it_finds_the_program_beside_its_python(tmp_path, monkeypatch, wait_until):

@@ -14,7 +14,7 @@ from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 from airflow_lite.logs.serving.serve_logs import serve_logs
 from airflow_lite.logs.serving.service import LogService
-from airflow_lite.testing.processes import is_alive
+from airflow_lite_testing.processes import is_alive
 
 DAG = """
 from datetime import datetime

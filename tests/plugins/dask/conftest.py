@@ -11,8 +11,8 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.store.engine import open_store
-from airflow_lite.testing.checker import check
 from airflow_lite_dask_executor.testing import free_port
+from airflow_lite_testing.checker import check
 
 END_S = 60.0
 

@@ -12,9 +12,9 @@ from airflow_lite.scheduler.loop.assembly import make_loop
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import open_store
-from airflow_lite.testing.checker import check
-from airflow_lite.testing.clock import FakeClock
-from airflow_lite.testing.stub_executor import StubExecutor
+from airflow_lite_testing.checker import check
+from airflow_lite_testing.clock import FakeClock
+from airflow_lite_testing.stub_executor import StubExecutor
 
 PASSES = 12
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from airflow_lite.processes.waker import Timers, Waker
-from airflow_lite.testing.clock import FakeClock
+from airflow_lite_testing.clock import FakeClock
 
 LONG_S = 30.0
 

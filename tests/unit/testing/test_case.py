@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from airflow_lite.testing.case import (
+from airflow_lite_testing.case import (
     NOT_APPLICABLE_PROPERTY,
     Level,
     NotApplicable,
     case,
     cases_of,
 )
-from airflow_lite.testing.conformance import ExecutorConformance
+from airflow_lite_testing.conformance import ExecutorConformance
 
 
 class Suite:

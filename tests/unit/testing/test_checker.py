@@ -8,7 +8,7 @@ from airflow_lite.config import Config
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import open_store
-from airflow_lite.testing.checker import check
+from airflow_lite_testing.checker import check
 
 FIRST, SECOND = "1" * 32, "2" * 32
 

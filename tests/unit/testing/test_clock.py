@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_lite.testing.clock import START_US, FakeClock
+from airflow_lite_testing.clock import START_US, FakeClock
 
 
 def test_it_stands_still_until_told() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.testing import needs
-from airflow_lite.testing.engine import Engine, installed_engine
-from airflow_lite.testing.local_engine import LocalEngine
-from airflow_lite.testing.reference_executor import ReferenceExecutor
-from airflow_lite.testing.remote_engine import RemoteEngine, Server
-from airflow_lite.testing.subject import subject_of
+from airflow_lite_testing import needs
+from airflow_lite_testing.engine import Engine, installed_engine
+from airflow_lite_testing.local_engine import LocalEngine
+from airflow_lite_testing.reference_executor import ReferenceExecutor
+from airflow_lite_testing.remote_engine import RemoteEngine, Server
+from airflow_lite_testing.subject import subject_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def distribution(tmp_path, monkeypatch):
         "[airflow_lite.testing.v1]\nKitExecutor = kit_engines:make\n"
     )
     (tmp_path / "kit_engines.py").write_text(
-        "from airflow_lite.testing.remote_engine import RemoteEngine\n\n\n"
+        "from airflow_lite_testing.remote_engine import RemoteEngine\n\n\n"
         "def make():\n    return RemoteEngine()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -80,7 +80,7 @@ def temporary(monkeypatch):
 
 def test_the_engine_ends_with_whoever_started_it(temporary, wait_until):
     starts = (
-        "from airflow_lite.testing.remote_engine import RemoteEngine, ask, SOCKET_VARIABLE\n"
+        "from airflow_lite_testing.remote_engine import RemoteEngine, ask, SOCKET_VARIABLE\n"
         "from pathlib import Path\n"
         "engine = RemoteEngine()\n"
         "path = engine.start({})[SOCKET_VARIABLE]\n"
@@ -99,7 +99,7 @@ def test_the_engine_ends_with_whoever_started_it(temporary, wait_until):
 
 def test_an_engine_that_is_started_by_hand_takes_nothing_along_but_its_socket(temporary):
     (temporary / "kept").touch()
-    words = [sys.executable, "-m", "airflow_lite.testing.remote_engine", temporary / "socket"]
+    words = [sys.executable, "-m", "airflow_lite_testing.remote_engine", temporary / "socket"]
     hand = f"import subprocess as s; s.call({[*map(str, words)]!r}, stdin=s.DEVNULL); print('on')"
     done = subprocess.run(
         [sys.executable, "-c", hand],

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.errors import UserError
-from airflow_lite.testing import needs
-from airflow_lite.testing.reference_executor import ReferenceExecutor
-from airflow_lite.testing.subject import subject_of
+from airflow_lite_testing import needs
+from airflow_lite_testing.reference_executor import ReferenceExecutor
+from airflow_lite_testing.subject import subject_of
 
-PATH = "airflow_lite.testing.reference_executor:ReferenceExecutor"
+PATH = "airflow_lite_testing.reference_executor:ReferenceExecutor"
 
 
 def make():

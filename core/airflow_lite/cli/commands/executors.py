@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.cli import context
 from airflow_lite.cli.commands import plugins as plugin_commands
 from airflow_lite.cli.output import print_rows
+from airflow_lite.errors import TestingExtraMissingError
+from airflow_lite.imports import ModuleMissingError, import_module_named
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.plugins.discovery.locate import Located
     from airflow_lite.plugins.probing.verdict import Verdict
-    from airflow_lite.testing.certificate import Certificate
 
 
 def list_executors(args: context.Args) -> int:
@@ -82,32 +83,37 @@ def certify(args: context.Args) -> int:
     import sys
 
     from airflow_lite.plugins.discovery.locate import locate
-    from airflow_lite.testing import certificate
 
     located = locate(args.executor.replace(":", "."), context.config(args))
     output = sys.stderr if getattr(args, "verbose", False) else None
-    found = certificate.certify(located, output=output)
+    report = _kit().certify(located, output=output).to_json()
     if args.output == "json":
         import json
 
-        print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
-        _print(found, args.output)
-    return 0 if found.conforms else 1
+        _print(report, args.output)
+    return 0 if report["conforms"] else 1
 
 
-def _print(found: Certificate, output: str) -> None:
-    cases: list[dict[str, Any]] = [
-        {"case": case.case, "result": case.result, "reason": case.reason} for case in found.cases
-    ]
-    print_rows(cases, output)
+def _kit() -> Any:
+    """Return the part of the conformance kit that certifies: a distribution of its own."""
+    try:
+        return import_module_named("airflow_lite_testing.certificate")
+    except ModuleMissingError:
+        raise TestingExtraMissingError from None
+
+
+def _print(report: dict[str, Any], output: str) -> None:
+    columns = ("case", "result", "reason")
+    print_rows([{name: case[name] for name in columns} for case in report["cases"]], output)
     if output == "yaml":
         return
     print()
-    levels = [dict(level.__dict__) for level in found.levels]
+    levels = report["levels"]
     print_rows([{key.replace("_", " "): level[key] for key in level} for level in levels], output)
-    verdict = "conforms" if found.conforms else "does not conform"
-    title = found.executor
-    if found.distribution:
-        title += f" of {found.distribution} {found.version}"
-    print(f"\n{title} {verdict} (airflow-lite {found.core_version}, {found.date}).")
+    verdict = "conforms" if report["conforms"] else "does not conform"
+    title = report["executor"]
+    if report["distribution"]:
+        title += f" of {report['distribution']} {report['version']}"
+    print(f"\n{title} {verdict} (airflow-lite {report['core_version']}, {report['date']}).")

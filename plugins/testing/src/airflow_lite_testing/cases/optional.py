@@ -1,0 +1,229 @@
+"""Optional: revoking, cleaning up, adoption, logs, callbacks, pickled DAGs."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_lite_testing.case import NotApplicable, case
+from airflow_lite_testing.cases.base import Cases
+from airflow_lite_testing.needs import local, overrides, own_thread, pickles
+from airflow_lite_testing.processes import is_alive
+
+if TYPE_CHECKING:
+    from airflow_lite_testing.bench import Attempt
+    from airflow_lite_testing.rig import Rig
+
+#: So many attempts are revoked as they end.
+RACES = 5
+_POLL_S = 0.005
+
+
+class OptionalCases(Cases):
+    """The methods with a sound default: what an author writes must keep their rules."""
+
+    @case("optional.revoke.forgets", own_thread)
+    def test_revoke_forgets(self) -> None:
+        """A revoked attempt is held no more, frees its slot, and is told no event."""
+        rig, attempt = self._with_one_running()
+        free = rig.slots
+        self._revoke(rig, attempt)
+        assert not rig.has(attempt), "a revoked attempt is still held"
+        assert rig.slots == free + 1, "a revoked attempt still takes a slot"
+        rig.for_a_while()
+        assert not rig.ends(attempt), f"{rig.ends(attempt)} was told of a revoked attempt"
+
+    @case("optional.revoke.queued-never-starts", own_thread)
+    def test_revoked_while_queued_never_starts(self) -> None:
+        """An attempt that is revoked while it is queued is never started."""
+        rig = self.rig().start()
+        attempt, other = self.bench.attempt(), self.bench.attempt()
+        rig.queue(attempt, other)
+        self._revoke(rig, attempt)
+        rig.until_ended(other)
+        rig.for_a_while()
+        assert not self.bench.starts(attempt), "an attempt that was revoked was started"
+
+    @case("optional.revoke.stops-the-process", overrides("revoke_task"), local)
+    def test_revoke_stops_the_process(self) -> None:
+        """Where `revoke_task` is written, the attempt's process is stopped."""
+        rig, attempt = self._with_one_running()
+        pid = self.bench.starts(attempt)[0].pid
+        self._revoke(rig, attempt)
+        rig.until(lambda: not is_alive(pid), "the process of a revoked attempt to end")
+
+    @case("optional.revoke.unknown-or-ended-does-no-harm")
+    def test_revoke_of_what_is_not_there_does_no_harm(self) -> None:
+        """Revoking what ended, or was never queued, raises nothing and tells nothing."""
+        rig = self.rig().start()
+        ended, unknown = self.bench.attempt(), self.bench.attempt()
+        rig.run(ended)
+        told = len(rig.events)
+        for attempt in (ended, unknown, unknown):
+            self._revoke(rig, attempt)
+        rig.beat()
+        assert len(rig.events) == told, f"revoking told {rig.events[told:]}"
+
+    @case("faults.cancel.races-with-success", own_thread)
+    def test_cancel_may_race_with_success(self) -> None:
+        """Revoking what is just ending raises nothing, frees its slot, and leaves others be."""
+        rig = self.rig().start()
+        free = rig.slots
+        bystander = self.bench.attempt(waits=True)
+        rig.queue(bystander)
+        for _ in range(RACES):
+            attempt = self.bench.attempt(waits=True)
+            rig.queue(attempt)
+            rig.until(partial(self._is_started_or_behind, attempt, bystander), "it to start")
+            self.bench.release(attempt)
+            self._wait_for_the_end_of(attempt)
+            self._revoke(rig, attempt)
+            rig.beat()
+            assert not rig.has(attempt), "what was revoked as it ended is still held"
+        assert not rig.ends(bystander), "an attempt beside the revoked ones was ended"
+        self.bench.release(bystander)
+        rig.until_ended(bystander)
+        assert rig.slots == free, f"{rig.slots} slots are free, {free} were at first"
+
+    def _is_started_or_behind(self, attempt: Attempt, bystander: Attempt) -> bool:
+        """Whether the attempt runs; where one runs at a time it waits behind the bystander."""
+        if self.subject.type.is_single_threaded:
+            return bool(self.bench.starts(bystander))
+        return bool(self.bench.starts(attempt) and self.bench.starts(bystander))
+
+    def _wait_for_the_end_of(self, attempt: Attempt) -> None:
+        """Wait, without a heartbeat, until the code of the attempt is over, if it began."""
+        end = time.monotonic() + self.deadline_s
+        while self.bench.starts(attempt) and not self.bench.end_times(attempt):
+            assert time.monotonic() < end, f"{attempt} did not end"
+            time.sleep(_POLL_S)
+
+    @case("optional.cleanup.takes-back-and-names")
+    def test_cleanup_takes_back_and_names(self) -> None:
+        """`cleanup_stuck_queued_tasks` lets go of the attempts and returns a text for each."""
+        rig = self.rig().start()
+        attempts = [self.bench.attempt() for _ in range(2)]
+        rig.queue(*attempts)
+        clean = partial(rig.executor.cleanup_stuck_queued_tasks, [one.ti for one in attempts])
+        found = rig.call("cleanup_stuck_queued_tasks", clean)
+        assert len(list(found)) == len(attempts), f"it returned {found!r} for two attempts"
+        assert all(isinstance(text, str) for text in found), f"{found!r} are not all texts"
+        for attempt in attempts:
+            assert not rig.has(attempt), "a stuck attempt is still held after it was taken back"
+
+    @case("optional.adoption.takes-or-returns")
+    def test_adoption_takes_or_returns_each(self) -> None:
+        """What is offered for adoption comes back unheld, or is held and comes to an end."""
+        rig = self.rig().start()
+        offered = [self.bench.attempt(), self.bench.attempt(external_executor_id="no-such-id")]
+        back = {ti.key for ti in self._adopt(rig, offered)}
+        assert back <= {one.ti.key for one in offered}, "what was not offered came back"
+        for attempt in offered:
+            taken = attempt.ti.key not in back
+            said = "was not given back and is not held" if taken else "was given back and is held"
+            assert rig.has(attempt) is taken, f"an attempt {said}"
+        rig.until_ended(*(one for one in offered if one.ti.key not in back))
+
+    @case("optional.adoption.goes-on", overrides("try_adopt_task_instances"), own_thread)
+    def test_adopted_attempt_goes_on(self) -> None:
+        """An adopted attempt keeps running, takes a slot, and its end is told."""
+        from dataclasses import replace
+
+        from airflow_lite_testing.bench import Attempt as Adoptable
+
+        old, attempt = self._with_one_running()
+        ids = old.call("take_external_ids", old.executor.take_external_ids)
+        external_id = ids.get(attempt.ti.key)
+        if external_id is None:
+            raise NotApplicable("it tells no id of an attempt at its engine, by which to adopt")
+        new = self.rig().start()
+        free = new.slots
+        seen = Adoptable(replace(attempt.ti, external_executor_id=external_id), attempt.command)
+        assert not self._adopt(new, [seen]), "an attempt that its id names was given back"
+        assert new.has(attempt), "an adopted attempt is not held"
+        assert new.slots == free - 1, "an adopted attempt takes no slot"
+        new.for_a_while()
+        assert not new.ends(attempt), "an adopted attempt was told as ended while it ran"
+        assert len(self.bench.starts(attempt)) == 1, "an adopted attempt was started again"
+        self.bench.release(attempt)
+        new.until_ended(attempt)
+
+    @case("optional.logs.never-raise")
+    def test_task_logs_never_raise(self) -> None:
+        """`get_task_log` returns two lists of texts, also of an attempt that it does not know."""
+        rig = self.rig().start()
+        ran, unknown = self.bench.attempt(), self.bench.attempt()
+        rig.run(ran)
+        for attempt in (ran, unknown):
+            found = rig.call("get_task_log", partial(rig.executor.get_task_log, attempt.ti, 1))
+            assert isinstance(found, tuple), f"get_task_log returned {found!r}, not two lists"
+            assert len(found) == 2, f"get_task_log returned {len(found)} parts, not two lists"
+            texts: list[Any] = [text for part in found for text in part]
+            assert all(isinstance(text, str) for text in texts), f"{texts!r} are not all texts"
+
+    @case("optional.callbacks.to-the-sink-or-an-error")
+    def test_callbacks_go_to_the_sink(self) -> None:
+        """`send_callback` gives the request to the sink, and raises ValueError without one."""
+        executor = self.rig().executor
+        sink = _Sink()
+        executor.callback_sink = sink
+        executor.send_callback("request")
+        assert sink.sent == ["request"], f"the sink got {sink.sent}"
+        executor.callback_sink = None
+        try:
+            executor.send_callback("request")
+        except ValueError:
+            return
+        raise AssertionError("send_callback without a sink raised no ValueError")
+
+    @case("optional.pickling.runs-without-the-file", pickles)
+    def test_pickled_dag_runs_without_its_file(self) -> None:
+        """A DAG that is shipped pickled runs, though its file is out of the workers' reach."""
+        rig = self.rig().start()
+        attempt = self.bench.pickled_attempt()
+        with self.bench.without_dag_file():
+            rig.run(attempt)
+        count = len(self.bench.starts(attempt))
+        assert count == 1, f"{attempt} was shipped pickled, and its code ran {count} times"
+        assert self.bench.recorded(attempt), f"the outcome of {attempt} is not on record"
+
+    @case("optional.queues.reach-execute-async")
+    def test_queue_reaches_execute_async(self) -> None:
+        """The queue and executor_config of an attempt reach `execute_async` as they are."""
+        rig = self.rig().start()
+        attempt = self.bench.attempt(queue="default", executor_config={})
+        seen: list[tuple[Any, Any]] = []
+        submit = rig.executor.execute_async
+
+        def look(key: Any, command: Any, queue: Any = None, executor_config: Any = None) -> None:
+            seen.append((queue, executor_config))
+            submit(key=key, command=command, queue=queue, executor_config=executor_config)
+
+        rig.executor.execute_async = look
+        rig.run(attempt)
+        if not seen:
+            raise NotApplicable("it hands attempts over in a batch, without execute_async")
+        assert seen == [("default", {})], f"execute_async got {seen}"
+
+    def _with_one_running(self) -> tuple[Rig, Attempt]:
+        rig = self.rig().start()
+        attempt = self.bench.attempt(waits=True)
+        rig.queue(attempt)
+        rig.until_started(attempt)
+        return rig, attempt
+
+    def _revoke(self, rig: Rig, attempt: Attempt) -> None:
+        rig.call("revoke_task", lambda: rig.executor.revoke_task(ti=attempt.ti))
+
+    def _adopt(self, rig: Rig, attempts: list[Attempt]) -> list[Any]:
+        adopt = partial(rig.executor.try_adopt_task_instances, [one.ti for one in attempts])
+        return list(rig.call("try_adopt_task_instances", adopt))
+
+
+class _Sink:
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send(self, request: Any) -> None:
+        self.sent.append(request)

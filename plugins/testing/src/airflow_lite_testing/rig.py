@@ -1,0 +1,230 @@
+"""One executor on its own thread, driven heartbeat by heartbeat, every wait with a deadline."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_lite.api.executor.events import UNENDED
+from airflow_lite.config import Config
+from airflow_lite_testing.processes import descendants, kill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite_testing.bench import Attempt, Bench
+    from airflow_lite_testing.subject import Subject
+
+#: How long, in seconds, for what must not come.
+QUIET_S = 0.4
+#: Longest time, in seconds, that one call may keep the executor's thread.
+BUDGET_S = 5.0
+_BEAT_S = 0.02
+
+
+class Told(NamedTuple):
+    """An event that the executor told."""
+
+    key: TaskInstanceKey
+    state: str | None
+    info: Any
+
+    def __repr__(self) -> str:
+        info = "" if self.info is None else f", {self.info!r}"
+        return f"<{self.state}{info} of {self.key.run_id}/{self.key.task_id}>"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it says that the attempt is over."""
+        return self.state not in UNENDED
+
+
+class Rig:
+    """Drives one executor as the scheduler does, all its methods on one thread.
+
+    What the executor raises is raised here; a call that overruns its budget fails the case.
+    """
+
+    def __init__(
+        self, subject: Subject, bench: Bench, *, deadline_s: float, parallelism: int | None = None
+    ) -> None:
+        """Make an executor of `parallelism` (None: as configured); waits take `deadline_s`."""
+        self.deadline_s = deadline_s
+        self.bench = bench
+        self.events: list[Told] = []
+        self.durations: dict[str, float] = {}
+        self.attempts: list[Attempt] = []
+        self.woken = threading.Event()
+        self._subject = subject
+        self._thread = None if subject.type.runs_in_process else _Thread()
+        self.executor = self.call("the constructor", subject.make)
+        self.call("configure", lambda: self._configure(parallelism))
+
+    def _configure(self, parallelism: int | None) -> None:
+        given = {} if parallelism is None else {("core", "parallelism"): str(parallelism)}
+        self.executor.name = self._subject.name.rpartition(":")[2].rpartition(".")[2]
+        config = Config.load(overrides=given)
+        config.plugin_options = self._subject.options
+        self.executor.configure(config)
+        self.executor.bind(self.woken.set)
+
+    def call(self, what: str, function: Callable[[], Any], budget_s: float = BUDGET_S) -> Any:
+        """Call `function` on the executor's thread; return or raise what it does."""
+        began = time.monotonic()
+        try:
+            if self._thread is None:
+                return function()
+            return self._thread.call(what, function, budget_s)
+        finally:
+            took = time.monotonic() - began
+            self.durations[what] = max(took, self.durations.get(what, 0.0))
+
+    def start(self) -> Rig:
+        """Start the executor."""
+        self.call("start", self.executor.start, self.deadline_s)
+        return self
+
+    def queue(self, *attempts: Attempt, priority: int = 1) -> None:
+        """Hand attempts to the executor."""
+        for attempt in attempts:
+            self.attempts.append(attempt)
+            item = (attempt.ti, attempt.command, priority, attempt.ti.queue)
+            self.call("queue_command", partial(self.executor.queue_command, *item))
+
+    def beat(self) -> None:
+        """Run one heartbeat and take the events."""
+        self.call("heartbeat", self.executor.heartbeat)
+        self.collect()
+
+    def collect(self) -> None:
+        """Take the events."""
+        found = self.call("get_event_buffer", self.executor.get_event_buffer)
+        self.events += [Told(key, state, info) for key, (state, info) in found.items()]
+
+    def until(
+        self, condition: Callable[[], Any], what: str, deadline_s: float | None = None
+    ) -> None:
+        """Beat until `condition` is true; fail with `what` after the deadline."""
+        deadline_s = deadline_s or self.deadline_s
+        end = time.monotonic() + deadline_s
+        while True:
+            self.beat()
+            if condition():
+                return
+            assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
+            self._rest()
+
+    def for_a_while(self, quiet_s: float = QUIET_S) -> None:
+        """Beat for a short time, in which something must not happen."""
+        end = time.monotonic() + quiet_s
+        while time.monotonic() < end:
+            self.beat()
+            self._rest()
+
+    def _rest(self) -> None:
+        self.woken.wait(_BEAT_S)
+        self.woken.clear()
+
+    def run(self, *attempts: Attempt) -> None:
+        """Queue attempts and beat until the end of each was told."""
+        self.queue(*attempts)
+        self.until_ended(*attempts)
+
+    def until_started(self, *attempts: Attempt) -> None:
+        """Beat until each of these attempts' code has started."""
+        self.until(
+            lambda: all(self.bench.starts(attempt) for attempt in attempts),
+            f"{len(attempts)} attempt(s) to start",
+        )
+
+    def until_ended(self, *attempts: Attempt) -> None:
+        """Beat until the end of each of these attempts was told."""
+        self.until(
+            lambda: all(self.ends(attempt) for attempt in attempts),
+            f"the end of {len(attempts)} attempt(s) to be told",
+        )
+
+    def ends(self, attempt: Attempt) -> list[Told]:
+        """Return the events that said that this attempt is over."""
+        return [event for event in self.events if event.key == attempt.ti.key and event.is_end]
+
+    def has(self, attempt: Attempt) -> bool:
+        """Ask the executor whether it has this attempt."""
+        return bool(self.call("has_task", lambda: self.executor.has_task(attempt.ti)))
+
+    @property
+    def slots(self) -> int:
+        """The executor's own count of free slots."""
+        return int(self.call("slots_available", lambda: self.executor.slots_available))
+
+    def end(self, budget_s: float = BUDGET_S) -> None:
+        """End the executor and take its last events."""
+        self.call("end", self.executor.end, budget_s)
+        self.collect()
+
+    def terminate(self, budget_s: float = BUDGET_S) -> None:
+        """Terminate the executor."""
+        self.call("terminate", self.executor.terminate, budget_s)
+
+    def close(self) -> None:
+        """Stop everything, however the case went; what the executor leaves is killed."""
+        self.bench.release_all()
+        for step in (self.terminate, self.end):
+            try:
+                step(self.deadline_s)
+            except Exception:
+                logging.getLogger(__name__).info("after the case: %s failed", step, exc_info=True)
+        self.stop()
+        self.kill_what_is_left()
+
+    def stop(self) -> None:
+        """End the thread, and let go of the executor."""
+        if self._thread is not None:
+            self._thread.stop()
+
+    def kill_what_is_left(self) -> None:
+        """Kill the attempts' processes and what hangs below them that is still there."""
+        of_attempts = self.bench.pids()
+        for process in descendants():
+            if process.pid in of_attempts:
+                kill(process.pid)
+
+
+class _Thread:
+    """A thread that runs calls one by one."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="kit-executor", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    def call(self, what: str, function: Callable[[], Any], budget_s: float) -> Any:
+        answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                answer.put((function(), None))
+            except BaseException as error:  # it is raised again on the caller's thread
+                answer.put((None, error))
+
+        self._calls.put(run)
+        try:
+            value, error = answer.get(timeout=budget_s)
+        except queue.Empty:
+            raise AssertionError(f"{what} took longer than {budget_s:g} s") from None
+        if error is not None:
+            raise error
+        return value
+
+    def stop(self) -> None:
+        self._calls.put(None)
+        self._thread.join(BUDGET_S)
