@@ -13,7 +13,7 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def said(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """Return an exception's message in one line, also that of a class that cannot tell its own.
 
     What no database holds becomes its escape: a NUL, and half a character, as in odd file names.
@@ -25,9 +25,9 @@ def said(error: BaseException) -> str:
     return shortened(" ".join(text.split()), 1000)
 
 
-def told(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Return an exception's class and message in one line."""
-    name, message = type(error).__name__, said(error)
+    name, message = type(error).__name__, message_of(error)
     return shortened(f"{name}: {message}" if message else name, 1000)
 
 

@@ -96,8 +96,8 @@ def make(folder: str, rows: int) -> Loop:
 def one_pass(loop: Loop) -> float:
     """Time one pass in which all is due that a loop does by and by."""
     for name in TIMERS:
-        loop.world.timers.after(name, 0.0)
-    loop.world.owned.due_dags.update(loop.world.owned.dags)
+        loop.context.timers.after(name, 0.0)
+    loop.context.memory.due_dags.update(loop.context.memory.dags)
     begin = time.perf_counter()
     loop.do_pass()
     return time.perf_counter() - begin
@@ -121,7 +121,7 @@ def main() -> None:
             print(f"{rows:9} finished rows: {low:.2f} ms a pass best, {middle:.2f} median")
             loop.stopping.ask()
             loop.close(state="success")
-            loop.world.store.close()
+            loop.context.store.close()
     first, *_, last = (statistics.median(taken[rows]) for rows in args.rows)
     print(f"ratio of the medians, most to least rows: {last / first:.2f}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_lite.authoring import current
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.authoring.arguments.airflow_arguments import notices
-from airflow_lite.authoring.arguments.argument import Given, keep
+from airflow_lite.authoring.arguments.argument import Argument, keep
 from airflow_lite.authoring.arguments.checks import optional
 from airflow_lite.authoring.arguments.param import NOTSET, ParamsDict, checked_params
 from airflow_lite.authoring.caller import caller_file, importing
@@ -35,27 +35,27 @@ class DAG:
     it is read from `[core]` and `[scheduler]`. Without a schedule a DAG runs once a day, as there.
     """
 
-    description = Given(optional(checks.text))
-    template_searchpath = Given(checks.search_path, tuple)
-    user_defined_macros = Given(checks.mapping, dict)
-    user_defined_filters = Given(checks.mapping, dict)
-    default_args = Given(checks.mapping, dict)
-    params = Given(checked_params, ParamsDict)
-    max_active_tasks = Given(checks.natural, "max_active_tasks")
-    max_active_runs = Given(checks.natural, "max_active_runs")
-    max_consecutive_failed_dag_runs = Given(checks.natural)
-    dagrun_timeout = Given(optional(checks.duration))
-    catchup = Given(checks.flag, "catchup")
-    on_success_callback = Given(checks.functions, list)
-    on_failure_callback = Given(checks.functions, list)
-    doc_md = Given(optional(checks.text))
-    is_paused_upon_creation = Given(optional(checks.flag))
-    jinja_environment_kwargs = Given(optional(checks.mapping))
-    render_template_as_native_obj = Given(checks.flag)
-    tags = Given(checks.names, tuple)
-    auto_register = Given(checks.flag)
-    fail_stop = Given(checks.flag)
-    dag_display_name = Given(checks.text)
+    description = Argument(optional(checks.text))
+    template_searchpath = Argument(checks.search_path, tuple)
+    user_defined_macros = Argument(checks.mapping, dict)
+    user_defined_filters = Argument(checks.mapping, dict)
+    default_args = Argument(checks.mapping, dict)
+    params = Argument(checked_params, ParamsDict)
+    max_active_tasks = Argument(checks.natural, "max_active_tasks")
+    max_active_runs = Argument(checks.natural, "max_active_runs")
+    max_consecutive_failed_dag_runs = Argument(checks.natural)
+    dagrun_timeout = Argument(optional(checks.duration))
+    catchup = Argument(checks.flag, "catchup")
+    on_success_callback = Argument(checks.functions, list)
+    on_failure_callback = Argument(checks.functions, list)
+    doc_md = Argument(optional(checks.text))
+    is_paused_upon_creation = Argument(optional(checks.flag))
+    jinja_environment_kwargs = Argument(optional(checks.mapping))
+    render_template_as_native_obj = Argument(checks.flag)
+    tags = Argument(checks.names, tuple)
+    auto_register = Argument(checks.flag)
+    fail_stop = Argument(checks.flag)
+    dag_display_name = Argument(checks.text)
     template_undefined: Any
 
     def __init__(
@@ -285,9 +285,9 @@ class DAG:
 
         Ends the program with an exit code if the run fails.
         """
-        from airflow_lite.authoring.dag_test import run_here
+        from airflow_lite.authoring.dag_test import test_in_subprocess
 
-        run_here(self, execution_date, run_conf, use_executor=use_executor)
+        test_in_subprocess(self, execution_date, run_conf, use_executor=use_executor)
 
     def to_spec(self) -> DagSpec:
         """Return the DAG as data; raise `AirflowDagException` if it is not valid."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG
 
 
-def run_here(
+def test_in_subprocess(
     dag: DAG,
     execution_date: datetime | None,
     run_conf: Mapping[str, Any] | None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_lite.authoring import current
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.authoring.arguments.airflow_arguments import notices
-from airflow_lite.authoring.arguments.argument import Given, keep
+from airflow_lite.authoring.arguments.argument import Argument, keep
 from airflow_lite.authoring.arguments.checks import optional
 from airflow_lite.authoring.arguments.default_args import with_default_args
 from airflow_lite.authoring.arguments.param import ParamsDict, checked_params
@@ -49,41 +49,41 @@ class BaseOperator(SetupTeardown):
     ui_color = "#fff"
     ui_fgcolor = "#000"
 
-    owner = Given(checks.text)
-    email_on_retry = Given(checks.flag)
-    email_on_failure = Given(checks.flag)
-    retries = Given(checks.natural, "retries")
-    retry_delay = Given(checks.duration, "retry_delay")
-    retry_exponential_backoff = Given(checks.flag)
-    max_retry_delay = Given(optional(checks.duration))
-    depends_on_past = Given(checks.flag)
-    ignore_first_depends_on_past = Given(checks.flag)
-    wait_for_past_depends_before_skipping = Given(checks.flag)
-    wait_for_downstream = Given(checks.flag)
-    priority_weight = Given(checks.whole)
-    weight_rule = Given(checks.one_of(WeightRule), "weight_rule")
-    queue = Given(checks.text, "queue")
-    pool = Given(checks.text)
-    pool_slots = Given(checks.positive)
-    execution_timeout = Given(optional(checks.duration), "execution_timeout")
-    on_execute_callback = Given(checks.functions, list)
-    on_success_callback = Given(checks.functions, list)
-    on_failure_callback = Given(checks.functions, list)
-    on_retry_callback = Given(checks.functions, list)
-    on_skipped_callback = Given(checks.functions, list)
-    trigger_rule = Given(checks.one_of(TriggerRule))
-    max_active_tis_per_dag = Given(optional(checks.positive))
-    max_active_tis_per_dagrun = Given(optional(checks.positive))
-    executor_config = Given(checks.mapping, dict)
-    params = Given(checked_params, ParamsDict)
-    do_xcom_push = Given(checks.flag)
-    multiple_outputs = Given(checks.flag)
-    task_display_name = Given(checks.text)
-    logger_name = Given(optional(checks.text))
-    doc = Given(optional(checks.text))
-    doc_md = Given(optional(checks.text))
-    doc_yaml = Given(optional(checks.text))
-    doc_rst = Given(optional(checks.text))
+    owner = Argument(checks.text)
+    email_on_retry = Argument(checks.flag)
+    email_on_failure = Argument(checks.flag)
+    retries = Argument(checks.natural, "retries")
+    retry_delay = Argument(checks.duration, "retry_delay")
+    retry_exponential_backoff = Argument(checks.flag)
+    max_retry_delay = Argument(optional(checks.duration))
+    depends_on_past = Argument(checks.flag)
+    ignore_first_depends_on_past = Argument(checks.flag)
+    wait_for_past_depends_before_skipping = Argument(checks.flag)
+    wait_for_downstream = Argument(checks.flag)
+    priority_weight = Argument(checks.whole)
+    weight_rule = Argument(checks.one_of(WeightRule), "weight_rule")
+    queue = Argument(checks.text, "queue")
+    pool = Argument(checks.text)
+    pool_slots = Argument(checks.positive)
+    execution_timeout = Argument(optional(checks.duration), "execution_timeout")
+    on_execute_callback = Argument(checks.functions, list)
+    on_success_callback = Argument(checks.functions, list)
+    on_failure_callback = Argument(checks.functions, list)
+    on_retry_callback = Argument(checks.functions, list)
+    on_skipped_callback = Argument(checks.functions, list)
+    trigger_rule = Argument(checks.one_of(TriggerRule))
+    max_active_tis_per_dag = Argument(optional(checks.positive))
+    max_active_tis_per_dagrun = Argument(optional(checks.positive))
+    executor_config = Argument(checks.mapping, dict)
+    params = Argument(checked_params, ParamsDict)
+    do_xcom_push = Argument(checks.flag)
+    multiple_outputs = Argument(checks.flag)
+    task_display_name = Argument(checks.text)
+    logger_name = Argument(optional(checks.text))
+    doc = Argument(optional(checks.text))
+    doc_md = Argument(optional(checks.text))
+    doc_yaml = Argument(optional(checks.text))
+    doc_rst = Argument(optional(checks.text))
     notices: list[str]
     _pre_execute_hook: Callable[[Any], None] | None
     _post_execute_hook: Callable[[Any, Any], None] | None
@@ -198,7 +198,7 @@ class BaseOperator(SetupTeardown):
             scopes[-1].tasks.append(self)
 
     def _keep(self, kind: type, arguments: Mapping[str, Any]) -> None:
-        """Check and keep the arguments that a class declares as `Given`; raise TypeError."""
+        """Check and keep the arguments that a class declares as `Argument`; raise TypeError."""
         defaults = self.dag.defaults if self.has_dag() else current.current_defaults()
         keep(self, kind, f"Task {self.dag_id}.{self.task_id}", arguments, defaults)
 

@@ -17,7 +17,7 @@ def run_dag_once(args: argparse.Namespace, dag_id: str, logical_date: str | None
     from argparse import ArgumentTypeError
 
     from airflow_lite.cli import resolve
-    from airflow_lite.cli.commands.dag_runs import run_here
+    from airflow_lite.cli.commands.dag_runs import run_with_progress
     from airflow_lite.cli.types import moment
     from airflow_lite.errors import UserError
 
@@ -25,5 +25,5 @@ def run_dag_once(args: argparse.Namespace, dag_id: str, logical_date: str | None
         date = None if logical_date is None else moment(logical_date)
     except ArgumentTypeError as error:
         raise UserError(f"LOGICAL_DATE: {error}.") from None
-    run = run_here(args, dag_id, logical_us=resolve.to_us(args, date), use_executor=True)
+    run = run_with_progress(args, dag_id, logical_us=resolve.to_us(args, date), use_executor=True)
     return 0 if run["state"] == "success" else 1

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Answer(NamedTuple):
+class HookResult(NamedTuple):
     """What one plugin's hook returned; `owner` is the plugin's `name (version)`."""
 
     owner: str
@@ -73,7 +73,7 @@ class Registry:
                 hint = f" Did its author mean {near[0]!r}?" if near else ""
                 logger.warning("Plugin %s has an unknown hook %r.%s", owner, caller.name, hint)
 
-    def call(self, hook: str, **arguments: Any) -> list[Answer]:
+    def call(self, hook: str, **arguments: Any) -> list[HookResult]:
         """Call every plugin's `hook`; one that raises is logged and counted, and left out."""
         answers = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
@@ -86,7 +86,7 @@ class Registry:
                 self.failures[owner] += 1
                 logger.exception("Plugin %s: its hook %s raised", owner, hook)
             else:
-                answers.append(Answer(owner, value))
+                answers.append(HookResult(owner, value))
         return answers
 
     def has(self, hook: str) -> bool:

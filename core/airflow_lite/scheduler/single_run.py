@@ -84,7 +84,7 @@ def _begin(
 ) -> int:
     from airflow_lite.spec.timetable import manual_interval
 
-    store, now_us = loop.world.store, clock.now_us()
+    store, now_us = loop.context.store, clock.now_us()
     logical_us = now_us if logical_us is None else logical_us
     with store.begin() as connection:
         found = dags.latest_spec(connection, dag_id)
@@ -104,7 +104,7 @@ def _begin(
             external_trigger=False,
             now_us=now_us,
             state=DagRunState.RUNNING,
-            job_id=loop.world.job_id,
+            job_id=loop.context.job_id,
         )
 
 
@@ -123,23 +123,23 @@ def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:
 
 def _drive(loop: Loop, run_row: int) -> DagRunState:
     """Pass until the run is over or a signal came; return the run's state."""
-    world, stopping = loop.world, loop.stopping
+    context, stopping = loop.context, loop.stopping
     is_main = threading.current_thread() is threading.main_thread()
     stopping.revokes = True
     if is_main:
         # In this process a task is interrupted by a signal as any Python code is.
-        loop.listen(interrupts=not world.is_inline)
+        loop.listen(interrupts=not context.is_inline)
     try:
-        loop.run(until=lambda: run_row not in world.owned.runs and not world.owned.stale_runs)
+        loop.run(until=lambda: run_row not in context.memory.runs and not context.memory.stale_runs)
         return _end(loop, run_row)
     except BaseException as error:
         if is_main:
             stopping.deafen()
         if isinstance(error, KeyboardInterrupt) and stopping.signal is not None:
             return _end(loop, run_row)
-        with world.store.begin() as connection:
+        with context.store.begin() as connection:
             scheduling.abandon_runs(
-                connection, [run_row], world.clock.now_us(), "the process that ran it failed"
+                connection, [run_row], context.clock.now_us(), "the process that ran it failed"
             )
         raise
     finally:
@@ -149,10 +149,10 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
 
 def _end(loop: Loop, run_row: int) -> DagRunState:
     """Return the state of a run that is over; fail one that is not, and raise `RunStopped`."""
-    world, number = loop.world, loop.stopping.signal
+    context, number = loop.context, loop.stopping.signal
     cause = f"stopped by {signal.Signals(number).name}" if number else "its process ended"
-    with world.store.begin() as connection:
-        scheduling.abandon_runs(connection, [run_row], world.clock.now_us(), cause)
+    with context.store.begin() as connection:
+        scheduling.abandon_runs(connection, [run_row], context.clock.now_us(), cause)
         rows = runs.run_rows(connection, [run_row])
     state = DagRunState(rows[0].state) if rows else DagRunState.FAILED
     if number is not None and rows and state != DagRunState.SUCCESS:

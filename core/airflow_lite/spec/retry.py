@@ -19,7 +19,7 @@ _MAX_DOUBLINGS = 900
 _LONGEST_S = 36_500 * 86_400.0
 
 
-class Verdict(NamedTuple):
+class RetryDecision(NamedTuple):
     """`state` is up_for_retry (then `delay_s` seconds from the end of the try) or failed."""
 
     state: TaskInstanceState
@@ -34,16 +34,16 @@ def after_failure(
     max_tries: int,
     force_fail: bool,
     max_delay_s: float,
-) -> Verdict:
+) -> RetryDecision:
     """Return what becomes of a task instance whose try `key.try_number` has just failed.
 
     `max_tries` is the instance's own (a clear raises it), `force_fail` tells that no retry may
     help, `max_delay_s` is `[core] max_task_retry_delay`, the cap of exponential backoff.
     """
     if force_fail or not task.retries or key.try_number > max_tries:
-        return Verdict(TaskInstanceState.FAILED)
+        return RetryDecision(TaskInstanceState.FAILED)
     delay_s = min(_delay_s(task, key, logical_us, max_delay_s), _LONGEST_S)
-    return Verdict(TaskInstanceState.UP_FOR_RETRY, delay_s)
+    return RetryDecision(TaskInstanceState.UP_FOR_RETRY, delay_s)
 
 
 def _delay_s(task: TaskSpec, key: TaskInstanceKey, logical_us: int, max_delay_s: float) -> float:

@@ -29,7 +29,7 @@ _DESCRIPTIONS = {
 }
 
 
-class RunInfo(NamedTuple):
+class DagRunInfo(NamedTuple):
     """A run to come: its logical date, its data interval and when it is due."""
 
     logical_us: int
@@ -87,7 +87,7 @@ def _unsupported(value: object) -> str:
     )
 
 
-def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> RunInfo | None:
+def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> DagRunInfo | None:
     """Return the automated run after the one whose interval ended at `last_end_us`, if any comes.
 
     The DAG's start and end date bound the logical date; past the year 9999 there is none.
@@ -163,20 +163,20 @@ def zone(name: str) -> tzinfo:
         ) from None
 
 
-def _run(start: int, end: int) -> RunInfo:
-    return RunInfo(start, start, end, end)
+def _run(start: int, end: int) -> DagRunInfo:
+    return DagRunInfo(start, start, end, end)
 
 
 def _is_late(dag: DagSpec, moment: int) -> bool:
     return dag.end_date_us is not None and moment > dag.end_date_us
 
 
-def _once(dag: DagSpec) -> RunInfo | None:
+def _once(dag: DagSpec) -> DagRunInfo | None:
     start = dag.start_date_us
     return None if start is None or _is_late(dag, start) else _run(start, start)
 
 
-def _continuous(dag: DagSpec, last_end: int | None, now: int) -> RunInfo | None:
+def _continuous(dag: DagSpec, last_end: int | None, now: int) -> DagRunInfo | None:
     earliest = dag.start_date_us
     if earliest is None:
         return None

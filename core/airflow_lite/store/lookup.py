@@ -28,7 +28,7 @@ _MOST_FINISHED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class RunInfo:
+class StoredRun:
     """A DAG run as the code of its tasks sees it."""
 
     id: int
@@ -69,10 +69,10 @@ class Queued:
     priority_weight: int
     version_id: int | None
     fileloc: str
-    run: RunInfo
+    run: StoredRun
 
 
-_RUN = sa.select(*(dag_run.c[name] for name in RunInfo.__slots__))
+_RUN = sa.select(*(dag_run.c[name] for name in StoredRun.__slots__))
 _FIND = (
     _RUN.add_columns(
         task_instance.c.task_id,
@@ -117,8 +117,8 @@ def _find_some(
         "both": list({f"{key.dag_id} {key.run_id}" for key in keys}),
         "tasks": list({key.task_id for key in keys}),
     }
-    runs: dict[int, RunInfo] = {}
-    width = len(RunInfo.__slots__)
+    runs: dict[int, StoredRun] = {}
+    width = len(StoredRun.__slots__)
     for row in connection.execute(_FIND, given):
         task_id, map_index, *columns = row[width:]
         primary = (row.dag_id, task_id, row.run_id, map_index)
@@ -133,18 +133,18 @@ def _find_some(
             yield primary, Queued(*columns, run)  # type: ignore[call-arg]
 
 
-def _run_info(row: Sequence[Any]) -> RunInfo:
+def _run_info(row: Sequence[Any]) -> StoredRun:
     values = list(row)
-    at = RunInfo.__slots__.index("conf")
+    at = StoredRun.__slots__.index("conf")
     values[at] = json.loads(values[at])
     if not isinstance(values[at], dict):
         raise ValueError(f"its run's conf is no JSON object: {values[at]!r:.100}")  # noqa: TRY004
-    return RunInfo(*values)
+    return StoredRun(*values)
 
 
 def find_run(
     connection: sa.Connection, dag_id: str, run_id: str | None, logical_us: int | None
-) -> RunInfo | None:
+) -> StoredRun | None:
     """Return the run of a DAG with this id or this logical date; None if there is none."""
     same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
     row = connection.execute(_RUN.where(dag_run.c.dag_id == dag_id, same)).first()
@@ -153,7 +153,7 @@ def find_run(
 
 def previous_run(
     connection: sa.Connection, dag_id: str, before_us: int, state: str | None
-) -> RunInfo | None:
+) -> StoredRun | None:
     """Return the newest run of a DAG whose logical date is before `before_us`, if in `state`."""
     query = _RUN.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
     if state is not None:

@@ -61,7 +61,7 @@ def _parent(entry):
 class OneByOne:
     """Runs the task one attempt after the other.
 
-    A machine that stands still for longer than a spare waits may lose one: then once more.
+    A machine that stands still for longer than a preforked child waits may lose one: then once more.
     """
 
     most_rounds = 20
@@ -77,14 +77,14 @@ class OneByOne:
         return self.hosted.xcoms("tells")["return_value"]
 
     def with_spare(self):
-        """Run attempts until there is a spare after one; return what that told, and the spare."""
+        """Run attempts until there is a preforked child after one; return what that told, and the preforked child."""
         for _ in range(self.most_rounds):
             told = self.run()
             until = time.monotonic() + 1.0
             while time.monotonic() < until:
                 if len(spares := self.spares() - {told["pid"]}) == 1:
                     return told, *spares
-        pytest.fail("no attempt left a spare")
+        pytest.fail("no attempt left a preforked child")
 
     def spares(self):
         """The children of file zygotes."""
@@ -99,13 +99,13 @@ def one_by_one(hosted):
 
 
 def test_an_attempt_runs_in_the_child_that_was_forked_before_it(one_by_one):
-    told, spare = one_by_one.with_spare()
+    told, preforked = one_by_one.with_spare()
     pids = [told["pid"]]
     before = None
     while told["pid"] != before:
-        assert len(pids) < one_by_one.most_rounds, "no attempt ran in the spare before it"
-        before = spare
-        told, spare = one_by_one.with_spare()
+        assert len(pids) < one_by_one.most_rounds, "no attempt ran in the preforked child before it"
+        before = preforked
+        told, preforked = one_by_one.with_spare()
         pids.append(told["pid"])
         assert told["seen"] == 1  # it knows nothing of the attempts before it
     assert len(set(pids)) == len(pids)
@@ -121,26 +121,26 @@ def test_a_spare_leaves_nothing_of_its_rehearsal_to_the_attempt(one_by_one, host
 
 
 def test_a_spare_that_nothing_comes_for_ends(one_by_one, wait_until):
-    _, spare = one_by_one.with_spare()
-    wait_until(lambda: not os.path.exists(f"/proc/{spare}"), "the end of the spare")
-    assert one_by_one.run()["pid"] != spare
+    _, preforked = one_by_one.with_spare()
+    wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the end of the preforked child")
+    assert one_by_one.run()["pid"] != preforked
 
 
 def test_a_killed_spare_costs_no_attempt(one_by_one, wait_until):
-    _, spare = one_by_one.with_spare()
+    _, preforked = one_by_one.with_spare()
     with suppress(ProcessLookupError):
-        os.kill(spare, signal.SIGKILL)
-    wait_until(lambda: not os.path.exists(f"/proc/{spare}"), "the zygote to know")
-    assert one_by_one.run()["pid"] != spare
+        os.kill(preforked, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the zygote to know")
+    assert one_by_one.run()["pid"] != preforked
 
 
 def test_a_spare_ends_with_its_zygote(one_by_one, wait_until):
     zygote = None
     while zygote is None:
-        _, spare = one_by_one.with_spare()
-        zygote = _parent(spare)
+        _, preforked = one_by_one.with_spare()
+        zygote = _parent(preforked)
     os.kill(zygote, signal.SIGKILL)
-    wait_until(lambda: not os.path.exists(f"/proc/{spare}"), "the end of the spare")
+    wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the end of the preforked child")
 
 
 def test_an_order_larger_than_a_socket_holds_reaches_the_spare(make_hosted, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import TaskSpec
-from airflow_lite.spec.retry import Verdict, after_failure
+from airflow_lite.spec.retry import RetryDecision, after_failure
 from airflow_lite.states import TaskInstanceState
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "retry_delay.json").read_text())
@@ -62,12 +62,12 @@ def test_tries_end_after_the_first_and_max_tries_more(number, max_tries, state) 
 
 
 def test_a_task_without_retries_fails_whatever_max_tries_says() -> None:
-    assert ask(TaskSpec("t", retries=0), max_tries=5) == Verdict(TaskInstanceState.FAILED)
+    assert ask(TaskSpec("t", retries=0), max_tries=5) == RetryDecision(TaskInstanceState.FAILED)
 
 
 def test_force_fail_leaves_no_retry() -> None:
     verdict = ask(TaskSpec("t", retries=5), max_tries=5, force_fail=True)
-    assert verdict == Verdict(TaskInstanceState.FAILED)
+    assert verdict == RetryDecision(TaskInstanceState.FAILED)
 
 
 def test_backoff_never_overflows() -> None:

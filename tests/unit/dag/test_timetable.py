@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from airflow_lite.clock import to_us
 from airflow_lite.spec.model import DagSpec, ScheduleSpec
-from airflow_lite.spec.timetable import RunInfo, following_run, manual_interval, schedule_spec, zone
+from airflow_lite.spec.timetable import (
+    DagRunInfo,
+    following_run,
+    manual_interval,
+    schedule_spec,
+    zone,
+)
 
 DAY_US = 86_400_000_000
 
@@ -119,13 +125,13 @@ def test_a_changed_schedule_begins_at_its_own_boundary() -> None:
     hour = DAY_US // 24
     dag = DagSpec("d", schedule=schedule_spec("@daily"), start_date_us=0)
     run = following_run(dag, 11 * hour, 12 * hour)
-    assert run == RunInfo(0, 0, DAY_US, DAY_US)
+    assert run == DagRunInfo(0, 0, DAY_US, DAY_US)
 
 
 def test_a_run_begins_where_the_last_interval_ended() -> None:
     dag = DagSpec("d", schedule=schedule_spec(timedelta(days=1)), start_date_us=0)
     run = following_run(dag, DAY_US, 0)
-    assert run == RunInfo(DAY_US, DAY_US, 2 * DAY_US, 2 * DAY_US)
+    assert run == DagRunInfo(DAY_US, DAY_US, 2 * DAY_US, 2 * DAY_US)
 
 
 NEVER = [

@@ -11,7 +11,7 @@ from airflow_lite.api.listener_events import ExecutorEnded, TaskFinished
 from airflow_lite.hooks import hookimpl
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.plugins.listeners import Listeners
-from airflow_lite.plugins.registry import Answer, PluginError, Registry
+from airflow_lite.plugins.registry import HookResult, PluginError, Registry
 
 DEADLINE_S = 60
 
@@ -34,7 +34,7 @@ def test_one_hook_that_raises_is_logged_counted_and_left_out(caplog):
     registry.register(plugin(get_cli_commands=raising), "second (1)")
     registry.register(plugin(get_cli_commands=lambda: ["c"]), "third (1)")
     answers = registry.call("get_cli_commands")
-    assert answers == [Answer("first (1)", ["a"]), Answer("third (1)", ["c"])]
+    assert answers == [HookResult("first (1)", ["a"]), HookResult("third (1)", ["c"])]
     assert registry.failures == {"second (1)": 1}
     assert "Plugin second (1): its hook get_cli_commands raised" in caplog.text
 

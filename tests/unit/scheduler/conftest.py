@@ -149,7 +149,7 @@ class Rig:
 
     def _let_go(self, loop):
         loop.ownership.lock.release()
-        loop.world.waker.close()
+        loop.context.waker.close()
 
     def close(self):
         """Let go of all that is open."""

@@ -169,7 +169,7 @@ def test_an_attempt_stuck_in_the_queue_is_taken_back_and_queued_again(rig, dag_o
 
 def test_a_run_that_is_over_asks_for_its_callback(rig, dag_of):
     rig.begin(dag_of({"a": []}, callbacks=("on_success_callback",)))
-    rig.loop.world.callbacks._start = lambda _: None
+    rig.loop.context.callbacks._start = lambda _: None
     rig.settle()
     assert rig.callbacks() == [("dag", {"callback": "on_success", "reason": "success"})]
 
@@ -183,14 +183,14 @@ def test_what_a_host_asked_is_called_back_though_no_event_told_of_it(rig, dag_of
         with rig.store.begin() as connection:
             callbacks.begin(connection, request_id, rig.clock.now_us())
 
-    rig.loop.world.callbacks._start = begin
+    rig.loop.context.callbacks._start = begin
     rig.settle(4)
     mine = schema.task_instance.c.task_id == "a"
     rig.edit(schema.task_instance, mine, run=run, state="failed", changed_by="host")
     asking = rig.instance("a").id
     with rig.store.begin() as connection:
         request_id = callbacks.ask(connection, run, "on_failure", "", now_us=1, instance_id=asking)
-    rig.loop.world.timers.after("refresh", 0.0)  # as when the doorbell rings for another run
+    rig.loop.context.timers.after("refresh", 0.0)  # as when the doorbell rings for another run
     rig.after(12)
     assert begun == [request_id]
 
@@ -241,7 +241,7 @@ def test_a_deleted_run_is_forgotten_and_its_attempts_are_taken_back(rig, dag_of)
         connection.execute(schema.dag_run.delete().where(schema.dag_run.c.id == run))
     rig.after(6)
     assert rig.executor.revoked == rig.executor.executed
-    assert rig.loop.world.owned.runs == {}
+    assert rig.loop.context.memory.runs == {}
 
 
 def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag_of, monkeypatch):
@@ -261,8 +261,8 @@ def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag
     rig.settle()
     rig.after(6)
     assert rig.run_state(good) == "success"
-    (aside,) = rig.loop.world.owned.aside.values()
-    assert aside.reason == "ZeroDivisionError: a bug"
+    (skipped,) = rig.loop.context.memory.skipped.values()
+    assert skipped.reason == "ZeroDivisionError: a bug"
 
 
 def test_a_run_whose_row_cannot_be_read_is_set_aside_before_a_host_would_stumble(rig, dag_of):
@@ -274,8 +274,8 @@ def test_a_run_whose_row_cannot_be_read_is_set_aside_before_a_host_would_stumble
     rig.after(6)
     assert rig.run_state(good) == "success"
     assert {key.dag_id for key in rig.executor.executed} == {"d"}
-    (aside,) = rig.loop.world.owned.aside.values()
-    assert aside.reason.startswith("JSONDecodeError")
+    (skipped,) = rig.loop.context.memory.skipped.values()
+    assert skipped.reason.startswith("JSONDecodeError")
 
 
 def test_dagrun_timeout_stops_what_runs(rig, dag_of):

@@ -45,7 +45,7 @@ def test_a_run_is_not_set_aside_for_the_databases_fault(locked, dag_of):
     other.execute("BEGIN IMMEDIATE")
     rig.loop.step()
     other.execute("ROLLBACK")
-    assert rig.loop.world.owned.aside == {}
+    assert rig.loop.context.memory.skipped == {}
 
 
 def test_a_loop_that_only_fails_gives_up(rig, dag_of, monkeypatch):

@@ -58,7 +58,7 @@ def test_an_instance_whose_row_makes_no_sense_sets_aside_its_run_alone(
 ):
     write(rig, "task_instance", {column: junk}, f"dag_run_id = {bad} AND task_id = 'a'")
     run_others(rig, dag_of)
-    assert bad in rig.loop.world.owned.aside
+    assert bad in rig.loop.context.memory.skipped
 
 
 @pytest.mark.parametrize(("column", "junk"), [*INSTANCE[:5], ("state", "unknown")])
@@ -73,7 +73,7 @@ def test_an_instance_that_makes_no_sense_any_more_as_it_runs_sets_aside_its_run_
     run = rig.trigger(good, rig.save(good))
     rig.after(12)
     assert rig.run_state(run) == "success"
-    assert bad in rig.loop.world.owned.aside
+    assert bad in rig.loop.context.memory.skipped
 
 
 def test_an_attempt_that_is_not_utf8_keeps_no_batch_from_being_written(rig, dag_of, bad):
@@ -81,13 +81,13 @@ def test_an_attempt_that_is_not_utf8_keeps_no_batch_from_being_written(rig, dag_
         of_run = schema.task_instance.c.dag_run_id == bad
         connection.execute(schema.task_instance.update().where(of_run).values(attempt=NOT_UTF8))
     run_others(rig, dag_of)
-    assert bad in rig.loop.world.owned.aside
+    assert bad in rig.loop.context.memory.skipped
 
 
 def test_the_reason_names_the_column_and_its_value(rig, dag_of, bad):
     write(rig, "task_instance", {"try_number": "junk"}, f"dag_run_id = {bad}")
     run_others(rig, dag_of)
-    reason = rig.loop.world.owned.aside[bad].reason
+    reason = rig.loop.context.memory.skipped[bad].reason
     assert reason == "ValueError: its row in the database has try_number = 'junk'"
 
 
@@ -95,17 +95,17 @@ def test_a_row_that_makes_no_sense_when_it_is_looked_at_fails_no_pass(rig, dag_o
     rig.start(outcome=lambda _: None)
     rig.settle(4)
     [(run, instance)] = [
-        found for found in rig.loop.world.owned.instances.values() if found[1].task_id == "a"
+        found for found in rig.loop.context.memory.instances.values() if found[1].task_id == "a"
     ]
     write(rig, "task_instance", {"state": "failed", "max_tries": "junk"}, f"id = {instance.id}")
     rig.after(12)
-    assert run.id in rig.loop.world.owned.aside
+    assert run.id in rig.loop.context.memory.skipped
 
 
 def test_a_run_of_a_dag_id_that_is_no_text_is_set_aside(rig, dag_of, bad):
     write(rig, "dag_run", {"dag_id": b"\xff"}, f"id = {bad}")
     run_others(rig, dag_of)
-    assert bad in rig.loop.world.owned.aside
+    assert bad in rig.loop.context.memory.skipped
 
 
 def test_a_run_that_is_over_and_makes_no_sense_keeps_back_no_later_one(rig, dag_of):

@@ -9,7 +9,7 @@ import pytest
 from airflow_lite.api.executor.events import Event, Revoked
 from airflow_lite.processes.proc import boot_id, process_start
 from airflow_lite.scheduler.planner.instance import Instance
-from airflow_lite.scheduler.state.memory import Active
+from airflow_lite.scheduler.state.memory import ActiveAttempt
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 
@@ -64,7 +64,7 @@ def test_a_pause_of_our_own_counts_against_nobody(rig, dag_of):
 def test_a_lost_attempt_asks_for_the_callback_of_its_task(rig, dag_of):
     spec = dag_of({"a": []}, of_task={"a": {"callbacks": ("on_failure_callback",)}})
     rig.begin(spec, outcome=lambda _: None)
-    rig.loop.world.callbacks._start = lambda _: None
+    rig.loop.context.callbacks._start = lambda _: None
     rig.settle(4)
     rig.executor.die()
     rig.after(3)
@@ -187,13 +187,13 @@ def test_an_end_and_its_revocation_in_one_batch_are_taken(rig, dag_of):
     mine = schema.task_instance.c.task_id == "a"
     rig.edit(schema.task_instance, mine, run=run, state="success", changed_by="user")
     rig.after(6)
-    rig.loop.world.owned.active[key.attempt] = Active(
-        rig.loop.world.owned.runs.get(run), Instance(1, "a"), key.attempt, 1
+    rig.loop.context.memory.active[key.attempt] = ActiveAttempt(
+        rig.loop.context.memory.runs.get(run), Instance(1, "a"), key.attempt, 1
     )
-    rig.loop.world.runner._driver.reports.extend([Event(key, "success"), Revoked(key)])
+    rig.loop.context.runner._driver.reports.extend([Event(key, "success"), Revoked(key)])
     rig.settle()
     assert rig.run_state(run) == "success"
-    assert rig.loop.world.owned.active == {}
+    assert rig.loop.context.memory.active == {}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.scheduler.planner.trigger_rules import Tally, Verdict, decide
+from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome, Tally, decide
 from airflow_lite.states import TriggerRule
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "trigger_rules.json").read_text())
@@ -21,7 +21,7 @@ def tally(works: dict[str, int], setups: dict[str, int] | None = None) -> Tally:
     return made
 
 
-def outcome(verdict: Verdict) -> str:
+def outcome(verdict: RuleOutcome) -> str:
     return "run" if verdict.runs else str(verdict.state or "wait")
 
 

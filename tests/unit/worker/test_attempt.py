@@ -6,12 +6,12 @@ import pytest
 
 from airflow_lite.keys import RunCommand, TaskInstanceKey
 from airflow_lite.processes.proc import describe_end
-from airflow_lite.store.lookup import Queued, RunInfo
+from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt
 from airflow_lite.worker.messages import AttemptRequest, Outcome, RetryPolicy
 
 TOKEN = "a" * 32
-RUN = RunInfo(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {"k": 1}, 0)
+RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {"k": 1}, 0)
 
 
 def _attempt(**changes):

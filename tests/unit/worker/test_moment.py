@@ -10,7 +10,7 @@ import pytest
 
 from airflow_lite.clock import to_us
 from airflow_lite.errors import AirflowException
-from airflow_lite.worker.task.datetimes import Moment, moment
+from airflow_lite.worker.task.datetimes import TaskDateTime, moment
 
 WHEN = datetime(2024, 3, 1, 6, 30, 0, 5, tzinfo=UTC)
 WHEN_US = to_us(WHEN)
@@ -30,7 +30,7 @@ def test_a_task_that_uses_pendulum_gets_its_moments():
 
 def test_a_task_that_does_not_use_pendulum_gets_plain_moments(without_pendulum):
     found = moment(WHEN_US)
-    assert type(found) is Moment
+    assert type(found) is TaskDateTime
     assert found == WHEN
     assert str(found + timedelta(days=1)) == "2024-03-02 06:30:00.000005+00:00"
     assert "pendulum" not in sys.modules
@@ -64,7 +64,7 @@ def test_every_name_of_pendulums_moments_is_there(without_pendulum):
 
 def test_where_pendulum_is_missing_its_names_say_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pendulum", None)
-    found = Moment(2024, 3, 1, tzinfo=UTC)
+    found = TaskDateTime(2024, 3, 1, tzinfo=UTC)
     with pytest.raises(AirflowException) as raised:
         found.add(days=1)
     assert str(raised.value) == (
@@ -76,7 +76,7 @@ def test_where_pendulum_is_missing_its_names_say_so(monkeypatch):
 
 def test_where_pendulum_is_missing_a_date_has_not_its_values(monkeypatch):
     monkeypatch.setitem(sys.modules, "pendulum", None)
-    found = Moment(2024, 3, 1, tzinfo=UTC)
+    found = TaskDateTime(2024, 3, 1, tzinfo=UTC)
     assert getattr(found, "tz", None) is None
     with pytest.raises(AttributeError, match=r"A date's 'tz' is pendulum's, .* Install pendulum"):
         _ = found.tz

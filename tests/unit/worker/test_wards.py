@@ -13,26 +13,26 @@ from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dag_saving import save_results
 from airflow_lite.store.engine import open_store
-from airflow_lite.store.lookup import Queued, RunInfo
+from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt, Phase
-from airflow_lite.worker.host.monitor import Wards
-from airflow_lite.worker.host.state import Desk
+from airflow_lite.worker.host.monitor import AttemptMonitor
+from airflow_lite.worker.host.state import HostState
 from airflow_lite.worker.messages import Outcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
 
 TOKEN = "a" * 32
-RUN = RunInfo(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
+RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
 ROW = Queued(3, "queued", TOKEN, 1, 1, None, 5, "X", "p", 1, "q", 1, None, "/f.py", RUN)
 
 
 @pytest.fixture
-def desk(tmp_path):
+def host_state(tmp_path):
     config = Config(tmp_path)
     store = open_store(config)
     spec = DagSpec("d", "/f.py", {"t": TaskSpec("t", retries=1, retry_delay_s=0.0)})
     with store.begin() as connection:
         save_results(connection, [FileResult("/f.py", "x", (spec,))], 1)
-    yield Desk(HostSettings.read(config), store, who(), SystemClock())
+    yield HostState(HostSettings.read(config), store, who(), SystemClock())
     store.close()
 
 
@@ -40,52 +40,52 @@ def who():
     return Supervisor("s" * 32, "task_host", "here", "boot", 1, 1)
 
 
-def attempt(desk, phase):
+def attempt(host_state, phase):
     command = RunCommand(TaskInstanceKey("d", "t", "r", 1, -1, TOKEN))
-    found = desk.attempts[TOKEN] = Attempt(command, phase=phase, row=ROW)
+    found = host_state.attempts[TOKEN] = Attempt(command, phase=phase, row=ROW)
     return found
 
 
-def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(desk):
-    wards = Wards(desk)
-    wards.finish(attempt(desk, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
-    wards.forked({"forked": TOKEN, "pid": 1, "policy": [None, 1, 0.0, False, None]})
-    (ended,) = desk.ledger.ended
+def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(host_state):
+    monitor = AttemptMonitor(host_state)
+    monitor.finish(attempt(host_state, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
+    monitor.forked({"forked": TOKEN, "pid": 1, "policy": [None, 1, 0.0, False, None]})
+    (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "ValueError: quick")
 
 
-def test_what_a_child_reports_needs_no_stored_dag(desk):
+def test_what_a_child_reports_needs_no_stored_dag(host_state):
     """Reading one costs as much as the DAG is large, for every task that is quicker than the news
     of its fork."""
-    desk.store.close()
-    desk.store = None
+    host_state.store.close()
+    host_state.store = None
     ours, theirs = socket.socketpair()
-    quick = attempt(desk, Phase.CLAIMED)
+    quick = attempt(host_state, Phase.CLAIMED)
     quick.line = Channel(ours)
     policy = RetryPolicy(retries=1, retry_delay_s=0.0)
     said = {"outcome": Outcome("failed", "E").to_message(), "policy": policy, "more": False}
     Line(theirs).send(said)
-    wards = Wards(desk)
-    desk.watch(quick.line, lambda: None)
+    monitor = AttemptMonitor(host_state)
+    host_state.watch(quick.line, lambda: None)
 
     with theirs:
-        wards.hear_child(quick)
+        monitor.hear_child(quick)
 
-    assert [one.state for one in desk.ledger.ended] == ["up_for_retry"]
+    assert [one.state for one in host_state.batch.ended] == ["up_for_retry"]
 
 
-def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(desk):
-    attempt(desk, Phase.CLAIMED)
-    Wards(desk).child_gone(TOKEN, None, "its zygote died")
-    (ended,) = desk.ledger.ended
+def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(host_state):
+    attempt(host_state, Phase.CLAIMED)
+    AttemptMonitor(host_state).child_gone(TOKEN, None, "its zygote died")
+    (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "its zygote died")
 
 
 @pytest.mark.parametrize("state", ["success", "skipped", "up_for_reschedule"])
-def test_only_a_failure_that_is_heard_early_has_its_dag_read(desk, monkeypatch, state):
-    monkeypatch.setattr(type(desk.store), "read", None)
-    Wards(desk).finish(attempt(desk, Phase.CLAIMED), Outcome(state))
-    (ended,) = desk.ledger.ended
+def test_only_a_failure_that_is_heard_early_has_its_dag_read(host_state, monkeypatch, state):
+    monkeypatch.setattr(type(host_state.store), "read", None)
+    AttemptMonitor(host_state).finish(attempt(host_state, Phase.CLAIMED), Outcome(state))
+    (ended,) = host_state.batch.ended
     assert ended.state == state
 
 
@@ -96,10 +96,10 @@ def test_only_a_failure_that_is_heard_early_has_its_dag_read(desk, monkeypatch, 
         (Outcome("skipped", "no", log_error="disk full"), "no; its log is cut: disk full"),
     ],
 )
-def test_a_cut_log_is_told_once_and_is_in_the_cause(desk, caplog, outcome, cause):
-    Wards(desk).finish(attempt(desk, Phase.RUNNING), outcome)
+def test_a_cut_log_is_told_once_and_is_in_the_cause(host_state, caplog, outcome, cause):
+    AttemptMonitor(host_state).finish(attempt(host_state, Phase.RUNNING), outcome)
 
-    (ended,) = desk.ledger.ended
+    (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == (outcome.state, cause)
     (record,) = caplog.records
     assert record.getMessage().endswith(" is cut: disk full")

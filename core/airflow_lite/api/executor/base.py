@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.api.executor import metrics
-from airflow_lite.api.executor.event_buffer import Telling
+from airflow_lite.api.executor.event_buffer import EventBuffer
 from airflow_lite.api.executor.events import Refused, Requeue
 from airflow_lite.api.executor.running_retry import RunningRetryAttemptType
 from airflow_lite.clock import Clock, SystemClock
@@ -35,7 +35,7 @@ TaskTuple = tuple[TaskInstanceKey, CommandType, "str | None", Any]
 logger = logging.getLogger(__name__)
 
 
-class BaseExecutor(Telling):
+class BaseExecutor(EventBuffer):
     """Gets attempts run. An author must write `sync` and `execute_async`; all else has a default.
 
     Every method is called on one thread of the executor's own, on which it may block for up to

@@ -20,7 +20,7 @@ EventBufferValueType = tuple["str | None", Any]
 logger = logging.getLogger(__name__)
 
 
-class Telling:
+class EventBuffer:
     """The half of `BaseExecutor` that keeps what runs, and the events that nobody took yet."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from airflow_lite.authoring.arguments.defaults import AuthorDefaults
 Kept = TypeVar("Kept")
 
 
-class Given(Generic[Kept]):
+class Argument(Generic[Kept]):
     """Declares that an instance keeps its argument of this name, as `check` returns it.
 
     `default` holds where the argument is None or missing: the name of one of `AuthorDefaults`, or
@@ -64,11 +64,11 @@ def keep(
     arguments: Mapping[str, Any],
     defaults: AuthorDefaults,
 ) -> None:
-    """Check and keep in `instance` the arguments that the class `kind` declares as `Given`."""
+    """Check and keep in `instance` the arguments that the class `kind` declares as `Argument`."""
     for name, item in _declared(kind):
         instance.__dict__[name] = item.value(owner, arguments, defaults)
 
 
 @cache
-def _declared(kind: type) -> list[tuple[str, Given[Any]]]:
-    return [(name, item) for name, item in vars(kind).items() if isinstance(item, Given)]
+def _declared(kind: type) -> list[tuple[str, Argument[Any]]]:
+    return [(name, item) for name, item in vars(kind).items() if isinstance(item, Argument)]

@@ -20,7 +20,7 @@ Word = TypeVar("Word", bound=Enum)
 Check = Callable[[Any], Any]
 
 
-class Wanted(Exception):
+class WrongType(Exception):
     """The value is not of the kind that the text names."""
 
 
@@ -28,7 +28,7 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:
     """Return `check(value)`; raise TypeError that names owner, argument, value and type."""
     try:
         return check(value)
-    except Wanted as wanted:
+    except WrongType as wanted:
         shown, kind = shortened(repr(value), 60), type(value).__name__
         raise TypeError(
             f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
@@ -40,25 +40,25 @@ def text(value: object) -> str:
     if isinstance(value, Enum) and isinstance(value, str):
         return str(value.value)
     if not isinstance(value, str):
-        raise Wanted("a string")
+        raise WrongType("a string")
     return value
 
 
 def flag(value: object) -> bool:
     """True or False."""
     if value not in (True, False):
-        raise Wanted("True or False")
+        raise WrongType("True or False")
     return bool(value)
 
 
 def whole(value: object) -> int:
     """A whole number; as in Airflow, text that holds one is taken too."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise Wanted("a whole number")
+        raise WrongType("a whole number")
     try:
         return int(value)
     except ValueError:
-        raise Wanted("a whole number") from None
+        raise WrongType("a whole number") from None
 
 
 def at_least(least: int) -> Callable[[object], int]:
@@ -67,9 +67,9 @@ def at_least(least: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         number = whole(value)
         if number < least:
-            raise Wanted(f"a whole number of at least {least}")
+            raise WrongType(f"a whole number of at least {least}")
         if number > _LARGEST:
-            raise Wanted(f"a whole number of at most {_LARGEST}")
+            raise WrongType(f"a whole number of at most {_LARGEST}")
         return number
 
     return check
@@ -85,9 +85,9 @@ def duration(value: object) -> timedelta:
         try:
             value = timedelta(seconds=value)
         except (OverflowError, ValueError):
-            raise Wanted(wanted) from None
+            raise WrongType(wanted) from None
     if not isinstance(value, timedelta) or value < timedelta(0):
-        raise Wanted(wanted)
+        raise WrongType(wanted)
     return value
 
 
@@ -110,9 +110,9 @@ def moment(default: tzinfo, of_text: tzinfo | None = None) -> Callable[[object],
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
-                raise Wanted(wanted) from None
+                raise WrongType(wanted) from None
         if not isinstance(value, datetime):
-            raise Wanted(wanted)
+            raise WrongType(wanted)
         return value if value.tzinfo is not None else value.replace(tzinfo=zone)
 
     return check
@@ -129,7 +129,7 @@ def in_utc(value: datetime | None) -> datetime | None:
 def function(value: object) -> Callable[..., Any]:
     """Something callable."""
     if not callable(value):
-        raise Wanted("callable")
+        raise WrongType("callable")
     return value
 
 
@@ -138,24 +138,24 @@ def functions(value: object) -> list[Callable[..., Any]]:
     many = isinstance(value, (list, tuple, set, frozenset))
     found: list[Any] = list(value) if many else [value]  # type: ignore[call-overload]
     if not all(callable(item) for item in found):
-        raise Wanted("a callable or a list of callables")
+        raise WrongType("a callable or a list of callables")
     return found
 
 
 def mapping(value: object) -> dict[str, Any]:
     """A dict whose keys are strings, as a copy."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise Wanted("a dict with strings as keys")
+        raise WrongType("a dict with strings as keys")
     return dict(value)
 
 
 def names(value: object) -> tuple[str, ...]:
     """A list or set of strings; a set comes out sorted."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise Wanted("a list of strings")
+        raise WrongType("a list of strings")
     found = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
     if not all(isinstance(item, str) for item in found):
-        raise Wanted("a list of strings")
+        raise WrongType("a list of strings")
     return tuple(found)
 
 
@@ -165,7 +165,7 @@ def search_path(value: object) -> tuple[str, ...]:
 
     found = [value] if isinstance(value, (str, PathLike)) else value
     if not isinstance(found, Iterable):
-        raise Wanted("a path or a list of paths")
+        raise WrongType("a path or a list of paths")
     return names([fspath(item) if isinstance(item, PathLike) else item for item in found])
 
 
@@ -176,7 +176,7 @@ def one_of(words: type[Word]) -> Callable[[object], Word]:
         try:
             return words(value)
         except ValueError:
-            raise Wanted("one of " + ", ".join(str(word.value) for word in words)) from None
+            raise WrongType("one of " + ", ".join(str(word.value) for word in words)) from None
 
     return check
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.authoring.arguments.checks import Wanted
+from airflow_lite.authoring.arguments.checks import WrongType
 from airflow_lite.authoring.graph.references import Reference
 from airflow_lite.errors import AirflowException, ParamValidationError
 
@@ -113,9 +113,9 @@ class ParamsDict(MutableMapping[str, Any]):
 
 
 def checked_params(value: object) -> ParamsDict:
-    """Return what an author gave as params; raise `Wanted` for what is no dict."""
+    """Return what an author gave as params; raise `WrongType` for what is no dict."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise Wanted("a dict of values or Params")
+        raise WrongType("a dict of values or Params")
     return ParamsDict(value)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_lite.authoring.arguments import checks
-from airflow_lite.authoring.arguments.argument import Given
+from airflow_lite.authoring.arguments.argument import Argument
 from airflow_lite.authoring.arguments.checks import optional, templated
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.errors import AirflowException, AirflowSkipException
@@ -36,7 +36,7 @@ def _encoding(value: object) -> str:
     try:
         codecs.getincrementaldecoder(checks.text(value))
     except LookupError:
-        raise checks.Wanted("the name of an encoding") from None
+        raise checks.WrongType("the name of an encoding") from None
     return str(value)
 
 
@@ -64,13 +64,13 @@ class BashOperator(BaseOperator):
     template_ext: Sequence[str] = (".sh", ".bash")
     ui_color = "#f0ede4"
 
-    bash_command = Given(templated(checks.text))
-    env = Given(optional(templated(checks.mapping)))
-    append_env = Given(checks.flag)
-    output_encoding = Given(_encoding)
-    skip_on_exit_code = Given(_codes)
-    cwd = Given(optional(templated(_path)))
-    output_processor = Given(checks.function)
+    bash_command = Argument(templated(checks.text))
+    env = Argument(optional(templated(checks.mapping)))
+    append_env = Argument(checks.flag)
+    output_encoding = Argument(_encoding)
+    skip_on_exit_code = Argument(_codes)
+    cwd = Argument(optional(templated(_path)))
+    output_processor = Argument(checks.function)
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from airflow_lite.authoring.arguments import checks
-from airflow_lite.authoring.arguments.argument import Given
+from airflow_lite.authoring.arguments.argument import Argument
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.authoring.operators.python import PythonOperator
 from airflow_lite.errors import AirflowException
@@ -78,7 +78,7 @@ class ShortCircuitOperator(PythonOperator):
     the trigger rules of the rest decide. Teardowns are never skipped by it.
     """
 
-    ignore_downstream_trigger_rules = Given(checks.flag)
+    ignore_downstream_trigger_rules = Argument(checks.flag)
 
     def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from airflow_lite.authoring.arguments import checks
-from airflow_lite.authoring.arguments.argument import Given
+from airflow_lite.authoring.arguments.argument import Argument
 from airflow_lite.authoring.operator import BaseOperator
 
 
 def _arguments(value: Any) -> list[Any]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
-        raise checks.Wanted("a list")
+        raise checks.WrongType("a list")
     return list(value)
 
 
@@ -22,9 +22,9 @@ class FunctionCaller(BaseOperator):
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
 
-    python_callable = Given(checks.function)
-    op_args = Given(checks.templated(_arguments), list)
-    op_kwargs = Given(checks.templated(checks.mapping), dict)
+    python_callable = Argument(checks.function)
+    op_args = Argument(checks.templated(_arguments), list)
+    op_kwargs = Argument(checks.templated(checks.mapping), dict)
     templates_dict: dict[str, Any] | None
 
     def __init__(

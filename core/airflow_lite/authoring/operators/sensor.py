@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_lite.authoring.arguments import checks
-from airflow_lite.authoring.arguments.argument import Given
+from airflow_lite.authoring.arguments.argument import Argument
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.authoring.operators.python import FunctionCaller
 from airflow_lite.errors import (
@@ -36,7 +36,7 @@ class PokeReturnValue:
 
 def _mode(value: object) -> str:
     if value not in ("poke", "reschedule"):
-        raise checks.Wanted("'poke' or 'reschedule'")
+        raise checks.WrongType("'poke' or 'reschedule'")
     return str(value)
 
 
@@ -49,14 +49,14 @@ class BaseSensorOperator(BaseOperator):
 
     ui_color = "#e6f1f2"
 
-    poke_interval = Given(checks.seconds)
-    timeout = Given(checks.seconds, "sensor_timeout_s")
-    soft_fail = Given(checks.flag)
-    mode = Given(_mode)
-    exponential_backoff = Given(checks.flag)
-    max_wait = Given(checks.optional(checks.duration))
-    silent_fail = Given(checks.flag)
-    never_fail = Given(checks.flag)
+    poke_interval = Argument(checks.seconds)
+    timeout = Argument(checks.seconds, "sensor_timeout_s")
+    soft_fail = Argument(checks.flag)
+    mode = Argument(_mode)
+    exponential_backoff = Argument(checks.flag)
+    max_wait = Argument(checks.optional(checks.duration))
+    silent_fail = Argument(checks.flag)
+    never_fail = Argument(checks.flag)
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ def _listed(run: RowMapping) -> dict[str, Any]:
 def test(args: context.Args) -> int:
     """Run a DAG once, here and now; exit with 0 only if the run succeeded."""
     logical_us = resolve.to_us(args, args.execution_date)
-    run = run_here(
+    run = run_with_progress(
         args, args.dag_id, logical_us=logical_us, conf=args.conf, use_executor=args.use_executor
     )
     if args.show_dagrun or args.save_dagrun:
@@ -56,7 +56,7 @@ def test(args: context.Args) -> int:
     return 0 if run["state"] == "success" else 1
 
 
-def run_here(
+def run_with_progress(
     args: context.Args,
     dag_id: str,
     *,

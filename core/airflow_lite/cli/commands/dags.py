@@ -13,7 +13,7 @@ from airflow_lite.cli.output import print_rows
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.spec.model import DagSpec
-from airflow_lite.spec.timetable import RunInfo, following_run
+from airflow_lite.spec.timetable import DagRunInfo, following_run
 from airflow_lite.store import dags, edits, listing, runs
 
 
@@ -99,12 +99,14 @@ def next_execution(args: context.Args) -> int:
     return 0
 
 
-def _upcoming(spec: DagSpec, row: dict[str, Any], last_end_us: int | None) -> Iterator[RunInfo]:
+def _upcoming(spec: DagSpec, row: dict[str, Any], last_end_us: int | None) -> Iterator[DagRunInfo]:
     """Give the coming runs: the next of the DAG's row if a scheduler planned it, and on."""
     now_us = SystemClock().now_us()
     names = ("logical", "interval_start", "interval_end", "create_after")
     planned = [row[f"next_{name}_us"] for name in names]
-    following = following_run(spec, last_end_us, now_us) if None in planned else RunInfo(*planned)
+    following = (
+        following_run(spec, last_end_us, now_us) if None in planned else DagRunInfo(*planned)
+    )
     last_us: int | None = None
     while following is not None and (last_us is None or following.logical_us > last_us):
         yield following

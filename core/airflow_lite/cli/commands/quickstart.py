@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from airflow_lite.cli import context
-from airflow_lite.cli.commands.dag_runs import run_here
+from airflow_lite.cli.commands.dag_runs import run_with_progress
 from airflow_lite.cli.program import PROGRAM
 from airflow_lite.config import CONFIG_FILE, Config, core_options
 from airflow_lite.errors import UserError
@@ -20,7 +20,7 @@ def quickstart(args: context.Args) -> int:
     """Make the home where it is missing, run the example DAG, and tell what to do next."""
     config = _prepare(args)
     print(f"\nRunning the DAG {EXAMPLE!r} on {config.get('core', 'executor')}\n")
-    run = run_here(args, EXAMPLE, use_executor=True, live=True)
+    run = run_with_progress(args, EXAMPLE, use_executor=True, live=True)
     _tell_next(config, run["run_id"], run["state"])
     return 0 if run["state"] == "success" else 1
 

@@ -19,7 +19,7 @@ _NO_VALUE = {
 _REPEATED = {"append", "append_const", "count", "extend"}
 
 
-class Answer(NamedTuple):
+class Completion(NamedTuple):
     """The words to offer and what each is; `is_file`: a path is wanted, the shell knows best."""
 
     candidates: tuple[tuple[str, str], ...] = ()
@@ -51,7 +51,7 @@ class _Place(NamedTuple):
     only_positionals: bool
 
 
-def complete(words: Sequence[str], sources: Sources) -> Answer:
+def complete(words: Sequence[str], sources: Sources) -> Completion:
     """Return what the last word may be, after those before it (the program's name left out)."""
     *before, current = words or [""]
     if before and before[-1] == "--executor" and "--" not in before:
@@ -64,7 +64,7 @@ def complete(words: Sequence[str], sources: Sources) -> Answer:
             return _flags(GLOBAL, set(), current)
         return _matching(sources.commands(), current)
     found = sources.command(name)
-    return Answer() if found is None else _within(found, rest, current, sources)
+    return Completion() if found is None else _within(found, rest, current, sources)
 
 
 def _without_globals(words: Sequence[str]) -> list[str]:
@@ -82,7 +82,7 @@ def _without_globals(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def _within(command: CLICommand, words: list[str], current: str, sources: Sources) -> Answer:
+def _within(command: CLICommand, words: list[str], current: str, sources: Sources) -> Completion:
     while isinstance(command, GroupCommand):
         names = [word for word in words if not word.startswith("-")]
         if not names:
@@ -92,12 +92,14 @@ def _within(command: CLICommand, words: list[str], current: str, sources: Source
             return _matching(sorted((one.name, one.help) for one in shown), current)
         inner = [one for one in command.subcommands if one.name == names[0]]
         if not inner:
-            return Answer()
+            return Completion()
         command, words = inner[0], words[words.index(names[0]) + 1 :]
     return _argument(command, words, current, sources)
 
 
-def _argument(command: ActionCommand, words: list[str], current: str, sources: Sources) -> Answer:
+def _argument(
+    command: ActionCommand, words: list[str], current: str, sources: Sources
+) -> Completion:
     args = [*all_args(command), HELP]
     place = _place(args, words)
     if place.waiting is not None:
@@ -109,7 +111,7 @@ def _argument(command: ActionCommand, words: list[str], current: str, sources: S
     if place.positional is not None:
         return _values(place.positional, place.given, current, sources)
     if current or place.only_positionals:
-        return Answer()
+        return Completion()
     return _flags(args, place.used, current)
 
 
@@ -169,7 +171,7 @@ def _take_one(args: deque[Arg]) -> None:
         args.popleft()
 
 
-def _flags(args: Iterable[Arg], used: set[Arg], current: str) -> Answer:
+def _flags(args: Iterable[Arg], used: set[Arg], current: str) -> Completion:
     """Return the options that are not yet given: by their long name, unless `-x` is asked for."""
     options = [arg for arg in args if not arg.is_positional]
     free = [arg for arg in options if arg not in used or arg.kwargs.get("action") in _REPEATED]
@@ -187,25 +189,25 @@ def _shown(arg: Arg, current: str) -> tuple[str, ...]:
 
 def _after_equals(
     args: Iterable[Arg], given: Mapping[str, str], current: str, sources: Sources
-) -> Answer:
+) -> Completion:
     flag, _, prefix = current.partition("=")
     option = next((arg for arg in args if flag in arg.flags), None)
     if option is None or _takes(option) == "0":
-        return Answer()
+        return Completion()
     answer = _values(option, given, prefix, sources)
     return answer._replace(
         candidates=tuple((f"{flag}={value}", text) for value, text in answer.candidates)
     )
 
 
-def _values(arg: Arg, given: Mapping[str, str], prefix: str, sources: Sources) -> Answer:
+def _values(arg: Arg, given: Mapping[str, str], prefix: str, sources: Sources) -> Completion:
     if choices := arg.kwargs.get("choices"):
         return _matching(((str(choice), "") for choice in choices), prefix)
     if arg.completer == FILE:
-        return Answer(is_file=True)
+        return Completion(is_file=True)
     return _matching(sources.values(arg.completer, given, prefix) if arg.completer else (), prefix)
 
 
-def _matching(rows: Iterable[tuple[str, str]], prefix: str) -> Answer:
+def _matching(rows: Iterable[tuple[str, str]], prefix: str) -> Completion:
     found = ((value, " ".join(text.split())) for value, text in rows)
-    return Answer(tuple(row for row in found if row[0].startswith(prefix)))
+    return Completion(tuple(row for row in found if row[0].startswith(prefix)))

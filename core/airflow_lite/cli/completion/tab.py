@@ -16,7 +16,7 @@ from airflow_lite.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_lite.cli.completion.complete import Answer
+    from airflow_lite.cli.completion.complete import Completion
     from airflow_lite.config import Config
 
 _QUOTES = "'\""
@@ -53,7 +53,7 @@ def _config(words: Sequence[str]) -> Config:
     return config_of(take_flags([*complete_words])[0])
 
 
-def _lines(found: Answer, shell: str, cut: int) -> list[str]:
+def _lines(found: Completion, shell: str, cut: int) -> list[str]:
     if found.is_file:
         return ["file"]
     return ["words", *(_FORMS[shell](value[cut:], text) for value, text in found.candidates)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ONE_OF_TWO = "Uninstall one, or name it in [plugins] disabled."
 
 
-class Owned(NamedTuple):
+class OwnedEntry(NamedTuple):
     """An entry point and the distribution that it is of."""
 
     plugin: Plugin
@@ -31,26 +31,26 @@ def is_meant(executor: Entry, name_or_path: str) -> bool:
     return name_or_path in {executor.name, executor.value, executor.value.replace(":", ".", 1)}
 
 
-def executors_named(config: Config, name_or_path: str) -> list[Owned]:
+def executors_named(config: Config, name_or_path: str) -> list[OwnedEntry]:
     """Return who has an executor of this name or module path, whatever their state."""
     plugins = installed_plugins(config)
-    owners = [Owned(plugin, entry) for plugin in plugins for entry in plugin.executors]
+    owners = [OwnedEntry(plugin, entry) for plugin in plugins for entry in plugin.executors]
     return _current([owned for owned in owners if is_meant(owned.entry, name_or_path)])
 
 
-def groups_named(config: Config, name: str) -> list[Owned]:
+def groups_named(config: Config, name: str) -> list[OwnedEntry]:
     """Return who has a group of commands of this name, whatever their state."""
     plugins = installed_plugins(config)
-    owners = [Owned(plugin, entry) for plugin in plugins for entry in plugin.groups]
+    owners = [OwnedEntry(plugin, entry) for plugin in plugins for entry in plugin.groups]
     return _current([owned for owned in owners if owned.entry.name == name])
 
 
-def _current(owners: list[Owned]) -> list[Owned]:
+def _current(owners: list[OwnedEntry]) -> list[OwnedEntry]:
     """Return the owners but for stale ones, unless there are no others."""
     return [one for one in owners if one.plugin.state is not PluginState.STALE] or owners
 
 
-def the_one(owners: list[Owned], what: str) -> Owned:
+def the_one(owners: list[OwnedEntry], what: str) -> OwnedEntry:
     """Return the only owner that is ready; raise `PluginError` for a clash, or with its state.
 
     `what` names what is asked for, such as "executor 'DaskExecutor'".
@@ -68,14 +68,14 @@ def the_one(owners: list[Owned], what: str) -> Owned:
     return _read_again(ready[0], what)
 
 
-def _read_again(owned: Owned, what: str) -> Owned:
+def _read_again(owned: OwnedEntry, what: str) -> OwnedEntry:
     """Return the same as the distribution's metadata say now: an index may be old."""
     now = read_again(owned.plugin)
     if now is None or owned.entry not in now.executors + now.groups or not now.is_ready:
         raise PluginError(
             f"The {what} is no longer as {owned.plugin.title} declared it. Run the command again."
         )
-    return Owned(now, owned.entry)
+    return OwnedEntry(now, owned.entry)
 
 
 def in_conflict(plugins: list[Plugin], core_names: Collection[str] = ()) -> list[Plugin]:

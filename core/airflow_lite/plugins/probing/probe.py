@@ -24,7 +24,7 @@ _CHILD = (
 )
 
 
-class Answer(NamedTuple):
+class ProbeOutput(NamedTuple):
     """What the child said, how it ended, and what it printed first."""
 
     messages: list[dict[str, Any]]
@@ -49,7 +49,7 @@ def probe(targets: Sequence[Target], *, timeout_s: float) -> list[Verdict]:
     return found
 
 
-def _ended_by(target: Target, answer: Answer, timeout_s: float) -> Verdict:
+def _ended_by(target: Target, answer: ProbeOutput, timeout_s: float) -> Verdict:
     begun = [message["file"] for message in answer.messages if "file" in message]
     ended = f"took longer than {timeout_s:g} s" if answer.is_timeout else answer.ended
     return Verdict(
@@ -64,7 +64,7 @@ def _ended_by(target: Target, answer: Answer, timeout_s: float) -> Verdict:
 
 def ask(
     request: Mapping[str, Any], *, timeout_s: float, environ: Mapping[str, str] | None = None
-) -> Answer:
+) -> ProbeOutput:
     """Run the child on a request; `timeout_s` is what it may take for each thing asked.
 
     The process group of the child is killed at the end, whatever it left behind.
@@ -92,7 +92,7 @@ def ask(
         printed.seek(0)
         output = printed.read(_MOST_OUTPUT).decode(errors="replace").strip()
     ended = f"ended the process {children.ending(code or 0)}"
-    return Answer(said.messages, ended, output, code is None and not said.is_done)
+    return ProbeOutput(said.messages, ended, output, code is None and not said.is_done)
 
 
 class _Messages:

@@ -13,7 +13,7 @@ from airflow_lite.scheduler.executor.thread import ExecutorThread
 from airflow_lite.scheduler.loop.loop import Loop
 from airflow_lite.scheduler.recovery.lease import Ownership
 from airflow_lite.scheduler.state.callback_runner import Callbacks
-from airflow_lite.scheduler.state.context import World
+from airflow_lite.scheduler.state.context import SchedulerContext
 from airflow_lite.scheduler.state.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def make_loop(
     is_scheduler = kind == "scheduler"
     executor.job_id = ownership.job_id
     waker = Waker()
-    world = World(
+    context = SchedulerContext(
         config=config,
         settings=settings,
         store=store,
@@ -79,7 +79,7 @@ def make_loop(
         has_pickles=has_pickles,
         on_event=on_event,
     )
-    loop = Loop(world, ownership)
+    loop = Loop(context, ownership)
     if is_scheduler and with_bell:
         loop.hang_bell()
     if is_scheduler and with_files:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_lite.scheduler.planner.instance import Instance
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class _Moment(NamedTuple):
 class ClockJumps:
     """Compares the wall clock with the time that passed, from look to look."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: SchedulerContext) -> None:
+        self._world = context
         self._before: _Moment | None = None
 
     def look(self) -> None:
@@ -61,12 +61,12 @@ class ClockJumps:
         return _Moment(wall_us, own_s) if clock.monotonic() - own_s < _APART_S else None
 
     def _make_up(self, jump_us: int, before_us: int, now_us: int) -> None:
-        world = self._world
+        context = self._world
         low_us, high_us = (0, before_us) if jump_us > 0 else (now_us + 1, _LATEST_US)
         trying = [one for one in self._instances() if one.state in _TRYING]
         # What is due by a clock set forward may be early by it; it is not late for ever.
         due = [one for one in self._instances() if _waits(one)] if jump_us < 0 else []
-        with world.store.begin() as connection:
+        with context.store.begin() as connection:
             bounds = {"low_us": low_us, "high_us": high_us}
             starts = [{**_row(one, jump_us), **bounds} for one in trying]
             waits.shift(connection, starts, [_row(one, jump_us) for one in due])
@@ -75,9 +75,9 @@ class ClockJumps:
                 one.try_started_us += jump_us
         for one in due:
             one.next_at_us = (one.next_at_us or 0) + jump_us
-            world.owned.see(world.owned.instances[one.id][0], one)
-        world.owned.skip_time(jump_us)
-        world.timers.after("beat", 0.0)  # it is judged by the clock of the database
+            context.memory.note_change(context.memory.instances[one.id][0], one)
+        context.memory.skip_time(jump_us)
+        context.timers.after("beat", 0.0)  # it is judged by the clock of the database
         logger.warning(
             "the wall clock went %s by %d s: it was set, or this machine slept;"
             " timeouts and delays go by the time that passed",
@@ -86,7 +86,7 @@ class ClockJumps:
         )
 
     def _instances(self) -> Iterator[Instance]:
-        return (instance for _, instance in self._world.owned.instances.values())
+        return (instance for _, instance in self._world.memory.instances.values())
 
 
 def _waits(instance: Instance) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_lite.processes.doorbell import Doorbell
     from airflow_lite.scheduler.dag_files.watcher import DagFiles
     from airflow_lite.scheduler.recovery.lease import Ownership
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
 
 logger = logging.getLogger(__name__)
 
@@ -47,60 +47,62 @@ _RETENTION_BATCH = 5_000
 class Loop:
     """One scheduler at work. `run` returns when it was asked to stop, or `until` says so."""
 
-    def __init__(self, world: World, ownership: Ownership) -> None:
-        self.world = world
+    def __init__(self, context: SchedulerContext, ownership: Ownership) -> None:
+        self.context = context
         self.ownership = ownership
         self.stopping = Stopping()
-        self.watch = Watch(world)
-        self.clock_jumps = ClockJumps(world)
+        self.watch = Watch(context)
+        self.clock_jumps = ClockJumps(context)
         self._bell: Doorbell | None = None
         self._files: DagFiles | None = None
         self._log_service: LogService | None = None
         self.listeners: Listeners | None = None
-        self._failed = FailedPasses(world.clock)
+        self._failed = FailedPasses(context.clock)
 
     def hang_bell(self) -> None:
         """Be woken by whoever rings the doorbell of this home."""
         from airflow_lite.processes.doorbell import Doorbell
 
-        self._bell = Doorbell(self.world.config.home)
-        self.world.waker.watch(self._bell.fileno())
+        self._bell = Doorbell(self.context.config.home)
+        self.context.waker.watch(self._bell.fileno())
 
     def let_plugins_listen(self) -> None:
         """Tell the plugins that go with the executor what happens, if any of them listens."""
         from airflow_lite.plugins.listeners import Listeners
         from airflow_lite.plugins.loading import listening_plugins
 
-        self.listeners = Listeners(listening_plugins(self.world.config))
-        self.world.announce = self.listeners.tell
+        self.listeners = Listeners(listening_plugins(self.context.config))
+        self.context.announce = self.listeners.tell
 
     def watch_files(self) -> None:
         """Look at the DAG files, and have what is new parsed and saved."""
         from airflow_lite.scheduler.dag_files.watcher import DagFiles
 
-        world = self.world
-        self._files = DagFiles(world.config, world.store, world.clock, wake=world.waker.wake)
+        context = self.context
+        self._files = DagFiles(
+            context.config, context.store, context.clock, wake=context.waker.wake
+        )
 
     def serve_logs(self) -> None:
         """Serve the logs of this machine to others, where they can be; raise `ConfigError`."""
         from airflow_lite.logs.serving.service import LogService
 
-        self._log_service = LogService(self.world.config)
+        self._log_service = LogService(self.context.config)
         self._log_service.start()
-        self.world.waker.watch(self._log_service.fileno())
+        self.context.waker.watch(self._log_service.fileno())
 
     def listen(self, *, interrupts: bool = True) -> None:
         """Take the signals of this process: SIGTERM, SIGINT, SIGUSR2. Main thread only.
 
         Without `interrupts`, the first two raise KeyboardInterrupt in the code of a task.
         """
-        if self.world.is_inline:
+        if self.context.is_inline:
             self.stopping.notice = (
                 "stopping: the task that runs ends first, and no other begins;"
                 " a second signal ends it"
             )
         self.stopping.listen(interrupts=interrupts)
-        self.world.waker.wake_on_signals()
+        self.context.waker.wake_on_signals()
 
     def run(self, *, until: Callable[[], bool] = lambda: False, most_passes: int = -1) -> None:
         """Start, and pass until asked to stop or `until`; raise `ExecutorDidNotStart`, `LeaseLost`.
@@ -110,38 +112,38 @@ class Loop:
         self.start()
         passes = 0
         while not self.stopping.is_over:
-            began = self.world.clock.monotonic()
+            began = self.context.clock.monotonic()
             self.step()
             passes += 1
             if not self.stopping.is_asked and (until() or passes == most_passes):
                 self.stopping.ask()
-                self.stopping.drive(self.world)
+                self.stopping.drive(self.context)
             if not self.stopping.is_over:
-                self.world.waker.wait(self.wait_s())
+                self.context.waker.wait(self.wait_s())
                 time.sleep(self.rest_s(began))
 
     def rest_s(self, began: float) -> float:
         """Return how long to let ends gather, after a pass that began then, before the next one."""
-        owned = self.world.owned
-        if len(owned.active) < _CROWD or not any(len(run.ready) for run in owned.runs.values()):
+        memory = self.context.memory
+        if len(memory.active) < _CROWD or not any(len(run.ready) for run in memory.runs.values()):
             return 0.0
-        return max(began + PACE_S - self.world.clock.monotonic(), 0.0)
+        return max(began + PACE_S - self.context.clock.monotonic(), 0.0)
 
     def start(self) -> None:
         """Start the executor and take over what an earlier scheduler left."""
-        world = self.world
-        world.runner.start()
-        notify_plugins.executor_started(world)
-        take_over(world)
+        context = self.context
+        context.runner.start()
+        notify_plugins.executor_started(context)
+        take_over(context)
         self._take_open_callbacks()
-        world.timers.after("refresh", world.settings.fallback_poll_s)
-        world.timers.after("beat", self._beat_s)
-        world.timers.after("retention", _RETENTION_S)
+        context.timers.after("refresh", context.settings.fallback_poll_s)
+        context.timers.after("beat", self._beat_s)
+        context.timers.after("retention", _RETENTION_S)
 
     def _take_open_callbacks(self) -> None:
-        if self.world.scope is None:
-            with self.world.store.read() as connection:
-                self.world.callbacks.add(callbacks.open_of_all(connection))
+        if self.context.scope is None:
+            with self.context.store.read() as connection:
+                self.context.callbacks.add(callbacks.open_of_all(connection))
 
     def step(self) -> None:
         """Make one pass; where it fails, load everything again and try later."""
@@ -175,48 +177,48 @@ class Loop:
         if is_database_error(error):
             self.ownership.check_file()
         self._failed.add(error)
-        owned = self.world.owned
-        owned.stale_runs.update(owned.runs, owned.waiting)
-        owned.due_dags.update(owned.dags)
-        self.world.timers.after("refresh", 0.0)
+        memory = self.context.memory
+        memory.stale_runs.update(memory.runs, memory.waiting)
+        memory.due_dags.update(memory.dags)
+        self.context.timers.after("refresh", 0.0)
         # The pass may have failed after it had taken these.
-        self.world.timers.set_if_none("beat", 0.0)
-        self.world.timers.set_if_none("retention", _RETENTION_S)
+        self.context.timers.set_if_none("beat", 0.0)
+        self.context.timers.set_if_none("retention", _RETENTION_S)
         if self.stopping.is_asked:
-            self.stopping.drive(self.world)
+            self.stopping.drive(self.context)
 
     def do_pass(self) -> None:
         """Look at what happened, decide, write, and hand on."""
-        world = self.world
+        context = self.context
         self.clock_jumps.look()
         self._hear()
-        if world.is_inline:
-            world.runner.poke()
-        take_reports(world)
-        if world.timers.take("watch"):
+        if context.is_inline:
+            context.runner.poke()
+        take_reports(context)
+        if context.timers.take("watch"):
             self.watch.look()
-            notify_plugins.executor_looked_at(world)
-        reload(world)
-        take_back(world)
+            notify_plugins.executor_looked_at(context)
+        reload(context)
+        take_back(context)
         if not self.stopping.is_asked:
-            make_and_start(world)
-        follow_definitions(world)
-        advance_due(world)
+            make_and_start(context)
+        follow_definitions(context)
+        advance_due(context)
         if not self.stopping.is_asked:
-            dispatch(world)
-        world.callbacks.poll()
+            dispatch(context)
+        context.callbacks.poll()
         self._keep_house()
-        self.stopping.drive(world)
+        self.stopping.drive(context)
 
     def _hear(self) -> None:
         """Take what was rung, what was parsed, and look by ourselves now and then."""
-        world = self.world
+        context = self.context
         messages = self._take_rings()
         is_edited = any("instances" not in message for message in messages)
-        if self._has_new_files() or is_edited or world.timers.take("refresh"):
-            refresh(world)
-            world.timers.after("refresh", world.settings.fallback_poll_s)
-        look(world, [row for message in messages for row in message.get("instances", ())])
+        if self._has_new_files() or is_edited or context.timers.take("refresh"):
+            refresh(context)
+            context.timers.after("refresh", context.settings.fallback_poll_s)
+        look(context, [row for message in messages for row in message.get("instances", ())])
 
     def _has_new_files(self) -> bool:
         """Have the files looked at if that is due; return whether anything was saved since."""
@@ -227,56 +229,56 @@ class Loop:
         return bool(self._files.poll())
 
     def _keep_house(self) -> None:
-        world = self.world
+        context = self.context
         if self.stopping.wants_dump:
             self.stopping.wants_dump = False
-            dump(world)
-        if world.timers.take("beat"):
+            dump(context)
+        if context.timers.take("beat"):
             self.ownership.renew()
-            world.timers.after("beat", self._beat_s)
-        if world.timers.take("retention"):
+            context.timers.after("beat", self._beat_s)
+        if context.timers.take("retention"):
             self._drop_old_events()
-        if world.owned.active:
-            world.timers.set_if_none("watch", self.watch.interval_s)
+        if context.memory.active:
+            context.timers.set_if_none("watch", self.watch.interval_s)
 
     def _drop_old_events(self) -> None:
-        world = self.world
-        days = world.config.getfloat("database", "task_event_retention_days")
-        before_us = world.clock.now_us() - seconds_us(days * 86_400)
-        with world.store.begin() as connection:
+        context = self.context
+        days = context.config.getfloat("database", "task_event_retention_days")
+        before_us = context.clock.now_us() - seconds_us(days * 86_400)
+        with context.store.begin() as connection:
             dropped = scheduling.drop_old_events(connection, before_us, _RETENTION_BATCH)
-        world.timers.after("retention", 1.0 if dropped == _RETENTION_BATCH else _RETENTION_S)
+        context.timers.after("retention", 1.0 if dropped == _RETENTION_BATCH else _RETENTION_S)
 
     @property
     def _beat_s(self) -> float:
-        if self.world.store.is_sqlite:
+        if self.context.store.is_sqlite:
             return SQLITE_BEAT_S
-        return self.world.settings.lease_timeout_s / 3
+        return self.context.settings.lease_timeout_s / 3
 
     def wait_s(self) -> float:
         """Return how long nothing is due."""
-        world = self.world
-        owned = world.owned
+        context = self.context
+        memory = context.memory
         if (pause_s := self._pause_s()) > 0:
             return pause_s
-        if owned.stale_runs or owned.due_runs or owned.due_dags:
+        if memory.stale_runs or memory.due_runs or memory.due_dags:
             return 0.0
-        most_s = POLL_S if self.stopping.is_asked else world.settings.fallback_poll_s
-        waits = [world.timers.wait_s(most_s), world.callbacks.wait_s()]
+        most_s = POLL_S if self.stopping.is_asked else context.settings.fallback_poll_s
+        waits = [context.timers.wait_s(most_s), context.callbacks.wait_s()]
         if self._files is not None:
             waits.append(self._files.due_in_s())
-        next_us = owned.next_wake_us()
+        next_us = memory.next_wake_us()
         if next_us is not None:
-            waits.append(max(next_us - world.clock.now_us(), 0) / US_PER_S)
+            waits.append(max(next_us - context.clock.now_us(), 0) / US_PER_S)
         return min(wait for wait in waits if wait is not None)
 
     def close(self, *, state: str) -> None:
         """Let go of everything, and record how the job ended."""
         try:
-            self.world.callbacks.kill()
+            self.context.callbacks.kill()
             if self._files is not None:
                 self._files.close()
-            notify_plugins.executor_ended(self.world, clean=not self.stopping.terminated)
+            notify_plugins.executor_ended(self.context, clean=not self.stopping.terminated)
             if self.listeners is not None:
                 self.listeners.close()
         finally:
@@ -285,4 +287,4 @@ class Loop:
                 self._log_service.close()
             if self._bell is not None:
                 self._bell.close()
-            self.world.waker.close()
+            self.context.waker.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
 
 logger = logging.getLogger(__name__)
 
@@ -79,58 +79,58 @@ class Stopping:
             signal.signal(number, handler)
         self._before.clear()
 
-    def drive(self, world: World) -> None:
+    def drive(self, context: SchedulerContext) -> None:
         """Take the next step towards the end; `is_over` when there is none left."""
         if not self.is_asked or self.is_over:
             return
         if self.requests > 1:
-            self._terminate(world)
+            self._terminate(context)
         elif self.deadline is None:
-            self._begin(world)
-        elif world.runner.ended and not world.callbacks:
+            self._begin(context)
+        elif context.runner.ended and not context.callbacks:
             self.is_over = True
-        elif world.clock.monotonic() >= self.deadline:
+        elif context.clock.monotonic() >= self.deadline:
             logger.warning("the executor or a callback did not end within the grace")
-            self._terminate(world)
+            self._terminate(context)
 
-    def _begin(self, world: World) -> None:
-        world.is_stopping = True
-        grace_s = world.settings.shutdown_grace_s
+    def _begin(self, context: SchedulerContext) -> None:
+        context.is_stopping = True
+        grace_s = context.settings.shutdown_grace_s
         what = "are stopped" if self.revokes else f"get {grace_s:g} s"
         notice = f"stopping: running tasks {what}; a second signal terminates"
         if self.notice is None or not self.is_signalled:
             logger.info("%s", notice)
         if self.is_signalled:
-            world.tell(notice)
+            context.tell(notice)
         if self.is_signalled and self.revokes:
-            for one in list(world.owned.live()):
-                world.revoke(one)
+            for one in list(context.memory.live()):
+                context.revoke(one)
         # Its own wait is as long: it is late only if it overruns.
-        self.deadline = world.clock.monotonic() + grace_s + 1.0
-        self.is_over = world.runner.end(0.0) and not world.callbacks
+        self.deadline = context.clock.monotonic() + grace_s + 1.0
+        self.is_over = context.runner.end(0.0) and not context.callbacks
 
-    def _terminate(self, world: World) -> None:
+    def _terminate(self, context: SchedulerContext) -> None:
         if not self.terminated:
             self.terminated = True
             logger.warning("terminating")
-            world.runner.terminate()
+            context.runner.terminate()
         self.is_over = True
 
 
-def dump(world: World) -> None:
+def dump(context: SchedulerContext) -> None:
     """Log what the loop has in memory, and the executor's part."""
-    owned = world.owned
+    memory = context.memory
     logger.info(
         "scheduler job %d: %d DAGs, %d running and %d queued runs, %d active attempts,"
         " %d callbacks",
-        world.job_id,
-        len(owned.dags),
-        len(owned.runs),
-        len(owned.waiting),
-        len(owned.active),
-        len(world.callbacks),
+        context.job_id,
+        len(memory.dags),
+        len(memory.runs),
+        len(memory.waiting),
+        len(memory.active),
+        len(context.callbacks),
     )
-    for active in owned.active.values():
+    for active in memory.active.values():
         logger.info(
             "%s.%s of %s: %s, attempt %s%s",
             active.run.dag_id,
@@ -138,8 +138,8 @@ def dump(world: World) -> None:
             active.run.run_id,
             active.instance.state,
             active.token,
-            ", not in our executor" if active.is_foreign else "",
+            ", not in our executor" if active.is_unmanaged else "",
         )
-    for run_id, aside in owned.aside.items():
-        logger.info("run %d of %s is set aside: %s", run_id, aside.dag_id, aside.reason)
-    world.runner.debug_dump()
+    for run_id, skipped in memory.skipped.items():
+        logger.info("run %d of %s is set aside: %s", run_id, skipped.dag_id, skipped.reason)
+    context.runner.debug_dump()

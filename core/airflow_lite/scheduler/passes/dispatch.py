@@ -12,7 +12,7 @@ from airflow_lite.scheduler.executor.driver import QueueItem
 from airflow_lite.scheduler.planner.admit import admit
 from airflow_lite.scheduler.planner.model import Candidate, Limits
 from airflow_lite.scheduler.state import notify_plugins
-from airflow_lite.scheduler.state.conflict import Surprise, expect
+from airflow_lite.scheduler.state.conflict import StaleRows, expect_rows
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import runs, scheduling
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from airflow_lite.scheduler.planner.model import Admission, Run
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.spec.model import DagSpec
     from airflow_lite.store.scheduling import PoolRoom
 
@@ -32,70 +32,70 @@ logger = logging.getLogger(__name__)
 _SAME_TRY = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SCHEDULED})
 
 
-def dispatch(world: World) -> None:
+def dispatch(context: SchedulerContext) -> None:
     """Queue what is ready, as far as pools, limits and the executor's slots go."""
-    slots = open_slots(world)
-    offers = list(_offers(world)) if slots > 0 else []
+    slots = open_slots(context)
+    offers = list(_offers(context)) if slots > 0 else []
     if not offers:
         return
     try:
-        with world.store.begin() as connection:
-            fresh = _without_edited(world, connection, _admit(world, connection, offers, slots))
-            rows = [_row(world, candidate) for candidate in fresh]
+        with context.store.begin() as connection:
+            fresh = _without_edited(context, connection, _admit(context, connection, offers, slots))
+            rows = [_row(context, candidate) for candidate in fresh]
             changed = scheduling.queue_attempts(connection, rows)
-            expect(changed, len(rows), {candidate.run.id for candidate in fresh})
-    except Surprise as surprise:
+            expect_rows(changed, len(rows), {candidate.run.id for candidate in fresh})
+    except StaleRows as surprise:
         logger.info("%s; loading them again", surprise)
-        world.owned.stale_runs |= surprise.run_ids
+        context.memory.stale_runs |= surprise.run_ids
         return
     for candidate, row in zip(fresh, rows, strict=True):
-        _remember(world, candidate, row)
+        _remember(context, candidate, row)
     if fresh:
-        items = [_item(world, candidate) for candidate in fresh]
-        world.runner.queue(items)
-        notify_plugins.tasks_queued(world, items)
+        items = [_item(context, candidate) for candidate in fresh]
+        context.runner.queue(items)
+        notify_plugins.tasks_queued(context, items)
 
 
-def open_slots(world: World) -> int:
+def open_slots(context: SchedulerContext) -> int:
     """Return how many attempts more may be queued: 0 while the executor is stalled."""
-    if world.runner.stalled:
+    if context.runner.stalled:
         return 0
-    slots = world.runner.slots_available
+    slots = context.runner.slots_available
     if slots == sys.maxsize:
         return slots
-    return slots - sum(one.is_foreign for one in world.owned.live())
+    return slots - sum(one.is_unmanaged for one in context.memory.live())
 
 
-def _offers(world: World) -> Iterator[tuple[Run, DagSpec, int]]:
+def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
     """Return the runs with something ready, their DAGs, and how much more these may have active."""
-    active = Counter(one.run.dag_id for one in world.owned.live())
-    for run in world.owned.runs.values():
-        known = world.owned.dags.get(run.dag_id) if len(run.ready) else None
-        if known is not None and (known.may_schedule or world.scope is not None):
+    active = Counter(one.run.dag_id for one in context.memory.live())
+    for run in context.memory.runs.values():
+        known = context.memory.dags.get(run.dag_id) if len(run.ready) else None
+        if known is not None and (known.may_schedule or context.scope is not None):
             room = known.spec.max_active_tasks - active[known.dag_id]
             if room > 0:
                 yield run, known.spec, room
 
 
 def _admit(
-    world: World,
+    context: SchedulerContext,
     connection: sa.Connection,
     offers: list[tuple[Run, DagSpec, int]],
     slots: int,
 ) -> list[Candidate]:
-    limits = _limits(world, scheduling.pool_room(connection, sys.maxsize), slots)
+    limits = _limits(context, scheduling.pool_room(connection, sys.maxsize), slots)
     candidates = [
         Candidate(instance, run, spec)
         for run, spec, room in offers
         for instance in run.ready.first(min(slots, room), limits.pools)
     ]
     admission = admit(candidates, limits)
-    _tell_once(world, admission)
+    _tell_once(context, admission)
     return admission.admitted
 
 
-def _tell_once(world: World, admission: Admission) -> None:
-    told = world.owned.told_pools
+def _tell_once(context: SchedulerContext, admission: Admission) -> None:
+    told = context.memory.told_pools
     for pool in admission.unknown_pools - told:
         logger.warning(
             "tasks wait for pool %r, which does not exist. Make it: airflow-lite pools set %s N D",
@@ -116,13 +116,13 @@ def _tell_once(world: World, admission: Admission) -> None:
     told |= admission.unknown_pools
 
 
-def _limits(world: World, rooms: dict[str, PoolRoom], slots: int) -> Limits:
+def _limits(context: SchedulerContext, rooms: dict[str, PoolRoom], slots: int) -> Limits:
     pools = {name: room.open for name, room in rooms.items()}
     sizes = {name: room.size for name, room in rooms.items()}
     dags: Counter[str] = Counter()
     tasks: Counter[tuple[str, str]] = Counter()
     run_tasks: Counter[tuple[int, str]] = Counter()
-    for one in world.owned.live():
+    for one in context.memory.live():
         dags[one.run.dag_id] += 1
         tasks[one.run.dag_id, one.instance.task_id] += 1
         run_tasks[one.run.id, one.instance.task_id] += 1
@@ -130,30 +130,30 @@ def _limits(world: World, rooms: dict[str, PoolRoom], slots: int) -> Limits:
 
 
 def _without_edited(
-    world: World, connection: sa.Connection, admitted: list[Candidate]
+    context: SchedulerContext, connection: sa.Connection, admitted: list[Candidate]
 ) -> list[Candidate]:
     """Leave out the runs that someone else edited meanwhile; they are loaded again."""
     versions = runs.row_versions(connection, {candidate.run.id for candidate in admitted})
     fresh = [one for one in admitted if versions.get(one.run.id) == one.run.row_version]
-    world.owned.stale_runs |= {one.run.id for one in admitted} - {one.run.id for one in fresh}
+    context.memory.stale_runs |= {one.run.id for one in admitted} - {one.run.id for one in fresh}
     return fresh
 
 
-def _row(world: World, candidate: Candidate) -> dict[str, Any]:
+def _row(context: SchedulerContext, candidate: Candidate) -> dict[str, Any]:
     instance = candidate.instance
     same = instance.state in _SAME_TRY and instance.try_number > 0
     return {
-        **world.change(instance, "admitted"),
+        **context.change(instance, "admitted"),
         "token": new_attempt_token(),
         "try_number": instance.try_number + (0 if same else 1),
         "try_started_us": instance.try_started_us if same else None,
         "stuck": instance.stuck_count if same else 0,
-        "version": world.owned.dags[candidate.run.dag_id].version_id,
-        "executor_name": world.executor_name,
+        "version": context.memory.dags[candidate.run.dag_id].version_id,
+        "executor_name": context.executor_name,
     }
 
 
-def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
+def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, Any]) -> None:
     instance, run = candidate.instance, candidate.run
     instance.state = TaskInstanceState.QUEUED
     instance.attempt = row["token"]
@@ -164,11 +164,11 @@ def _remember(world: World, candidate: Candidate, row: dict[str, Any]) -> None:
     instance.supervisor = instance.next_at_us = instance.skip_decision = None
     run.ready.discard(instance.key)
     run.seen.append(instance)
-    world.owned.activate(run, instance)
-    world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
+    context.memory.activate(run, instance)
+    context.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
 
 
-def _item(world: World, candidate: Candidate) -> QueueItem:
-    seen = world.as_seen(candidate.run, candidate.instance)
+def _item(context: SchedulerContext, candidate: Candidate) -> QueueItem:
+    seen = context.as_seen(candidate.run, candidate.instance)
     command = RunCommand(seen.key, pool=seen.pool, pickle_id=seen.pickle_id).words()
     return QueueItem(seen, command, seen.priority_weight, seen.queue)

@@ -15,7 +15,7 @@ from airflow_lite.api.executor.events import (
     Revoked,
     TaskEventLog,
 )
-from airflow_lite.scheduler.passes.failed_attempts import LostTry, end_tries, requeue
+from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
 from airflow_lite.scheduler.state import notify_plugins
 from airflow_lite.scheduler.state.memory import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from airflow_lite.api.executor.events import Report
     from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.scheduler.state.context import World
-    from airflow_lite.scheduler.state.memory import Active
+    from airflow_lite.scheduler.state.context import SchedulerContext
+    from airflow_lite.scheduler.state.memory import ActiveAttempt
 
 logger = logging.getLogger(__name__)
 
@@ -38,149 +38,151 @@ class ExecutorDidNotStart(Exception):
     """The executor's `start` failed, so that nothing could ever run."""
 
 
-def take_reports(world: World) -> None:
+def take_reports(context: SchedulerContext) -> None:
     """Take what the executor reported: look at the rows it names, and act where it must."""
-    reports = world.runner.drain()
+    reports = context.runner.drain()
     if not reports:
         return
     ended: dict[str, Event] = {}
     external: dict[str, str] = {}
     for report in reports:
-        _sort(world, report, ended, external)
+        _sort(context, report, ended, external)
     if external:
-        _store_external_ids(world, external)
+        _store_external_ids(context, external)
     # What was taken back by a later report of the same batch is forgotten already.
-    ended = {token: event for token, event in ended.items() if token in world.owned.active}
+    ended = {token: event for token, event in ended.items() if token in context.memory.active}
     if ended:
-        look(world, [world.owned.active[token].instance.id for token in ended])
-        _settle_ended(world, ended)
+        look(context, [context.memory.active[token].instance.id for token in ended])
+        _settle_ended(context, ended)
 
 
-def _sort(world: World, report: Report, ended: dict[str, Event], external: dict[str, str]) -> None:
+def _sort(
+    context: SchedulerContext, report: Report, ended: dict[str, Event], external: dict[str, str]
+) -> None:
     match report:
         case Event(key, state, info):
-            if _known(world, key) is None:
+            if _known(context, key) is None:
                 logger.debug("late event of %s: %s", key, state)
             elif state not in UNENDED:
                 ended[key.attempt] = report
             else:
                 if state == TaskInstanceState.RUNNING:
-                    notify_plugins.task_running(world, key)
+                    notify_plugins.task_running(context, key)
                 if info is not None:
                     external[key.attempt] = str(info)
         case Adopted(adopted, returned):
-            _take_adoption(world, adopted, returned)
+            _take_adoption(context, adopted, returned)
         case Revoked(key):
-            _take_revocation(world, key)
+            _take_revocation(context, key)
         case Failure("start", error):
             raise ExecutorDidNotStart(f"{type(error).__name__}: {error}") from error
         case CallbackRequest():
-            _ask_callback(world, report)
+            _ask_callback(context, report)
         case TaskEventLog(event, key, extra):
             logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
 
 
-def _known(world: World, key: TaskInstanceKey) -> Active | None:
-    return world.owned.active.get(key.attempt)
+def _known(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | None:
+    return context.memory.active.get(key.attempt)
 
 
-def _ask_callback(world: World, request: CallbackRequest) -> None:
-    known = _known(world, request.key)
+def _ask_callback(context: SchedulerContext, request: CallbackRequest) -> None:
+    known = _known(context, request.key)
     if known is None:
         logger.warning("the executor asked for a callback of an unknown task %s", request.key)
         return
-    with world.store.begin() as connection:
+    with context.store.begin() as connection:
         asked = callbacks.ask(
             connection,
             known.run.id,
             request.callback,
             request.reason,
-            now_us=world.clock.now_us(),
+            now_us=context.clock.now_us(),
             instance_id=known.instance.id,
         )
-    world.callbacks.add([asked])
+    context.callbacks.add([asked])
 
 
-def _take_revocation(world: World, key: TaskInstanceKey) -> None:
-    known = _known(world, key)
+def _take_revocation(context: SchedulerContext, key: TaskInstanceKey) -> None:
+    known = _known(context, key)
     if known is None:
         return
     if known.is_live:
-        known.is_foreign = True  # its host has yet to stop it: looked at until that is written
+        known.is_unmanaged = True  # its host has yet to stop it: looked at until that is written
     else:
-        world.owned.forget(key.attempt)
+        context.memory.forget(key.attempt)
 
 
-def _store_external_ids(world: World, external: dict[str, str]) -> None:
+def _store_external_ids(context: SchedulerContext, external: dict[str, str]) -> None:
     rows = [
         {"row": active.instance.id, "token": token, "external": name}
         for token, name in external.items()
-        if (active := world.owned.active.get(token)) is not None
+        if (active := context.memory.active.get(token)) is not None
     ]
-    with world.store.begin() as connection:
+    with context.store.begin() as connection:
         scheduling.set_external_ids(connection, rows)
 
 
-def look(world: World, instance_ids: Iterable[int]) -> None:
+def look(context: SchedulerContext, instance_ids: Iterable[int]) -> None:
     """Read these rows, in one SELECT, and let `advance` know what has changed in them."""
-    wanted = [row_id for row_id in instance_ids if row_id in world.owned.instances]
+    wanted = [row_id for row_id in instance_ids if row_id in context.memory.instances]
     if not wanted:
         return
-    with world.store.read() as connection:
+    with context.store.read() as connection:
         rows = scheduling.instances_by_id(connection, wanted)
         failed = [row.id for row in rows if row.state in _FAILED_TRY]
         # Of children that vanished: their host asks for what they cannot call any more.
         asked = callbacks.open_of(connection, failed) if failed else []
-    world.callbacks.add(asked)
+    context.callbacks.add(asked)
     for row in rows:
-        _take_row(world, row)
+        _take_row(context, row)
     for row_id in set(wanted) - {row.id for row in rows}:
-        world.owned.stale_runs.add(world.owned.instances[row_id][0].id)
+        context.memory.stale_runs.add(context.memory.instances[row_id][0].id)
 
 
-def _take_row(world: World, row: Any) -> None:
-    run, instance = world.owned.instances[row.id]
+def _take_row(context: SchedulerContext, row: Any) -> None:
+    run, instance = context.memory.instances[row.id]
     if (instance.state, instance.attempt) == (row.state, row.attempt):
         instance.supervisor = row.supervisor
         return
     try:
         update_instance(instance, row)
     except ValueError:  # it is set aside when its run is loaded
-        world.owned.stale_runs.add(run.id)
+        context.memory.stale_runs.add(run.id)
         return
     run.ready.discard(instance.key)
-    world.owned.see(run, instance)
+    context.memory.note_change(run, instance)
     if instance.state in ACTIVE:
-        world.owned.activate(run, instance, is_foreign=True)
+        context.memory.activate(run, instance, is_unmanaged=True)
     else:
-        notify_plugins.task_finished(world, run, instance)
-        world.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}")
+        notify_plugins.task_finished(context, run, instance)
+        context.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}")
 
 
-def _settle_ended(world: World, ended: dict[str, Event]) -> None:
+def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
     """Act on attempts that the executor is done with, by what their rows say."""
-    unclaimed: list[Active] = []
-    refused: list[LostTry] = []
+    unclaimed: list[ActiveAttempt] = []
+    refused: list[FailedTry] = []
     for token, event in ended.items():
-        active = world.owned.active[token]
+        active = context.memory.active[token]
         instance = active.instance
         if not active.is_live:
-            world.owned.forget(token)
+            context.memory.forget(token)
         elif instance.state == TaskInstanceState.QUEUED:
             if isinstance(event.info, Refused):
                 cause = f"refused by the executor: {event.info}"
-                refused.append(LostTry(active, cause, event.info.state))
+                refused.append(FailedTry(active, cause, event.info.state))
             else:
                 unclaimed.append(active)
         else:
             # Running or restarting: whoever claimed it may live. `watch` looks at its beats.
-            active.is_foreign = True
-            world.timers.after("watch", 0.0)
+            active.is_unmanaged = True
+            context.timers.after("watch", 0.0)
     reasons = {token: _reason(event) for token, event in ended.items()}
     if unclaimed:
-        requeue(world, unclaimed, reasons, is_counted=not world.is_stopping)
+        requeue(context, unclaimed, reasons, is_counted=not context.is_stopping)
     if refused:
-        end_tries(world, refused)
+        end_tries(context, refused)
 
 
 def _reason(event: Event) -> str:
@@ -189,13 +191,13 @@ def _reason(event: Event) -> str:
 
 
 def _take_adoption(
-    world: World, adopted: list[TaskInstanceKey], returned: list[TaskInstanceKey]
+    context: SchedulerContext, adopted: list[TaskInstanceKey], returned: list[TaskInstanceKey]
 ) -> None:
     for key in adopted:
-        if (known := _known(world, key)) is not None:
-            known.is_foreign = False
-    left = [known for key in returned if (known := _known(world, key)) is not None]
-    look(world, [known.instance.id for known in left])
+        if (known := _known(context, key)) is not None:
+            known.is_unmanaged = False
+    left = [known for key in returned if (known := _known(context, key)) is not None]
+    look(context, [known.instance.id for known in left])
     still = [known for known in left if known.instance.state == TaskInstanceState.QUEUED]
     reasons = {known.token: "the scheduler was replaced" for known in still}
-    requeue(world, still, reasons, is_counted=False)
+    requeue(context, still, reasons, is_counted=False)

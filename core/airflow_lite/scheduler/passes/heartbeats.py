@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.processes.recorded import is_gone, sweep
 from airflow_lite.scheduler.passes.executor_reports import look
-from airflow_lite.scheduler.passes.failed_attempts import LostTry, end_tries, requeue
+from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
 
 logger = logging.getLogger(__name__)
 
@@ -41,38 +41,38 @@ class Watch:
     neither a suspended machine nor an outage of the database makes everybody look dead.
     """
 
-    world: World
+    context: SchedulerContext
     beats: dict[str, _Beats] = field(default_factory=dict)
     looked_at: float | None = None
 
     def __post_init__(self) -> None:
-        self._hostname = self.world.config.hostname
+        self._hostname = self.context.config.hostname
 
     @property
     def interval_s(self) -> float:
         """How long until the next look."""
-        if any(one.is_foreign for one in self.world.owned.active.values()):
+        if any(one.is_unmanaged for one in self.context.memory.active.values()):
             return FOREIGN_INTERVAL_S
-        return self.world.settings.beat_interval_s
+        return self.context.settings.beat_interval_s
 
     def look(self) -> None:
         """Look once, act on what is found, and set the timer for the next look."""
-        world = self.world
+        context = self.context
         elapsed_s = self._elapsed_s()
-        with world.store.read() as connection:
+        with context.store.read() as connection:
             rows = scheduling.active_rows(connection)
         self._follow(rows)
         lost = self._lost(rows, elapsed_s)
         if lost:
             self._bury(lost)
         self._unstick(elapsed_s)
-        take_back(world)
-        if world.owned.active:
-            world.timers.after("watch", self.interval_s)
+        take_back(context)
+        if context.memory.active:
+            context.timers.after("watch", self.interval_s)
 
     def _elapsed_s(self) -> float:
         """Return the seconds to count since the last look: after a pause, as if there was none."""
-        now = self.world.clock.monotonic()
+        now = self.context.clock.monotonic()
         before, self.looked_at = self.looked_at, now
         if before is None:
             return 0.0
@@ -81,17 +81,17 @@ class Watch:
     def _follow(self, rows: Iterable[Any]) -> None:
         """Read the rows whose state is not what we think: an event may have been lost."""
         states = {row.id: (row.state, row.attempt) for row in rows}
-        owned = self.world.owned
+        memory = self.context.memory
         changed = [
             one.instance.id
-            for one in owned.live()
+            for one in memory.live()
             if states.get(one.instance.id) != (one.instance.state, one.instance.attempt)
         ]
-        known = {one.instance.id for one in owned.live()}
-        new = [row_id for row_id in states if row_id in owned.instances and row_id not in known]
-        look(self.world, [*changed, *new])
+        known = {one.instance.id for one in memory.live()}
+        new = [row_id for row_id in states if row_id in memory.instances and row_id not in known]
+        look(self.context, [*changed, *new])
 
-    def _lost(self, rows: Iterable[Any], elapsed_s: float) -> list[LostTry]:
+    def _lost(self, rows: Iterable[Any], elapsed_s: float) -> list[FailedTry]:
         supervisors: dict[str, Any] = {}
         for row in rows:
             if row.supervisor is not None and row.state in _CLAIMED:
@@ -104,8 +104,8 @@ class Watch:
         for name in self.beats.keys() - supervisors.keys():
             del self.beats[name]
         return [
-            LostTry(one, f"lost: {causes[one.instance.supervisor]}")
-            for one in self.world.owned.live()
+            FailedTry(one, f"lost: {causes[one.instance.supervisor]}")
+            for one in self.context.memory.live()
             if one.instance.state in _CLAIMED and one.instance.supervisor in causes
         ]
 
@@ -120,33 +120,33 @@ class Watch:
             self.beats[name] = _Beats(count)
             return None
         known.silent_s += elapsed_s
-        timeout_s = self.world.settings.beat_timeout_s
+        timeout_s = self.context.settings.beat_timeout_s
         return f"no beat for {timeout_s:g} s" if known.silent_s >= timeout_s else None
 
-    def _bury(self, lost: list[LostTry]) -> None:
+    def _bury(self, lost: list[FailedTry]) -> None:
         """Read the rows once more, kill what is left on this machine, then end the tries."""
-        world = self.world
-        look(world, [one.active.instance.id for one in lost])
+        context = self.context
+        look(context, [one.active.instance.id for one in lost])
         still = [
             one for one in lost if one.active.is_live and one.active.instance.state in _CLAIMED
         ]
         if not still:
             return
-        with world.store.read() as connection:
+        with context.store.read() as connection:
             processes = scheduling.attempt_processes(
                 connection, [one.active.token for one in still]
             )
         sweep(processes, self._hostname)
         for one in still:
-            world.revoke(one.active)
-        end_tries(world, still)
+            context.revoke(one.active)
+        end_tries(context, still)
 
     def _unstick(self, elapsed_s: float) -> None:
         """Take back what has been queued for too long."""
-        world = self.world
-        timeout_s = world.settings.task_queued_timeout_s
+        context = self.context
+        timeout_s = context.settings.task_queued_timeout_s
         queued = [
-            one for one in world.owned.live() if one.instance.state == TaskInstanceState.QUEUED
+            one for one in context.memory.live() if one.instance.state == TaskInstanceState.QUEUED
         ]
         for one in queued:
             one.queued_s = 0.0 if one.queued_s is None else one.queued_s + elapsed_s
@@ -155,15 +155,15 @@ class Watch:
             return
         reason = f"queued for more than {timeout_s:g} s"
         for one in stuck:
-            world.revoke(one)
-        requeue(world, stuck, {one.token: reason for one in stuck}, is_counted=True)
+            context.revoke(one)
+        requeue(context, stuck, {one.token: reason for one in stuck}, is_counted=True)
 
 
-def take_back(world: World) -> None:
+def take_back(context: SchedulerContext) -> None:
     """Have the executor stop what may not go on: superseded, cleared, marked, timed out."""
-    for one in list(world.owned.active.values()):
+    for one in list(context.memory.active.values()):
         if one.is_live and one.instance.state != TaskInstanceState.RESTARTING:
             continue
-        world.revoke(one)
-        if one.is_foreign and not one.is_live:
-            world.owned.forget(one.token)
+        context.revoke(one)
+        if one.is_unmanaged and not one.is_live:
+            context.memory.forget(one.token)

@@ -17,59 +17,59 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from airflow_lite.scheduler.planner.create_runs import Plan
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.scheduler.state.memory import OwnedDag
-    from airflow_lite.spec.timetable import RunInfo
+    from airflow_lite.spec.timetable import DagRunInfo
 
 logger = logging.getLogger(__name__)
 
 
-def make_and_start(world: World) -> None:
+def make_and_start(context: SchedulerContext) -> None:
     """Look at every DAG that is due: make its scheduled runs, then start queued ones."""
-    owned = world.owned
-    _take_due_schedules(world)
-    due, owned.due_dags = owned.due_dags, set()
-    known = [owned.dags[dag_id] for dag_id in sorted(due) if dag_id in owned.dags]
-    ready = [one for one in known if one.may_schedule or world.scope is not None]
-    if world.takes_schedules:
-        _make(world, [one for one in ready if one.spec.schedule.kind != "none"])
-    _start(world, ready)
+    memory = context.memory
+    _take_due_schedules(context)
+    due, memory.due_dags = memory.due_dags, set()
+    known = [memory.dags[dag_id] for dag_id in sorted(due) if dag_id in memory.dags]
+    ready = [one for one in known if one.may_schedule or context.scope is not None]
+    if context.takes_schedules:
+        _make(context, [one for one in ready if one.spec.schedule.kind != "none"])
+    _start(context, ready)
 
 
-def _take_due_schedules(world: World) -> None:
-    now_us = world.clock.now_us()
-    for one in world.owned.dags.values():
+def _take_due_schedules(context: SchedulerContext) -> None:
+    now_us = context.clock.now_us()
+    for one in context.memory.dags.values():
         if one.next_create_after_us is not None and one.next_create_after_us <= now_us:
-            world.owned.due_dags.add(one.dag_id)
+            context.memory.due_dags.add(one.dag_id)
 
 
-def _make(world: World, dags: list[OwnedDag]) -> None:
-    _recall_last_runs(world, [one for one in dags if not one.knows_last])
-    now_us = world.clock.now_us()
+def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
+    _recall_last_runs(context, [one for one in dags if not one.knows_last])
+    now_us = context.clock.now_us()
     plans: list[tuple[OwnedDag, Plan]] = []
     for one in dags:
         try:
-            active = len(world.owned.runs_of(one.dag_id) + world.owned.waiting_of(one.dag_id))
+            active = len(context.memory.runs_of(one.dag_id) + context.memory.waiting_of(one.dag_id))
             plans.append((one, create_runs(one.spec, one.last_end_us, active, now_us)))
         except Exception:  # one bad schedule must not stop the others
             logger.exception("the next runs of DAG %r cannot be planned", one.dag_id)
             one.next_create_after_us = None
     news = [(one, plan) for one, plan in plans if _is_news(one, plan)]
     if news:
-        with world.store.begin() as connection:
+        with context.store.begin() as connection:
             made = [
                 _insert_run(connection, one, run, now_us) for one, plan in news for run in plan.runs
             ]
             scheduling.set_next_runs(connection, [_next_row(*item) for item in news])
-        load_runs(world, [run_id for run_id in made if run_id is not None])
+        load_runs(context, [run_id for run_id in made if run_id is not None])
     for one, plan in plans:
-        _remember(world, one, plan)
+        _remember(context, one, plan)
 
 
-def _recall_last_runs(world: World, dags: list[OwnedDag]) -> None:
+def _recall_last_runs(context: SchedulerContext, dags: list[OwnedDag]) -> None:
     if not dags:
         return
-    with world.store.read() as connection:
+    with context.store.read() as connection:
         ends_us = runs.last_scheduled(connection, [one.dag_id for one in dags])
     for one in dags:
         one.knows_last, one.last_end_us = True, ends_us.get(one.dag_id)
@@ -83,7 +83,9 @@ def _is_news(one: OwnedDag, plan: Plan) -> bool:
     return bool(plan.runs) or _due_us(plan) != one.told_create_after_us
 
 
-def _insert_run(connection: sa.Connection, one: OwnedDag, run: RunInfo, now_us: int) -> int | None:
+def _insert_run(
+    connection: sa.Connection, one: OwnedDag, run: DagRunInfo, now_us: int
+) -> int | None:
     try:
         return runs.create_run(
             connection,
@@ -112,23 +114,23 @@ def _next_row(one: OwnedDag, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _remember(world: World, one: OwnedDag, plan: Plan) -> None:
+def _remember(context: SchedulerContext, one: OwnedDag, plan: Plan) -> None:
     one.told_create_after_us = one.next_create_after_us = _due_us(plan)
     if plan.runs:
         one.last_end_us = plan.runs[-1].interval_end_us
-        world.owned.due_dags.add(one.dag_id)  # there may be more to make
-    elif (one.next_create_after_us or 0) <= world.clock.now_us():
+        context.memory.due_dags.add(one.dag_id)  # there may be more to make
+    elif (one.next_create_after_us or 0) <= context.clock.now_us():
         # Due already but no room: a run that ends makes the DAG due again.
         one.next_create_after_us = None
 
 
-def _start(world: World, dags: list[OwnedDag]) -> None:
+def _start(context: SchedulerContext, dags: list[OwnedDag]) -> None:
     started: list[int] = []
     for one in dags:
-        if waiting := world.owned.waiting_of(one.dag_id):
-            every = waiting + world.owned.runs_of(one.dag_id)
-            started += [run.id for run in start_runs(every, one.spec, world.clock.now_us())]
+        if waiting := context.memory.waiting_of(one.dag_id):
+            every = waiting + context.memory.runs_of(one.dag_id)
+            started += [run.id for run in start_runs(every, one.spec, context.clock.now_us())]
     if started:
-        with world.store.begin() as connection:
-            runs.start_runs(connection, started, world.clock.now_us())
-        load_runs(world, started)  # as they are now: someone else may have been there first
+        with context.store.begin() as connection:
+            runs.start_runs(connection, started, context.clock.now_us())
+        load_runs(context, started)  # as they are now: someone else may have been there first

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.scheduler.planner.model import Run
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.spec.model import DagSpec
 
 #: Task id -> the states of its instances.
@@ -20,22 +20,22 @@ States = dict[str, list[TaskInstanceState | None]]
 _NOTHING = Facts()
 
 
-def facts_of(world: World, run: Run, dag: DagSpec) -> Facts:
+def facts_of(context: SchedulerContext, run: Run, dag: DagSpec) -> Facts:
     """Return what `advance` must know beyond the run; reads the store only where a task asks."""
     asking = dag.tasks_asking_past
     if not asking:
         return _NOTHING
     wanted = {task.task_id for task in asking}
     wanted.update(name for task in asking for name in task.downstream)
-    states = _states_before(world, run, wanted)
+    states = _states_before(context, run, wanted)
     if states is None:
         return _NOTHING
     past = {task.task_id: _past(states, task.task_id, task.downstream) for task in asking}
     return Facts({name: found for name, found in past.items() if found is not None})
 
 
-def _states_before(world: World, run: Run, task_ids: Iterable[str]) -> States | None:
-    with world.store.read() as connection:
+def _states_before(context: SchedulerContext, run: Run, task_ids: Iterable[str]) -> States | None:
+    with context.store.read() as connection:
         before = runs.run_before(connection, run.dag_id, run.logical_us)
         if before is None:
             return None

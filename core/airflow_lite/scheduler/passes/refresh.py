@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import StoreError
 from airflow_lite.scheduler.planner.advance import missing_tasks
-from airflow_lite.scheduler.state.memory import Aside, OwnedDag, read_run
+from airflow_lite.scheduler.state.memory import OwnedDag, SkippedRun, read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
 from airflow_lite.store import callbacks, dags, runs, scheduling
 from airflow_lite.store.jobs import is_database_error
@@ -18,106 +18,108 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.scheduler.planner.model import Run
-    from airflow_lite.scheduler.state.context import World
+    from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.spec.model import DagSpec
 
 logger = logging.getLogger(__name__)
 
 
-def refresh(world: World) -> None:
+def refresh(context: SchedulerContext) -> None:
     """Look for what others wrote: DAGs parsed or paused, runs made, edited or deleted."""
-    with world.store.read() as connection:
+    with context.store.read() as connection:
         dags = scheduling.dag_rows(connection)
-        versions = runs.unfinished_versions(connection, world.scope)
-        asked = callbacks.open_of_job(connection, world.scope)
-    world.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
-    _take_dags(world, dags)
-    owned = world.owned
-    loaded = (*owned.runs.values(), *owned.waiting.values())
+        versions = runs.unfinished_versions(connection, context.scope)
+        asked = callbacks.open_of_job(connection, context.scope)
+    context.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
+    _take_dags(context, dags)
+    memory = context.memory
+    loaded = (*memory.runs.values(), *memory.waiting.values())
     known = {run.id: run.row_version for run in loaded}
-    known |= {run_id: one.row_version for run_id, one in owned.aside.items()}
+    known |= {run_id: one.row_version for run_id, one in memory.skipped.items()}
     changed = {run_id for run_id, version in versions.items() if known.get(run_id) != version}
-    owned.stale_runs |= changed | (known.keys() - versions.keys())
+    memory.stale_runs |= changed | (known.keys() - versions.keys())
 
 
-def _take_dags(world: World, rows: list[Any]) -> None:
-    owned = world.owned
-    wanted = [row for row in rows if _is_wanted(world, row)]
+def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
+    memory = context.memory
+    wanted = [row for row in rows if _is_wanted(context, row)]
     newer = [
         row.dag_id
         for row in wanted
-        if row.dag_id not in owned.dags or owned.dags[row.dag_id].version_id != row.version_id
+        if row.dag_id not in memory.dags or memory.dags[row.dag_id].version_id != row.version_id
     ]
     specs: dict[str, tuple[int, DagSpec]] = {}
     if newer:
-        with world.store.read() as connection:
+        with context.store.read() as connection:
             texts = dags.spec_texts(connection, newer)
-        specs = _read_specs(world, texts)
+        specs = _read_specs(context, texts)
     for row in wanted:
-        _take_dag(world, row, specs.get(row.dag_id))
-    for dag_id in owned.dags.keys() - {row.dag_id for row in wanted}:
-        del owned.dags[dag_id]
+        _take_dag(context, row, specs.get(row.dag_id))
+    for dag_id in memory.dags.keys() - {row.dag_id for row in wanted}:
+        del memory.dags[dag_id]
 
 
-def _is_wanted(world: World, row: Any) -> bool:
+def _is_wanted(context: SchedulerContext, row: Any) -> bool:
     """Whether this is a DAG of ours; one whose row makes no sense is left out."""
     try:
         scheduling.check_dag(row)
     except ValueError as error:
-        _leave_out(world, row.dag_id, str(error))
+        _leave_out(context, row.dag_id, str(error))
         return False
-    return row.version_id is not None and world.is_mine(row.dag_id)
+    return row.version_id is not None and context.is_mine(row.dag_id)
 
 
-def _read_specs(world: World, texts: dict[str, tuple[int, str]]) -> dict[str, tuple[int, DagSpec]]:
+def _read_specs(
+    context: SchedulerContext, texts: dict[str, tuple[int, str]]
+) -> dict[str, tuple[int, DagSpec]]:
     """Return the definitions that can be read; a DAG of another goes on as it was, if it was."""
     found = {}
     for dag_id, (version_id, text) in texts.items():
         try:
             found[dag_id] = version_id, dags.read_spec(dag_id, text)
         except StoreError as error:
-            _leave_out(world, dag_id, str(error))
+            _leave_out(context, dag_id, str(error))
         else:
-            world.owned.unreadable.pop(dag_id, None)
+            context.memory.unreadable.pop(dag_id, None)
     return found
 
 
-def _leave_out(world: World, dag_id: object, reason: str) -> None:
-    if world.owned.unreadable.get(dag_id) != reason:
-        world.owned.unreadable[dag_id] = reason
+def _leave_out(context: SchedulerContext, dag_id: object, reason: str) -> None:
+    if context.memory.unreadable.get(dag_id) != reason:
+        context.memory.unreadable[dag_id] = reason
         logger.error("DAG %r is left out: %s", dag_id, reason)
 
 
-def _take_dag(world: World, row: Any, newer: tuple[int, DagSpec] | None) -> None:
-    owned = world.owned
-    known = owned.dags.get(row.dag_id)
+def _take_dag(context: SchedulerContext, row: Any, newer: tuple[int, DagSpec] | None) -> None:
+    memory = context.memory
+    known = memory.dags.get(row.dag_id)
     state = (row.is_paused, row.is_active, row.row_version, row.pickle_id)
     if known is not None and newer is None:
         if (known.is_paused, known.is_active, known.row_version, known.pickle_id) == state:
             return
         known.is_paused, known.is_active, known.row_version, known.pickle_id = state
     elif newer is not None:
-        owned.stale_runs |= {
-            run_id for run_id, one in owned.aside.items() if one.dag_id == row.dag_id
+        memory.stale_runs |= {
+            run_id for run_id, one in memory.skipped.items() if one.dag_id == row.dag_id
         }
-        owned.dags[row.dag_id] = OwnedDag(
+        memory.dags[row.dag_id] = OwnedDag(
             row.dag_id, newer[0], newer[1], *state, told_create_after_us=row.next_create_after_us
         )
-    owned.due_dags.add(row.dag_id)
-    owned.due_runs.update(run.id for run in owned.runs_of(row.dag_id))
+    memory.due_dags.add(row.dag_id)
+    memory.due_runs.update(run.id for run in memory.runs_of(row.dag_id))
 
 
-def reload(world: World) -> None:
+def reload(context: SchedulerContext) -> None:
     """Load again every run that memory is behind of."""
-    ids, world.owned.stale_runs = world.owned.stale_runs, set()
+    ids, context.memory.stale_runs = context.memory.stale_runs, set()
     if ids:
-        load_runs(world, ids)
+        load_runs(context, ids)
 
 
-def load_runs(world: World, ids: Iterable[int]) -> None:
+def load_runs(context: SchedulerContext, ids: Iterable[int]) -> None:
     """Load runs, with the instances of those that are running, in place of what was known."""
     wanted = set(ids)
-    with world.store.read() as connection:
+    with context.store.read() as connection:
         rows = runs.run_rows(connection, wanted)
         running = [row.id for row in rows if row.state == DagRunState.RUNNING]
         instances = scheduling.instance_rows(connection, running)
@@ -128,46 +130,46 @@ def load_runs(world: World, ids: Iterable[int]) -> None:
         )
     }
     for run_id in wanted - {row.id for row in rows}:
-        world.owned.release_run(run_id)
-        world.owned.aside.pop(run_id, None)
+        context.memory.release_run(run_id)
+        context.memory.skipped.pop(run_id, None)
     for row in rows:
         try:
-            _take_run(world, row, by_run.get(row.id, []))
+            _take_run(context, row, by_run.get(row.id, []))
         except Exception as error:
-            set_aside(world, row, error)  # type: ignore[arg-type]  # has the same names
+            set_aside(context, row, error)  # type: ignore[arg-type]  # has the same names
 
 
-def _take_run(world: World, row: Any, instances: list[Any]) -> None:
-    owned = world.owned
-    owned.aside.pop(row.id, None)
+def _take_run(context: SchedulerContext, row: Any, instances: list[Any]) -> None:
+    memory = context.memory
+    memory.skipped.pop(row.id, None)
     is_open = row.state in {DagRunState.QUEUED, DagRunState.RUNNING}
     run = read_run(row, instances) if is_open else None
-    owned.due_dags.add(row.dag_id)
+    memory.due_dags.add(row.dag_id)
     if row.state == DagRunState.RUNNING and run is not None:
-        owned.put_run(run)
+        memory.put_run(run)
         return
-    owned.release_run(row.id)
+    memory.release_run(row.id)
     if run is not None:
-        owned.waiting[row.id] = run
+        memory.waiting[row.id] = run
 
 
-def follow_definitions(world: World) -> None:
+def follow_definitions(context: SchedulerContext) -> None:
     """Let running runs follow the newest definition of their DAG, where that has changed."""
-    owned = world.owned
-    for run_id in list(owned.due_runs):
-        run = owned.runs.get(run_id)
-        known = owned.dags.get(run.dag_id) if run is not None else None
+    memory = context.memory
+    for run_id in list(memory.due_runs):
+        run = memory.runs.get(run_id)
+        known = memory.dags.get(run.dag_id) if run is not None else None
         if run is not None and known is not None and run.version_id != known.version_id:
             try:
-                _follow(world, run, known)
+                _follow(context, run, known)
             except Exception as error:
-                set_aside(world, run, error)
+                set_aside(context, run, error)
             else:
-                owned.stale_runs.add(run_id)
-    reload(world)
+                memory.stale_runs.add(run_id)
+    reload(context)
 
 
-def _follow(world: World, run: Run, known: OwnedDag) -> None:
+def _follow(context: SchedulerContext, run: Run, known: OwnedDag) -> None:
     tasks = known.spec.tasks
     added = [tasks[task_id] for task_id in missing_tasks(run, known.spec)]
     fresh = [
@@ -175,13 +177,13 @@ def _follow(world: World, run: Run, known: OwnedDag) -> None:
         for instance in run.instances.values()
         if instance.task_id in tasks and instance.state in SCHEDULABLE
     ]
-    with world.store.begin() as connection:
+    with context.store.begin() as connection:
         runs.insert_instances(connection, run.id, added)
         scheduling.refresh_instances(connection, fresh)
         runs.set_run_version(connection, [run.id], known.version_id)
 
 
-def set_aside(world: World, run: Run, error: Exception) -> None:
+def set_aside(context: SchedulerContext, run: Run, error: Exception) -> None:
     """Leave out a run that cannot be handled, until someone edits it or its DAG changes.
 
     An error of the database is not the run's, and is raised again.
@@ -196,5 +198,5 @@ def set_aside(world: World, run: Run, error: Exception) -> None:
         reason,
         exc_info=error,
     )
-    world.owned.drop_run(run.id)
-    world.owned.aside[run.id] = Aside(run.dag_id, run.row_version, reason)
+    context.memory.drop_run(run.id)
+    context.memory.skipped[run.id] = SkippedRun(run.dag_id, run.row_version, reason)

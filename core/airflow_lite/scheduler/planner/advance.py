@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.scheduler.planner.instance import Facts, Instance, InstanceKey
     from airflow_lite.scheduler.planner.model import Run
-    from airflow_lite.scheduler.planner.trigger_rules import Verdict
+    from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome
     from airflow_lite.spec.model import DagSpec
 
 
@@ -191,7 +191,7 @@ class _Pass:
         else:
             self.announce(instance)
 
-    def hold(self, instance: Instance, verdict: Verdict) -> None:
+    def hold(self, instance: Instance, verdict: RuleOutcome) -> None:
         """Leave an instance as it is until what it waits for is seen."""
         if verdict is WAITS_FOR_PAST:
             self.progress.past_waiting.add(instance.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.spec.timetable import RunInfo, following_run
+from airflow_lite.spec.timetable import DagRunInfo, following_run
 
 if TYPE_CHECKING:
     from airflow_lite.spec.model import DagSpec
@@ -16,8 +16,8 @@ MOST_PER_CALL = 10
 class Plan(NamedTuple):
     """Runs to make, and the one after those; None: no further run will come."""
 
-    runs: list[RunInfo]
-    following: RunInfo | None
+    runs: list[DagRunInfo]
+    following: DagRunInfo | None
 
 
 def create_runs(dag: DagSpec, last_end_us: int | None, active_runs: int, now_us: int) -> Plan:
@@ -30,7 +30,7 @@ def create_runs(dag: DagSpec, last_end_us: int | None, active_runs: int, now_us:
     """
     limit = 1 if dag.schedule.kind == "continuous" else dag.max_active_runs
     room = min(limit - active_runs, MOST_PER_CALL)
-    made: list[RunInfo] = []
+    made: list[DagRunInfo] = []
     following = following_run(dag, last_end_us, now_us)
     while following is not None and following.run_after_us <= now_us:
         if len(made) >= room or (made and following.logical_us <= made[-1].logical_us):

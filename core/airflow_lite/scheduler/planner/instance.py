@@ -1,4 +1,4 @@
-"""Task instances as the planner sees them, and what it is told of the world."""
+"""Task instances as the planner sees them, and what it is told of the context."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.scheduler.planner.trigger_rules import Verdict, decide, ends
+from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome, decide, ends
 from airflow_lite.states import SUCCESS_STATES, DagRunType, TaskInstanceState
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ GONE = ends(TaskInstanceState.REMOVED, "the DAG has this task no longer")
 TOO_EARLY = ends(TaskInstanceState.SKIPPED, "the run is before the task's start_date")
 TOO_LATE = ends(TaskInstanceState.SKIPPED, "the run is after the task's end_date")
 #: The rule is met, and yet: another run must end first, or a moment must come.
-WAITS_FOR_PAST = Verdict(runs=False, reason="the task's previous run is not done")
-WAITS_FOR_TIME = Verdict(runs=False, reason="its time has not come")
+WAITS_FOR_PAST = RuleOutcome(runs=False, reason="the task's previous run is not done")
+WAITS_FOR_TIME = RuleOutcome(runs=False, reason="its time has not come")
 
 _TIMED = frozenset({TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE})
 
@@ -32,7 +32,7 @@ class View(NamedTuple):
     now_us: int
 
 
-def judge(instance: Instance, view: View) -> Verdict:
+def judge(instance: Instance, view: View) -> RuleOutcome:
     """Return what becomes of an instance that has not begun, or waits to be run again."""
     task = view.progress.dag.tasks.get(instance.task_id)
     if task is None:
@@ -47,7 +47,7 @@ def judge(instance: Instance, view: View) -> Verdict:
     return _in_time(task, instance, view, verdict) if verdict.runs else verdict
 
 
-def _outside_dates(task: TaskSpec, run: Run) -> Verdict | None:
+def _outside_dates(task: TaskSpec, run: Run) -> RuleOutcome | None:
     starts_us, ends_us = task.start_date_us, task.end_date_us
     backfill = run.run_type == DagRunType.BACKFILL_JOB
     if starts_us is not None and run.logical_us < starts_us and not backfill:
@@ -55,7 +55,7 @@ def _outside_dates(task: TaskSpec, run: Run) -> Verdict | None:
     return TOO_LATE if ends_us is not None and run.logical_us > ends_us else None
 
 
-def _in_time(task: TaskSpec, instance: Instance, view: View, verdict: Verdict) -> Verdict:
+def _in_time(task: TaskSpec, instance: Instance, view: View, verdict: RuleOutcome) -> RuleOutcome:
     if _past_holds(task, view.facts):
         return WAITS_FOR_PAST
     due_us = instance.next_at_us

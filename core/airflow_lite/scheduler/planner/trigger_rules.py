@@ -18,7 +18,7 @@ SKIPPED = TaskInstanceState.SKIPPED
 REMOVED = TaskInstanceState.REMOVED
 
 
-class Verdict(NamedTuple):
+class RuleOutcome(NamedTuple):
     """`runs`: the rule is met; else `state` is what to set without running; neither: wait."""
 
     runs: bool
@@ -26,13 +26,13 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-def ends(state: TaskInstanceState, reason: str) -> Verdict:
+def ends(state: TaskInstanceState, reason: str) -> RuleOutcome:
     """Return the verdict that sets `state` without running."""
-    return Verdict(runs=False, state=state, reason=reason)
+    return RuleOutcome(runs=False, state=state, reason=reason)
 
 
-RUN = Verdict(runs=True)
-WAIT = Verdict(runs=False, reason="the trigger rule is not met yet")
+RUN = RuleOutcome(runs=True)
+WAIT = RuleOutcome(runs=False, reason="the trigger rule is not met yet")
 
 _FIELDS: dict[TaskInstanceState | None, str] = {
     TaskInstanceState.SUCCESS: "success",
@@ -87,7 +87,9 @@ class Tally:
             self.setups_skipped += by if name == "skipped" else 0
 
 
-def decide(rule: str, upstream: Tally, setups: Tally | None = None, map_index: int = -1) -> Verdict:
+def decide(
+    rule: str, upstream: Tally, setups: Tally | None = None, map_index: int = -1
+) -> RuleOutcome:
     """Return what becomes of a task instance with trigger rule `rule`.
 
     `upstream` counts the direct upstream instances, `setups` the set-ups further up in whose
@@ -104,7 +106,7 @@ def decide(rule: str, upstream: Tally, setups: Tally | None = None, map_index: i
     return verdict if verdict.state is not None else WAIT
 
 
-def _by_setups(setups: Tally, map_index: int) -> Verdict:
+def _by_setups(setups: Tally, map_index: int) -> RuleOutcome:
     if setups.failures:
         return ends(UPSTREAM_FAILED, "a set-up failed")
     if setups.skipped:
@@ -112,20 +114,20 @@ def _by_setups(setups: Tally, map_index: int) -> Verdict:
     return _without_removed(setups, setups.total - setups.success, map_index)
 
 
-def _met(*, met: bool) -> Verdict:
+def _met(*, met: bool) -> RuleOutcome:
     return RUN if met else WAIT
 
 
-def _failed(upstream: Tally, rule: str) -> Verdict:
+def _failed(upstream: Tally, rule: str) -> RuleOutcome:
     reason = f"{rule}: {upstream.failures} of {upstream.total} upstream failed"
     return ends(UPSTREAM_FAILED, reason)
 
 
-def _skip(reason: str) -> Verdict:
+def _skip(reason: str) -> RuleOutcome:
     return ends(SKIPPED, reason)
 
 
-def _without_removed(upstream: Tally, missing: int, map_index: int) -> Verdict:
+def _without_removed(upstream: Tally, missing: int, map_index: int) -> RuleOutcome:
     """Run if nothing is missing; a mapped instance whose own upstream was removed goes with it."""
     if map_index < 0:
         return _met(met=missing <= 0)
@@ -134,7 +136,7 @@ def _without_removed(upstream: Tally, missing: int, map_index: int) -> Verdict:
     return _met(met=missing - upstream.removed <= 0)
 
 
-def _all_success(upstream: Tally, map_index: int) -> Verdict:
+def _all_success(upstream: Tally, map_index: int) -> RuleOutcome:
     if upstream.failures:
         return _failed(upstream, "all_success")
     if upstream.skipped:
@@ -142,18 +144,18 @@ def _all_success(upstream: Tally, map_index: int) -> Verdict:
     return _without_removed(upstream, upstream.total - upstream.success, map_index)
 
 
-def _all_failed(upstream: Tally, map_index: int) -> Verdict:
+def _all_failed(upstream: Tally, map_index: int) -> RuleOutcome:
     if upstream.success or upstream.skipped:
         return _skip("all_failed: an upstream task did not fail")
     missing = upstream.total - upstream.failures
     return _met(met=missing - (upstream.removed if map_index >= 0 else 0) <= 0)
 
 
-def _all_done(upstream: Tally, _: int) -> Verdict:
+def _all_done(upstream: Tally, _: int) -> RuleOutcome:
     return _met(met=not upstream.unfinished)
 
 
-def _all_done_setup_success(upstream: Tally, _: int) -> Verdict:
+def _all_done_setup_success(upstream: Tally, _: int) -> RuleOutcome:
     if upstream.unfinished:
         return WAIT
     if upstream.setups and upstream.setups_skipped >= upstream.setups:
@@ -164,7 +166,7 @@ def _all_done_setup_success(upstream: Tally, _: int) -> Verdict:
     return RUN
 
 
-def _one_success(upstream: Tally, _: int) -> Verdict:
+def _one_success(upstream: Tally, _: int) -> RuleOutcome:
     if upstream.success:
         return RUN
     if upstream.unfinished:
@@ -175,26 +177,26 @@ def _one_success(upstream: Tally, _: int) -> Verdict:
     return ends(UPSTREAM_FAILED, reason)
 
 
-def _one_failed(upstream: Tally, _: int) -> Verdict:
+def _one_failed(upstream: Tally, _: int) -> RuleOutcome:
     if upstream.failures:
         return RUN
     return WAIT if upstream.unfinished else _skip("one_failed: no upstream task failed")
 
 
-def _one_done(upstream: Tally, _: int) -> Verdict:
+def _one_done(upstream: Tally, _: int) -> RuleOutcome:
     if upstream.success or upstream.failed:
         return RUN
     return WAIT if upstream.unfinished else _skip("one_done: no upstream task ran to an end")
 
 
-def _none_failed(upstream: Tally, map_index: int) -> Verdict:
+def _none_failed(upstream: Tally, map_index: int) -> RuleOutcome:
     if upstream.failures:
         return _failed(upstream, "none_failed")
     missing = upstream.total - upstream.success - upstream.skipped
     return _met(met=missing - (upstream.removed if map_index >= 0 else 0) <= 0)
 
 
-def _none_failed_min_one_success(upstream: Tally, map_index: int) -> Verdict:
+def _none_failed_min_one_success(upstream: Tally, map_index: int) -> RuleOutcome:
     if upstream.failures:
         return _failed(upstream, "none_failed_min_one_success")
     if upstream.skipped == upstream.total:
@@ -202,19 +204,19 @@ def _none_failed_min_one_success(upstream: Tally, map_index: int) -> Verdict:
     return _none_failed(upstream, map_index)
 
 
-def _none_skipped(upstream: Tally, _: int) -> Verdict:
+def _none_skipped(upstream: Tally, _: int) -> RuleOutcome:
     if upstream.skipped:
         return _skip("none_skipped: an upstream task was skipped")
     return _met(met=not upstream.unfinished)
 
 
-def _all_skipped(upstream: Tally, _: int) -> Verdict:
+def _all_skipped(upstream: Tally, _: int) -> RuleOutcome:
     if upstream.success or upstream.failures:
         return _skip("all_skipped: an upstream task was not skipped")
     return _met(met=upstream.skipped == upstream.total)
 
 
-_RULES: Mapping[str, Callable[[Tally, int], Verdict]] = {
+_RULES: Mapping[str, Callable[[Tally, int], RuleOutcome]] = {
     TriggerRule.ALL_SUCCESS: _all_success,
     TriggerRule.ALL_FAILED: _all_failed,
     TriggerRule.ALL_DONE: _all_done,

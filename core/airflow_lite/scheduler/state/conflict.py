@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Surprise(Exception):
+class StaleRows(Exception):
     """A row was not as expected: the transaction is undone, and the runs are loaded again."""
 
     def __init__(self, run_ids: set[int]) -> None:
@@ -11,7 +11,7 @@ class Surprise(Exception):
         self.run_ids = run_ids
 
 
-def expect(changed: int, wanted: int, run_ids: set[int]) -> None:
-    """Raise `Surprise` unless every row was as expected."""
+def expect_rows(changed: int, wanted: int, run_ids: set[int]) -> None:
+    """Raise `StaleRows` unless every row was as expected."""
     if changed != wanted:
-        raise Surprise(run_ids)
+        raise StaleRows(run_ids)

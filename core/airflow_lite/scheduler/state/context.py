@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.api.executor.task_instance import TaskInstance
-from airflow_lite.scheduler.state.memory import Active, Owned
+from airflow_lite.scheduler.state.memory import ActiveAttempt, RunMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class World:
+class SchedulerContext:
     """One scheduler's means and memory.
 
     `scope` is the job whose own runs are scheduled (`dags test`), of `only_dag`; None for the
@@ -50,7 +50,7 @@ class World:
     only_dag: str | None = None
     is_stopping: bool = False  # what the executor drops now, it drops because it was told to end
     has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
-    owned: Owned = field(default_factory=Owned)
+    memory: RunMemory = field(default_factory=RunMemory)
     on_event: Callable[[str], None] | None = None
     #: Tells plugins: (hook, event). None: no plugin listens.
     announce: Callable[[str, object], None] | None = None
@@ -86,7 +86,7 @@ class World:
 
     def task_of(self, run: Run, instance: Instance) -> TaskSpec | None:
         """Return the newest definition of an instance's task; None if its DAG has it no more."""
-        known = self.owned.dags.get(run.dag_id)
+        known = self.memory.dags.get(run.dag_id)
         return None if known is None else known.spec.tasks.get(instance.task_id)
 
     def as_seen(self, run: Run, instance: Instance, external_id: str | None = None) -> TaskInstance:
@@ -110,9 +110,9 @@ class World:
             pickle_id=self.pickle_of(run.dag_id),
         )
 
-    def revoke(self, active: Active) -> None:
+    def revoke(self, active: ActiveAttempt) -> None:
         """Have the executor take back an attempt, once."""
-        if active.revoke_sent or active.is_foreign:
+        if active.revoke_sent or active.is_unmanaged:
             return
         active.revoke_sent = True
         seen = self.as_seen(active.run, active.instance)
@@ -125,5 +125,5 @@ class World:
 
     def pickle_of(self, dag_id: str) -> int | None:
         """Return the pickle that attempts of a DAG go out with; None: they need its file."""
-        known = self.owned.dags.get(dag_id) if self.has_pickles else None
+        known = self.memory.dags.get(dag_id) if self.has_pickles else None
         return None if known is None else known.pickle_id

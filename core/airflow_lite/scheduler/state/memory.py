@@ -40,14 +40,14 @@ class OwnedDag:
 
 
 @dataclass
-class Active:
+class ActiveAttempt:
     """An attempt that is queued or running, as far as was seen."""
 
     run: Run
     instance: Instance
     token: str
     try_number: int
-    is_foreign: bool = False  # not in our executor: of a scheduler that died, or run by hand
+    is_unmanaged: bool = False  # not in our executor: of a scheduler that died, or run by hand
     revoke_sent: bool = False
     queued_s: float | None = None  # for how long, as `watch` counts; None: not seen by it
 
@@ -61,7 +61,7 @@ class Active:
         self.instance = replace(self.instance, state=None, attempt=None)
 
 
-class Aside(NamedTuple):
+class SkippedRun(NamedTuple):
     """A run that could not be handled: left out until it or its DAG changes."""
 
     dag_id: str
@@ -70,21 +70,21 @@ class Aside(NamedTuple):
 
 
 @dataclass
-class Owned:
+class RunMemory:
     """The memory of one scheduler. The store is the truth; this is loaded again when in doubt."""
 
     dags: dict[str, OwnedDag] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)  # running, by row id
     #: Queued runs, without their instances: loaded when they start.
     waiting: dict[int, Run] = field(default_factory=dict)
-    active: dict[str, Active] = field(default_factory=dict)  # by attempt token
+    active: dict[str, ActiveAttempt] = field(default_factory=dict)  # by attempt token
     #: The instances of running runs by their row ids, each with its run.
     instances: dict[int, tuple[Run, Instance]] = field(default_factory=dict)
     #: What is due in the future: run row id -> moment in microseconds.
     wake_at_us: dict[int, int] = field(default_factory=dict)
     #: Wall time that running runs did not live through, by their row ids; see `Run`.
     unlived_us: dict[int, int] = field(default_factory=dict)
-    aside: dict[int, Aside] = field(default_factory=dict)  # by run row id
+    skipped: dict[int, SkippedRun] = field(default_factory=dict)  # by run row id
     due_runs: set[int] = field(default_factory=set)
     stale_runs: set[int] = field(default_factory=set)  # to be loaded again
     #: DAGs that cannot be read, by what their row has as an id, and why: said once.
@@ -107,14 +107,14 @@ class Owned:
                     active.disown()
         for instance in run.instances.values():
             if instance.state in ACTIVE and instance.attempt:
-                self.activate(run, instance, is_foreign=True)
+                self.activate(run, instance, is_unmanaged=True)
 
-    def activate(self, run: Run, instance: Instance, *, is_foreign: bool = False) -> None:
+    def activate(self, run: Run, instance: Instance, *, is_unmanaged: bool = False) -> None:
         """Note that an instance's attempt is active, unless that is known."""
         token = instance.attempt
         if token and token not in self.active:
-            self.active[token] = Active(
-                run, instance, token, instance.try_number, is_foreign=is_foreign
+            self.active[token] = ActiveAttempt(
+                run, instance, token, instance.try_number, is_unmanaged=is_unmanaged
             )
 
     def forget(self, token: str) -> None:
@@ -153,7 +153,7 @@ class Owned:
             self.unlived_us[run.id] = run.unlived_us
         self.due_runs.update(self.runs)
 
-    def see(self, run: Run, instance: Instance) -> None:
+    def note_change(self, run: Run, instance: Instance) -> None:
         """Note that someone else changed an instance, so that `advance` is told."""
         run.seen.append(instance)
         run.moved = True
@@ -186,7 +186,7 @@ class Owned:
         due, self.due_runs = self.due_runs, set()
         return sorted(run_id for run_id in due if run_id in self.runs)
 
-    def live(self) -> Iterator[Active]:
+    def live(self) -> Iterator[ActiveAttempt]:
         """Return the attempts whose instance is still queued, running or restarting under them."""
         return (one for one in self.active.values() if one.is_live)
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from airflow_lite.processes.channel import Channel
     from airflow_lite.processes.timers import Timer
     from airflow_lite.store.lookup import Queued
-    from airflow_lite.worker.host.zygote_pool import FileZygote
+    from airflow_lite.worker.host.zygote_pool import ZygoteHandle
     from airflow_lite.worker.settings import HostSettings
-    from airflow_lite.worker.task_log.pipe import Pump
+    from airflow_lite.worker.task_log.pipe import LogPipe
 
 
 class Phase(Enum):
@@ -44,9 +44,9 @@ class Attempt:
     phase: Phase = Phase.NEW
     row: Queued | None = None
     path: str = ""
-    zygote: FileZygote | None = None
+    zygote: ZygoteHandle | None = None
     line: Channel | None = None
-    pump: Pump | None = None
+    log_pipe: LogPipe | None = None
     pid: int | None = None
     policy: RetryPolicy | None = None
     outcome: Outcome | None = None

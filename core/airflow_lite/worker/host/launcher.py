@@ -19,15 +19,15 @@ from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.pickles import PickleRefused, Pickles
 from airflow_lite.worker.messages import Outcome
 from airflow_lite.worker.task_log.paths import open_for_writing
-from airflow_lite.worker.task_log.pipe import Pump
+from airflow_lite.worker.task_log.pipe import LogPipe
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_lite.keys import RunCommand
-    from airflow_lite.worker.host.monitor import Wards
-    from airflow_lite.worker.host.state import Desk
-    from airflow_lite.worker.host.zygote_pool import FileZygote, Zygotes
+    from airflow_lite.worker.host.monitor import AttemptMonitor
+    from airflow_lite.worker.host.state import HostState
+    from airflow_lite.worker.host.zygote_pool import ZygoteHandle, Zygotes
 
 logger = logging.getLogger(__name__)
 
@@ -38,25 +38,25 @@ _LEAST_FORK_S = 10.0
 class Launcher:
     """Brings attempts from the command to a running child."""
 
-    def __init__(self, desk: Desk, zygotes: Zygotes, wards: Wards) -> None:
-        self._desk = desk
+    def __init__(self, state: HostState, zygotes: Zygotes, monitor: AttemptMonitor) -> None:
+        self._state = state
         self._zygotes = zygotes
-        self._wards = wards
-        wards.on_hanging = self._give_up
-        self._pickles = Pickles(desk.settings, desk.store)
+        self._wards = monitor
+        monitor.on_hanging = self._give_up
+        self._pickles = Pickles(state.settings, state.store)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
     def look_up(self) -> None:
         """Read the rows of new attempts; let go of those that are not queued for this host."""
-        new = [one for one in self._desk.waiting.values() if one.phase is Phase.NEW]
+        new = [one for one in self._state.waiting.values() if one.phase is Phase.NEW]
         if not new:
             return
-        with self._desk.store.read() as connection:
+        with self._state.store.read() as connection:
             found = lookup.find(connection, [one.key for one in new])
         for attempt in new:
             row = found.get(attempt.key.primary)
             if row is None or row.state != "queued" or row.attempt != attempt.token:
-                self._desk.drop(attempt)
+                self._state.drop(attempt)
                 continue
             attempt.row, attempt.phase = row, Phase.WAITING
             attempt.path = _path(attempt.command, row.fileloc)
@@ -66,9 +66,9 @@ class Launcher:
         unforked, self._unforked = self._unforked, []
         for attempt in unforked:
             self._fork_when_parsed(attempt)
-        paths: dict[str, FileZygote] = {}
-        room = self._desk.room if self._desk.waiting else 0
-        for attempt in list(self._desk.waiting.values()):
+        paths: dict[str, ZygoteHandle] = {}
+        room = self._state.room if self._state.waiting else 0
+        for attempt in list(self._state.waiting.values()):
             if room <= 0:
                 return
             if attempt.phase is Phase.WAITING and not attempt.error:
@@ -77,7 +77,7 @@ class Launcher:
                 self._claim(attempt)
             room -= attempt.phase is Phase.CLAIMING
 
-    def _ask_zygote(self, attempt: Attempt, paths: dict[str, FileZygote]) -> None:
+    def _ask_zygote(self, attempt: Attempt, paths: dict[str, ZygoteHandle]) -> None:
         zygote = attempt.zygote
         if zygote is None or not zygote.is_alone:
             try:
@@ -93,7 +93,7 @@ class Launcher:
             zygote.tokens.add(attempt.token)
             self._claim(attempt)
 
-    def _zygote_of(self, attempt: Attempt) -> FileZygote:
+    def _zygote_of(self, attempt: Attempt) -> ZygoteHandle:
         now = time.monotonic()
         load = partial(self._payload, attempt)
         zygote = self._zygotes.get(attempt.path, has_changed, now, load)
@@ -113,7 +113,7 @@ class Launcher:
             return attempt.zygote.payload
         return self._pickles.checked(attempt.command.pickle_id, attempt.key.dag_id)
 
-    def _alone(self, attempt: Attempt, parsed: FileZygote) -> FileZygote:
+    def _alone(self, attempt: Attempt, parsed: ZygoteHandle) -> ZygoteHandle:
         """Return a zygote of the attempt's own: a process with threads must not be forked."""
         names = ", ".join(parsed.threads[:3])
         notice = (
@@ -127,8 +127,8 @@ class Launcher:
         self._limit_import(zygote)
         return zygote
 
-    def _limit_import(self, zygote: FileZygote) -> None:
-        limit_s = self._desk.settings.import_timeout_s
+    def _limit_import(self, zygote: ZygoteHandle) -> None:
+        limit_s = self._state.settings.import_timeout_s
 
         def give_up() -> None:
             if not zygote.is_parsed and zygote.number in self._zygotes.all:
@@ -138,12 +138,12 @@ class Launcher:
                 )
                 self._zygotes.kill(zygote)
 
-        self._desk.timers.at(zygote.asked_at + limit_s, give_up)
+        self._state.timers.at(zygote.asked_at + limit_s, give_up)
 
     def _claim(self, attempt: Attempt) -> None:
         attempt.phase = Phase.CLAIMING
-        del self._desk.waiting[attempt.token]
-        self._desk.ledger.claims.append(attempt.claim())
+        del self._state.waiting[attempt.token]
+        self._state.batch.claims.append(attempt.claim())
 
     def fork(self, attempt: Attempt) -> None:
         """Hand a claimed attempt to its zygote."""
@@ -158,24 +158,24 @@ class Launcher:
         except OSError as error:  # no descriptors left, for one
             self._wards.finish(attempt, Outcome("failed", f"could not be started: {error}"))
 
-    def _hand_over(self, attempt: Attempt, zygote: FileZygote) -> None:
+    def _hand_over(self, attempt: Attempt, zygote: ZygoteHandle) -> None:
         ours, theirs = socket.socketpair()
         output = self._open_log(attempt)
-        assert attempt.pump is not None  # just opened
-        log_fd = os.dup(attempt.pump.log_fd)
+        assert attempt.log_pipe is not None  # just opened
+        log_fd = os.dup(attempt.log_pipe.log_fd)
         attempt.line = Channel(ours)
-        self._desk.watch(attempt.line, lambda: self._wards.hear_child(attempt))
-        request = attempt.request(self._desk.settings, self._desk.clock.now_us())
+        self._state.watch(attempt.line, lambda: self._wards.hear_child(attempt))
+        request = attempt.request(self._state.settings, self._state.clock.now_us())
         zygote.channel.send({"run": request.to_message()}, (theirs.detach(), output, log_fd))
         self._expect_fork(attempt, zygote)
 
-    def _expect_fork(self, attempt: Attempt, zygote: FileZygote, tries: int = 2) -> None:
+    def _expect_fork(self, attempt: Attempt, zygote: ZygoteHandle, tries: int = 2) -> None:
         """Fail an attempt whose zygote hangs; one that was suspended, as we may be, gets its time.
 
         So the limit comes in two halves, of which the first may pass at once. It begins anew
         whenever the zygote forks another: forks that take long are awaited one after the other.
         """
-        limit_s = max(self._desk.settings.import_timeout_s, _LEAST_FORK_S)
+        limit_s = max(self._state.settings.import_timeout_s, _LEAST_FORK_S)
         forks = zygote.forks
 
         def look() -> None:
@@ -194,69 +194,69 @@ class Launcher:
             self._wards.finish(attempt, Outcome("failed", reason, is_reported=False))
             self._give_up(zygote)
 
-        self._desk.later(attempt, limit_s / 2, look)
+        self._state.later(attempt, limit_s / 2, look)
 
-    def _give_up(self, zygote: FileZygote) -> None:
+    def _give_up(self, zygote: ZygoteHandle) -> None:
         """Fork no more from a zygote that hangs."""
         if zygote.number in self._zygotes.all:
             self._zygotes.retire(zygote)
             self._bury(zygote)
 
-    def _bury(self, zygote: FileZygote) -> None:
+    def _bury(self, zygote: ZygoteHandle) -> None:
         """Kill a zygote that hangs, once nothing that it forked before talks to us any more."""
         if zygote.number not in self._zygotes.all:
             return
         if any(one.zygote is zygote and one.line is not None for one in self._attempts()):
-            again_at = time.monotonic() + self._desk.settings.beat_interval_s
-            self._desk.timers.at(again_at, partial(self._bury, zygote))
+            again_at = time.monotonic() + self._state.settings.beat_interval_s
+            self._state.timers.at(again_at, partial(self._bury, zygote))
         else:
             self._zygotes.kill(zygote)
 
     def _attempts(self) -> Collection[Attempt]:
-        return self._desk.attempts.values()
+        return self._state.attempts.values()
 
     def _open_log(self, attempt: Attempt) -> int:
         """Make the log and the pipe into it; return the pipe's writing end."""
         key = attempt.key._replace(try_number=attempt.queued.try_number)
         try:
-            log_fd = open_for_writing(self._desk.settings.log_folder, key)
+            log_fd = open_for_writing(self._state.settings.log_folder, key)
         except (OSError, ValueError) as error:  # a full disk fails no task
             logger.warning("no log for %s: %s", key, error)
             attempt.log_error = str(error)
             log_fd = os.open(os.devnull, os.O_WRONLY)
         reading, writing = os.pipe()
-        if attempt.pump is not None:  # of a fork that came to nothing
-            attempt.pump.release()
-        pump = attempt.pump = Pump(reading, log_fd, self._desk.settings.max_log_bytes)
-        self._desk.selector.register(pump, selectors.EVENT_READ, lambda: self._carry(pump))
+        if attempt.log_pipe is not None:  # of a fork that came to nothing
+            attempt.log_pipe.release()
+        log_pipe = attempt.log_pipe = LogPipe(reading, log_fd, self._state.settings.max_log_bytes)
+        self._state.selector.register(log_pipe, selectors.EVENT_READ, lambda: self._carry(log_pipe))
         return writing
 
-    def _carry(self, pump: Pump) -> None:
-        pump.carry()
-        if pump.is_closed:
-            self._desk.selector.unregister(pump)
-            pump.close()
+    def _carry(self, log_pipe: LogPipe) -> None:
+        log_pipe.carry()
+        if log_pipe.is_closed:
+            self._state.selector.unregister(log_pipe)
+            log_pipe.close()
 
     def fail_unstarted(self, attempt: Attempt) -> None:
         """End a claimed attempt whose file cannot be imported or has no such task."""
         attempt.phase = Phase.CLAIMED
         os.close(self._open_log(attempt))
-        assert attempt.pump is not None  # just opened
+        assert attempt.log_pipe is not None  # just opened
         assert attempt.error is not None  # why this is called
         for line in attempt.error.splitlines():
-            attempt.pump.note(line)
+            attempt.log_pipe.note(line)
         self._wards.finish(attempt, Outcome("failed", attempt.error.splitlines()[0][:1000]))
 
-    def blame(self, zygote: FileZygote, error: str) -> None:
+    def blame(self, zygote: ZygoteHandle, error: str) -> None:
         """Let every attempt that waits for this zygote fail with its error."""
-        for attempt in self._desk.waiting.values():
+        for attempt in self._state.waiting.values():
             if attempt.zygote is zygote:
                 attempt.error = error
 
-    def import_crashed(self, zygote: FileZygote, code: int | None) -> None:
+    def import_crashed(self, zygote: ZygoteHandle, code: int | None) -> None:
         """Act on a zygote that ended before it had imported its file."""
         error = zygote.error or f"{zygote.path}: its import {describe_end(code or 0)}"
-        for attempt in self._desk.waiting.values():
+        for attempt in self._state.waiting.values():
             if attempt.zygote is not zygote:
                 continue
             by_us = zygote.error is not None
@@ -265,10 +265,10 @@ class Launcher:
             else:
                 attempt.error = error
 
-    def missing(self, token: str, zygote: FileZygote) -> None:
+    def missing(self, token: str, zygote: ZygoteHandle) -> None:
         """Have the file parsed afresh, once, for a task that is not in it."""
         zygote.tokens.discard(token)
-        attempt = self._desk.attempts.get(token)
+        attempt = self._state.attempts.get(token)
         if attempt is None:
             return
         self._wards.close_line(attempt)

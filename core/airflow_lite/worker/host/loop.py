@@ -24,9 +24,9 @@ from airflow_lite.store import attempts as rows
 from airflow_lite.store import lookup, xcoms
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
-from airflow_lite.worker.host.monitor import Wards
-from airflow_lite.worker.host.state import Desk
-from airflow_lite.worker.host.zygote_pool import FileZygote, Zygotes
+from airflow_lite.worker.host.monitor import AttemptMonitor
+from airflow_lite.worker.host.state import HostState
+from airflow_lite.worker.host.zygote_pool import ZygoteHandle, Zygotes
 from airflow_lite.worker.messages import Outcome
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 _UNDER_WAY = frozenset({Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK})
 
 
-class Host:
+class HostLoop:
     """The loop. `run` returns when it was told to end and nothing runs any more."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Host:
         clock: Clock,
         most_at_once: int = sys.maxsize,
     ) -> None:
-        self._desk = Desk(settings, store, who, clock, most_at_once)
+        self._state = HostState(settings, store, who, clock, most_at_once)
         self._scheduler: Channel | None = None
         self._is_draining = False
         self._store_fails = False
@@ -67,53 +67,53 @@ class Host:
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
         self.on_end: Callable[[str, str | None], None] = lambda *_: None
         self._zygotes = Zygotes(
-            base, settings.dags_folder, self._desk.watch, self._desk.unwatch, settings.sentry
+            base, settings.dags_folder, self._state.watch, self._state.unwatch, settings.sentry
         )
         self._zygotes.on_message = self._hear_zygote
         self._zygotes.on_gone = self._zygote_gone
-        self._wards = Wards(self._desk)
-        self._launcher = Launcher(self._desk, self._zygotes, self._wards)
+        self._wards = AttemptMonitor(self._state)
+        self._launcher = Launcher(self._state, self._zygotes, self._wards)
 
     def serve(self, scheduler: socket.socket) -> None:
         """Take orders from the scheduler at the other end of this socket."""
         self._scheduler = Channel(scheduler)
-        self._desk.watch(self._scheduler, self._hear_scheduler)
+        self._state.watch(self._scheduler, self._hear_scheduler)
 
     def accept(self, command: RunCommand) -> None:
         """Run one attempt; one that is known already is left as it is."""
         token = command.key.attempt
-        if token in self._desk.attempts:
+        if token in self._state.attempts:
             return
         if self._is_draining:
-            self._desk.dropped.append(token)
+            self._state.dropped.append(token)
             return
-        self._desk.attempts[token] = self._desk.waiting[token] = Attempt(command)
+        self._state.attempts[token] = self._state.waiting[token] = Attempt(command)
 
     def cancel(self, token: str, grace_s: float | None = None, reason: str = "revoked") -> None:
         """Stop one attempt: SIGTERM, and SIGKILL after `grace_s`."""
-        attempt = self._desk.attempts.get(token)
+        attempt = self._state.attempts.get(token)
         if attempt is not None:
             self._wards.stop(
-                attempt, reason, self._desk.settings.kill_grace_s if grace_s is None else grace_s
+                attempt, reason, self._state.settings.kill_grace_s if grace_s is None else grace_s
             )
 
     def release(self, tokens: Iterable[str]) -> None:
         """Let go of those of these attempts that are not claimed yet."""
         for token in tokens:
-            attempt = self._desk.waiting.get(token)
+            attempt = self._state.waiting.get(token)
             if attempt is not None:
-                self._desk.drop(attempt)
+                self._state.drop(attempt)
 
     def drain(self) -> None:
         """Claim no more; end once what runs has ended."""
         self._is_draining = True
-        for attempt in list(self._desk.waiting.values()):
-            self._desk.drop(attempt)
+        for attempt in list(self._state.waiting.values()):
+            self._state.drop(attempt)
 
     def terminate(self, grace_s: float = 0.0) -> None:
         """Stop all that runs, then end."""
         self.drain()
-        for attempt in list(self._desk.attempts.values()):
+        for attempt in list(self._state.attempts.values()):
             self._wards.stop(attempt, "the task host was told to stop", grace_s)
 
     def _hear_scheduler(self) -> None:
@@ -136,15 +136,15 @@ class Host:
             if "terminate" in message:
                 self.terminate(message["terminate"])
         if scheduler.is_closed:  # detached, or dead: what runs finishes and records itself
-            self._desk.unwatch(scheduler)
+            self._state.unwatch(scheduler)
             scheduler.close()
             self._scheduler = None
             self.drain()
 
     def run(self) -> None:
         """Serve until drained."""
-        with self._desk.store.begin() as connection:
-            rows.register(connection, self._desk.who, self._desk.clock.now_us())
+        with self._state.store.begin() as connection:
+            rows.register(connection, self._state.who, self._state.clock.now_us())
         self._tell_trouble(None)
         while not self._is_over:
             self._turn()
@@ -152,7 +152,7 @@ class Host:
 
     @property
     def _is_over(self) -> bool:
-        is_done = self._is_draining and not self._desk.attempts and self._desk.ledger.is_empty
+        is_done = self._is_draining and not self._state.attempts and self._state.batch.is_empty
         return is_done or self._has_given_up
 
     def stop_on_signals(self, grace_s: float) -> None:
@@ -161,7 +161,7 @@ class Host:
         theirs.setblocking(False)
         signal.set_wakeup_fd(theirs.detach(), warn_on_full_buffer=False)
         ours.setblocking(False)
-        self._desk.selector.register(ours, selectors.EVENT_READ, lambda: ours.recv(64))
+        self._state.selector.register(ours, selectors.EVENT_READ, lambda: ours.recv(64))
 
         def stop(_number: int, _frame: object) -> None:
             self._stop_graces.append(0.0 if self._is_draining else grace_s)
@@ -170,17 +170,17 @@ class Host:
             signal.signal(number, stop)
 
     def _turn(self) -> None:
-        for key, mask in self._desk.selector.select(self._wait_s()):
+        for key, mask in self._state.selector.select(self._wait_s()):
             if mask & selectors.EVENT_WRITE:
                 key.fileobj.flush()  # type: ignore[union-attr]
             if mask & selectors.EVENT_READ:
                 key.data()
         while self._stop_graces:
             self.terminate(self._stop_graces.pop())
-        self._desk.timers.run_due(time.monotonic())
+        self._state.timers.run_due(time.monotonic())
         if not self._store_fails:
             self._work()
-        self._desk.want_writable()
+        self._state.want_writable()
 
     def _work(self) -> None:
         try:
@@ -188,9 +188,9 @@ class Host:
                 self._prove_store()
             self._launcher.look_up()
             self._launcher.ask_zygotes()
-            if self._desk.must_flush:
+            if self._state.must_flush:
                 self._tell_running()
-            if self._desk.ledger.is_urgent or self._desk.must_flush:
+            if self._state.batch.is_urgent or self._state.must_flush:
                 self._commit()
             self._answer()
             self._trouble.end()
@@ -203,15 +203,15 @@ class Host:
         self._store_fails = self._has_trouble = True
         self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
         now = time.monotonic()
-        self._desk.timers.at(now + self._trouble.note(now), self._try_store_again)
+        self._state.timers.at(now + self._trouble.note(now), self._try_store_again)
         is_needed = self._scheduler is not None or any(
-            one.phase in _UNDER_WAY for one in self._desk.attempts.values()
+            one.phase in _UNDER_WAY for one in self._state.attempts.values()
         )
         if self._trouble.is_hopeless(now) and not is_needed:
             self._has_given_up = True
             logger.error(
                 "the task host gives up: %d outcomes are not recorded",
-                sum(one.phase is Phase.ENDING for one in self._desk.attempts.values()),
+                sum(one.phase is Phase.ENDING for one in self._state.attempts.values()),
             )
 
     def _tell_trouble(self, trouble: str | None) -> None:
@@ -219,8 +219,8 @@ class Host:
             self._scheduler.send({"trouble": trouble})
 
     def _prove_store(self) -> None:
-        with self._desk.store.begin() as connection:
-            rows.beat(connection, self._desk.who.id, self._desk.clock.now_us())
+        with self._state.store.begin() as connection:
+            rows.beat(connection, self._state.who.id, self._state.clock.now_us())
         self._has_trouble = False
         self._tell_trouble(None)
 
@@ -228,34 +228,34 @@ class Host:
         self._store_fails = False
 
     def _wait_s(self) -> float | None:
-        if self._desk.waiting and any(
-            one.phase is Phase.NEW for one in self._desk.waiting.values()
+        if self._state.waiting and any(
+            one.phase is Phase.NEW for one in self._state.waiting.values()
         ):
             return 0 if not self._store_fails else SHORTEST_S
-        due = self._desk.timers.next_at()
+        due = self._state.timers.next_at()
         return None if due is None else max(due - time.monotonic(), 0)
 
     def _end(self) -> None:
         if not self._has_given_up:
-            now_us = self._desk.clock.now_us()
-            with self._desk.store.begin() as connection:
-                rows.end_supervisor(connection, self._desk.who.id, now_us, "ended")
+            now_us = self._state.clock.now_us()
+            with self._state.store.begin() as connection:
+                rows.end_supervisor(connection, self._state.who.id, now_us, "ended")
         self._zygotes.close()
 
     def _commit(self) -> None:
-        asked = [one.token for one in self._desk.ledger.claims]
-        written = self._desk.ledger.commit(
-            self._desk.store, self._desk.who, self._desk.clock.now_us()
+        asked = [one.token for one in self._state.batch.claims]
+        written = self._state.batch.commit(
+            self._state.store, self._state.who, self._state.clock.now_us()
         )
-        self._desk.must_flush = False
+        self._state.must_flush = False
         granted = {one.token for one in written.claims}
         if granted:
             self._beat_soon()
         for token in asked:
-            attempt = self._desk.attempts[token]
+            attempt = self._state.attempts[token]
             if token not in granted:
                 self._wards.release(attempt)
-                self._desk.drop(attempt)
+                self._state.drop(attempt)
             elif attempt.error:
                 self._launcher.fail_unstarted(attempt)
             elif attempt.stop_reason is not None:
@@ -264,31 +264,31 @@ class Host:
                 self._launcher.fork(attempt)
         if written.ended:
             self._tell_ended(written.ended)
-        if self._desk.ledger.ended:
+        if self._state.batch.ended:
             self._commit()
 
     def _tell_ended(self, ended: Iterable[rows.Ended]) -> None:
         tokens, ids = [], []
         for one in ended:
-            attempt = self._desk.attempts.pop(one.token)
+            attempt = self._state.attempts.pop(one.token)
             self.on_end(one.token, one.state)
             tokens.append(one.token)
             ids.append(attempt.queued.id)
         if self._scheduler is not None:
             self._scheduler.send({"ended": tokens})
         else:
-            doorbell.ring(self._desk.settings.home, instances=ids)
+            doorbell.ring(self._state.settings.home, instances=ids)
 
     def _tell_dropped(self) -> None:
-        if not self._desk.dropped:
+        if not self._state.dropped:
             return
-        dropped, self._desk.dropped = self._desk.dropped, []
+        dropped, self._state.dropped = self._state.dropped, []
         for token in dropped:
             self.on_end(token, None)
         if self._scheduler is not None:
             self._scheduler.send({"dropped": dropped})
 
-    def _hear_zygote(self, zygote: FileZygote, message: dict[str, Any]) -> None:
+    def _hear_zygote(self, zygote: ZygoteHandle, message: dict[str, Any]) -> None:
         if "parsed" in message:
             if zygote.error is not None:
                 self._launcher.blame(zygote, zygote.error)
@@ -306,7 +306,7 @@ class Host:
             self._wards.child_gone(message["ended"], message["code"])
             self._zygotes.close_if_idle(zygote)
 
-    def _zygote_gone(self, zygote: FileZygote, code: int | None) -> None:
+    def _zygote_gone(self, zygote: ZygoteHandle, code: int | None) -> None:
         if not zygote.is_parsed:
             self._launcher.import_crashed(zygote, code)
         cause = "its zygote died" if code is None else f"its zygote was {describe_end(code)}"
@@ -314,7 +314,7 @@ class Host:
             for token in list(zygote.tokens):
                 self._wards.child_gone(token, code)
         for token in list(zygote.tokens):
-            attempt = self._desk.attempts.get(token)
+            attempt = self._state.attempts.get(token)
             if attempt is not None and attempt.pid is not None:
                 kill_session(attempt.pid)
             self._wards.child_gone(token, None, cause)
@@ -323,14 +323,16 @@ class Host:
     def _beat_soon(self) -> None:
         if not self._is_beating:
             self._is_beating = True
-            self._desk.timers.at(time.monotonic() + self._desk.settings.beat_interval_s, self._beat)
+            self._state.timers.at(
+                time.monotonic() + self._state.settings.beat_interval_s, self._beat
+            )
 
     def _beat(self) -> None:
         self._is_beating = False
-        claimed = {one.queued.id: one for one in self._desk.attempts.values() if one.is_claimed}
+        claimed = {one.queued.id: one for one in self._state.attempts.values() if one.is_claimed}
         if not claimed:
             return
-        self._desk.ledger.beats = True
+        self._state.batch.beats = True
         if not self._store_fails:
             self._look_after(claimed)
         self._beat_soon()
@@ -338,7 +340,7 @@ class Host:
     def _look_after(self, claimed: dict[int, Attempt]) -> None:
         """Stop what was cleared, marked or deleted while it ran."""
         try:
-            with self._desk.store.read() as connection:
+            with self._state.store.read() as connection:
                 found = {row.id: row for row in rows.watch(connection, list(claimed))}
         except SQLAlchemyError as error:
             logger.warning("the task host cannot look at its rows: %s", error)
@@ -350,13 +352,13 @@ class Host:
             given = _given_state([] if row is None else [row], attempt.token)
             if given is not None:
                 how = given if row is None else f"set to {given}"
-                self._wards.stop(attempt, f"its row was {how}", self._desk.settings.kill_grace_s)
+                self._wards.stop(attempt, f"its row was {how}", self._state.settings.kill_grace_s)
 
     def _tell_running(self) -> None:
         """Tell of attempts that have run for a while, and note their processes."""
         running = [
             one
-            for one in self._desk.attempts.values()
+            for one in self._state.attempts.values()
             if one.phase is Phase.RUNNING and not one.is_told
         ]
         for attempt in running:
@@ -367,10 +369,10 @@ class Host:
 
     def _answer(self) -> None:
         """Answer what tasks asked; what is left when the database fails is answered later."""
-        questions = self._desk.questions
+        questions = self._state.questions
         if not questions:
             return
-        with self._desk.store.read() as connection:
+        with self._state.store.read() as connection:
             while questions:
                 attempt, message = questions[0]
                 if attempt.line is not None:

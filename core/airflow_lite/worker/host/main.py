@@ -13,7 +13,7 @@ from airflow_lite.worker.zygote.start import fork_base
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
-    from airflow_lite.worker.host.loop import Host
+    from airflow_lite.worker.host.loop import HostLoop
 
 
 def make_host(
@@ -23,16 +23,16 @@ def make_host(
     name: str,
     job_id: int | None,
     most_at_once: int = sys.maxsize,
-) -> Host:
+) -> HostLoop:
     """Return a host on an open store, with the base zygote at the other end of `base`."""
     from airflow_lite.clock import SystemClock
     from airflow_lite.store.engine import open_store
-    from airflow_lite.worker.host.loop import Host
+    from airflow_lite.worker.host.loop import HostLoop
     from airflow_lite.worker.settings import HostSettings
 
     settings = HostSettings.read(config)
     who = supervisor(settings, kind, name, job_id)
-    return Host(settings, open_store(config), who, base, SystemClock(), most_at_once)
+    return HostLoop(settings, open_store(config), who, base, SystemClock(), most_at_once)
 
 
 def main(arguments: list[str]) -> int:

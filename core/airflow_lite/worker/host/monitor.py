@@ -24,8 +24,8 @@ from airflow_lite.worker.stored_policy import stored_policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_lite.worker.host.state import Desk
-    from airflow_lite.worker.host.zygote_pool import FileZygote
+    from airflow_lite.worker.host.state import HostState
+    from airflow_lite.worker.host.zygote_pool import ZygoteHandle
 
 
 logger = logging.getLogger(__name__)
@@ -36,16 +36,16 @@ _END_LOOK_S = 5.0
 _ALARM_S = 2.0
 
 
-class Wards:
+class AttemptMonitor:
     """Watches over attempts from their fork to their end."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self.on_hanging: Callable[[FileZygote], None] = lambda _: None
+    def __init__(self, state: HostState) -> None:
+        self._state = state
+        self.on_hanging: Callable[[ZygoteHandle], None] = lambda _: None
 
     def forked(self, told: dict[str, Any]) -> None:
         """Take note of the process that runs an attempt."""
-        attempt = self._desk.attempts.get(told["forked"])
+        attempt = self._state.attempts.get(told["forked"])
         if attempt is None:
             return
         attempt.pid = told["pid"]
@@ -53,14 +53,14 @@ class Wards:
         if attempt.phase is not Phase.CLAIMED:
             return
         attempt.phase = Phase.RUNNING
-        self._desk.write_later()
+        self._state.write_later()
         self._limit_execution(attempt)
         if attempt.stop_reason is not None:
-            self._signal(attempt, self._desk.settings.kill_grace_s)
+            self._signal(attempt, self._state.settings.kill_grace_s)
 
     def unforked(self, token: str, error: str) -> None:
         """End an attempt that no process could be made for."""
-        attempt = self._desk.attempts.get(token)
+        attempt = self._state.attempts.get(token)
         if attempt is not None and attempt.is_claimed:
             cause = f"could not be started: {error}"
             self.finish(attempt, Outcome("failed", cause, is_reported=False))
@@ -69,10 +69,10 @@ class Wards:
         limit_s = attempt.policy.execution_timeout_s if attempt.policy else None
         if limit_s is not None:
             reason = f"it ran longer than its execution_timeout of {limit_s:g} s"
-            self._desk.later(
+            self._state.later(
                 attempt,
                 limit_s + _ALARM_S,
-                lambda: self.stop(attempt, reason, self._desk.settings.kill_grace_s),
+                lambda: self.stop(attempt, reason, self._state.settings.kill_grace_s),
             )
 
     def hear_child(self, attempt: Attempt) -> None:
@@ -107,23 +107,23 @@ class Wards:
             if zygote is not None:
                 self.on_hanging(zygote)
 
-        self._desk.later(attempt, _END_LOOK_S, look)
+        self._state.later(attempt, _END_LOOK_S, look)
 
     def _hear(self, attempt: Attempt, message: dict[str, Any]) -> None:
         if "push" in message:
             key, value = message["push"]
             ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
-            self._desk.ledger.xcoms.append(xcoms.XComValue(*ids, key, value))
+            self._state.batch.xcoms.append(xcoms.XComValue(*ids, key, value))
         elif "rendered" in message:
-            self._desk.ledger.rendered[attempt.queued.id] = message["rendered"]
-            self._desk.write_later()
+            self._state.batch.rendered[attempt.queued.id] = message["rendered"]
+            self._state.write_later()
         elif "outcome" in message:
             attempt.policy = RetryPolicy(*message["policy"])  # its zygote may tell of it later
             self._outcome(attempt, Outcome(**message["outcome"]), more=message["more"])
         elif "done" in message:
             self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
         else:
-            self._desk.questions.append((attempt, message))
+            self._state.questions.append((attempt, message))
 
     def _outcome(self, attempt: Attempt, outcome: Outcome, *, more: bool) -> None:
         if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING}:
@@ -133,24 +133,24 @@ class Wards:
             self.finish(attempt, attempt.outcome)
             return
         attempt.phase = Phase.CALLING_BACK
-        self._desk.cancel_timers(attempt)
-        self._desk.later(
+        self._state.cancel_timers(attempt)
+        self._state.later(
             attempt,
-            self._desk.settings.callback_timeout_s,
+            self._state.settings.callback_timeout_s,
             lambda: self._callbacks_overran(attempt),
         )
 
     def _callbacks_overran(self, attempt: Attempt) -> None:
-        if attempt.pump is not None:
-            limit_s = self._desk.settings.callback_timeout_s
-            attempt.pump.note(f"The callbacks ran longer than {limit_s:g} s and were killed.")
+        if attempt.log_pipe is not None:
+            limit_s = self._state.settings.callback_timeout_s
+            attempt.log_pipe.note(f"The callbacks ran longer than {limit_s:g} s and were killed.")
         if attempt.pid is not None:
             kill_session(attempt.pid)
         self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
 
     def child_gone(self, token: str, code: int | None, cause: str | None = None) -> None:
         """Take note that an attempt's process has ended."""
-        attempt = self._desk.attempts.get(token)
+        attempt = self._state.attempts.get(token)
         if attempt is None or not attempt.is_claimed:
             return
         if attempt.line is not None:
@@ -164,9 +164,9 @@ class Wards:
         how = cause or describe_end(code or 0, is_stopped=is_stopped)
         if is_stopped:
             how = f"{attempt.stop_reason}; {how}"
-        if attempt.pump is not None:
-            attempt.pump.carry()
-            attempt.pump.note(f"The task's process: {how}.")
+        if attempt.log_pipe is not None:
+            attempt.log_pipe.carry()
+            attempt.log_pipe.note(f"The task's process: {how}.")
         self.finish(attempt, Outcome("failed", how, exit_code=code, is_reported=False))
 
     def finish(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -175,22 +175,22 @@ class Wards:
             return
         attempt.phase = Phase.ENDING
         if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
-            attempt.policy = stored_policy(self._desk.store, attempt.key)
+            attempt.policy = stored_policy(self._state.store, attempt.key)
         self.release(attempt)
         _tell_cut_log(attempt, outcome)
         ended = attempt.ended(
-            outcome, self._desk.clock.now_us(), self._desk.settings.max_retry_delay_s
+            outcome, self._state.clock.now_us(), self._state.settings.max_retry_delay_s
         )
-        self._desk.ledger.ended.append(ended)
+        self._state.batch.ended.append(ended)
 
     def release(self, attempt: Attempt) -> None:
         """Let go of what was held for an attempt while it ran."""
-        self._desk.cancel_timers(attempt)
+        self._state.cancel_timers(attempt)
         self.close_line(attempt)
-        if attempt.pump is not None:
-            if not attempt.pump.is_closed:
-                attempt.pump.carry()
-            attempt.pump.release()
+        if attempt.log_pipe is not None:
+            if not attempt.log_pipe.is_closed:
+                attempt.log_pipe.carry()
+            attempt.log_pipe.release()
         zygote = attempt.zygote
         if zygote is not None and not attempt.is_claimed:
             zygote.tokens.discard(attempt.token)
@@ -198,14 +198,14 @@ class Wards:
     def close_line(self, attempt: Attempt) -> None:
         """Hear the child no more."""
         if attempt.line is not None:
-            self._desk.unwatch(attempt.line)
+            self._state.unwatch(attempt.line)
             attempt.line.close()
             attempt.line = None
 
     def stop(self, attempt: Attempt, reason: str, grace_s: float) -> None:
         """End an attempt early, whatever it is at."""
         if attempt.phase in {Phase.NEW, Phase.WAITING}:
-            self._desk.drop(attempt)
+            self._state.drop(attempt)
         elif attempt.phase in {Phase.CLAIMING, Phase.CLAIMED, Phase.RUNNING}:
             attempt.stop_reason = attempt.stop_reason or reason
             if attempt.pid is not None:
@@ -221,7 +221,7 @@ class Wards:
         with suppress(ProcessLookupError):
             os.kill(attempt.pid, signal.SIGTERM)
         pid = attempt.pid
-        self._desk.later(attempt, grace_s, lambda: kill_session(pid))
+        self._state.later(attempt, grace_s, lambda: kill_session(pid))
 
     def note_process(self, attempt: Attempt) -> None:
         """Put the process of an attempt into the next commit."""
@@ -229,14 +229,14 @@ class Wards:
         start = None if pid is None else process_start(pid)
         if pid is not None and start is not None:
             started = rows.Started(attempt.token, attempt.queued.id, pid, start, pid)
-            self._desk.ledger.started.append(started)
+            self._state.batch.started.append(started)
 
 
 def _tell_cut_log(attempt: Attempt, outcome: Outcome) -> None:
     """Say once, in the host's own output, that the log of an attempt is not whole."""
     if attempt.log_error is not None:  # told when the log could not be opened
         return
-    of_host = attempt.pump.log_error if attempt.pump is not None else None
+    of_host = attempt.log_pipe.log_error if attempt.log_pipe is not None else None
     attempt.log_error = outcome.log_error or of_host
     if attempt.log_error is not None:
         logger.warning("the log of %s is cut: %s", attempt.key, attempt.log_error)

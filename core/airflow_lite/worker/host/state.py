@@ -1,4 +1,4 @@
-"""What the parts of a task host share: its attempts, its ledger, what it waits for."""
+"""What the parts of a task host share: its attempts, its batch, what it waits for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.processes.timers import Timers
 from airflow_lite.worker.host.attempt import Phase
-from airflow_lite.worker.host.write_batch import Ledger
+from airflow_lite.worker.host.write_batch import WriteBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LAZY_S = 0.1
 
 
-class Desk:
+class HostState:
     """The one object that holds a host's state."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Desk:
         self.clock = clock
         self.selector = selectors.DefaultSelector()
         self.timers = Timers()
-        self.ledger = Ledger()
+        self.batch = WriteBatch()
         self.attempts: dict[str, Attempt] = {}
         self.waiting: dict[str, Attempt] = {}  # NEW and WAITING, in order
         self.questions: deque[tuple[Attempt, dict[str, Any]]] = deque()
@@ -83,7 +83,7 @@ class Desk:
         attempt.timers.clear()
 
     def write_later(self) -> None:
-        """Have what is in the ledger written soon, though nobody waits for it."""
+        """Have what is in the batch written soon, though nobody waits for it."""
         if not self._is_lazy_due:
             self._is_lazy_due = True
             self.timers.at(time.monotonic() + LAZY_S, self._flush)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Ledger:
+class WriteBatch:
     """Writes that wait for the next commit. What failed to commit stays, to be tried again."""
 
     claims: list[Claim] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Ledger:
         """Whether there is nothing to write."""
         return not (self.is_urgent or self.started or self.rendered)
 
-    def commit(self, store: Store, who: Supervisor, now_us: int) -> Ledger:
+    def commit(self, store: Store, who: Supervisor, now_us: int) -> WriteBatch:
         """Write it all in one transaction; return what was written, its claims those granted.
 
         Raises what the database raises, and then keeps everything.
@@ -53,7 +53,7 @@ class Ledger:
                 attempts.end(connection, self.ended, who)
             if self.beats:
                 attempts.beat(connection, who.id, now_us)
-        written = Ledger(
+        written = WriteBatch(
             [one for one in self.claims if one.token in granted],
             self.started,
             self.rendered,

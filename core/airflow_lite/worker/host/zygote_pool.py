@@ -27,7 +27,7 @@ MOST_IDLE = 8
 
 
 @dataclass(eq=False)
-class FileZygote:
+class ZygoteHandle:
     """One file zygote, from the order to fork it to its end."""
 
     number: int
@@ -68,11 +68,11 @@ class Zygotes:
         self._watch = watch
         self._unwatch = unwatch
         self._count = 0
-        self._current: dict[str, FileZygote] = {}
+        self._current: dict[str, ZygoteHandle] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.all: dict[int, FileZygote] = {}
-        self.on_message: Callable[[FileZygote, dict[str, Any]], None] = lambda *_: None
-        self.on_gone: Callable[[FileZygote, int | None], None] = lambda *_: None
+        self.all: dict[int, ZygoteHandle] = {}
+        self.on_message: Callable[[ZygoteHandle, dict[str, Any]], None] = lambda *_: None
+        self.on_gone: Callable[[ZygoteHandle, int | None], None] = lambda *_: None
         self._base = self._listen(base)
 
     def _listen(self, end: socket.socket) -> Channel:
@@ -115,7 +115,7 @@ class Zygotes:
         fingerprint_changed: Callable[[str, str], bool],
         now: float,
         load: Callable[[], bytes | None] = lambda: None,
-    ) -> FileZygote:
+    ) -> ZygoteHandle:
         """Return the zygote to fork from, or the one that will be; stale ones are retired.
 
         `load` is asked for the pickled DAG that a new one is to take in place of the file.
@@ -130,7 +130,7 @@ class Zygotes:
         return found
 
     def _is_stale(
-        self, zygote: FileZygote, changed: Callable[[str, str], bool], now: float
+        self, zygote: ZygoteHandle, changed: Callable[[str, str], bool], now: float
     ) -> bool:
         if not zygote.is_parsed:
             return False
@@ -140,14 +140,14 @@ class Zygotes:
 
     def start(
         self, path: str, now: float, *, alone: bool = False, payload: bytes | None = None
-    ) -> FileZygote:
+    ) -> ZygoteHandle:
         """Order a zygote for `path`, or for the pickled DAG that goes by that name.
 
         `alone` is one that runs a single attempt in itself.
         """
         ours, theirs = socket.socketpair()
         self._count += 1
-        zygote = FileZygote(self._count, path, Channel(ours), now, alone, payload)
+        zygote = ZygoteHandle(self._count, path, Channel(ours), now, alone, payload)
         self.all[zygote.number] = zygote
         order = {
             "zygote": zygote.number,
@@ -163,7 +163,7 @@ class Zygotes:
             zygote.channel.send({"dag": b64encode(payload).decode()})
         return zygote
 
-    def _hear(self, zygote: FileZygote) -> None:
+    def _hear(self, zygote: ZygoteHandle) -> None:
         for message in zygote.channel.receive():
             if "parsed" in message:
                 verdict = message["parsed"]
@@ -190,14 +190,14 @@ class Zygotes:
         zygote.channel.close()
         self.on_gone(zygote, code)
 
-    def retire(self, zygote: FileZygote) -> None:
+    def retire(self, zygote: ZygoteHandle) -> None:
         """Fork no more from it; it ends once nothing that it forked runs."""
         zygote.is_retired = True
         if self._current.get(zygote.path) is zygote:
             del self._current[zygote.path]
         self.close_if_idle(zygote)
 
-    def close_if_idle(self, zygote: FileZygote) -> None:
+    def close_if_idle(self, zygote: ZygoteHandle) -> None:
         """End a retired zygote that has nothing to watch."""
         if zygote.is_retired and not zygote.tokens and zygote.number in self.all:
             self._unwatch(zygote.channel)
@@ -211,7 +211,7 @@ class Zygotes:
         for zygote in idle[: max(len(idle) - MOST_IDLE, 0)]:
             self.retire(zygote)
 
-    def kill(self, zygote: FileZygote) -> None:
+    def kill(self, zygote: ZygoteHandle) -> None:
         """Kill a zygote whose file does not end to import."""
         if zygote.pid is not None:
             with suppress(ProcessLookupError):

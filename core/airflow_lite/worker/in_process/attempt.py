@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_lite.task_logger import task_logger
-from airflow_lite.worker.in_process.runner import find_task, run_here
+from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import Outcome, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
 from airflow_lite.worker.task.execution import Execution
@@ -103,7 +103,7 @@ class _Claimed:
         )
         request = attempt.request(self._settings, self._clock.now_us())
         execution = Execution(request, task, api, passes_interrupts=True)
-        return run_here(execution, attempt.policy, pdb=self._pdb)
+        return run_in_this_process(execution, attempt.policy, pdb=self._pdb)
 
     def _record(self, attempt: Attempt, outcome: Outcome) -> str | None:
         from airflow_lite.store import attempts

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.task_logger import task_logger
-from airflow_lite.text import told
+from airflow_lite.text import described
 from airflow_lite.worker.messages import AttemptRequest
 from airflow_lite.worker.task_log.file import LogFile, log_to
 from airflow_lite.worker.task_log.streams import TaskStream
@@ -49,7 +49,7 @@ def _run(store: Store, config: Config, request: Callback) -> str | None:
         return _call(store, config, request)
     except BaseException as error:
         logger.exception("The callback could not be called")
-        return told(error)
+        return described(error)
 
 
 def _call(store: Store, config: Config, request: Callback) -> str | None:
@@ -103,7 +103,7 @@ def _one(function: Any, context: dict[str, Any]) -> str | None:
         function(context)
     except Exception as error:
         logger.exception("callback %r raised", getattr(function, "__name__", function))
-        return told(error)
+        return described(error)
     return None
 
 

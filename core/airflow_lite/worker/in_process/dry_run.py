@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import DagNotFound, UserError
-from airflow_lite.worker.in_process.runner import find_task, run_here
+from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
 from airflow_lite.worker.task.execution import Execution
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.config import Config
     from airflow_lite.store.engine import Store
-    from airflow_lite.store.lookup import RunInfo
+    from airflow_lite.store.lookup import StoredRun
 
 
 def test_task(
@@ -46,7 +46,7 @@ def test_task(
         root.addHandler(handler)
         root.setLevel(logging.INFO)
         try:
-            outcome = run_here(execution, RetryPolicy.of(execution.task), pdb=pdb)
+            outcome = run_in_this_process(execution, RetryPolicy.of(execution.task), pdb=pdb)
         finally:
             root.removeHandler(handler)
             root.setLevel(before)
@@ -130,7 +130,7 @@ def _imported(path: str, dag_id: str, task_id: str) -> Any:
 
 def _test_run(
     store: Store, dag_id: str, logical_us: int | None, run_id: str | None
-) -> tuple[RunInfo, str]:
+) -> tuple[StoredRun, str]:
     """Return the run that is there, or one as if it had been triggered, and the DAG's file."""
     from airflow_lite.clock import iso
     from airflow_lite.errors import DagRunNotFound
@@ -151,7 +151,7 @@ def _test_run(
         raise DagRunNotFound(f"DAG {dag_id!r} has no run {run_id!r}. Name another, or a date.")
     interval = manual_interval(spec, logical_us)
     name = f"__airflow_temporary_run_{iso(logical_us)}__"
-    run = lookup.RunInfo(
+    run = lookup.StoredRun(
         0,
         dag_id,
         name,

@@ -20,7 +20,7 @@ _MOST_LOOKS, _PAUSE_S = 100, 0.05
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guard_orphans() -> Iterator[None]:
     """Have what is started in this block ended by another process, should this one be killed."""
     if not hasattr(os, "pidfd_open"):  # it takes Linux
         yield

@@ -17,7 +17,7 @@ from airflow_lite.errors import (
     TaskNotFound,
 )
 from airflow_lite.task_logger import task_logger
-from airflow_lite.worker.in_process.orphan_guard import guarded
+from airflow_lite.worker.in_process.orphan_guard import guard_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,10 @@ logger = task_logger()
 _PACKAGES = f"{os.sep}site-packages{os.sep}"
 
 
-def run_here(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
+def run_in_this_process(execution: Execution, policy: RetryPolicy, *, pdb: bool) -> Outcome:
     """Run the code, under its time limit, and its callbacks."""
     limit_s = policy.execution_timeout_s
-    with guarded():
+    with guard_orphans():
         outcome = execution.run(_interrupts(execution, limit_s))
     error = execution.context.get("exception")
     if pdb and isinstance(error, BaseException):

@@ -9,7 +9,7 @@ from airflow_lite.store import attempts, lookup, xcoms
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock
     from airflow_lite.store.engine import Store
-    from airflow_lite.store.lookup import RunInfo
+    from airflow_lite.store.lookup import StoredRun
     from airflow_lite.worker.task.store_client import Found
 
 
@@ -17,7 +17,7 @@ class StoreApi:
     """A `TaskApi` that reads and writes the store itself."""
 
     def __init__(
-        self, store: Store, clock: Clock, run: RunInfo, owner: tuple[int, str, int]
+        self, store: Store, clock: Clock, run: StoredRun, owner: tuple[int, str, int]
     ) -> None:
         self._store = store
         self._clock = clock
@@ -73,7 +73,7 @@ class TestApi(StoreApi):
     __test__ = False  # not a test, whatever its name begins with
 
     def __init__(
-        self, store: Store, clock: Clock, run: RunInfo, owner: tuple[int, str, int]
+        self, store: Store, clock: Clock, run: StoredRun, owner: tuple[int, str, int]
     ) -> None:
         super().__init__(store, clock, run, owner)
         self._pushed: dict[str, str] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DagRun:
-    """A DAG run with Airflow's names, made from the fields of `store.lookup.RunInfo`."""
+    """A DAG run with Airflow's names, made from the fields of `store.lookup.StoredRun`."""
 
     def __init__(self, fields: dict[str, Any], api: TaskApi | None = None) -> None:
         self._api = api

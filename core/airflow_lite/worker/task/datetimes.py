@@ -33,7 +33,7 @@ _FUNCTIONS = frozenset(
 )
 
 
-class Moment(datetime):
+class TaskDateTime(datetime):
     """A moment that becomes pendulum's when it is asked for what only those have.
 
     Importing pendulum costs more than most tasks, and it need not be installed.
@@ -67,10 +67,10 @@ def _without_pendulum(name: str) -> Callable[..., NoReturn]:
 def moment(moment_us: int) -> datetime:
     """Return microseconds since 1970-01-01 UTC: pendulum's moment if the task uses pendulum."""
     seconds, microseconds = divmod(moment_us, US_PER_S)
-    return of_pendulum(Moment.fromtimestamp(seconds, UTC).replace(microsecond=microseconds))
+    return of_pendulum(TaskDateTime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds))
 
 
-def of_pendulum(found: Moment) -> datetime:
+def of_pendulum(found: TaskDateTime) -> datetime:
     """Return the moment as pendulum's if the task uses pendulum; one without a zone stays."""
     pendulum = sys.modules.get("pendulum")
     return found if pendulum is None or found.tzinfo is None else pendulum.instance(found)

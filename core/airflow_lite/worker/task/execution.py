@@ -17,12 +17,12 @@ from airflow_lite.errors import (
     XComTypeError,
 )
 from airflow_lite.task_logger import task_logger
-from airflow_lite.text import said, told
+from airflow_lite.text import described, message_of
 from airflow_lite.worker.messages import AttemptRequest, Outcome
 from airflow_lite.worker.task.context import build_context
 from airflow_lite.worker.task.dag_run import DagRun
 from airflow_lite.worker.task.datetimes import moment
-from airflow_lite.worker.task.stray_forks import ending_strays
+from airflow_lite.worker.task.stray_forks import exit_forked_copies
 from airflow_lite.worker.task.task_instance import RuntimeTaskInstance
 from airflow_lite.worker.task.xcom import RETURN_KEY, json_text
 
@@ -76,7 +76,7 @@ class Execution:
             with interrupts or nullcontext():
                 self._push_result(self._execute())
         except AirflowSkipException as error:
-            outcome = Outcome("skipped", said(error) or None)
+            outcome = Outcome("skipped", message_of(error) or None)
         except AirflowRescheduleException as error:
             outcome = self._rescheduled(error)
         except BaseException as error:
@@ -95,7 +95,7 @@ class Execution:
         self.context = build_context(self.ti)
         self._export()
         self._render()
-        with set_current_context(self.context), ending_strays():
+        with set_current_context(self.context), exit_forked_copies():
             self._call(self.task.on_execute_callback, "on_execute_callback", Exception)
             self.task.pre_execute(self.context)
             result = _without_zero_exit(self.task.execute, self.context)
@@ -151,7 +151,7 @@ class Execution:
             next_at_us = to_us(error.reschedule_date)
         except Exception as raised:  # it is what the task's code made it
             return self._failed(raised)
-        return Outcome("up_for_reschedule", said(error), next_at_us=next_at_us)
+        return Outcome("up_for_reschedule", message_of(error), next_at_us=next_at_us)
 
     def _failed(self, error: BaseException) -> Outcome:
         self.context["exception"] = error
@@ -162,7 +162,7 @@ class Execution:
         else:
             logger.error("Task failed with exception", exc_info=error)
         force = isinstance(error, AirflowFailException | AirflowSensorTimeout)
-        return Outcome("failed", told(error), force_fail=force)
+        return Outcome("failed", described(error), force_fail=force)
 
     def _tell(self, outcome: Outcome) -> None:
         ti = self.ti

@@ -61,7 +61,7 @@ def why_silent(config: Config, executor: str, *, is_supported: bool) -> str | No
     return None if settings.dsn else f"{_OFF} {_NO_DSN}"
 
 
-def warm_up() -> None:
+def preload() -> None:
     """Import what a process that is about to fork will need in each of its children."""
     with suppress(Exception):  # they tell what is wrong with it
         import sentry_sdk  # noqa: F401

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def ending_strays() -> Iterator[None]:
+def exit_forked_copies() -> Iterator[None]:
     """End here each process that was forked within, as Python ends one; the task's goes on.
 
     Such a one shares the task's line to the host: it would report an outcome that is not its own.

@@ -90,9 +90,9 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _moment(text: str) -> datetime:
-    from airflow_lite.worker.task.datetimes import Moment, of_pendulum
+    from airflow_lite.worker.task.datetimes import TaskDateTime, of_pendulum
 
-    return of_pendulum(Moment.fromisoformat(text))
+    return of_pendulum(TaskDateTime.fromisoformat(text))
 
 
 #: Name -> the type, how it is written and how it is read. A datetime is a date, too.

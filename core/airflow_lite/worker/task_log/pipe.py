@@ -13,7 +13,7 @@ _CHUNK = 1 << 16
 _AT_ONCE = 32
 
 
-class Pump:
+class LogPipe:
     """The reading end of the pipe that is a child's descriptors 1 and 2."""
 
     def __init__(self, fd: int, log_fd: int, limit_bytes: int) -> None:

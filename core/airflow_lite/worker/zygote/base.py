@@ -19,8 +19,8 @@ from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.security.signing import KEY_VARIABLE
-from airflow_lite.worker.task.sentry import warm_up
-from airflow_lite.worker.zygote.dag_file import FileZygoteProcess
+from airflow_lite.worker.task.sentry import preload
+from airflow_lite.worker.zygote.dag_file import DagFileZygote
 from airflow_lite.worker.zygote.reaper import Reaper, in_child, serve
 
 
@@ -65,9 +65,9 @@ def _warm_up() -> None:
     import airflow_lite.parsing.load
     import airflow_lite.worker.task.context  # noqa: F401
     from airflow_lite.worker.task.child import TaskOutput
-    from airflow_lite.worker.zygote.warm_up import rehearse
+    from airflow_lite.worker.zygote.warm_up import warm_up
 
-    rehearse(TaskOutput())
+    warm_up(TaskOutput())
     prctl()
     root = logging.getLogger()  # a file that is imported finds it as it is in any program
     root.handlers.clear()
@@ -93,7 +93,7 @@ class _BaseZygote:
         fd = self._channel.fds.popleft()
         parent = os.getpid()
         if message["sentry"]:
-            warm_up()
+            preload()
         try:
             pid = self._reaper.fork()
         except OSError as error:  # no process more, for one
@@ -115,7 +115,7 @@ class _BaseZygote:
         if message["alone"]:
             die_with_parent(parent)
         channel = Channel(socket.socket(fileno=fd))
-        FileZygoteProcess(channel, message).serve()
+        DagFileZygote(channel, message).serve()
 
     def _ended(self, pid: int, code: int) -> None:
         self._alone.discard(pid)

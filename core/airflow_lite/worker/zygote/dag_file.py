@@ -17,7 +17,7 @@ from airflow_lite.processes.proc import kill_session
 from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
 from airflow_lite.worker.task.child import out_of_reach
 from airflow_lite.worker.task.sentry import SentrySettings
-from airflow_lite.worker.zygote.prefork import Spare, await_order
+from airflow_lite.worker.zygote.prefork import PreforkedChild, await_order
 from airflow_lite.worker.zygote.reaper import Reaper, flush, in_child, serve
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_lite.worker.task.sentry import Reporter
 
 
-class FileZygoteProcess:
+class DagFileZygote:
     """Parses one file and forks a child for each attempt; `alone`: becomes the child itself.
 
     `order` is what `Zygotes.start` sends. Where its DAG is pickled, that is the host's first
@@ -46,7 +46,7 @@ class FileZygoteProcess:
         self._tokens: dict[int, str] = {}
         self._output: TaskOutput | None = None
         self._reporter: Reporter | None = None
-        self._spare: Spare | None = None
+        self._preforked: PreforkedChild | None = None
         self._reaper = Reaper()
 
     def serve(self) -> None:
@@ -62,7 +62,7 @@ class FileZygoteProcess:
             self._reaper,
             self._run,
             self._ended,
-            patience_s=lambda: None if self._spare is None else self._spare.idle_left_s,
+            patience_s=lambda: None if self._preforked is None else self._preforked.idle_left_s,
             rest=self._forget_spare,
         )
         for pid in self._tokens:
@@ -146,11 +146,11 @@ class FileZygoteProcess:
             self._keep_spare()
 
     def _start(self, order: dict[str, Any], fds: list[int]) -> int:
-        """Have the attempt run by the spare, else by a new child; return the process."""
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            spare.hand_over(order, fds)
-            return spare.pid
+        """Have the attempt run by the preforked child, else by a new child; return the process."""
+        preforked, self._preforked = self._preforked, None
+        if preforked is not None:
+            preforked.hand_over(order, fds)
+            return preforked.pid
         return self._fork(lambda: self._be_child(order, fds))
 
     def _fork(self, act: Callable[[], None]) -> int:
@@ -170,12 +170,12 @@ class FileZygoteProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             pid = self._fork(lambda: self._be_spare(ours, theirs))
-        self._spare = Spare(pid, ours)
+        self._preforked = PreforkedChild(pid, ours)
 
     def _forget_spare(self) -> None:
-        if self._spare is not None:
-            self._spare.forget()
-            self._spare = None
+        if self._preforked is not None:
+            self._preforked.forget()
+            self._preforked = None
 
     def _find(self, dag_id: str, task_id: str) -> Any:
         dag = self._dags.get(dag_id)
@@ -199,11 +199,11 @@ class FileZygoteProcess:
         become_child()
 
     def _be_spare(self, zygote: socket.socket, end: socket.socket) -> NoReturn:
-        from airflow_lite.worker.zygote.warm_up import rehearse
+        from airflow_lite.worker.zygote.warm_up import warm_up
 
         zygote.close()
         assert self._output is not None  # made before the first fork
-        rehearse(self._output, 1)
+        warm_up(self._output, 1)
         self._be_child(*await_order(end))
 
     def _be_child(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
@@ -226,7 +226,7 @@ class FileZygoteProcess:
         )
 
     def _ended(self, pid: int, code: int) -> None:
-        if self._spare is not None and self._spare.pid == pid:
+        if self._preforked is not None and self._preforked.pid == pid:
             self._forget_spare()
         token = self._tokens.pop(pid, None)
         if token is not None:

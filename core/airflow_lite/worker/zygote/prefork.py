@@ -19,14 +19,14 @@ from airflow_lite.processes.proc import kill_session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: A spare that nothing came for in so many seconds ends: a zygote at rest has none.
+#: A preforked child that nothing came for in so many seconds ends: a zygote at rest has none.
 IDLE_S = 2.0
-#: Most seconds that a spare takes to accept an attempt.
+#: Most seconds that a preforked child takes to accept an attempt.
 _ACCEPT_S = 10.0
 
 
-class Spare:
-    """A spare child, as its zygote sees it."""
+class PreforkedChild:
+    """A preforked child, as its zygote sees it."""
 
     def __init__(self, pid: int, end: socket.socket) -> None:
         end.settimeout(_ACCEPT_S)
@@ -56,7 +56,10 @@ class Spare:
 
 
 def await_order(end: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Wait in a spare for its attempt; return that and its descriptors. Ends with the zygote."""
+    """Wait in a preforked child for its attempt; return that and its descriptors.
+
+    Ends with the zygote.
+    """
     channel = Channel(end)
     while True:
         select.select([channel], [], [])

@@ -60,7 +60,7 @@ class _NoApi:
         return None
 
 
-def rehearse(output: TaskOutput, rounds: int = ROUNDS) -> None:
+def warm_up(output: TaskOutput, rounds: int = ROUNDS) -> None:
     """Run a task that does nothing, its log going nowhere; leave the environment as it was.
 
     Where the DAG file watches what tasks log, nothing is logged.
