@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.pool import FileResult, parse_batches
-from airflow_lite.parsing.server import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

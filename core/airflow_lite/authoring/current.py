@@ -1,4 +1,7 @@
-"""What is being written right now: the file that is loaded, the DAGs and groups in `with`."""
+"""What is being written right now: the file that is loaded, the DAGs and groups in `with`.
+
+Below DAG, TaskGroup and Scope, which put themselves here: whoever takes one out says its type.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.authoring.arguments.defaults import AuthorDefaults
-
-if TYPE_CHECKING:
-    from airflow_lite.authoring.dag import DAG
-    from airflow_lite.authoring.graph.setup_teardown import Scope
-    from airflow_lite.authoring.graph.task_group import TaskGroup
 
 
 @dataclass
@@ -22,7 +20,7 @@ class Loading:
     """One DAG file that is being imported: its path, and the DAGs that registered themselves."""
 
     path: str
-    dags: list[DAG] = field(default_factory=list)
+    dags: list[Any] = field(default_factory=list)
 
     @cached_property
     def defaults(self) -> AuthorDefaults:
@@ -33,9 +31,9 @@ class Loading:
 # Context variables, and not an object handed around: Airflow's `with DAG` and `with TaskGroup`
 # reach operators that are made further down, in any function, without being passed.
 LOADING: ContextVar[Loading | None] = ContextVar("airflow_lite_loading", default=None)
-DAGS: ContextVar[tuple[DAG, ...]] = ContextVar("airflow_lite_dags", default=())
-GROUPS: ContextVar[tuple[TaskGroup, ...]] = ContextVar("airflow_lite_groups", default=())
-SCOPES: ContextVar[tuple[Scope, ...]] = ContextVar("airflow_lite_scopes", default=())
+DAGS: ContextVar[tuple[Any, ...]] = ContextVar("airflow_lite_dags", default=())
+GROUPS: ContextVar[tuple[Any, ...]] = ContextVar("airflow_lite_groups", default=())
+SCOPES: ContextVar[tuple[Any, ...]] = ContextVar("airflow_lite_scopes", default=())
 
 
 def push(stack: ContextVar[tuple[Any, ...]], item: object) -> None:
@@ -50,12 +48,12 @@ def pop(stack: ContextVar[tuple[Any, ...]]) -> Any:
     return item
 
 
-def current_dag() -> DAG | None:
+def current_dag() -> Any:
     """Return the innermost DAG in `with`, or None."""
     return (DAGS.get() or (None,))[-1]
 
 
-def current_group(dag: DAG | None) -> TaskGroup | None:
+def current_group(dag: Any) -> Any:
     """Return the innermost group in `with`; else the root group of `dag`; else None."""
     groups = GROUPS.get()
     if groups and (dag is None or groups[-1].dag is dag):
@@ -63,9 +61,7 @@ def current_group(dag: DAG | None) -> TaskGroup | None:
     return dag.task_group if dag is not None else None
 
 
-def place(
-    dag: DAG | None = None, group: TaskGroup | None = None
-) -> tuple[DAG | None, TaskGroup | None]:
+def place(dag: Any = None, group: Any = None) -> tuple[Any, Any]:
     """Return the DAG and group that a task belongs to, given those that it names."""
     dag = dag or (group.dag if group is not None else current_dag())
     group = group or current_group(dag)

@@ -25,7 +25,7 @@ from airflow_lite.errors import (
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.operator import BaseOperator
-    from airflow_lite.spec.model import DagSpec, ScheduleSpec
+    from airflow_lite.spec.model import ScheduleSpec
 
 
 class DAG:
@@ -272,7 +272,7 @@ class DAG:
         """Return a reference to a param, to be handed to tasks; it has its value when they run."""
         from airflow_lite.authoring.arguments.param import DagParam
 
-        return DagParam(self, name, default)
+        return DagParam(self.params, name, default)
 
     def test(
         self,
@@ -287,13 +287,9 @@ class DAG:
         """
         from airflow_lite.authoring.dag_test import test_in_subprocess
 
-        test_in_subprocess(self, execution_date, run_conf, use_executor=use_executor)
-
-    def to_spec(self) -> DagSpec:
-        """Return the DAG as data; raise `AirflowDagException` if it is not valid."""
-        from airflow_lite.parsing.serialize import dag_spec
-
-        return dag_spec(self)
+        test_in_subprocess(
+            self.dag_id, self.fileloc, execution_date, run_conf, use_executor=use_executor
+        )
 
     def __enter__(self) -> Self:
         current.push(current.DAGS, self)

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from airflow_lite.authoring.dag import DAG
-
 
 def test_in_subprocess(
-    dag: DAG,
+    dag_id: str,
+    fileloc: str,
     execution_date: datetime | None,
     run_conf: Mapping[str, Any] | None,
     *,
@@ -31,17 +30,17 @@ def test_in_subprocess(
     """
     if current.LOADING.get() is not None:
         raise AirflowDagException(
-            f"DAG {dag.dag_id}: dag.test() is called whenever the file is loaded."
+            f"DAG {dag_id}: dag.test() is called whenever the file is loaded."
             " Put it under `if __name__ == '__main__':`."
         )
-    words = ["dags", "test", dag.dag_id]
+    words = ["dags", "test", dag_id]
     if execution_date is not None:
         words.append(execution_date.isoformat())
     if run_conf is not None:
         words += ["--conf", json.dumps(run_conf)]
     if use_executor:
         words.append("--use-executor")
-    command = [sys.executable, "-m", "airflow_lite", *words, "--subdir", dag.fileloc]
+    command = [sys.executable, "-m", "airflow_lite", *words, "--subdir", fileloc]
     code = _exit_code(subprocess.Popen(command))
     if code:
         sys.exit(code)

@@ -15,7 +15,7 @@ from airflow_lite.authoring.arguments.argument import Argument, keep
 from airflow_lite.authoring.arguments.checks import optional
 from airflow_lite.authoring.arguments.default_args import with_default_args
 from airflow_lite.authoring.arguments.param import ParamsDict, checked_params
-from airflow_lite.authoring.graph.references import references
+from airflow_lite.authoring.arguments.references import references
 from airflow_lite.authoring.graph.setup_teardown import SetupTeardown
 from airflow_lite.authoring.graph.xcom_arg import refuse_mapping
 from airflow_lite.errors import AirflowException, AirflowFailException

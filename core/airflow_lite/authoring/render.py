@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.authoring.context import Context, plain
-from airflow_lite.authoring.graph.references import Reference
-from airflow_lite.authoring.operator import BaseOperator
 
 if TYPE_CHECKING:
     import jinja2
-
-    from airflow_lite.authoring.dag import DAG
 
 #: A longer rendered value is shown cut; the task itself gets it whole.
 MAX_SHOWN_LENGTH = 4096
 
 
+class Templated(Protocol):
+    """What of a task its rendering takes."""
+
+    @property
+    def template_fields(self) -> Sequence[str]:
+        """The names of the arguments that may hold templates."""
+
+    @property
+    def template_ext(self) -> Sequence[str]:
+        """The endings of names of template files."""
+
+    def get_dag(self) -> Any:
+        """Return the DAG, whose settings hold for its templates; None if there is none."""
+
+
 def render_fields(
-    task: BaseOperator, context: Mapping[str, Any], jinja_env: jinja2.Environment | None = None
+    task: Templated, context: Mapping[str, Any], jinja_env: jinja2.Environment | None = None
 ) -> dict[str, Any]:
     """Render the templated fields of `task` (a copy), set them, and return them as JSON holds them.
 
@@ -44,7 +56,7 @@ class Renderer:
 
     def __init__(
         self,
-        task: BaseOperator,
+        task: Templated,
         context: Mapping[str, Any],
         jinja_env: jinja2.Environment | None = None,
     ) -> None:
@@ -110,21 +122,26 @@ class Renderer:
     def _nested(self, value: Any) -> None:
         """Render in place the templated fields of an object that an argument holds."""
         names = getattr(value, "template_fields", None)
-        if not names or id(value) in self._seen or isinstance(value, (BaseOperator, type)):
+        if (
+            not names
+            or hasattr(value, "task_id")
+            or id(value) in self._seen
+            or isinstance(value, type)
+        ):
             return
         self._seen.add(id(value))
         for name in names:
             setattr(value, name, self.render(getattr(value, name)))
 
 
-def _is_special(dag: DAG | None) -> bool:
+def _is_special(dag: Any) -> bool:
     """Whether plain text too must go through Jinja: its syntax is changed, or types are kept."""
     if dag is None:
         return False
     return bool(dag.render_template_as_native_obj or dag.jinja_environment_kwargs)
 
 
-def environment(task: BaseOperator) -> jinja2.Environment:
+def environment(task: Templated) -> jinja2.Environment:
     """Return the Jinja environment of the task's DAG, with Airflow's filters."""
     import jinja2
     import jinja2.nativetypes

@@ -6,11 +6,13 @@ Runs in the fork that a parse server makes for the file: whatever the file does 
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowDagException
@@ -19,7 +21,6 @@ from airflow_lite.parsing.folder import read_source
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG
-    from airflow_lite.parsing.server import Options
     from airflow_lite.spec.model import DagSpec
 
 _MOST_WARNINGS = 20
@@ -55,10 +56,11 @@ def parse(path: str, options: Options) -> dict[str, Any]:
 def _load(path: str, folder: str) -> tuple[list[DAG], list[str]]:
     """Return the file's DAGs, and each as JSON."""
     from airflow_lite.parsing.load import load_file
+    from airflow_lite.parsing.serialize import dag_spec
 
     _check_source(path)
     dags = load_file(path, dags_folder=folder or None)
-    return dags, [_text(dag.to_spec()) for dag in dags]
+    return dags, [_text(dag_spec(dag)) for dag in dags]
 
 
 def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str], list[str]]:
@@ -170,3 +172,17 @@ def _modules(known: set[str], path: str, folder: str) -> list[str]:
             found.add(file)
     found.discard(path)
     return sorted(file for file in found if "\n" not in file)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every file that a server parses."""
+
+    timeout_s: float
+    memory_mb: int
+    folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
+    max_pickle_bytes: int = 0  # of one DAG's pickle; 0: none is made
+
+    def to_json(self) -> str:
+        """Return the options as the server reads them."""
+        return json.dumps(self.__dict__)

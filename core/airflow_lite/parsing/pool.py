@@ -16,8 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.folder import fingerprint, with_modules
-from airflow_lite.parsing.server import LARGEST_RESULT, Options
+from airflow_lite.parsing.server import LARGEST_RESULT
 from airflow_lite.spec.model import DagSpec
 
 #: How much longer than a file's deadline its server may take before it is given up.

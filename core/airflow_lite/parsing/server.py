@@ -16,31 +16,17 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
 from airflow_lite.parsing import file as dag_file
 from airflow_lite.parsing.errors import RAISE_TIMEOUT, frames_of_dump
+from airflow_lite.parsing.file import Options
 from airflow_lite.processes import children
 from airflow_lite.processes.children import Pipe
 
 LARGEST_RESULT = 256 * 1024 * 1024
 _KEPT_OUTPUT = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Options:
-    """What holds for every file that a server parses."""
-
-    timeout_s: float
-    memory_mb: int
-    folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
-    max_pickle_bytes: int = 0  # of one DAG's pickle; 0: none is made
-
-    def to_json(self) -> str:
-        """Return the options as the server reads them."""
-        return json.dumps(self.__dict__)
 
 
 def main(arguments: list[str]) -> None:
@@ -67,12 +53,13 @@ def import_authoring() -> None:
     from airflow_lite.authoring.operators import bash, branch, python, sensor  # noqa: F401
     from airflow_lite.authoring.operators.empty import EmptyOperator
     from airflow_lite.parsing.load import load_file
+    from airflow_lite.parsing.serialize import dag_spec
 
     load_file(os.devnull, dags_folder=os.devnull)
     # What is imported only when it is needed, is needed to make and to write a DAG.
     sample = DAG("sample", schedule="@daily", start_date=datetime(2024, 1, 1, tzinfo=UTC))
     EmptyOperator(task_id="sample", dag=sample)
-    sample.to_spec()
+    dag_spec(sample)
 
 
 def _serve(control: socket.socket, path: str, options: Options) -> None:

@@ -5,10 +5,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from airflow_lite.spec.model import TaskSpec
+
+class Node(Protocol):
+    """What of a task its place in the DAG follows from."""
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The tasks that it waits for."""
+
+    @property
+    def downstream(self) -> tuple[str, ...]:
+        """The tasks that wait for it."""
+
+    @property
+    def is_setup(self) -> bool:
+        """Whether it is a set-up."""
+
+    @property
+    def is_teardown(self) -> bool:
+        """Whether it is a teardown."""
+
+    @property
+    def on_failure_fail_dagrun(self) -> bool:
+        """Whether the run fails if it does, though it is a teardown."""
 
 
 def in_order(upstream: Mapping[str, Iterable[str]]) -> list[str]:
@@ -17,14 +38,14 @@ def in_order(upstream: Mapping[str, Iterable[str]]) -> list[str]:
     return list(sorter.static_order())
 
 
-def effective_leaves(tasks: Mapping[str, TaskSpec]) -> tuple[str, ...]:
+def effective_leaves(tasks: Mapping[str, Node]) -> tuple[str, ...]:
     """Return the tasks by whose states a run is judged.
 
     Teardowns are looked past unless they are said to fail the run; a DAG of nothing but
     teardowns is judged by its last ones.
     """
 
-    def counts(task: TaskSpec) -> bool:
+    def counts(task: Node) -> bool:
         return not task.is_teardown or task.on_failure_fail_dagrun
 
     leaves = tuple(
@@ -35,7 +56,7 @@ def effective_leaves(tasks: Mapping[str, TaskSpec]) -> tuple[str, ...]:
     return leaves or tuple(name for name, task in tasks.items() if not task.downstream)
 
 
-def indirect_setups(tasks: Mapping[str, TaskSpec]) -> dict[str, tuple[str, ...]]:
+def indirect_setups(tasks: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     """Map each task in the scope of set-ups that are not its direct upstream to their ids.
 
     The scope of a set-up is all below it; with teardowns, what lies between it and one of them.
@@ -48,7 +69,7 @@ def indirect_setups(tasks: Mapping[str, TaskSpec]) -> dict[str, tuple[str, ...]]
     return {name: tuple(setups) for name, setups in found.items()}
 
 
-def _scope(tasks: Mapping[str, TaskSpec], setup: TaskSpec) -> set[str]:
+def _scope(tasks: Mapping[str, Node], setup: Node) -> set[str]:
     below = reach(setup.downstream, lambda name: tasks[name].downstream)
     teardowns = [name for name in setup.downstream if tasks[name].is_teardown]
     if not teardowns:

@@ -15,6 +15,7 @@ from airflow_lite.authoring.arguments.airflow_arguments import ACCEPTED, REFUSED
 from airflow_lite.authoring.decorators import operators
 from airflow_lite.authoring.decorators.task import REFUSED_DECORATORS, task
 from airflow_lite.errors import AirflowDagException
+from airflow_lite.parsing.serialize import dag_spec
 
 CLASSES = (
     "DAG",
@@ -169,7 +170,7 @@ SAMPLE = {
 def test_an_accepted_dag_argument_gives_one_notice(argument):
     dag = DAG("d", schedule=None, **{argument.name: SAMPLE[argument.name]})
 
-    assert dag.to_spec().notices == (f"DAG d: {argument.name} has no effect: {argument.why}.",)
+    assert dag_spec(dag).notices == (f"DAG d: {argument.name} has no effect: {argument.why}.",)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_an_accepted_operator_argument_gives_one_notice_for_all_tasks(argument):
         for task_id in "abc":
             EmptyOperator(task_id=task_id, **{argument.name: SAMPLE[argument.name]})
 
-    assert dag.to_spec().notices == (
+    assert dag_spec(dag).notices == (
         f"DAG d, task a and 2 more: {argument.name} has no effect: {argument.why}.",
     )
 
@@ -193,7 +194,7 @@ def test_airflows_default_of_an_accepted_argument_gives_no_notice(argument):
     with DAG("d", schedule=None) as dag:
         EmptyOperator(task_id="a", **{argument.name: default})
 
-    assert dag.to_spec().notices == ()
+    assert dag_spec(dag).notices == ()
 
 
 def test_refused_arguments_say_why():

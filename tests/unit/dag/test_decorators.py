@@ -21,6 +21,7 @@ from airflow_lite import (
 )
 from airflow_lite.authoring.render import render_fields
 from airflow_lite.errors import AirflowException
+from airflow_lite.parsing.serialize import dag_spec
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +220,7 @@ def test_branch_short_circuit_and_sensor(call, inside):
     assert call(chosen)[1].skip_decision == {"followed": ["left"]}
     assert call(closed)[1].skip_decision == {"skipped": ["wait"]}
     assert call(XComArg(inside.get_task("wait")))[0] == "x"
-    spec = inside.to_spec()
+    spec = dag_spec(inside)
     assert [spec.tasks[name].operator for name in ("left", "choose", "gate", "wait")] == [
         "@task",
         "@task.branch",
@@ -361,7 +362,7 @@ def test_start_dates_of_decorated_dags():
     def scheduled():
         pass
 
-    assert scheduled().to_spec().start_date_us == 1_704_067_200_000_000
+    assert dag_spec(scheduled()).start_date_us == 1_704_067_200_000_000
 
 
 def test_ten_thousand_calls_of_one_function_take_no_search_from_the_start(inside):

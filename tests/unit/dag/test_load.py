@@ -9,6 +9,7 @@ import pytest
 import airflow_lite
 from airflow_lite import DAG, AirflowException
 from airflow_lite.parsing.load import load_file
+from airflow_lite.parsing.serialize import dag_spec
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_a_module_beside_the_file_and_one_at_the_top_of_the_dag_folder_are_found
 
 def test_the_golden_dag_loads_with_its_thirty_tasks(golden_folder):
     (dag,) = load_file(golden_folder / "conformance_dag.py")
-    spec = dag.to_spec()
+    spec = dag_spec(dag)
 
     assert len(spec.tasks) == 30
     assert spec.tasks["rule_all_done"].upstream == ("sensors.reschedule", "skip_me", "too_slow")

@@ -20,6 +20,7 @@ from airflow_lite import (
     task,
     task_group,
 )
+from airflow_lite.parsing.serialize import dag_spec
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -109,14 +110,14 @@ def test_the_start_date_gives_the_time_zone():
     )
     naive = DAG("e", start_date=datetime(2024, 1, 1), end_date=datetime(2024, 2, 1))
 
-    assert [item.to_spec().timezone for item in (berlin, fixed, args, naive)] == [
+    assert [dag_spec(item).timezone for item in (berlin, fixed, args, naive)] == [
         "Europe/Berlin",
         "-05:30",
         "Asia/Seoul",
         "UTC",
     ]
-    assert naive.to_spec().end_date_us == 1_706_745_600_000_000
-    assert berlin.to_spec().start_date_us == 1_704_063_600_000_000
+    assert dag_spec(naive).end_date_us == 1_706_745_600_000_000
+    assert dag_spec(berlin).start_date_us == 1_704_063_600_000_000
 
 
 #: Of Airflow 2.10.5, for a DAG from 10 January to 1 March in Berlin: what a task is given, and has.
@@ -181,7 +182,7 @@ def test_only_a_tasks_own_dates_leave_it_out_of_a_run():
     with DAG("d", start_date=MOMENT, end_date=MOMENT) as dag:
         EmptyOperator(task_id="all")
         EmptyOperator(task_id="own", start_date=MOMENT + timedelta(days=1))
-    tasks = dag.to_spec().tasks
+    tasks = dag_spec(dag).tasks
 
     assert (tasks["all"].start_date_us, tasks["all"].end_date_us) == (None, None)
     assert tasks["own"].start_date_us == 1_704_153_600_000_000
@@ -197,7 +198,7 @@ def test_the_ends_of_time_are_dates_of_any_zone():
 def test_the_default_time_zone_is_a_setting(monkeypatch):
     monkeypatch.setenv("AIRFLOW_LITE__CORE__DEFAULT_TIMEZONE", "Asia/Seoul")
 
-    assert DAG("d", start_date=datetime(2024, 1, 1)).to_spec().timezone == "Asia/Seoul"
+    assert dag_spec(DAG("d", start_date=datetime(2024, 1, 1))).timezone == "Asia/Seoul"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_a_label_is_kept_with_its_edge(dag):
     b << Label("when new") << a
 
     assert dag.edge_info == {"a": {"b": {"label": "when new"}}}
-    assert dag.to_spec().edge_info == dag.edge_info
+    assert dag_spec(dag).edge_info == dag.edge_info
     assert downstream(dag) == {"a": "b", "b": ""}
 
 
@@ -393,7 +394,7 @@ def test_hooks_run_before_and_after(dag, make_context):
     made.post_execute(make_context(made), 5)
 
     assert calls == ["2024-02-29", 5]
-    assert not dag.to_spec().tasks["t"].is_empty
+    assert not dag_spec(dag).tasks["t"].is_empty
 
 
 @pytest.mark.parametrize(
@@ -408,7 +409,7 @@ def test_hooks_run_before_and_after(dag, make_context):
 def test_an_empty_task_ends_in_the_scheduler_unless_code_hangs_on_it(dag, options, wanted):
     EmptyOperator(task_id="t", **options)
 
-    assert dag.to_spec().tasks["t"].is_empty is wanted
+    assert dag_spec(dag).tasks["t"].is_empty is wanted
 
 
 def test_a_subclass_with_work_to_do_is_not_empty(dag):
@@ -418,15 +419,15 @@ def test_a_subclass_with_work_to_do_is_not_empty(dag):
 
     Busy(task_id="t")
 
-    assert not dag.to_spec().tasks["t"].is_empty
+    assert not dag_spec(dag).tasks["t"].is_empty
 
 
 def test_callbacks_are_named_in_the_spec():
     with DAG("d", schedule=None, on_failure_callback=print) as dag:
         EmptyOperator(task_id="t", on_retry_callback=[print, repr], on_skipped_callback=print)
 
-    assert dag.to_spec().callbacks == ("on_failure",)
-    assert dag.to_spec().tasks["t"].callbacks == ("on_retry", "on_skipped")
+    assert dag_spec(dag).callbacks == ("on_failure",)
+    assert dag_spec(dag).tasks["t"].callbacks == ("on_retry", "on_skipped")
     assert dag.get_task("t").on_retry_callback == [print, repr]
 
 
@@ -435,7 +436,7 @@ def test_setup_and_teardown_are_marked_and_left_out_of_a_groups_end(dag):
         create, work, delete = empties(["create", "work", "delete"])
         create >> work >> delete.as_teardown(setups=create)
     group >> EmptyOperator(task_id="after")
-    tasks = dag.to_spec().tasks
+    tasks = dag_spec(dag).tasks
 
     assert tasks["g.create"].is_setup
     assert tasks["g.delete"].is_teardown
@@ -488,7 +489,7 @@ def test_work_in_with_of_a_teardown_stands_between_it_and_its_setups(dag):
     with delete.as_teardown(setups=create, on_failure_fail_dagrun=True):
         a, b = empties("ab")
         a >> b
-    tasks = dag.to_spec().tasks
+    tasks = dag_spec(dag).tasks
 
     assert tasks["a"].upstream == ("create",)
     assert tasks["b"].downstream == ("delete",)
@@ -514,7 +515,7 @@ def test_decorated_setup_and_teardown(dag):
         pass
 
     create() >> delete()
-    tasks = dag.to_spec().tasks
+    tasks = dag_spec(dag).tasks
 
     assert tasks["create"].is_setup
     assert (tasks["delete"].is_teardown, tasks["delete"].on_failure_fail_dagrun) == (True, True)

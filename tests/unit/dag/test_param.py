@@ -7,6 +7,7 @@ import pytest
 from airflow_lite import DAG, EmptyOperator, Param
 from airflow_lite.authoring.arguments.param import ParamsDict, resolve_params, task_params
 from airflow_lite.errors import ParamValidationError
+from airflow_lite.parsing.serialize import dag_spec
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_the_params_of_a_run_are_airflows(golden, name, conf):
     ],
 )
 def test_a_conf_that_airflow_refuses_is_refused(golden, name, conf):
-    spec = DAG("d", schedule=None, params=params_of_golden()).to_spec()
+    spec = dag_spec(DAG("d", schedule=None, params=params_of_golden()))
     assert "ParamValidationError" in golden("semantics")["params"][name]["error"]
 
     with pytest.raises(ParamValidationError, match=f"Invalid input for param '{next(iter(conf))}'"):
@@ -115,7 +116,7 @@ def test_a_conf_that_airflow_refuses_is_refused(golden, name, conf):
 
 
 def test_the_params_of_a_run_follow_from_the_spec_alone():
-    spec = DAG("d", schedule=None, params=params_of_golden()).to_spec()
+    spec = dag_spec(DAG("d", schedule=None, params=params_of_golden()))
 
     assert resolve_params(spec.params, {"typed": 4, "new": 1}) == {
         "plain": 1,
@@ -127,7 +128,7 @@ def test_the_params_of_a_run_follow_from_the_spec_alone():
 
 
 def test_a_param_without_a_value_must_be_given_one():
-    spec = DAG("d", schedule=None, params={"x": Param(type="integer")}).to_spec()
+    spec = dag_spec(DAG("d", schedule=None, params={"x": Param(type="integer")}))
 
     assert resolve_params(spec.params, {"x": 1}) == {"x": 1}
     with pytest.raises(ParamValidationError, match="Param 'x' has no value and no default"):
@@ -163,4 +164,4 @@ def test_a_param_that_json_cannot_hold_is_refused():
     from airflow_lite import AirflowDagException
 
     with pytest.raises(AirflowDagException, match="DAG d: param 'x' cannot be written as JSON"):
-        DAG("d", schedule=None, params={"x": object()}).to_spec()
+        dag_spec(DAG("d", schedule=None, params={"x": object()}))

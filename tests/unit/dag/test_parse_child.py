@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from airflow_lite.parsing.errors import explain, frames_of_dump
-from airflow_lite.parsing.server import Options, import_authoring
+from airflow_lite.parsing.file import Options
+from airflow_lite.parsing.server import import_authoring
 
 
 def test_what_dag_files_take_can_be_imported_beforehand(

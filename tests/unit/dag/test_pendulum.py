@@ -8,6 +8,7 @@ import pendulum
 
 from airflow_lite import DAG, BashOperator
 from airflow_lite.clock import to_us
+from airflow_lite.parsing.serialize import dag_spec
 
 START_US = to_us(datetime(2023, 12, 31, 23, tzinfo=UTC))
 
@@ -15,7 +16,7 @@ START_US = to_us(datetime(2023, 12, 31, 23, tzinfo=UTC))
 def test_a_start_date_of_pendulum_counts_in_its_zone() -> None:
     with DAG("d", start_date=pendulum.datetime(2024, 1, 1, tz="Europe/Berlin")) as dag:
         BashOperator(task_id="t", bash_command="true")
-    spec = dag.to_spec()
+    spec = dag_spec(dag)
     assert (spec.start_date_us, spec.timezone) == (START_US, "Europe/Berlin")
 
 
@@ -23,7 +24,7 @@ def test_a_fixed_offset_of_pendulum_is_kept() -> None:
     start = pendulum.datetime(2024, 1, 1, tz=pendulum.FixedTimezone(3600))
     with DAG("d", start_date=start, schedule="@daily") as dag:
         BashOperator(task_id="t", bash_command="true")
-    spec = dag.to_spec()
+    spec = dag_spec(dag)
     assert (spec.start_date_us, spec.timezone) == (START_US, "+01:00")
 
 
@@ -35,7 +36,7 @@ def test_durations_of_pendulum_are_durations() -> None:
         dagrun_timeout=pendulum.duration(days=1),
     ) as dag:
         BashOperator(task_id="t", bash_command="true", retry_delay=pendulum.duration(minutes=2))
-    spec = dag.to_spec()
+    spec = dag_spec(dag)
     assert spec.schedule.delta_s == 21_600
     assert spec.dagrun_timeout_s == 86_400
     assert spec.tasks["t"].retry_delay_s == 120

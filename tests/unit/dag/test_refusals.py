@@ -17,6 +17,7 @@ from airflow_lite import (
     TaskGroup,
     task,
 )
+from airflow_lite.parsing.serialize import dag_spec
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -137,7 +138,7 @@ CASES = {
         lambda _: [
             dag := DAG("d5", schedule="@daily"),
             EmptyOperator(task_id="t", dag=dag),
-            dag.to_spec(),
+            dag_spec(dag),
         ],
         "DAG d5 is missing the start_date parameter",
     ),
@@ -145,7 +146,7 @@ CASES = {
         lambda _: [
             dag := make_dag("d6", fail_stop=True),
             EmptyOperator(task_id="o", dag=dag, trigger_rule="all_done"),
-            dag.to_spec(),
+            dag_spec(dag),
         ],
         "DAG d6: task 'o' has trigger_rule 'all_done', but a 'fail-stop' DAG can only have all_success",
     ),
@@ -275,7 +276,7 @@ OWN_CASES = {
     "executor_config": (
         lambda dag: [
             EmptyOperator(task_id="t", dag=dag, executor_config={"pod": object()}),
-            dag.to_spec(),
+            dag_spec(dag),
         ],
         "Task d.t: executor_config cannot be written as JSON",
     ),
@@ -310,7 +311,7 @@ def refused(case):
     dag = make_dag("d")
     with pytest.raises((AirflowException, TypeError, ValueError)) as caught:
         build(dag)
-        dag.to_spec()
+        dag_spec(dag)
     text = str(caught.value)
     assert "\n" not in text
     assert re.search(message, text), text
@@ -359,7 +360,7 @@ def test_wait_for_downstream_means_depends_on_past():
     dag = make_dag("d")
     empty(wait_for_downstream=True)(dag)
 
-    assert dag.to_spec().tasks["t"].depends_on_past
+    assert dag_spec(dag).tasks["t"].depends_on_past
 
 
 def test_the_task_past_the_limit_is_refused_when_it_is_made(monkeypatch):

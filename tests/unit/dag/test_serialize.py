@@ -18,6 +18,7 @@ from airflow_lite import (
     PythonSensor,
 )
 from airflow_lite.parsing.priority import effective_weights
+from airflow_lite.parsing.serialize import dag_spec
 from airflow_lite.spec.model import DagSpec
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -41,7 +42,7 @@ def test_tasks_come_after_all_before_them():
         for j in random.Random(i).sample(range(count), 3)
         if i < j
     ]
-    order = list(make(count, edges).to_spec().tasks)
+    order = list(dag_spec(make(count, edges)).tasks)
 
     for before, after in edges:
         assert order.index(f"t{before}") < order.index(f"t{after}")
@@ -57,7 +58,7 @@ def test_a_spec_survives_json():
     ) as dag:
         BashOperator(task_id="a", bash_command="true", retries=2, executor_config={"cpu": 1})
         PythonSensor(task_id="s", python_callable=bool, mode="reschedule")
-    spec = dag.to_spec()
+    spec = dag_spec(dag)
 
     assert DagSpec.from_json(spec.to_json()) == spec
     assert (spec.tasks["s"].is_sensor, spec.tasks["s"].sensor_mode) == (True, "reschedule")
@@ -66,7 +67,7 @@ def test_a_spec_survives_json():
 
 
 def test_equal_files_make_equal_digests():
-    assert make(5, [(0, 1), (0, 2)]).to_spec().digest == make(5, [(0, 2), (0, 1)]).to_spec().digest
+    assert dag_spec(make(5, [(0, 1), (0, 2)])).digest == dag_spec(make(5, [(0, 2), (0, 1)])).digest
 
 
 @pytest.mark.parametrize("rule", ["downstream", "upstream", "absolute"])
@@ -129,7 +130,7 @@ def cpu_s(shape, tasks):
     for _ in range(3):
         dag = make(tasks, SHAPES[shape](tasks))
         started = time.process_time()
-        assert len(dag.to_spec().tasks) == tasks
+        assert len(dag_spec(dag).tasks) == tasks
         taken.append(time.process_time() - started)
     return min(taken)
 
@@ -140,7 +141,7 @@ def test_ten_times_the_tasks_are_far_from_a_hundred_times_the_work(shape):
 
 
 def test_the_order_of_tasks_is_the_same_when_it_is_read_back():
-    spec = make(6, [(5, 0), (0, 3), (3, 1), (4, 1), (5, 2)]).to_spec()
+    spec = dag_spec(make(6, [(5, 0), (0, 3), (3, 1), (4, 1), (5, 2)]))
 
     assert list(DagSpec.from_json(spec.to_json()).tasks) == list(spec.tasks)
 
@@ -150,7 +151,7 @@ def test_a_cycle_deep_in_a_large_dag_is_named_not_the_tasks_behind_it():
     dag.get_task("t1000") >> dag.get_task("t998")
 
     with pytest.raises(AirflowException, match="edges t998 >> t999 >> t1000 >> t998"):
-        dag.to_spec()
+        dag_spec(dag)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +166,9 @@ def test_a_cycle_deep_in_a_large_dag_is_named_not_the_tasks_behind_it():
     ],
 )
 def test_a_dag_with_a_schedule_needs_valid_defaults_for_its_params(params, accepted):
-    DAG("d", schedule=None, params=params).to_spec()
+    dag_spec(DAG("d", schedule=None, params=params))
     if accepted:
-        DAG("d", schedule="@daily", start_date=MOMENT, params=params).to_spec()
+        dag_spec(DAG("d", schedule="@daily", start_date=MOMENT, params=params))
     else:
         with pytest.raises(
             AirflowException, match="DAG d has a schedule, so every param needs a valid default"
@@ -181,7 +182,7 @@ def test_what_follows_a_setup_cannot_have_a_trigger_rule_of_its_own():
         work = EmptyOperator(task_id="work", trigger_rule="all_done")
         setup >> work >> EmptyOperator(task_id="end").as_teardown(setups=setup)
     with pytest.raises(AirflowDagException) as raised:
-        dag.to_spec()
+        dag_spec(dag)
     assert str(raised.value) == (
         "DAG d: task 'work' follows the setup 'setup' with a trigger_rule of its own."
         " Setup tasks must be followed with trigger rule all_success."

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from airflow_lite.errors import AirflowDagException
 
 
-class Argument(NamedTuple):
+class AirflowArgument(NamedTuple):
     """An argument that is accepted without effect, or refused, and why.
 
     `harmless` are the values that need no notice and no refusal.
@@ -27,35 +27,43 @@ class Argument(NamedTuple):
 _NO_MAIL = "airflow-lite sends no e-mail; use on_failure_callback or on_retry_callback"
 _NO_WEB = "there is no web page that would show it"
 
-ACCEPTED: dict[str, tuple[Argument, ...]] = {
+ACCEPTED: dict[str, tuple[AirflowArgument, ...]] = {
     "DAG": (
-        Argument("full_filepath", "the file that holds the DAG is taken", (None,)),
-        Argument("sla_miss_callback", "SLAs are not watched"),
-        Argument("default_view", _NO_WEB, (None, "grid")),
-        Argument("orientation", _NO_WEB, (None, "LR")),
-        Argument("access_control", "there are no user accounts"),
-        Argument("owner_links", _NO_WEB, (None, {})),
-        Argument("max_consecutive_failed_dag_runs", "a DAG is never paused by itself", (None, 0)),
+        AirflowArgument("full_filepath", "the file that holds the DAG is taken", (None,)),
+        AirflowArgument("sla_miss_callback", "SLAs are not watched"),
+        AirflowArgument("default_view", _NO_WEB, (None, "grid")),
+        AirflowArgument("orientation", _NO_WEB, (None, "LR")),
+        AirflowArgument("access_control", "there are no user accounts"),
+        AirflowArgument("owner_links", _NO_WEB, (None, {})),
+        AirflowArgument(
+            "max_consecutive_failed_dag_runs", "a DAG is never paused by itself", (None, 0)
+        ),
     ),
     "BaseOperator": (
-        Argument("email", _NO_MAIL, (None, [], "")),
-        Argument("email_on_retry", _NO_MAIL, (None, True, False)),
-        Argument("email_on_failure", _NO_MAIL, (None, True, False)),
-        Argument("sla", "SLAs are not watched; use dagrun_timeout or execution_timeout"),
-        Argument("resources", "no executor of Airflow 2.10 reads it; use executor_config"),
-        Argument("inlets", "lineage is not recorded", (None, [])),
-        Argument("outlets", "lineage is not recorded, and no DAG waits for datasets", (None, [])),
-        Argument("map_index_template", _NO_WEB),
-        Argument("wait_for_past_depends_before_skipping", "skipping never waits", (None, False)),
-        Argument("allow_nested_operators", "a nested execute is always allowed", (None, True)),
+        AirflowArgument("email", _NO_MAIL, (None, [], "")),
+        AirflowArgument("email_on_retry", _NO_MAIL, (None, True, False)),
+        AirflowArgument("email_on_failure", _NO_MAIL, (None, True, False)),
+        AirflowArgument("sla", "SLAs are not watched; use dagrun_timeout or execution_timeout"),
+        AirflowArgument("resources", "no executor of Airflow 2.10 reads it; use executor_config"),
+        AirflowArgument("inlets", "lineage is not recorded", (None, [])),
+        AirflowArgument(
+            "outlets", "lineage is not recorded, and no DAG waits for datasets", (None, [])
+        ),
+        AirflowArgument("map_index_template", _NO_WEB),
+        AirflowArgument(
+            "wait_for_past_depends_before_skipping", "skipping never waits", (None, False)
+        ),
+        AirflowArgument(
+            "allow_nested_operators", "a nested execute is always allowed", (None, True)
+        ),
     ),
 }
 
-REFUSED: dict[str, tuple[Argument, ...]] = {
-    "DAG": (Argument("timetable", "custom timetables are not supported; use schedule"),),
+REFUSED: dict[str, tuple[AirflowArgument, ...]] = {
+    "DAG": (AirflowArgument("timetable", "custom timetables are not supported; use schedule"),),
     "BaseOperator": (
-        Argument("run_as_user", "tasks run as the user that runs the worker"),
-        Argument("executor", "one executor is configured at a time; route tasks by queue"),
+        AirflowArgument("run_as_user", "tasks run as the user that runs the worker"),
+        AirflowArgument("executor", "one executor is configured at a time; route tasks by queue"),
     ),
 }
 
@@ -75,7 +83,7 @@ def notices(kind: str, owner: str, values: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _used(argument: Argument, values: Mapping[str, Any]) -> bool:
+def _used(argument: AirflowArgument, values: Mapping[str, Any]) -> bool:
     value = values.get(argument.name)
     return value is not None and not any(
         value is item or value == item for item in argument.harmless

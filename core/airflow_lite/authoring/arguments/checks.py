@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Any, TypeVar
 
-from airflow_lite.authoring.graph.references import Reference
+from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.errors import AirflowDagException, InvalidIdError
 from airflow_lite.keys import check_id
 from airflow_lite.text import shortened

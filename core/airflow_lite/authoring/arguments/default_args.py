@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.authoring import current
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.errors import AirflowDagException
-
-if TYPE_CHECKING:
-    from airflow_lite.authoring.operator import BaseOperator
 
 
 def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
@@ -25,7 +22,7 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
     required = [item.name for item in named if item.default is item.empty]
 
     @functools.wraps(init)
-    def wrapper(self: BaseOperator, *args: object, **kwargs: Any) -> None:
+    def wrapper(self: Any, *args: object, **kwargs: Any) -> None:
         if args:
             raise TypeError(f"Use keyword arguments to make a {type(self).__name__}.")
         outermost = "_defaults_in_force" not in self.__dict__
@@ -61,7 +58,7 @@ def _default_args(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _missing(operator: BaseOperator, names: list[str], kwargs: Mapping[str, Any]) -> str:
+def _missing(operator: object, names: list[str], kwargs: Mapping[str, Any]) -> str:
     task = f" (task_id: {kwargs['task_id']})" if "task_id" in kwargs else ""
     shown = ", ".join(map(repr, names))
     plural = "s" if len(names) > 1 else ""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_lite.authoring.arguments.checks import WrongType
-from airflow_lite.authoring.graph.references import Reference
+from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.errors import AirflowException, ParamValidationError
-
-if TYPE_CHECKING:
-    from airflow_lite.authoring.dag import DAG
 
 #: The value of a Param that was given none: a run must bring one.
 NOTSET: Any = type("_NotSet", (), {"__repr__": lambda _: "NOTSET", "__bool__": lambda _: False})()
@@ -144,9 +141,9 @@ def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
 class DagParam(Reference):
     """A param of the DAG in a task's arguments; it has its value when the task runs."""
 
-    def __init__(self, dag: DAG, name: str, default: Any = NOTSET) -> None:
+    def __init__(self, params: ParamsDict, name: str, default: Any = NOTSET) -> None:
         if default is not NOTSET:
-            dag.params[name] = default
+            params[name] = default
         self._name = name
         self._default = default
 

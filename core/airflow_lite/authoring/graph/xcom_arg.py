@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.authoring.graph.edges import Connectable
-from airflow_lite.authoring.graph.references import Reference
 from airflow_lite.errors import AirflowDagException, XComNotFound
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
+    from airflow_lite.parsing.file import Options
     from airflow_lite.parsing.pool import FileResult
-    from airflow_lite.parsing.server import Options
     from airflow_lite.store.dags import KnownFile, Saved
     from airflow_lite.store.engine import Store
 
@@ -139,7 +139,7 @@ class DagFileProcessor:
             )
 
     def _options(self) -> Options:
-        from airflow_lite.parsing.server import Options
+        from airflow_lite.parsing.file import Options
 
         return Options(
             timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),

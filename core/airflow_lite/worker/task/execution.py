@@ -60,7 +60,9 @@ class Execution:
         self.task = task.prepare_for_execution()
         if request.reschedules_sensors:
             _reschedule(self.task)
-        self.ti = RuntimeTaskInstance(request, self.task, DagRun(request.run, api), api)
+        self.ti = RuntimeTaskInstance(
+            request, self.task, DagRun(request.run, api), api, build_context
+        )
         self.context: dict[str, Any] = {}
         self._api = api
         self._given_state: str | None = None  # what its row was set to while it ran

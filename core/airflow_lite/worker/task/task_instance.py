@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,14 @@ logger = logging.getLogger(__name__)
 class RuntimeTaskInstance:
     """A task instance while its code runs, with Airflow's names."""
 
-    def __init__(self, request: AttemptRequest, task: Any, dag_run: DagRun, api: TaskApi) -> None:
+    def __init__(
+        self,
+        request: AttemptRequest,
+        task: Any,
+        dag_run: DagRun,
+        api: TaskApi,
+        build_context: Callable[[RuntimeTaskInstance], Any],
+    ) -> None:
         self.key = TaskInstanceKey(*request.key)
         self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index, self.attempt = (
             self.key
@@ -50,6 +57,7 @@ class RuntimeTaskInstance:
         #: What a branch decided: {"followed": [task ids]} or {"skipped": [task ids]}.
         self.skip_decision: dict[str, list[str]] | None = None
         self._api = api
+        self._build_context = build_context
         self._max_xcom_bytes = request.max_xcom_bytes
         self._pushed: dict[str, str] = {}
 
@@ -117,9 +125,7 @@ class RuntimeTaskInstance:
 
     def get_template_context(self, session: object = None) -> Any:
         """Return the context that this task instance runs in."""
-        from airflow_lite.worker.task.context import build_context
-
-        return build_context(self)
+        return self._build_context(self)
 
     def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
         """Return the run before this one, in `state` if one is given."""

@@ -54,8 +54,8 @@ class Rows:
     def pickle(self, dag_file: Path) -> int:
         """Pickle the DAG of the file as schedulers do, signed; return the id of the pickle."""
         from airflow_lite.clock import SystemClock
+        from airflow_lite.parsing.file import Options
         from airflow_lite.parsing.pool import parse_batches
-        from airflow_lite.parsing.server import Options
         from airflow_lite.scheduler.dag_files.pickling import signer
         from airflow_lite.store.pickles import Unsaved, save
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from airflow_lite.authoring.operator import BaseOperator
+from typing import Any
 
 
 class Reference:
     """Something in an argument that has its value only when the task runs: `resolve(context)`."""
 
     @property
-    def roots(self) -> Sequence[BaseOperator]:
+    def roots(self) -> Sequence[Any]:
         """The tasks that must have run before this has a value."""
         return ()
 
