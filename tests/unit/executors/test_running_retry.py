@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_lite.api.executor.running_retry import RunningRetryAttemptType
+from airflow_lite.api.executor.base import RunningRetryAttemptType
 
 
 @pytest.mark.parametrize(("loop_s", "tries"), [(0.5, 12), (1.0, 7), (1.7, 4), (10, 2)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_lite.plugins.discovery.requirements import required_names, unmet_range
+from airflow_lite.plugins.discovery.metadata import required_names, unmet_range
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 """The contract between the scheduler and what gets attempts run."""
-# ruff: noqa: FBT001, FBT002 - the signatures are Airflow's
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.api.executor import metrics
 from airflow_lite.api.executor.event_buffer import EventBuffer
 from airflow_lite.api.executor.events import Refused, Requeue
-from airflow_lite.api.executor.running_retry import RunningRetryAttemptType
 from airflow_lite.clock import Clock, SystemClock
 from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError
 from airflow_lite.keys import RUN_PREFIX, RunCommand, TaskInstanceKey
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_lite.api.commands.spec import GroupCommand
     from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.config import Config
+
+# ruff: noqa: FBT001, FBT002 - the signatures are Airflow's
+
 
 DEFAULT_PARALLELISM = 32
 #: Longest wait, in seconds, between two `sync` while `end` waits for what runs.
@@ -383,3 +384,29 @@ def _checked(parallelism: int) -> int:
     if parallelism < 0:
         raise ConfigError(f"[core] parallelism is {parallelism}. Make it 0 for no limit, or more.")
     return parallelism
+
+
+class RunningRetryAttemptType:
+    """Counts the looks at one key: at least two, and until one came after `MIN_SECONDS`."""
+
+    MIN_SECONDS = 10
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.total_tries = 0
+        self.tries_after_min = 0
+        self.first_attempt_time = self.clock.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first look."""
+        return self.clock.monotonic() - self.first_attempt_time
+
+    def can_try_again(self) -> bool:
+        """Count one look; return False if the last one already came late enough."""
+        if self.tries_after_min > 0:
+            return False
+        self.total_tries += 1
+        if self.elapsed > self.MIN_SECONDS:
+            self.tries_after_min += 1
+        return True

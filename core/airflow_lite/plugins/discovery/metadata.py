@@ -8,8 +8,12 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from airflow_lite.plugins.discovery.known_packages import EXECUTORS_GROUP, PLUGINS_GROUP
 from airflow_lite.plugins.discovery.model import (
@@ -20,7 +24,6 @@ from airflow_lite.plugins.discovery.model import (
     mark_stale,
     normalised,
 )
-from airflow_lite.plugins.discovery.requirements import required_names, unmet_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -160,3 +163,26 @@ def _trouble(
             away = f"Tell its author that the value is the path of a module, or {plugin.removal}"
             return PluginState.WRONG_TYPE, why, away
     return None
+
+
+def required_names(lines: list[str]) -> tuple[str, ...]:
+    """Return the normalised names that are required without an extra."""
+    plain = (found for found in _requirements(lines) if "extra" not in str(found.marker or ""))
+    return tuple(dict.fromkeys(canonicalize_name(found.name) for found in plain))
+
+
+def unmet_range(lines: list[str], name: str, version: str) -> str | None:
+    """Return the first range that `lines` ask of `name` and `version` is not in, or None."""
+    for found in _requirements(lines):
+        wanted = found.specifier
+        if canonicalize_name(found.name) == name and not wanted.contains(version, prereleases=True):
+            return str(wanted)
+    return None
+
+
+def _requirements(lines: list[str]) -> Iterator[Requirement]:
+    for line in lines:
+        try:
+            yield Requirement(line)
+        except InvalidRequirement:  # whoever wrote it, nothing is known of it
+            continue
