@@ -1,7 +1,7 @@
 """Write reference/airflow-arguments.md; call it by `python docs/generate_arguments.py`.
 
 Its rows are the signatures of Airflow 2.10 (tests/golden/arguments.json); what becomes of each is
-in the table that the checks themselves use. `tests/unit/dag/test_arguments.py` compares.
+in the table that the checks themselves use. `tests/unit/authoring/arguments` compares.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write reference/conformance-cases.md: call it by `python docs/generate_conformance.py`.
 
-Its rows are the cases of `airflow_lite_testing`; `tests/unit/testing` compares.
+Its rows are the cases of `airflow_lite_testing`; `tests/plugins/testing` compares.
 """
 
 from __future__ import annotations

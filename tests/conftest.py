@@ -16,6 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
+pytest_plugins = ["fixtures.executors", "fixtures.sites"]
+
 #: Far above what anything takes on a slow and busy machine: it only ends what hangs.
 DEADLINE_S = 120.0
 

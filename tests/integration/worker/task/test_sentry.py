@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[3] / "docs/how-to/report-to-sentry.md"
+PAGE = Path(__file__).parents[4] / "docs/how-to/report-to-sentry.md"
 KEY = "0123456789abcdef0123456789abcdef"
 DAG = """
 import os, time

@@ -20,7 +20,7 @@ from airflow_lite.scheduler.planner.progress import Progress
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.states import DagRunState, TaskInstanceState
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[3] / "golden"
 SECOND_US = 1_000_000
 
 

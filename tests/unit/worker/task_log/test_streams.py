@@ -48,7 +48,7 @@ def test_print_writes_whole_lines_with_the_place_that_wrote_them(path, fd):
     stream.finish()
 
     first, second = path.read_text().splitlines()
-    assert re.search(r"\{test_log\.py:\d+\} INFO - one two$", first)
+    assert re.search(r"\{test_streams\.py:\d+\} INFO - one two$", first)
     assert second.endswith("INFO - begun")
 
 

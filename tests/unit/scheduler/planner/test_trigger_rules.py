@@ -10,7 +10,7 @@ import pytest
 from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome, Tally, decide
 from airflow_lite.states import TriggerRule
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "trigger_rules.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "trigger_rules.json").read_text())
 
 
 def tally(works: dict[str, int], setups: dict[str, int] | None = None) -> Tally:

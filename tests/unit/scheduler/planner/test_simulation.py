@@ -32,7 +32,7 @@ from airflow_lite.states import (
     TriggerRule,
 )
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "trigger_rules.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "trigger_rules.json").read_text())
 S = TaskInstanceState
 FAILURES = (S.FAILED, S.UPSTREAM_FAILED)
 CHUNKS, SEEDS_PER_CHUNK = 20, 75

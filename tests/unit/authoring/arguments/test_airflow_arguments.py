@@ -63,7 +63,7 @@ def all_parameters(kind):
 
 @pytest.fixture
 def page():
-    path = Path(__file__).parents[3] / "docs" / "generate_arguments.py"
+    path = Path(__file__).parents[4] / "docs" / "generate_arguments.py"
     spec = importlib.util.spec_from_file_location("generate_arguments", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
