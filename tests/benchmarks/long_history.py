@@ -97,7 +97,8 @@ def one_pass(loop: Loop) -> float:
     """Time one pass in which all is due that a loop does by and by."""
     for name in TIMERS:
         loop.context.timers.after(name, 0.0)
-    loop.context.memory.due_dags.update(loop.context.memory.dags)
+    for dag in loop.context.memory.dags:
+        loop.context.memory.plan_dag(dag.dag_id)
     begin = time.perf_counter()
     loop.do_pass()
     return time.perf_counter() - begin

@@ -113,7 +113,7 @@ def one_run(spec: DagSpec, parallelism: int, pool: int) -> Taken:
         loop.start()
         gc.collect()
         wall, cpu = time.perf_counter(), time.process_time()
-        while not executor.executed or run in loop.context.memory.runs:
+        while not executor.executed or loop.context.memory.find_run(run) is not None:
             loop.do_pass()
         taken = Taken(time.perf_counter() - wall, time.process_time() - cpu)
         if state(store, run) != "success" or len(executor.executed) != len(spec.tasks):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
     from airflow_lite.scheduler.loop.loop import Loop
+    from airflow_lite.scheduler.state.memory import RunMemory
     from airflow_lite.store.engine import Store
 
 
@@ -130,7 +131,7 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
         # In this process a task is interrupted by a signal as any Python code is.
         loop.listen(interrupts=not context.is_inline)
     try:
-        loop.run(until=lambda: run_row not in context.memory.runs and not context.memory.stale_runs)
+        loop.run(until=lambda: _is_over(context.memory, run_row))
         return _end(loop, run_row)
     except BaseException as error:
         if is_main:
@@ -145,6 +146,10 @@ def _drive(loop: Loop, run_row: int) -> DagRunState:
     finally:
         if is_main:
             stopping.unlisten()
+
+
+def _is_over(memory: RunMemory, run_row: int) -> bool:
+    return memory.find_run(run_row) is None and not memory.is_stale
 
 
 def _end(loop: Loop, run_row: int) -> DagRunState:

@@ -75,7 +75,7 @@ class ClockJumps:
                 one.try_started_us += jump_us
         for one in due:
             one.next_at_us = (one.next_at_us or 0) + jump_us
-            context.memory.note_change(context.memory.instances[one.id][0], one)
+            context.memory.note_change(context.memory.instance(one.id)[0], one)
         context.memory.skip_time(jump_us)
         context.timers.after("beat", 0.0)  # it is judged by the clock of the database
         logger.warning(
@@ -86,7 +86,7 @@ class ClockJumps:
         )
 
     def _instances(self) -> Iterator[Instance]:
-        return (instance for _, instance in self._world.memory.instances.values())
+        return (instance for _, instance in self._world.memory.instances)
 
 
 def _waits(instance: Instance) -> bool:

@@ -125,7 +125,7 @@ class Loop:
     def rest_s(self, began: float) -> float:
         """Return how long to let ends gather, after a pass that began then, before the next one."""
         memory = self.context.memory
-        if len(memory.active) < _CROWD or not any(len(run.ready) for run in memory.runs.values()):
+        if len(memory.attempts) < _CROWD or not any(len(run.ready) for run in memory.running):
             return 0.0
         return max(began + PACE_S - self.context.clock.monotonic(), 0.0)
 
@@ -177,9 +177,7 @@ class Loop:
         if is_database_error(error):
             self.ownership.check_file()
         self._failed.add(error)
-        memory = self.context.memory
-        memory.stale_runs.update(memory.runs, memory.waiting)
-        memory.due_dags.update(memory.dags)
+        self.context.memory.doubt_all()
         self.context.timers.after("refresh", 0.0)
         # The pass may have failed after it had taken these.
         self.context.timers.set_if_none("beat", 0.0)
@@ -238,7 +236,7 @@ class Loop:
             context.timers.after("beat", self._beat_s)
         if context.timers.take("retention"):
             self._drop_old_events()
-        if context.memory.active:
+        if context.memory.attempts:
             context.timers.set_if_none("watch", self.watch.interval_s)
 
     def _drop_old_events(self) -> None:
@@ -261,7 +259,7 @@ class Loop:
         memory = context.memory
         if (pause_s := self._pause_s()) > 0:
             return pause_s
-        if memory.stale_runs or memory.due_runs or memory.due_dags:
+        if memory.is_due:
             return 0.0
         most_s = POLL_S if self.stopping.is_asked else context.settings.fallback_poll_s
         waits = [context.timers.wait_s(most_s), context.callbacks.wait_s()]

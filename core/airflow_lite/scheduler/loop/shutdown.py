@@ -103,7 +103,7 @@ class Stopping:
         if self.is_signalled:
             context.tell(notice)
         if self.is_signalled and self.revokes:
-            for one in list(context.memory.live()):
+            for one in list(context.memory.live_attempts()):
                 context.revoke(one)
         # Its own wait is as long: it is late only if it overruns.
         self.deadline = context.clock.monotonic() + grace_s + 1.0
@@ -125,12 +125,12 @@ def dump(context: SchedulerContext) -> None:
         " %d callbacks",
         context.job_id,
         len(memory.dags),
-        len(memory.runs),
-        len(memory.waiting),
-        len(memory.active),
+        len(memory.running),
+        len(memory.queued),
+        len(memory.attempts),
         len(context.callbacks),
     )
-    for active in memory.active.values():
+    for active in memory.attempts:
         logger.info(
             "%s.%s of %s: %s, attempt %s%s",
             active.run.dag_id,

@@ -34,8 +34,8 @@ def advance_due(context: SchedulerContext) -> None:
     """Advance every run that is due, and write what was decided in one transaction."""
     decided = [
         found
-        for run_id in context.memory.take_due(context.clock.now_us())
-        if (found := _advance(context, context.memory.runs[run_id])) is not None
+        for run in context.memory.take_due_runs(context.clock.now_us())
+        if (found := _advance(context, run)) is not None
     ]
     if not decided:
         return
@@ -43,7 +43,7 @@ def advance_due(context: SchedulerContext) -> None:
         written, asked = _write(context, decided)
     except BaseException as error:
         # Memory is ahead of the store now.
-        context.memory.stale_runs |= {found.run.id for found in decided}
+        context.memory.doubt(found.run.id for found in decided)
         if isinstance(error, StaleRows):
             logger.info("%s; loading them again", error)
             return
@@ -54,13 +54,13 @@ def advance_due(context: SchedulerContext) -> None:
 
 
 def _advance(context: SchedulerContext, run: Run) -> Decided | None:
-    known = context.memory.dags.get(run.dag_id)
-    if known is None:
+    dag = context.memory.find_dag(run.dag_id)
+    if dag is None:
         return None
     events, run.seen = run.seen, []
     try:
-        facts = facts_of(context, run, known.spec)
-        return Decided(run, advance(run, known.spec, events, facts, context.clock.now_us()))
+        facts = facts_of(context, run, dag.spec)
+        return Decided(run, advance(run, dag.spec, events, facts, context.clock.now_us()))
     except Exception as error:
         set_aside(context, run, error)
         return None
@@ -74,8 +74,7 @@ def _write(context: SchedulerContext, decided: list[Decided]) -> tuple[list[Deci
         versions = runs.row_versions(connection, [found.run.id for found in decided])
         fresh = [found for found in decided if _is_fresh(found, versions)]
         asked = _write_fresh(context, connection, fresh)
-    stale = {found.run.id for found in decided} - {found.run.id for found in fresh}
-    context.memory.stale_runs |= stale
+    context.memory.doubt({found.run.id for found in decided} - {found.run.id for found in fresh})
     return fresh, asked
 
 
@@ -114,30 +113,23 @@ def _follow_up(context: SchedulerContext, found: Decided) -> None:
     for instance in decision.withdrawn:
         run.ready.discard(instance.key)
     if decision.ready:
-        run.ready.add(decision.ready, context.memory.dags[run.dag_id].spec.limited_tasks)
+        run.ready.add(decision.ready, context.memory.dag(run.dag_id).spec.limited_tasks)
     for instance in decision.kill:
-        active = context.memory.active.get(instance.attempt or "")
+        active = context.memory.find_attempt(instance.attempt or "")
         if active is not None:
             context.revoke(active)
     if decision.wake_at_us is not None:
-        context.memory.wake_at_us[run.id] = decision.wake_at_us
+        context.memory.wake_run(run.id, decision.wake_at_us)
     _tell_later_runs(context, found)
     if run.state in RUN_FINISHED:
-        context.memory.due_dags.add(run.dag_id)
-        context.memory.end_run(run.id)
+        context.memory.end_run(run)
         context.tell(f"run {run.run_id} of {run.dag_id}: {run.state}")
 
 
 def _tell_later_runs(context: SchedulerContext, found: Decided) -> None:
     """Let runs whose tasks ask for the past look again when their past has moved."""
-    known = context.memory.dags[found.run.dag_id]
-    if not known.spec.tasks_asking_past:
+    if not context.memory.dag(found.run.dag_id).spec.tasks_asking_past:
         return
-    later = [
-        run.id
-        for run in context.memory.runs_of(known.dag_id)
-        if run.logical_us > found.run.logical_us
-    ]
     if found.run.moved or found.decision.changes or found.decision.run_state:
-        context.memory.due_runs.update(later)
+        context.memory.advance_later_runs(found.run)
     found.run.moved = False

@@ -46,7 +46,7 @@ def dispatch(context: SchedulerContext) -> None:
             expect_rows(changed, len(rows), {candidate.run.id for candidate in fresh})
     except StaleRows as surprise:
         logger.info("%s; loading them again", surprise)
-        context.memory.stale_runs |= surprise.run_ids
+        context.memory.doubt(surprise.run_ids)
         return
     for candidate, row in zip(fresh, rows, strict=True):
         _remember(context, candidate, row)
@@ -63,14 +63,14 @@ def open_slots(context: SchedulerContext) -> int:
     slots = context.runner.slots_available
     if slots == sys.maxsize:
         return slots
-    return slots - sum(one.is_unmanaged for one in context.memory.live())
+    return slots - sum(one.is_unmanaged for one in context.memory.live_attempts())
 
 
 def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
     """Return the runs with something ready, their DAGs, and how much more these may have active."""
-    active = Counter(one.run.dag_id for one in context.memory.live())
-    for run in context.memory.runs.values():
-        known = context.memory.dags.get(run.dag_id) if len(run.ready) else None
+    active = Counter(one.run.dag_id for one in context.memory.live_attempts())
+    for run in context.memory.running:
+        known = context.memory.find_dag(run.dag_id) if len(run.ready) else None
         if known is not None and (known.may_schedule or context.scope is not None):
             room = known.spec.max_active_tasks - active[known.dag_id]
             if room > 0:
@@ -95,16 +95,18 @@ def _admit(
 
 
 def _tell_once(context: SchedulerContext, admission: Admission) -> None:
-    told = context.memory.told_pools
-    for pool in admission.unknown_pools - told:
-        logger.warning(
-            "tasks wait for pool %r, which does not exist. Make it: airflow-lite pools set %s N D",
-            pool,
-            pool,
-        )
+    complain = context.memory.complain
+    for pool in sorted(admission.unknown_pools):
+        if complain(("pool", pool), "missing"):
+            logger.warning(
+                "tasks wait for pool %r, which does not exist."
+                " Make it: airflow-lite pools set %s N D",
+                pool,
+                pool,
+            )
     for candidate in admission.oversized:
         instance = candidate.instance
-        if instance.pool not in told:
+        if complain(("pool", instance.pool), "too small"):
             logger.warning(
                 "task %r of DAG %r waits: it wants %d slots of pool %r, which has fewer",
                 instance.task_id,
@@ -112,8 +114,6 @@ def _tell_once(context: SchedulerContext, admission: Admission) -> None:
                 instance.pool_slots,
                 instance.pool,
             )
-        told.add(instance.pool)
-    told |= admission.unknown_pools
 
 
 def _limits(context: SchedulerContext, rooms: dict[str, PoolRoom], slots: int) -> Limits:
@@ -122,7 +122,7 @@ def _limits(context: SchedulerContext, rooms: dict[str, PoolRoom], slots: int) -
     dags: Counter[str] = Counter()
     tasks: Counter[tuple[str, str]] = Counter()
     run_tasks: Counter[tuple[int, str]] = Counter()
-    for one in context.memory.live():
+    for one in context.memory.live_attempts():
         dags[one.run.dag_id] += 1
         tasks[one.run.dag_id, one.instance.task_id] += 1
         run_tasks[one.run.id, one.instance.task_id] += 1
@@ -135,7 +135,7 @@ def _without_edited(
     """Leave out the runs that someone else edited meanwhile; they are loaded again."""
     versions = runs.row_versions(connection, {candidate.run.id for candidate in admitted})
     fresh = [one for one in admitted if versions.get(one.run.id) == one.run.row_version]
-    context.memory.stale_runs |= {one.run.id for one in admitted} - {one.run.id for one in fresh}
+    context.memory.doubt({one.run.id for one in admitted} - {one.run.id for one in fresh})
     return fresh
 
 
@@ -148,7 +148,7 @@ def _row(context: SchedulerContext, candidate: Candidate) -> dict[str, Any]:
         "try_number": instance.try_number + (0 if same else 1),
         "try_started_us": instance.try_started_us if same else None,
         "stuck": instance.stuck_count if same else 0,
-        "version": context.memory.dags[candidate.run.dag_id].version_id,
+        "version": context.memory.dag(candidate.run.dag_id).version_id,
         "executor_name": context.executor_name,
     }
 

@@ -17,7 +17,7 @@ from airflow_lite.api.executor.events import (
 )
 from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
 from airflow_lite.scheduler.state import notify_plugins
-from airflow_lite.scheduler.state.memory import update_instance
+from airflow_lite.scheduler.state.rows import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
 from airflow_lite.store import callbacks, scheduling
 
@@ -50,9 +50,10 @@ def take_reports(context: SchedulerContext) -> None:
     if external:
         _store_external_ids(context, external)
     # What was taken back by a later report of the same batch is forgotten already.
-    ended = {token: event for token, event in ended.items() if token in context.memory.active}
+    memory = context.memory
+    ended = {token: event for token, event in ended.items() if memory.find_attempt(token)}
     if ended:
-        look(context, [context.memory.active[token].instance.id for token in ended])
+        look(context, [memory.attempt(token).instance.id for token in ended])
         _settle_ended(context, ended)
 
 
@@ -83,7 +84,7 @@ def _sort(
 
 
 def _known(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | None:
-    return context.memory.active.get(key.attempt)
+    return context.memory.find_attempt(key.attempt)
 
 
 def _ask_callback(context: SchedulerContext, request: CallbackRequest) -> None:
@@ -110,14 +111,14 @@ def _take_revocation(context: SchedulerContext, key: TaskInstanceKey) -> None:
     if known.is_live:
         known.is_unmanaged = True  # its host has yet to stop it: looked at until that is written
     else:
-        context.memory.forget(key.attempt)
+        context.memory.forget_attempt(key.attempt)
 
 
 def _store_external_ids(context: SchedulerContext, external: dict[str, str]) -> None:
     rows = [
         {"row": active.instance.id, "token": token, "external": name}
         for token, name in external.items()
-        if (active := context.memory.active.get(token)) is not None
+        if (active := context.memory.find_attempt(token)) is not None
     ]
     with context.store.begin() as connection:
         scheduling.set_external_ids(connection, rows)
@@ -125,7 +126,7 @@ def _store_external_ids(context: SchedulerContext, external: dict[str, str]) -> 
 
 def look(context: SchedulerContext, instance_ids: Iterable[int]) -> None:
     """Read these rows, in one SELECT, and let `advance` know what has changed in them."""
-    wanted = [row_id for row_id in instance_ids if row_id in context.memory.instances]
+    wanted = [row_id for row_id in instance_ids if context.memory.has_instance(row_id)]
     if not wanted:
         return
     with context.store.read() as connection:
@@ -136,19 +137,19 @@ def look(context: SchedulerContext, instance_ids: Iterable[int]) -> None:
     context.callbacks.add(asked)
     for row in rows:
         _take_row(context, row)
-    for row_id in set(wanted) - {row.id for row in rows}:
-        context.memory.stale_runs.add(context.memory.instances[row_id][0].id)
+    missing = set(wanted) - {row.id for row in rows}
+    context.memory.doubt(context.memory.instance(row_id)[0].id for row_id in missing)
 
 
 def _take_row(context: SchedulerContext, row: Any) -> None:
-    run, instance = context.memory.instances[row.id]
+    run, instance = context.memory.instance(row.id)
     if (instance.state, instance.attempt) == (row.state, row.attempt):
         instance.supervisor = row.supervisor
         return
     try:
         update_instance(instance, row)
     except ValueError:  # it is set aside when its run is loaded
-        context.memory.stale_runs.add(run.id)
+        context.memory.doubt([run.id])
         return
     run.ready.discard(instance.key)
     context.memory.note_change(run, instance)
@@ -164,10 +165,10 @@ def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
     unclaimed: list[ActiveAttempt] = []
     refused: list[FailedTry] = []
     for token, event in ended.items():
-        active = context.memory.active[token]
+        active = context.memory.attempt(token)
         instance = active.instance
         if not active.is_live:
-            context.memory.forget(token)
+            context.memory.forget_attempt(token)
         elif instance.state == TaskInstanceState.QUEUED:
             if isinstance(event.info, Refused):
                 cause = f"refused by the executor: {event.info}"

@@ -80,7 +80,7 @@ def _requeue(
         with context.store.begin() as connection:
             expect_rows(scheduling.requeue(connection, rows), len(rows), touched)
     except StaleRows as surprise:
-        context.memory.stale_runs |= surprise.run_ids
+        context.memory.doubt(surprise.run_ids)
         return
     for one in again:
         logger.warning("%s: %s; it is queued again", _name(one), reasons[one.token])
@@ -111,7 +111,7 @@ def end_tries(context: SchedulerContext, lost: Sequence[FailedTry]) -> None:
                 if (name := _callback(context, one, verdict)) is not None
             ]
     except StaleRows as surprise:
-        context.memory.stale_runs |= surprise.run_ids
+        context.memory.doubt(surprise.run_ids)
         return
     context.callbacks.add(asked)
     for one, row in zip(lost, rows, strict=True):
@@ -164,8 +164,8 @@ def _callback(
 
 
 def _done(context: SchedulerContext, active: ActiveAttempt) -> None:
-    context.memory.forget(active.token)
-    run = context.memory.runs.get(active.run.id)
+    context.memory.forget_attempt(active.token)
+    run = context.memory.find_run(active.run.id)
     if run is not None:
         context.memory.note_change(run, active.instance)
 

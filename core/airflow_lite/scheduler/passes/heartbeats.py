@@ -51,7 +51,7 @@ class Watch:
     @property
     def interval_s(self) -> float:
         """How long until the next look."""
-        if any(one.is_unmanaged for one in self.context.memory.active.values()):
+        if any(one.is_unmanaged for one in self.context.memory.attempts):
             return FOREIGN_INTERVAL_S
         return self.context.settings.beat_interval_s
 
@@ -67,7 +67,7 @@ class Watch:
             self._bury(lost)
         self._unstick(elapsed_s)
         take_back(context)
-        if context.memory.active:
+        if context.memory.attempts:
             context.timers.after("watch", self.interval_s)
 
     def _elapsed_s(self) -> float:
@@ -84,11 +84,11 @@ class Watch:
         memory = self.context.memory
         changed = [
             one.instance.id
-            for one in memory.live()
+            for one in memory.live_attempts()
             if states.get(one.instance.id) != (one.instance.state, one.instance.attempt)
         ]
-        known = {one.instance.id for one in memory.live()}
-        new = [row_id for row_id in states if row_id in memory.instances and row_id not in known]
+        known = {one.instance.id for one in memory.live_attempts()}
+        new = [row_id for row_id in states if memory.has_instance(row_id) and row_id not in known]
         look(self.context, [*changed, *new])
 
     def _lost(self, rows: Iterable[Any], elapsed_s: float) -> list[FailedTry]:
@@ -105,7 +105,7 @@ class Watch:
             del self.beats[name]
         return [
             FailedTry(one, f"lost: {causes[one.instance.supervisor]}")
-            for one in self.context.memory.live()
+            for one in self.context.memory.live_attempts()
             if one.instance.state in _CLAIMED and one.instance.supervisor in causes
         ]
 
@@ -146,7 +146,9 @@ class Watch:
         context = self.context
         timeout_s = context.settings.task_queued_timeout_s
         queued = [
-            one for one in context.memory.live() if one.instance.state == TaskInstanceState.QUEUED
+            one
+            for one in context.memory.live_attempts()
+            if one.instance.state == TaskInstanceState.QUEUED
         ]
         for one in queued:
             one.queued_s = 0.0 if one.queued_s is None else one.queued_s + elapsed_s
@@ -161,9 +163,9 @@ class Watch:
 
 def take_back(context: SchedulerContext) -> None:
     """Have the executor stop what may not go on: superseded, cleared, marked, timed out."""
-    for one in list(context.memory.active.values()):
+    for one in list(context.memory.attempts):
         if one.is_live and one.instance.state != TaskInstanceState.RESTARTING:
             continue
         context.revoke(one)
         if one.is_unmanaged and not one.is_live:
-            context.memory.forget(one.token)
+            context.memory.forget_attempt(one.token)

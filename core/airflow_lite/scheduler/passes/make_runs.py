@@ -26,21 +26,11 @@ logger = logging.getLogger(__name__)
 
 def make_and_start(context: SchedulerContext) -> None:
     """Look at every DAG that is due: make its scheduled runs, then start queued ones."""
-    memory = context.memory
-    _take_due_schedules(context)
-    due, memory.due_dags = memory.due_dags, set()
-    known = [memory.dags[dag_id] for dag_id in sorted(due) if dag_id in memory.dags]
-    ready = [one for one in known if one.may_schedule or context.scope is not None]
+    due = context.memory.take_due_dags(context.clock.now_us())
+    ready = [one for one in due if one.may_schedule or context.scope is not None]
     if context.takes_schedules:
         _make(context, [one for one in ready if one.spec.schedule.kind != "none"])
     _start(context, ready)
-
-
-def _take_due_schedules(context: SchedulerContext) -> None:
-    now_us = context.clock.now_us()
-    for one in context.memory.dags.values():
-        if one.next_create_after_us is not None and one.next_create_after_us <= now_us:
-            context.memory.due_dags.add(one.dag_id)
 
 
 def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
@@ -49,7 +39,7 @@ def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
     plans: list[tuple[OwnedDag, Plan]] = []
     for one in dags:
         try:
-            active = len(context.memory.runs_of(one.dag_id) + context.memory.waiting_of(one.dag_id))
+            active = len(context.memory.runs_of(one.dag_id) + context.memory.queued_of(one.dag_id))
             plans.append((one, create_runs(one.spec, one.last_end_us, active, now_us)))
         except Exception:  # one bad schedule must not stop the others
             logger.exception("the next runs of DAG %r cannot be planned", one.dag_id)
@@ -118,7 +108,7 @@ def _remember(context: SchedulerContext, one: OwnedDag, plan: Plan) -> None:
     one.told_create_after_us = one.next_create_after_us = _due_us(plan)
     if plan.runs:
         one.last_end_us = plan.runs[-1].interval_end_us
-        context.memory.due_dags.add(one.dag_id)  # there may be more to make
+        context.memory.plan_dag(one.dag_id)  # there may be more to make
     elif (one.next_create_after_us or 0) <= context.clock.now_us():
         # Due already but no room: a run that ends makes the DAG due again.
         one.next_create_after_us = None
@@ -127,8 +117,8 @@ def _remember(context: SchedulerContext, one: OwnedDag, plan: Plan) -> None:
 def _start(context: SchedulerContext, dags: list[OwnedDag]) -> None:
     started: list[int] = []
     for one in dags:
-        if waiting := context.memory.waiting_of(one.dag_id):
-            every = waiting + context.memory.runs_of(one.dag_id)
+        if queued := context.memory.queued_of(one.dag_id):
+            every = queued + context.memory.runs_of(one.dag_id)
             started += [run.id for run in start_runs(every, one.spec, context.clock.now_us())]
     if started:
         with context.store.begin() as connection:

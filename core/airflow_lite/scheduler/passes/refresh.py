@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import StoreError
 from airflow_lite.scheduler.planner.advance import missing_tasks
-from airflow_lite.scheduler.state.memory import OwnedDag, SkippedRun, read_run
+from airflow_lite.scheduler.state.memory import OwnedDag, SkippedRun
+from airflow_lite.scheduler.state.rows import read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
 from airflow_lite.store import callbacks, dags, runs, scheduling
 from airflow_lite.store.jobs import is_database_error
@@ -32,12 +33,7 @@ def refresh(context: SchedulerContext) -> None:
         asked = callbacks.open_of_job(connection, context.scope)
     context.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
     _take_dags(context, dags)
-    memory = context.memory
-    loaded = (*memory.runs.values(), *memory.waiting.values())
-    known = {run.id: run.row_version for run in loaded}
-    known |= {run_id: one.row_version for run_id, one in memory.skipped.items()}
-    changed = {run_id for run_id, version in versions.items() if known.get(run_id) != version}
-    memory.stale_runs |= changed | (known.keys() - versions.keys())
+    context.memory.compare(versions)
 
 
 def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
@@ -46,7 +42,7 @@ def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
     newer = [
         row.dag_id
         for row in wanted
-        if row.dag_id not in memory.dags or memory.dags[row.dag_id].version_id != row.version_id
+        if (dag := memory.find_dag(row.dag_id)) is None or dag.version_id != row.version_id
     ]
     specs: dict[str, tuple[int, DagSpec]] = {}
     if newer:
@@ -55,8 +51,7 @@ def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
         specs = _read_specs(context, texts)
     for row in wanted:
         _take_dag(context, row, specs.get(row.dag_id))
-    for dag_id in memory.dags.keys() - {row.dag_id for row in wanted}:
-        del memory.dags[dag_id]
+    memory.keep_dags({row.dag_id for row in wanted})
 
 
 def _is_wanted(context: SchedulerContext, row: Any) -> bool:
@@ -80,40 +75,33 @@ def _read_specs(
         except StoreError as error:
             _leave_out(context, dag_id, str(error))
         else:
-            context.memory.unreadable.pop(dag_id, None)
+            context.memory.withdraw_complaint(("DAG", dag_id))
     return found
 
 
 def _leave_out(context: SchedulerContext, dag_id: object, reason: str) -> None:
-    if context.memory.unreadable.get(dag_id) != reason:
-        context.memory.unreadable[dag_id] = reason
+    if context.memory.complain(("DAG", dag_id), reason):
         logger.error("DAG %r is left out: %s", dag_id, reason)
 
 
 def _take_dag(context: SchedulerContext, row: Any, newer: tuple[int, DagSpec] | None) -> None:
     memory = context.memory
-    known = memory.dags.get(row.dag_id)
     state = (row.is_paused, row.is_active, row.row_version, row.pickle_id)
-    if known is not None and newer is None:
-        if (known.is_paused, known.is_active, known.row_version, known.pickle_id) == state:
-            return
-        known.is_paused, known.is_active, known.row_version, known.pickle_id = state
-    elif newer is not None:
-        memory.stale_runs |= {
-            run_id for run_id, one in memory.skipped.items() if one.dag_id == row.dag_id
-        }
-        memory.dags[row.dag_id] = OwnedDag(
-            row.dag_id, newer[0], newer[1], *state, told_create_after_us=row.next_create_after_us
+    if newer is not None:
+        memory.put_dag(
+            OwnedDag(row.dag_id, *newer, *state, told_create_after_us=row.next_create_after_us)
         )
-    memory.due_dags.add(row.dag_id)
-    memory.due_runs.update(run.id for run in memory.runs_of(row.dag_id))
+    elif (dag := memory.find_dag(row.dag_id)) is not None:
+        if (dag.is_paused, dag.is_active, dag.row_version, dag.pickle_id) == state:
+            return
+        dag.is_paused, dag.is_active, dag.row_version, dag.pickle_id = state
+        memory.revisit_dag(row.dag_id)
 
 
 def reload(context: SchedulerContext) -> None:
     """Load again every run that memory is behind of."""
-    ids, context.memory.stale_runs = context.memory.stale_runs, set()
-    if ids:
-        load_runs(context, ids)
+    if stale := context.memory.take_stale():
+        load_runs(context, stale)
 
 
 def load_runs(context: SchedulerContext, ids: Iterable[int]) -> None:
@@ -131,7 +119,6 @@ def load_runs(context: SchedulerContext, ids: Iterable[int]) -> None:
     }
     for run_id in wanted - {row.id for row in rows}:
         context.memory.release_run(run_id)
-        context.memory.skipped.pop(run_id, None)
     for row in rows:
         try:
             _take_run(context, row, by_run.get(row.id, []))
@@ -141,37 +128,32 @@ def load_runs(context: SchedulerContext, ids: Iterable[int]) -> None:
 
 def _take_run(context: SchedulerContext, row: Any, instances: list[Any]) -> None:
     memory = context.memory
-    memory.skipped.pop(row.id, None)
     is_open = row.state in {DagRunState.QUEUED, DagRunState.RUNNING}
     run = read_run(row, instances) if is_open else None
-    memory.due_dags.add(row.dag_id)
-    if row.state == DagRunState.RUNNING and run is not None:
+    memory.plan_dag(row.dag_id)
+    if run is None:
+        memory.release_run(row.id)
+    elif row.state == DagRunState.RUNNING:
         memory.put_run(run)
-        return
-    memory.release_run(row.id)
-    if run is not None:
-        memory.waiting[row.id] = run
+    else:
+        memory.put_queued_run(run)
 
 
 def follow_definitions(context: SchedulerContext) -> None:
     """Let running runs follow the newest definition of their DAG, where that has changed."""
-    memory = context.memory
-    for run_id in list(memory.due_runs):
-        run = memory.runs.get(run_id)
-        known = memory.dags.get(run.dag_id) if run is not None else None
-        if run is not None and known is not None and run.version_id != known.version_id:
-            try:
-                _follow(context, run, known)
-            except Exception as error:
-                set_aside(context, run, error)
-            else:
-                memory.stale_runs.add(run_id)
+    for run, dag in context.memory.outdated_runs():
+        try:
+            _follow(context, run, dag)
+        except Exception as error:
+            set_aside(context, run, error)
+        else:
+            context.memory.doubt([run.id])
     reload(context)
 
 
-def _follow(context: SchedulerContext, run: Run, known: OwnedDag) -> None:
-    tasks = known.spec.tasks
-    added = [tasks[task_id] for task_id in missing_tasks(run, known.spec)]
+def _follow(context: SchedulerContext, run: Run, dag: OwnedDag) -> None:
+    tasks = dag.spec.tasks
+    added = [tasks[task_id] for task_id in missing_tasks(run, dag.spec)]
     fresh = [
         (instance.id, tasks[instance.task_id])
         for instance in run.instances.values()
@@ -180,7 +162,7 @@ def _follow(context: SchedulerContext, run: Run, known: OwnedDag) -> None:
     with context.store.begin() as connection:
         runs.insert_instances(connection, run.id, added)
         scheduling.refresh_instances(connection, fresh)
-        runs.set_run_version(connection, [run.id], known.version_id)
+        runs.set_run_version(connection, [run.id], dag.version_id)
 
 
 def set_aside(context: SchedulerContext, run: Run, error: Exception) -> None:
@@ -198,5 +180,4 @@ def set_aside(context: SchedulerContext, run: Run, error: Exception) -> None:
         reason,
         exc_info=error,
     )
-    context.memory.drop_run(run.id)
-    context.memory.skipped[run.id] = SkippedRun(run.dag_id, run.row_version, reason)
+    context.memory.skip_run(run.id, SkippedRun(run.dag_id, run.row_version, reason))

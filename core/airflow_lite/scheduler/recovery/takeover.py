@@ -29,13 +29,17 @@ def take_over(context: SchedulerContext) -> None:
     refresh(context)
     reload(context)
     queued = [
-        one for one in context.memory.live() if one.instance.state == TaskInstanceState.QUEUED
+        one
+        for one in context.memory.live_attempts()
+        if one.instance.state == TaskInstanceState.QUEUED
     ]
     if queued:
         with context.store.read() as connection:
             rows = {row.attempt: row for row in scheduling.active_rows(connection)}
         _see_about(context, [(one, rows[one.token]) for one in queued if one.token in rows])
-    running = sum(one.instance.state != TaskInstanceState.QUEUED for one in context.memory.live())
+    running = sum(
+        one.instance.state != TaskInstanceState.QUEUED for one in context.memory.live_attempts()
+    )
     if running:
         logger.info("%d running attempts of an earlier scheduler are watched", running)
 

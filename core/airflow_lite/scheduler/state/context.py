@@ -86,8 +86,8 @@ class SchedulerContext:
 
     def task_of(self, run: Run, instance: Instance) -> TaskSpec | None:
         """Return the newest definition of an instance's task; None if its DAG has it no more."""
-        known = self.memory.dags.get(run.dag_id)
-        return None if known is None else known.spec.tasks.get(instance.task_id)
+        dag = self.memory.find_dag(run.dag_id)
+        return None if dag is None else dag.spec.tasks.get(instance.task_id)
 
     def as_seen(self, run: Run, instance: Instance, external_id: str | None = None) -> TaskInstance:
         """Return a task instance as executors see it."""
@@ -125,5 +125,5 @@ class SchedulerContext:
 
     def pickle_of(self, dag_id: str) -> int | None:
         """Return the pickle that attempts of a DAG go out with; None: they need its file."""
-        known = self.memory.dags.get(dag_id) if self.has_pickles else None
-        return None if known is None else known.pickle_id
+        dag = self.memory.find_dag(dag_id) if self.has_pickles else None
+        return None if dag is None else dag.pickle_id

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_lite.scheduler.planner.instance import Instance
-from airflow_lite.scheduler.planner.model import Run
-from airflow_lite.states import ACTIVE, DagRunState, TaskInstanceState
-from airflow_lite.store import runs, scheduling
+from airflow_lite.states import ACTIVE, TaskInstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from airflow_lite.scheduler.planner.instance import Instance
+    from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.spec.model import DagSpec
 
 
@@ -38,6 +37,10 @@ class OwnedDag:
         """Whether runs may start and tasks be queued: neither paused nor vanished."""
         return self.is_active and not self.is_paused
 
+    def is_due(self, now_us: int) -> bool:
+        """Tell whether its schedule is to be looked at now."""
+        return self.next_create_after_us is not None and self.next_create_after_us <= now_us
+
 
 @dataclass
 class ActiveAttempt:
@@ -56,6 +59,11 @@ class ActiveAttempt:
         """Whether its instance is still queued, running or restarting under it."""
         return self.instance.attempt == self.token and self.instance.state in ACTIVE
 
+    @property
+    def is_queued(self) -> bool:
+        """Whether its instance is still queued under it."""
+        return self.is_live and self.instance.state == TaskInstanceState.QUEUED
+
     def disown(self) -> None:
         """Note that its instance is not its own any more: it may not go on."""
         self.instance = replace(self.instance, state=None, attempt=None)
@@ -69,160 +77,293 @@ class SkippedRun(NamedTuple):
     reason: str
 
 
-@dataclass
 class RunMemory:
-    """The memory of one scheduler. The store is the truth; this is loaded again when in doubt."""
+    """The memory of one scheduler. The store is the truth; this is loaded again when in doubt.
 
-    dags: dict[str, OwnedDag] = field(default_factory=dict)
-    runs: dict[int, Run] = field(default_factory=dict)  # running, by row id
-    #: Queued runs, without their instances: loaded when they start.
-    waiting: dict[int, Run] = field(default_factory=dict)
-    active: dict[str, ActiveAttempt] = field(default_factory=dict)  # by attempt token
-    #: The instances of running runs by their row ids, each with its run.
-    instances: dict[int, tuple[Run, Instance]] = field(default_factory=dict)
-    #: What is due in the future: run row id -> moment in microseconds.
-    wake_at_us: dict[int, int] = field(default_factory=dict)
-    #: Wall time that running runs did not live through, by their row ids; see `Run`.
-    unlived_us: dict[int, int] = field(default_factory=dict)
-    skipped: dict[int, SkippedRun] = field(default_factory=dict)  # by run row id
-    due_runs: set[int] = field(default_factory=set)
-    stale_runs: set[int] = field(default_factory=set)  # to be loaded again
-    #: DAGs that cannot be read, by what their row has as an id, and why: said once.
-    unreadable: dict[object, str] = field(default_factory=dict)
-    told_pools: set[str] = field(default_factory=set)  # do not exist, and it was said
-    due_dags: set[str] = field(default_factory=set)  # whose next runs must be looked at
+    It is changed by its verbs alone: what its properties give is to be read. `dag`, `run`,
+    `attempt` and `instance` raise KeyError for what is not known, `find_…` return None.
+    """
+
+    def __init__(self) -> None:
+        self._dags: dict[str, OwnedDag] = {}
+        self._running: dict[int, Run] = {}  # by row id
+        #: Queued runs, without their instances: loaded when they start.
+        self._queued: dict[int, Run] = {}
+        self._skipped: dict[int, SkippedRun] = {}  # by run row id
+        self._attempts: dict[str, ActiveAttempt] = {}  # by token
+        #: The instances of running runs by their row ids, each with its run.
+        self._instances: dict[int, tuple[Run, Instance]] = {}
+        #: What is due in the future: run row id -> moment in microseconds.
+        self._wake_at_us: dict[int, int] = {}
+        #: Wall time that running runs did not live through, by their row ids; see `Run`.
+        self._unlived_us: dict[int, int] = {}
+        self._due_runs: set[int] = set()
+        self._due_dags: set[str] = set()
+        self._stale_runs: set[int] = set()
+        self._complaints: dict[object, str] = {}
+
+    # DAGs
+
+    @property
+    def dags(self) -> Collection[OwnedDag]:
+        """The DAGs that this scheduler goes by."""
+        return self._dags.values()
+
+    def dag(self, dag_id: str) -> OwnedDag:
+        """Return a DAG."""
+        return self._dags[dag_id]
+
+    def find_dag(self, dag_id: str) -> OwnedDag | None:
+        """Return a DAG, if it is known."""
+        return self._dags.get(dag_id)
+
+    def put_dag(self, dag: OwnedDag) -> None:
+        """Take a DAG's new definition: its runs that were skipped get another chance."""
+        self._dags[dag.dag_id] = dag
+        self.doubt(run for run, skipped in self._skipped.items() if skipped.dag_id == dag.dag_id)
+        self.revisit_dag(dag.dag_id)
+
+    def keep_dags(self, dag_ids: Collection[str]) -> None:
+        """Forget every DAG but these."""
+        for dag_id in self._dags.keys() - dag_ids:
+            del self._dags[dag_id]
+
+    def plan_dag(self, dag_id: str) -> None:
+        """Have the next runs of a DAG looked at: made, and started."""
+        self._due_dags.add(dag_id)
+
+    def revisit_dag(self, dag_id: str) -> None:
+        """Have a DAG that changed looked at, and all its running runs with it."""
+        self.plan_dag(dag_id)
+        self._due_runs.update(run.id for run in self.runs_of(dag_id))
+
+    def take_due_dags(self, now_us: int) -> list[OwnedDag]:
+        """Return the DAGs whose next runs are to be looked at now, by their ids."""
+        self._due_dags.update(dag.dag_id for dag in self._dags.values() if dag.is_due(now_us))
+        due, self._due_dags = self._due_dags, set()
+        return [self._dags[dag_id] for dag_id in sorted(due) if dag_id in self._dags]
+
+    # Runs
+
+    @property
+    def running(self) -> Collection[Run]:
+        """The running runs, with their instances."""
+        return self._running.values()
+
+    @property
+    def queued(self) -> Collection[Run]:
+        """The queued runs, without instances."""
+        return self._queued.values()
+
+    @property
+    def skipped(self) -> Mapping[int, SkippedRun]:
+        """The runs that could not be handled, by their row ids."""
+        return MappingProxyType(self._skipped)
+
+    def find_run(self, run_id: int) -> Run | None:
+        """Return a running run, if it is known."""
+        return self._running.get(run_id)
+
+    def runs_of(self, dag_id: str) -> list[Run]:
+        """Return the running runs of a DAG."""
+        return [run for run in self._running.values() if run.dag_id == dag_id]
+
+    def queued_of(self, dag_id: str) -> list[Run]:
+        """Return the queued runs of a DAG."""
+        return [run for run in self._queued.values() if run.dag_id == dag_id]
 
     def put_run(self, run: Run) -> None:
         """Take a running run just loaded, in place of what was known of it."""
-        self.drop_run(run.id)
-        self.runs[run.id] = run
-        run.unlived_us = self.unlived_us.get(run.id, 0)
-        self.due_runs.add(run.id)
-        self.instances |= {one.id: (run, one) for one in run.instances.values()}
-        for active in self.active.values():
-            if active.run.id == run.id:
-                if active.instance.id in self.instances:
-                    active.run, active.instance = self.instances[active.instance.id]
-                else:
-                    active.disown()
+        self._drop_run(run.id)
+        self._running[run.id] = run
+        run.unlived_us = self.unlived_us(run.id)
+        self._due_runs.add(run.id)
+        self._instances |= {instance.id: (run, instance) for instance in run.instances.values()}
+        for active in self._attempts_of(run.id):
+            if active.instance.id in self._instances:
+                active.run, active.instance = self._instances[active.instance.id]
+            else:
+                active.disown()
         for instance in run.instances.values():
             if instance.state in ACTIVE and instance.attempt:
                 self.activate(run, instance, is_unmanaged=True)
 
-    def activate(self, run: Run, instance: Instance, *, is_unmanaged: bool = False) -> None:
-        """Note that an instance's attempt is active, unless that is known."""
-        token = instance.attempt
-        if token and token not in self.active:
-            self.active[token] = ActiveAttempt(
-                run, instance, token, instance.try_number, is_unmanaged=is_unmanaged
-            )
+    def put_queued_run(self, run: Run) -> None:
+        """Take a queued run just loaded, in place of what was known of it."""
+        self.release_run(run.id)
+        self._queued[run.id] = run
 
-    def forget(self, token: str) -> None:
-        """Forget an attempt: nothing more will be heard of it, or it matters no more."""
-        self.active.pop(token, None)
+    def skip_run(self, run_id: int, skipped: SkippedRun) -> None:
+        """Leave out a run, until it or its DAG changes."""
+        self._drop_run(run_id)
+        self._skipped[run_id] = skipped
 
     def release_run(self, run_id: int) -> None:
         """Forget a run that others ended, reopened or deleted; its attempts may not go on."""
-        for one in self.active.values():
-            if one.run.id == run_id:
-                one.disown()
-        self.drop_run(run_id)
-        self.unlived_us.pop(run_id, None)
+        for active in self._attempts_of(run_id):
+            active.disown()
+        self._drop_run(run_id)
+        self._unlived_us.pop(run_id, None)
 
-    def end_run(self, run_id: int) -> None:
-        """Forget a run that is over, with its attempts that are."""
-        self.drop_run(run_id)
-        self.unlived_us.pop(run_id, None)
-        for token, one in list(self.active.items()):
-            if one.run.id == run_id and not one.is_live:
-                del self.active[token]
+    def end_run(self, run: Run) -> None:
+        """Forget a run that is over, with its attempts that are: another may begin."""
+        self._drop_run(run.id)
+        self._unlived_us.pop(run.id, None)
+        for active in self._attempts_of(run.id):
+            if not active.is_live:
+                del self._attempts[active.token]
+        self.plan_dag(run.dag_id)
 
-    def drop_run(self, run_id: int) -> None:
-        """Forget a run: it is over, gone, or about to be loaded again."""
-        run = self.runs.pop(run_id, None)
-        self.waiting.pop(run_id, None)
-        self.wake_at_us.pop(run_id, None)
-        self.due_runs.discard(run_id)
+    def _drop_run(self, run_id: int) -> None:
+        run = self._running.pop(run_id, None)
+        self._queued.pop(run_id, None)
+        self._skipped.pop(run_id, None)
+        self._wake_at_us.pop(run_id, None)
+        self._due_runs.discard(run_id)
         for instance in run.instances.values() if run is not None else ():
-            self.instances.pop(instance.id, None)
+            self._instances.pop(instance.id, None)
+
+    # Runs that the store has otherwise
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a run is to be loaded again."""
+        return bool(self._stale_runs)
+
+    def doubt(self, run_ids: Iterable[int]) -> None:
+        """Have these runs loaded again."""
+        self._stale_runs.update(run_ids)
+
+    def doubt_all(self) -> None:
+        """Have every run loaded again, and every DAG looked at."""
+        self._stale_runs.update(self._running, self._queued)
+        self._due_dags.update(self._dags)
+
+    def compare(self, versions: Mapping[int, int]) -> None:
+        """Have loaded again what is not as these row versions of all unfinished runs say."""
+        known = {run.id: run.row_version for run in (*self.running, *self.queued)}
+        known |= {run_id: skipped.row_version for run_id, skipped in self._skipped.items()}
+        self.doubt(known.keys() - versions.keys())
+        self.doubt(run_id for run_id, version in versions.items() if known.get(run_id) != version)
+
+    def take_stale(self) -> set[int]:
+        """Return the runs that are to be loaded again now."""
+        stale, self._stale_runs = self._stale_runs, set()
+        return stale
+
+    # What is due
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to do at once."""
+        return bool(self._stale_runs or self._due_runs or self._due_dags)
+
+    def wake_run(self, run_id: int, at_us: int) -> None:
+        """Have a run advanced at a moment to come."""
+        self._wake_at_us[run_id] = at_us
+
+    def advance_later_runs(self, run: Run) -> None:
+        """Have the runs of the same DAG that come after this one advanced."""
+        later = (other for other in self.runs_of(run.dag_id) if other.logical_us > run.logical_us)
+        self._due_runs.update(other.id for other in later)
+
+    def outdated_runs(self) -> list[tuple[Run, OwnedDag]]:
+        """Return the due runs of which a DAG has a newer definition, each with that DAG."""
+        due = (self._running[run_id] for run_id in self._due_runs if run_id in self._running)
+        pairs = ((run, self._dags[run.dag_id]) for run in due if run.dag_id in self._dags)
+        return [(run, dag) for run, dag in pairs if run.version_id != dag.version_id]
+
+    def take_due_runs(self, now_us: int) -> list[Run]:
+        """Return the runs to be advanced now, those whose timer is due among them."""
+        for run_id, moment_us in list(self._wake_at_us.items()):
+            if moment_us <= now_us:
+                del self._wake_at_us[run_id]
+                self._due_runs.add(run_id)
+        due, self._due_runs = self._due_runs, set()
+        return [self._running[run_id] for run_id in sorted(due) if run_id in self._running]
+
+    def next_wake_us(self) -> int | None:
+        """Return the next moment at which a run or a schedule is due; None if none is."""
+        moments = list(self._wake_at_us.values())
+        moments += [
+            dag.next_create_after_us
+            for dag in self._dags.values()
+            if dag.next_create_after_us is not None and dag.may_schedule
+        ]
+        return min(moments, default=None)
 
     def skip_time(self, skipped_us: int) -> None:
         """Note that the wall clock told of so much time, below 0 of less, that did not pass."""
-        for run in self.runs.values():
+        for run in self._running.values():
             run.unlived_us += skipped_us
-            self.unlived_us[run.id] = run.unlived_us
-        self.due_runs.update(self.runs)
+            self._unlived_us[run.id] = run.unlived_us
+        self._due_runs.update(self._running)
+
+    def unlived_us(self, run_id: int) -> int:
+        """Return the wall time that a run did not live through."""
+        return self._unlived_us.get(run_id, 0)
+
+    # Instances and attempts
+
+    @property
+    def instances(self) -> Collection[tuple[Run, Instance]]:
+        """The instances of the running runs, each with its run."""
+        return self._instances.values()
+
+    def has_instance(self, row_id: int) -> bool:
+        """Tell whether a row is an instance of a running run."""
+        return row_id in self._instances
+
+    def instance(self, row_id: int) -> tuple[Run, Instance]:
+        """Return the instance that a row is, with its run."""
+        return self._instances[row_id]
 
     def note_change(self, run: Run, instance: Instance) -> None:
         """Note that someone else changed an instance, so that `advance` is told."""
         run.seen.append(instance)
         run.moved = True
-        self.due_runs.add(run.id)
+        self._due_runs.add(run.id)
 
-    def runs_of(self, dag_id: str) -> list[Run]:
-        """Return the running runs of a DAG."""
-        return [run for run in self.runs.values() if run.dag_id == dag_id]
+    @property
+    def attempts(self) -> Collection[ActiveAttempt]:
+        """The attempts of which something may be heard yet."""
+        return self._attempts.values()
 
-    def waiting_of(self, dag_id: str) -> list[Run]:
-        """Return the queued runs of a DAG."""
-        return [run for run in self.waiting.values() if run.dag_id == dag_id]
+    def attempt(self, token: str) -> ActiveAttempt:
+        """Return an attempt."""
+        return self._attempts[token]
 
-    def next_wake_us(self) -> int | None:
-        """Return the next moment at which a run or a schedule is due; None if none is."""
-        moments = list(self.wake_at_us.values())
-        moments += [
-            known.next_create_after_us
-            for known in self.dags.values()
-            if known.next_create_after_us is not None and known.may_schedule
-        ]
-        return min(moments, default=None)
+    def find_attempt(self, token: str) -> ActiveAttempt | None:
+        """Return an attempt, if it is known."""
+        return self._attempts.get(token)
 
-    def take_due(self, now_us: int) -> list[int]:
-        """Return the runs to be advanced now, those whose timer is due among them."""
-        for run_id, moment in list(self.wake_at_us.items()):
-            if moment <= now_us:
-                del self.wake_at_us[run_id]
-                self.due_runs.add(run_id)
-        due, self.due_runs = self.due_runs, set()
-        return sorted(run_id for run_id in due if run_id in self.runs)
-
-    def live(self) -> Iterator[ActiveAttempt]:
+    def live_attempts(self) -> Iterator[ActiveAttempt]:
         """Return the attempts whose instance is still queued, running or restarting under them."""
-        return (one for one in self.active.values() if one.is_live)
+        return (active for active in self._attempts.values() if active.is_live)
 
+    def _attempts_of(self, run_id: int) -> list[ActiveAttempt]:
+        return [active for active in self._attempts.values() if active.run.id == run_id]
 
-def read_run(row: Any, instances: Iterable[Any]) -> Run:
-    """Return a run with its instances from their rows; raise ValueError for what makes no sense.
+    def activate(self, run: Run, instance: Instance, *, is_unmanaged: bool = False) -> None:
+        """Note that an instance's attempt is active, unless that is known."""
+        token = instance.attempt
+        if token and token not in self._attempts:
+            self._attempts[token] = ActiveAttempt(
+                run, instance, token, instance.try_number, is_unmanaged=is_unmanaged
+            )
 
-    No task asks for the conf here, but a host that looked it up could read none of its batch.
-    """
-    runs.check_run(row)
-    fields = row._asdict()
-    json.loads(fields.pop("conf"))
-    run = Run(**fields)
-    run.state = DagRunState(row.state)
-    for one in instances:
-        instance = Instance(one.id, one.task_id, one.map_index)
-        update_instance(instance, one)
-        run.instances[instance.key] = instance
-    return run
+    def forget_attempt(self, token: str) -> None:
+        """Forget an attempt: nothing more will be heard of it, or it matters no more."""
+        self._attempts.pop(token, None)
 
+    # What is logged once
 
-def update_instance(instance: Instance, row: Any) -> None:
-    """Make an instance what its row says; raise ValueError for what makes no sense."""
-    scheduling.check_instance(row)
-    # Written out: a loop over the names takes half as long again, for each task several times.
-    instance.state = None if row.state is None else TaskInstanceState(row.state)
-    instance.try_number = row.try_number
-    instance.max_tries = row.max_tries
-    instance.attempt = row.attempt
-    instance.supervisor = row.supervisor
-    instance.next_at_us = row.next_at_us
-    instance.try_started_us = row.try_started_us
-    instance.queued_us = row.queued_us
-    instance.pool = row.pool
-    instance.pool_slots = row.pool_slots
-    instance.queue = row.queue
-    instance.priority_weight = row.priority_weight
-    instance.stuck_count = row.stuck_count
-    instance.skip_decision = None if row.skip_decision is None else json.loads(row.skip_decision)
+    def complain(self, subject: object, reason: str = "") -> bool:
+        """Note what is wrong with a subject; return whether that is new, and so to be logged."""
+        is_new = self._complaints.get(subject) != reason
+        self._complaints[subject] = reason
+        return is_new
+
+    def withdraw_complaint(self, subject: object) -> None:
+        """Note that nothing is wrong with a subject any more."""
+        self._complaints.pop(subject, None)

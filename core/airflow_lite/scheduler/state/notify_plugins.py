@@ -34,7 +34,7 @@ def executor_started(context: SchedulerContext) -> None:
 def executor_looked_at(context: SchedulerContext) -> None:
     """Tell how much the executor has to do."""
     if context.announce is not None:
-        slots, occupied = context.runner.slots_available, len(context.memory.active)
+        slots, occupied = context.runner.slots_available, len(context.memory.attempts)
         event = ExecutorHeartbeat(context.executor_name, slots, occupied, context.clock.now_us())
         context.announce("on_executor_heartbeat", event)
 

@@ -241,7 +241,7 @@ def test_a_deleted_run_is_forgotten_and_its_attempts_are_taken_back(rig, dag_of)
         connection.execute(schema.dag_run.delete().where(schema.dag_run.c.id == run))
     rig.after(6)
     assert rig.executor.revoked == rig.executor.executed
-    assert rig.loop.context.memory.runs == {}
+    assert not rig.loop.context.memory.running
 
 
 def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag_of, monkeypatch):

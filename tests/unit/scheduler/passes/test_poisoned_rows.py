@@ -95,7 +95,7 @@ def test_a_row_that_makes_no_sense_when_it_is_looked_at_fails_no_pass(rig, dag_o
     rig.start(outcome=lambda _: None)
     rig.settle(4)
     [(run, instance)] = [
-        found for found in rig.loop.context.memory.instances.values() if found[1].task_id == "a"
+        found for found in rig.loop.context.memory.instances if found[1].task_id == "a"
     ]
     write(rig, "task_instance", {"state": "failed", "max_tries": "junk"}, f"id = {instance.id}")
     rig.after(12)

@@ -9,7 +9,8 @@ import pytest
 from airflow_lite.api.executor.events import Event, Revoked
 from airflow_lite.processes.proc import boot_id, process_start
 from airflow_lite.scheduler.planner.instance import Instance
-from airflow_lite.scheduler.state.memory import ActiveAttempt
+from airflow_lite.scheduler.planner.model import Run
+from airflow_lite.states import DagRunState
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 
@@ -187,13 +188,12 @@ def test_an_end_and_its_revocation_in_one_batch_are_taken(rig, dag_of):
     mine = schema.task_instance.c.task_id == "a"
     rig.edit(schema.task_instance, mine, run=run, state="success", changed_by="user")
     rig.after(6)
-    rig.loop.context.memory.active[key.attempt] = ActiveAttempt(
-        rig.loop.context.memory.runs.get(run), Instance(1, "a"), key.attempt, 1
-    )
+    ended = Run(run, "d", "r", "manual", DagRunState.RUNNING, 0)
+    rig.loop.context.memory.activate(ended, Instance(1, "a", attempt=key.attempt))
     rig.loop.context.runner._driver.reports.extend([Event(key, "success"), Revoked(key)])
     rig.settle()
     assert rig.run_state(run) == "success"
-    assert rig.loop.context.memory.active == {}
+    assert not rig.loop.context.memory.attempts
 
 
 @pytest.mark.parametrize(
