@@ -94,7 +94,10 @@ def on_task_finished(event: TaskFinished) -> None:
 
 @hookspec
 def on_executor_heartbeat(event: ExecutorHeartbeat) -> None:
-    """Hear that the executor was looked at. On the listener thread."""
+    """Hear that the executor was looked at. On the listener thread.
+
+    When: now and then while attempts are under way, and once after the last of them.
+    """
 
 
 @hookspec

@@ -47,12 +47,19 @@ class TaskFinished:
 
 @dataclass(frozen=True)
 class ExecutorHeartbeat:
-    """The executor was looked at."""
+    """The executor was looked at.
+
+    The last three fields are what its gauges `executor.open_slots`, `executor.queued_tasks` and
+    `executor.running_tasks` told last.
+    """
 
     executor: str
     slots_available: int
     slots_occupied: int
     time_us: int
+    open_slots: int = 0
+    queued_tasks: int = 0
+    running_tasks: int = 0
 
 
 @dataclass(frozen=True)

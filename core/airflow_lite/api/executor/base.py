@@ -245,19 +245,21 @@ class BaseExecutor(EventBuffer):
     def heartbeat(self) -> None:
         """Trigger what is queued, as far as slots go, then sync."""
         self._absorb()
-        limited = self.parallelism != 0
-        open_slots = self.parallelism - len(self.running) if limited else len(self.queued_tasks)
-        self._emit_metrics(open_slots)
-        if limited and open_slots <= 0 and self.queued_tasks:
+        open_slots = self._open_slots()
+        self._emit_metrics()
+        if self.parallelism and open_slots <= 0 and self.queued_tasks:
             logger.debug("%s: parallelism limit reached, 0 open slots", self)
         self.trigger_tasks(open_slots)
         self.sync()
         self._absorb()
 
-    def _emit_metrics(self, open_slots: int) -> None:
+    def _open_slots(self) -> int:
+        return self.parallelism - len(self.running) if self.parallelism else len(self.queued_tasks)
+
+    def _emit_metrics(self) -> None:
         name = type(self).__name__
         for metric, status, value in (
-            (metrics.OPEN_SLOTS, "open", open_slots),
+            (metrics.OPEN_SLOTS, "open", self._open_slots()),
             (metrics.QUEUED_TASKS, "queued", len(self.queued_tasks)),
             (metrics.RUNNING_TASKS, "running", len(self.running)),
         ):

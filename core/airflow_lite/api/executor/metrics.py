@@ -1,4 +1,7 @@
-"""Where an executor's gauges go: any object with `gauge`."""
+"""Where an executor's gauges go: any object with `gauge`.
+
+The scheduler sets one that keeps them for whoever asks, and passes them on to the author's own.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_lite.api.executor import metrics
 from airflow_lite.api.executor.events import (
     UNENDED,
     Adopted,
@@ -21,7 +22,7 @@ from airflow_lite.errors import AttemptRefused, UserError
 from airflow_lite.states import TaskInstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.api.executor.task_instance import TaskInstance
@@ -34,6 +35,17 @@ TERMINATE_S = 5.0
 _MOST_FAILURES = 200
 
 
+class Load(NamedTuple):
+    """How much an executor has to do, as its gauges told last."""
+
+    open_slots: int
+    queued_tasks: int
+    running_tasks: int
+
+
+_LOAD = (metrics.OPEN_SLOTS, metrics.QUEUED_TASKS, metrics.RUNNING_TASKS)
+
+
 class QueueItem(NamedTuple):
     """One attempt to be queued, with its run command."""
 
@@ -41,6 +53,27 @@ class QueueItem(NamedTuple):
     command: list[str]
     priority: int = 1
     queue: str | None = None
+
+
+class Gauges:
+    """The metric sink of an executor that is driven: it keeps what each gauge told last.
+
+    Told on the executor's thread, read on any. `author_sink` is told as well.
+    """
+
+    def __init__(self, author_sink: metrics.MetricSink) -> None:
+        self._author_sink = author_sink
+        self._values: dict[str, float] = {}
+
+    def gauge(self, name: str, value: float, tags: Mapping[str, str]) -> None:
+        """Keep the value that `name` has now."""
+        self._values[name] = value
+        self._author_sink.gauge(name, value, tags)
+
+    def latest(self) -> Load:
+        """Return the values of the gauges that every executor has; 0 for one that told nothing."""
+        values = (self._values.get(name, 0) for name in _LOAD)
+        return Load(*map(int, values))
 
 
 class ReportingSink:
@@ -77,6 +110,7 @@ class Driver:
         self.executor = executor
         self.reports: deque[Report] = deque()
         self.started = False
+        self.gauges = executor.metrics = Gauges(executor.metrics)
         self._catches = catches
         self._failures: set[tuple[str, str]] = set()
         if executor.callback_sink is None:
@@ -109,6 +143,8 @@ class Driver:
     def start(self) -> None:
         """Start the executor; what is queued before it has started, or if it failed, comes back."""
         self.started = self.call("start", self.executor.start)
+        if self.started:
+            self._tell_gauges()
 
     def queue(self, items: Sequence[QueueItem]) -> None:
         """Queue each item; one that the executor does not take has a FAILED event."""
@@ -134,7 +170,12 @@ class Driver:
         """Let the executor trigger and sync, and take what it has to tell."""
         if self.started:
             self.call("heartbeat", self.executor.heartbeat)
+            if not self.is_busy():
+                self._tell_gauges()  # a heartbeat tells what was before it; there may be no other
         self.collect()
+
+    def _tell_gauges(self) -> None:
+        self.call("metrics", self.executor._emit_metrics)  # noqa: SLF001
 
     def adopt(self, instances: Sequence[TaskInstance]) -> None:
         """Offer a dead scheduler's attempts; those the executor cannot take are `returned`."""

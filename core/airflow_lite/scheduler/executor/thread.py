@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.api.executor.events import Report
 from airflow_lite.clock import Clock, SystemClock
-from airflow_lite.scheduler.executor.driver import TERMINATE_S, Driver, QueueItem
+from airflow_lite.scheduler.executor.driver import TERMINATE_S, Driver, Load, QueueItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +102,11 @@ class ExecutorThread:
         """How many attempts more the executor can take, with those on their way to it counted."""
         with self._lock:
             return self._slots if self._slots == sys.maxsize else self._slots - self._handed_in
+
+    @property
+    def load(self) -> Load:
+        """How much the executor has to do, as its gauges told last."""
+        return self._driver.gauges.latest()
 
     @property
     def stalled(self) -> bool:

@@ -142,4 +142,8 @@ def dump(context: SchedulerContext) -> None:
         )
     for run_id, skipped in memory.skipped.items():
         logger.info("run %d of %s is set aside: %s", run_id, skipped.dag_id, skipped.reason)
+    load = context.runner.load
+    logger.info(
+        "%s has %d open slots, %d queued and %d running tasks", context.executor_name, *load
+    )
     context.runner.debug_dump()

@@ -35,7 +35,8 @@ def executor_looked_at(context: SchedulerContext) -> None:
     """Tell how much the executor has to do."""
     if context.announce is not None:
         slots, occupied = context.runner.slots_available, len(context.memory.attempts)
-        event = ExecutorHeartbeat(context.executor_name, slots, occupied, context.clock.now_us())
+        now_us, load = context.clock.now_us(), context.runner.load
+        event = ExecutorHeartbeat(context.executor_name, slots, occupied, now_us, *load)
         context.announce("on_executor_heartbeat", event)
 
 

@@ -20,7 +20,7 @@ from airflow_lite.api.executor.events import (
 )
 from airflow_lite.config import Config
 from airflow_lite.keys import RunCommand
-from airflow_lite.scheduler.executor.driver import QueueItem
+from airflow_lite.scheduler.executor.driver import Load, QueueItem
 from airflow_lite.scheduler.executor.inline import InlineExecutor
 from airflow_lite.scheduler.executor.thread import ExecutorThread
 from airflow_lite.states import TaskInstanceState
@@ -450,3 +450,37 @@ def test_an_inline_executor_reports_what_raises(steered, make_ti, caplog):
 def test_a_refusal_is_told_apart_from_a_requeue():
     assert Refused("same") != Requeue("same")
     assert Refused("same", "upstream_failed") != Refused("same")
+
+
+def test_the_gauges_of_an_idle_executor_show_its_slots_open_and_nothing_queued(steered):
+    inline = InlineExecutor(steered(4), wake=lambda: None)
+    inline.start()
+    assert inline.load == Load(open_slots=4, queued_tasks=0, running_tasks=0)
+
+
+def test_the_gauges_show_what_is_queued_and_what_runs(steered, make_ti):
+    inline = InlineExecutor(steered(2), wake=lambda: None)
+    inline.start()
+    inline.queue([item(make_ti(name)) for name in "abc"])
+    inline.poke()
+    inline.poke()
+    assert inline.load == Load(open_slots=0, queued_tasks=1, running_tasks=2)
+
+
+def test_the_gauges_fall_to_0_with_the_last_attempt(steered, make_ti, driven):
+    executor = steered(4)
+    executor.on_execute = executor.success
+    runner = driven(executor, heartbeat_s=3600)
+    runner.thread.queue([item(make_ti())])
+    runner.until(1)
+    assert runner.thread.load == Load(open_slots=4, queued_tasks=0, running_tasks=0)
+
+
+def test_a_sink_that_the_author_set_is_told_as_well(steered, recorded_metrics):
+    executor = steered(4)
+    executor.metrics = recorded_metrics
+    inline = InlineExecutor(executor, wake=lambda: None)
+    inline.start()
+    tags = {"status": "open", "name": "SteeredExecutor"}
+    assert recorded_metrics.gauges[0] == ("executor.open_slots", 4, tags)
+    assert inline.load.open_slots == 4

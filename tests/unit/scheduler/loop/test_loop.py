@@ -336,3 +336,25 @@ def test_a_stop_queues_nothing_more(rig, dag_of):
     assert rig.loop.stopping.is_over
     assert rig.executor.ended
     assert rig.states() == {"a": "success", "b": None}
+
+
+def test_listeners_are_told_the_executors_gauges_and_at_last_that_it_is_idle(rig, dag_of):
+    told = []
+    rig.begin(dag_of({"a": [], "b": []}), outcome=lambda _: None)
+    rig.loop.context.announce = lambda hook, event: told.append((hook, event))
+    rig.after(6)
+    rig.executor.outcome = lambda _: State.SUCCESS
+    rig.after(6)
+    beats = [event for hook, event in told if hook == "on_executor_heartbeat"]
+    loads = [(beat.open_slots, beat.queued_tasks, beat.running_tasks) for beat in beats]
+    assert loads[0] == (30, 0, 2)
+    assert loads[-1] == (32, 0, 0)
+
+
+def test_a_dump_has_the_executors_gauges(rig, dag_of, caplog):
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle(4)
+    rig.loop.stopping.wants_dump = True
+    with caplog.at_level("INFO"):
+        rig.loop.do_pass()
+    assert "InlineStub has 31 open slots, 0 queued and 1 running tasks" in caplog.messages
