@@ -88,10 +88,10 @@ def _begin(
     store, now_us = loop.context.store, clock.now_us()
     logical_us = now_us if logical_us is None else logical_us
     with store.begin() as connection:
-        found = dags.latest_spec(connection, dag_id)
-        if found is None:
+        latest = dags.latest_spec(connection, dag_id)
+        if latest is None:
             raise DagNotFound(f"There is no DAG {dag_id!r}. See `airflow-lite dags list`.")
-        version_id, spec = found
+        version_id, spec = latest
         _replace(connection, dag_id, logical_us)
         return runs.create_run(
             connection,

@@ -33,7 +33,7 @@ def process_now(
     """
     work = DagFileProcessor(config, store, clock or SystemClock())
     saved = list(_all_now(work, notice) if dag_id is None else _one_now(work, dag_id))
-    changed = [name for one in saved for name in (*one.changed, *one.vanished)]
+    changed = [dag_id for file in saved for dag_id in (*file.changed, *file.vanished)]
     if changed:
         message: dict[str, Any] = {"files": True, "dags": changed}
         doorbell.ring(config.home, **message)
@@ -57,11 +57,11 @@ def _one_now(work: DagFileProcessor, dag_id: str) -> Iterator[Saved]:
     likely = [name for name in scan.changed if name == path or _mentions(name, dag_id)]
     rest = [name for name in scan.changed if name not in set(likely)]
     for paths in (likely, rest):
-        found = False
+        is_saved = False
         for saved in work.process(paths, scan.gone):
-            found = found or dag_id in saved.changed
+            is_saved = is_saved or dag_id in saved.changed
             yield saved
-        if found:
+        if is_saved:
             break
     yield from work.forget(scan.gone)
 

@@ -64,21 +64,21 @@ class DagFileProcessor:
         except OSError as error:
             return Scan(notices=(f"The DAG folder {self._folder}: {error.strerror}.",))
         with self._store.read() as connection:
-            known = {file.path: file for file in dags.known_files(connection)}
+            saved = {file.path: file for file in dags.known_files(connection)}
         below = f"{self._folder}/"
-        changed = tuple(path for path in listing.paths if self._is_due(path, known.get(path)))
-        gone = set(known).difference(listing.paths)
+        changed = tuple(path for path in listing.paths if self._is_due(path, saved.get(path)))
+        gone = set(saved).difference(listing.paths)
         gone_here = tuple(sorted(path for path in gone if path.startswith(below)))
         return Scan(changed, gone_here, tuple(listing.notices))
 
-    def _is_due(self, path: str, known: KnownFile | None) -> bool:
-        if known is None:
+    def _is_due(self, path: str, file: KnownFile | None) -> bool:
+        if file is None:
             return self._might_be_one(path)
-        if self._has_changed(path, known):
+        if self._has_changed(path, file):
             return True
-        elapsed_us = self._clock.now_us() - known.parsed_us  # below 0: the clock was set back
-        is_early = 0 <= elapsed_us < _RETRY_FACTOR * known.duration_us
-        return known.error is not None and not is_early
+        elapsed_us = self._clock.now_us() - file.parsed_us  # below 0: the clock was set back
+        is_early = 0 <= elapsed_us < _RETRY_FACTOR * file.duration_us
+        return file.error is not None and not is_early
 
     def _might_be_one(self, path: str) -> bool:
         """Return whether a file has the words of a DAG file."""
@@ -91,18 +91,18 @@ class DagFileProcessor:
         self._passed_over[path] = stamp
         return False
 
-    def _has_changed(self, path: str, known: KnownFile) -> bool:
-        lacks_pickles = self._ships_pickles and known.pickled_by != self._pickled_by
-        return lacks_pickles or folder.has_changed(path, known.fingerprint)
+    def _has_changed(self, path: str, file: KnownFile) -> bool:
+        lacks_pickles = self._ships_pickles and file.pickled_by != self._pickled_by
+        return lacks_pickles or folder.has_changed(path, file.fingerprint)
 
     def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:
         """Return the file that has a DAG, if the store knows one, and whether it has changed."""
         with self._store.read() as connection:
             path = dags.file_of(connection, dag_id)
-            known = dags.known_files(connection, [path]) if path else []
-        if path is None or not known:
+            files = dags.known_files(connection, [path]) if path else []
+        if path is None or not files:
             return None, False
-        return path, self._has_changed(path, known[0])
+        return path, self._has_changed(path, files[0])
 
     def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
         """Parse files and save what they hold, in batches as they come; yield what was saved."""

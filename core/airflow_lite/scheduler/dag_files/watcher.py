@@ -43,7 +43,7 @@ class DagFiles:
         self._thread: threading.Thread | None = None
         self.is_busy = False  # a pass is under way
         self._noticed: set[str] = set()
-        self._told_errors: dict[str, str | None] = {}  # by path: a retry seldom changes them
+        self._logged_errors: dict[str, str | None] = {}  # by path: a retry seldom changes them
 
     def due_in_s(self) -> float:
         """Return seconds until `tick` has something to do: the longest that the loop may sleep."""
@@ -67,10 +67,10 @@ class DagFiles:
 
     def poll(self) -> list[Saved]:
         """Return what was saved since the last call."""
-        found = []
+        news = []
         while self._saved:
-            found.append(self._saved.popleft())
-        return found
+            news.append(self._saved.popleft())
+        return news
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Stop the pass that is under way, with its children; return whether it ended in time."""
@@ -104,9 +104,9 @@ class DagFiles:
                 logger.warning("%s", line)
 
     def _report(self, saved: Saved) -> None:
-        is_told = self._told_errors.get(saved.path) == saved.error
-        log(saved._replace(error=None) if is_told else saved)
-        self._told_errors[saved.path] = saved.error
+        is_logged = self._logged_errors.get(saved.path) == saved.error
+        log(saved._replace(error=None) if is_logged else saved)
+        self._logged_errors[saved.path] = saved.error
         self._saved.append(saved)
         self._wake()
 

@@ -126,14 +126,14 @@ class Driver:
         return True
 
     def _failed(self, what: str, error: BaseException) -> None:
-        told = (what, f"{type(error).__name__}: {error}")
-        if told in self._failures:
+        failure = (what, f"{type(error).__name__}: {error}")
+        if failure in self._failures:
             return
         if len(self._failures) < _MOST_FAILURES:
-            self._failures.add(told)
+            self._failures.add(failure)
         is_mistake = isinstance(error, UserError)  # of the user's, which the message tells whole
         trace = None if is_mistake else error
-        logger.error("%s: %s failed: %s", self._name, what, told[1], exc_info=trace)
+        logger.error("%s: %s failed: %s", self._name, what, failure[1], exc_info=trace)
         self.reports.append(Failure(what, error))
 
     @property
@@ -182,8 +182,8 @@ class Driver:
         returned = {instance.key for instance in instances}
 
         def offer() -> None:
-            left = self.executor.try_adopt_task_instances(list(instances))
-            returned.intersection_update([instance.key for instance in left])
+            not_adopted = self.executor.try_adopt_task_instances(list(instances))
+            returned.intersection_update([instance.key for instance in not_adopted])
 
         if self.started:
             self.call("try_adopt_task_instances", offer)

@@ -39,7 +39,7 @@ class ClockJumps:
     """Compares the wall clock with the time that passed, from look to look."""
 
     def __init__(self, context: SchedulerContext) -> None:
-        self._world = context
+        self._context = context
         self._before: _Moment | None = None
 
     def look(self) -> None:
@@ -55,27 +55,28 @@ class ClockJumps:
         self._before = now
 
     def _read(self) -> _Moment | None:
-        clock = self._world.clock
+        clock = self._context.clock
         own_s = clock.monotonic()
         wall_us = clock.now_us()
         return _Moment(wall_us, own_s) if clock.monotonic() - own_s < _APART_S else None
 
     def _make_up(self, jump_us: int, before_us: int, now_us: int) -> None:
-        context = self._world
+        context = self._context
         low_us, high_us = (0, before_us) if jump_us > 0 else (now_us + 1, _LATEST_US)
-        trying = [one for one in self._instances() if one.state in _TRYING]
+        trying = [instance for instance in self._instances() if instance.state in _TRYING]
         # What is due by a clock set forward may be early by it; it is not late for ever.
-        due = [one for one in self._instances() if _waits(one)] if jump_us < 0 else []
+        due = [instance for instance in self._instances() if jump_us < 0 and _waits(instance)]
         with context.store.begin() as connection:
             bounds = {"low_us": low_us, "high_us": high_us}
-            starts = [{**_row(one, jump_us), **bounds} for one in trying]
-            waits.shift(connection, starts, [_row(one, jump_us) for one in due])
-        for one in trying:
-            if one.try_started_us is not None and low_us <= one.try_started_us <= high_us:
-                one.try_started_us += jump_us
-        for one in due:
-            one.next_at_us = (one.next_at_us or 0) + jump_us
-            context.memory.note_change(context.memory.instance(one.id)[0], one)
+            starts = [{**_row(instance, jump_us), **bounds} for instance in trying]
+            waits.shift(connection, starts, [_row(instance, jump_us) for instance in due])
+        for instance in trying:
+            started_us = instance.try_started_us
+            if started_us is not None and low_us <= started_us <= high_us:
+                instance.try_started_us = started_us + jump_us
+        for instance in due:
+            instance.next_at_us = (instance.next_at_us or 0) + jump_us
+            context.memory.note_change(context.memory.instance(instance.id)[0], instance)
         context.memory.skip_time(jump_us)
         context.timers.after("beat", 0.0)  # it is judged by the clock of the database
         logger.warning(
@@ -86,7 +87,7 @@ class ClockJumps:
         )
 
     def _instances(self) -> Iterator[Instance]:
-        return (instance for _, instance in self._world.memory.instances)
+        return (instance for _, instance in self._context.memory.instances)
 
 
 def _waits(instance: Instance) -> bool:

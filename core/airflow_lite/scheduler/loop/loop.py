@@ -12,8 +12,12 @@ from airflow_lite.scheduler.loop.outage import FailedPasses
 from airflow_lite.scheduler.loop.shutdown import POLL_S, Stopping, dump
 from airflow_lite.scheduler.passes.advance_runs import advance_due
 from airflow_lite.scheduler.passes.dispatch import dispatch
-from airflow_lite.scheduler.passes.executor_reports import ExecutorDidNotStart, look, take_reports
-from airflow_lite.scheduler.passes.heartbeats import Watch, take_back
+from airflow_lite.scheduler.passes.executor_reports import (
+    ExecutorDidNotStart,
+    reread_instances,
+    take_reports,
+)
+from airflow_lite.scheduler.passes.heartbeats import Watch, revoke_superseded
 from airflow_lite.scheduler.passes.make_runs import make_and_start
 from airflow_lite.scheduler.passes.refresh import follow_definitions, refresh, reload
 from airflow_lite.scheduler.recovery.lease import LeaseLost, StoreTaken
@@ -189,15 +193,15 @@ class Loop:
         """Look at what happened, decide, write, and hand on."""
         context = self.context
         self.clock_jumps.look()
-        self._hear()
+        self._take_messages()
         if context.is_inline:
             context.runner.poke()
         take_reports(context)
         if context.timers.take("watch"):
             self.watch.look()
-            notify_plugins.executor_looked_at(context)
+            notify_plugins.executor_heartbeat(context)
         reload(context)
-        take_back(context)
+        revoke_superseded(context)
         if not self.stopping.is_asked:
             make_and_start(context)
         follow_definitions(context)
@@ -205,10 +209,10 @@ class Loop:
         if not self.stopping.is_asked:
             dispatch(context)
         context.callbacks.poll()
-        self._keep_house()
+        self._do_due_chores()
         self.stopping.drive(context)
 
-    def _hear(self) -> None:
+    def _take_messages(self) -> None:
         """Take what was rung, what was parsed, and look by ourselves now and then."""
         context = self.context
         messages = self._take_rings()
@@ -216,7 +220,9 @@ class Loop:
         if self._has_new_files() or is_edited or context.timers.take("refresh"):
             refresh(context)
             context.timers.after("refresh", context.settings.fallback_poll_s)
-        look(context, [row for message in messages for row in message.get("instances", ())])
+        reread_instances(
+            context, [row for message in messages for row in message.get("instances", ())]
+        )
 
     def _has_new_files(self) -> bool:
         """Have the files looked at if that is due; return whether anything was saved since."""
@@ -226,7 +232,7 @@ class Loop:
             self._files.tick()
         return bool(self._files.poll())
 
-    def _keep_house(self) -> None:
+    def _do_due_chores(self) -> None:
         context = self.context
         if self.stopping.wants_dump:
             self.stopping.wants_dump = False

@@ -103,8 +103,8 @@ class Stopping:
         if self.is_signalled:
             context.tell(notice)
         if self.is_signalled and self.revokes:
-            for one in list(context.memory.live_attempts()):
-                context.revoke(one)
+            for active in list(context.memory.live_attempts()):
+                context.revoke(active)
         # Its own wait is as long: it is late only if it overruns.
         self.deadline = context.clock.monotonic() + grace_s + 1.0
         self.is_over = context.runner.end(0.0) and not context.callbacks

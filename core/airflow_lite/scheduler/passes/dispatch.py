@@ -1,4 +1,7 @@
-"""From ready to queued: admit, one commit for the batch, then the executor."""
+"""From ready to queued: admit, one commit for the batch, then the executor.
+
+Which of the ready instances have their turn is decided by `planner.admit`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from airflow_lite.scheduler.executor.driver import QueueItem
 from airflow_lite.scheduler.planner.admit import admit
 from airflow_lite.scheduler.planner.model import Candidate, Limits
 from airflow_lite.scheduler.state import notify_plugins
-from airflow_lite.scheduler.state.conflict import StaleRows, expect_rows
+from airflow_lite.scheduler.state.conflict import StaleRows, edited_runs, expect_rows
 from airflow_lite.states import TaskInstanceState
-from airflow_lite.store import runs, scheduling
+from airflow_lite.store import scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +47,9 @@ def dispatch(context: SchedulerContext) -> None:
             rows = [_row(context, candidate) for candidate in fresh]
             changed = scheduling.queue_attempts(connection, rows)
             expect_rows(changed, len(rows), {candidate.run.id for candidate in fresh})
-    except StaleRows as surprise:
-        logger.info("%s; loading them again", surprise)
-        context.memory.doubt(surprise.run_ids)
+    except StaleRows as error:
+        logger.info("%s; loading them again", error)
+        context.memory.doubt(error.run_ids)
         return
     for candidate, row in zip(fresh, rows, strict=True):
         _remember(context, candidate, row)
@@ -63,18 +66,18 @@ def open_slots(context: SchedulerContext) -> int:
     slots = context.runner.slots_available
     if slots == sys.maxsize:
         return slots
-    return slots - sum(one.is_unmanaged for one in context.memory.live_attempts())
+    return slots - sum(active.is_unmanaged for active in context.memory.live_attempts())
 
 
 def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
     """Return the runs with something ready, their DAGs, and how much more these may have active."""
-    active = Counter(one.run.dag_id for one in context.memory.live_attempts())
+    taken = Counter(active.run.dag_id for active in context.memory.live_attempts())
     for run in context.memory.running:
-        known = context.memory.find_dag(run.dag_id) if len(run.ready) else None
-        if known is not None and (known.may_schedule or context.scope is not None):
-            room = known.spec.max_active_tasks - active[known.dag_id]
+        dag = context.memory.find_dag(run.dag_id) if len(run.ready) else None
+        if dag is not None and (dag.may_schedule or context.scope is not None):
+            room = dag.spec.max_active_tasks - taken[dag.dag_id]
             if room > 0:
-                yield run, known.spec, room
+                yield run, dag.spec, room
 
 
 def _admit(
@@ -90,11 +93,11 @@ def _admit(
         for instance in run.ready.first(min(slots, room), limits.pools)
     ]
     admission = admit(candidates, limits)
-    _tell_once(context, admission)
+    _warn_of_pools(context, admission)
     return admission.admitted
 
 
-def _tell_once(context: SchedulerContext, admission: Admission) -> None:
+def _warn_of_pools(context: SchedulerContext, admission: Admission) -> None:
     complain = context.memory.complain
     for pool in sorted(admission.unknown_pools):
         if complain(("pool", pool), "missing"):
@@ -122,10 +125,11 @@ def _limits(context: SchedulerContext, rooms: dict[str, PoolRoom], slots: int) -
     dags: Counter[str] = Counter()
     tasks: Counter[tuple[str, str]] = Counter()
     run_tasks: Counter[tuple[int, str]] = Counter()
-    for one in context.memory.live_attempts():
-        dags[one.run.dag_id] += 1
-        tasks[one.run.dag_id, one.instance.task_id] += 1
-        run_tasks[one.run.id, one.instance.task_id] += 1
+    for active in context.memory.live_attempts():
+        run, task_id = active.run, active.instance.task_id
+        dags[run.dag_id] += 1
+        tasks[run.dag_id, task_id] += 1
+        run_tasks[run.id, task_id] += 1
     return Limits(pools, dags, tasks, run_tasks, slots, sizes)
 
 
@@ -133,21 +137,20 @@ def _without_edited(
     context: SchedulerContext, connection: sa.Connection, admitted: list[Candidate]
 ) -> list[Candidate]:
     """Leave out the runs that someone else edited meanwhile; they are loaded again."""
-    versions = runs.row_versions(connection, {candidate.run.id for candidate in admitted})
-    fresh = [one for one in admitted if versions.get(one.run.id) == one.run.row_version]
-    context.memory.doubt({one.run.id for one in admitted} - {one.run.id for one in fresh})
-    return fresh
+    edited = edited_runs(connection, [candidate.run for candidate in admitted])
+    context.memory.doubt(edited)
+    return [candidate for candidate in admitted if candidate.run.id not in edited]
 
 
 def _row(context: SchedulerContext, candidate: Candidate) -> dict[str, Any]:
     instance = candidate.instance
-    same = instance.state in _SAME_TRY and instance.try_number > 0
+    is_same_try = instance.state in _SAME_TRY and instance.try_number > 0
     return {
         **context.change(instance, "admitted"),
         "token": new_attempt_token(),
-        "try_number": instance.try_number + (0 if same else 1),
-        "try_started_us": instance.try_started_us if same else None,
-        "stuck": instance.stuck_count if same else 0,
+        "try_number": instance.try_number + (0 if is_same_try else 1),
+        "try_started_us": instance.try_started_us if is_same_try else None,
+        "stuck": instance.stuck_count if is_same_try else 0,
         "version": context.memory.dag(candidate.run.dag_id).version_id,
         "executor_name": context.executor_name,
     }
@@ -163,12 +166,12 @@ def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, An
     instance.queued_us = row["now_us"]
     instance.supervisor = instance.next_at_us = instance.skip_decision = None
     run.ready.discard(instance.key)
-    run.seen.append(instance)
+    run.events.append(instance)
     context.memory.activate(run, instance)
     context.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
 
 
 def _item(context: SchedulerContext, candidate: Candidate) -> QueueItem:
-    seen = context.as_seen(candidate.run, candidate.instance)
-    command = RunCommand(seen.key, pool=seen.pool, pickle_id=seen.pickle_id).words()
-    return QueueItem(seen, command, seen.priority_weight, seen.queue)
+    ti = context.task_instance_of(candidate.run, candidate.instance)
+    command = RunCommand(ti.key, pool=ti.pool, pickle_id=ti.pickle_id).words()
+    return QueueItem(ti, command, ti.priority_weight, ti.queue)

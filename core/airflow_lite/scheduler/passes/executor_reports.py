@@ -53,7 +53,7 @@ def take_reports(context: SchedulerContext) -> None:
     memory = context.memory
     ended = {token: event for token, event in ended.items() if memory.find_attempt(token)}
     if ended:
-        look(context, [memory.attempt(token).instance.id for token in ended])
+        reread_instances(context, [memory.attempt(token).instance.id for token in ended])
         _settle_ended(context, ended)
 
 
@@ -62,7 +62,7 @@ def _sort(
 ) -> None:
     match report:
         case Event(key, state, info):
-            if _known(context, key) is None:
+            if _find(context, key) is None:
                 logger.debug("late event of %s: %s", key, state)
             elif state not in UNENDED:
                 ended[key.attempt] = report
@@ -83,33 +83,33 @@ def _sort(
             logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
 
 
-def _known(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | None:
+def _find(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | None:
     return context.memory.find_attempt(key.attempt)
 
 
 def _ask_callback(context: SchedulerContext, request: CallbackRequest) -> None:
-    known = _known(context, request.key)
-    if known is None:
+    active = _find(context, request.key)
+    if active is None:
         logger.warning("the executor asked for a callback of an unknown task %s", request.key)
         return
     with context.store.begin() as connection:
-        asked = callbacks.ask(
+        request_id = callbacks.ask(
             connection,
-            known.run.id,
+            active.run.id,
             request.callback,
             request.reason,
             now_us=context.clock.now_us(),
-            instance_id=known.instance.id,
+            instance_id=active.instance.id,
         )
-    context.callbacks.add([asked])
+    context.callbacks.add([request_id])
 
 
 def _take_revocation(context: SchedulerContext, key: TaskInstanceKey) -> None:
-    known = _known(context, key)
-    if known is None:
+    active = _find(context, key)
+    if active is None:
         return
-    if known.is_live:
-        known.is_unmanaged = True  # its host has yet to stop it: looked at until that is written
+    if active.is_live:
+        active.is_unmanaged = True  # its host has yet to stop it: looked at until that is written
     else:
         context.memory.forget_attempt(key.attempt)
 
@@ -124,20 +124,20 @@ def _store_external_ids(context: SchedulerContext, external: dict[str, str]) -> 
         scheduling.set_external_ids(connection, rows)
 
 
-def look(context: SchedulerContext, instance_ids: Iterable[int]) -> None:
+def reread_instances(context: SchedulerContext, instance_ids: Iterable[int]) -> None:
     """Read these rows, in one SELECT, and let `advance` know what has changed in them."""
-    wanted = [row_id for row_id in instance_ids if context.memory.has_instance(row_id)]
-    if not wanted:
+    row_ids = [row_id for row_id in instance_ids if context.memory.has_instance(row_id)]
+    if not row_ids:
         return
     with context.store.read() as connection:
-        rows = scheduling.instances_by_id(connection, wanted)
+        rows = scheduling.instances_by_id(connection, row_ids)
         failed = [row.id for row in rows if row.state in _FAILED_TRY]
         # Of children that vanished: their host asks for what they cannot call any more.
-        asked = callbacks.open_of(connection, failed) if failed else []
-    context.callbacks.add(asked)
+        request_ids = callbacks.open_of(connection, failed) if failed else []
+    context.callbacks.add(request_ids)
     for row in rows:
         _take_row(context, row)
-    missing = set(wanted) - {row.id for row in rows}
+    missing = set(row_ids) - {row.id for row in rows}
     context.memory.doubt(context.memory.instance(row_id)[0].id for row_id in missing)
 
 
@@ -148,7 +148,7 @@ def _take_row(context: SchedulerContext, row: Any) -> None:
         return
     try:
         update_instance(instance, row)
-    except ValueError:  # it is set aside when its run is loaded
+    except ValueError:  # it is left out when its run is loaded
         context.memory.doubt([run.id])
         return
     run.ready.discard(instance.key)
@@ -187,18 +187,18 @@ def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
 
 
 def _reason(event: Event) -> str:
-    said = f": {event.info}" if event.info is not None else ""
-    return f"never claimed, the executor said {event.state}{said}"
+    info = f": {event.info}" if event.info is not None else ""
+    return f"never claimed, the executor said {event.state}{info}"
 
 
 def _take_adoption(
     context: SchedulerContext, adopted: list[TaskInstanceKey], returned: list[TaskInstanceKey]
 ) -> None:
     for key in adopted:
-        if (known := _known(context, key)) is not None:
-            known.is_unmanaged = False
-    left = [known for key in returned if (known := _known(context, key)) is not None]
-    look(context, [known.instance.id for known in left])
-    still = [known for known in left if known.instance.state == TaskInstanceState.QUEUED]
-    reasons = {known.token: "the scheduler was replaced" for known in still}
-    requeue(context, still, reasons, is_counted=False)
+        if (active := _find(context, key)) is not None:
+            active.is_unmanaged = False
+    not_adopted = [active for key in returned if (active := _find(context, key)) is not None]
+    reread_instances(context, [active.instance.id for active in not_adopted])
+    unclaimed = [active for active in not_adopted if active.is_queued]
+    reasons = {active.token: "the scheduler was replaced" for active in unclaimed}
+    requeue(context, unclaimed, reasons, is_counted=False)

@@ -1,4 +1,7 @@
-"""Tries that end without an outcome: never claimed, refused, lost with their supervisor."""
+"""Tries that end without an outcome: never claimed, refused, lost with their supervisor.
+
+`executor_reports` and `heartbeats` find them; what becomes of them is done here.
+"""
 
 from __future__ import annotations
 
@@ -43,89 +46,91 @@ def requeue(
     *,
     is_counted: bool,
 ) -> None:
-    """Take back attempts that nobody claimed: their try gets another one.
+    """Take back attempts that nobody claimed: the same try gets another attempt.
 
-    Counted ones (stuck, dropped by the engine) only `num_stuck_in_queued_retries` times, then the
-    try has failed.
+    Where that is counted (stuck, dropped by the engine), only `num_stuck_in_queued_retries`
+    times, then the try has failed.
     """
     most = context.settings.stuck_retries
-    spent = [one for one in unclaimed if is_counted and one.instance.stuck_count >= most]
-    again = [one for one in unclaimed if not (is_counted and one.instance.stuck_count >= most)]
-    if spent:
-        end_tries(
-            context,
-            [FailedTry(one, f"{reasons[one.token]}; {most} requeues are used up") for one in spent],
-        )
-    if again:
-        _requeue(context, again, reasons, add=1 if is_counted else 0)
+    tries = [
+        FailedTry(active, f"{reasons[active.token]}; {most} requeues are used up")
+        for active in unclaimed
+        if is_counted and active.instance.stuck_count >= most
+    ]
+    if tries:
+        end_tries(context, tries)
+    used_up = {failed.active.token for failed in tries}
+    left = [active for active in unclaimed if active.token not in used_up]
+    if left:
+        _requeue(context, left, reasons, add=1 if is_counted else 0)
 
 
 def _requeue(
     context: SchedulerContext,
-    again: Sequence[ActiveAttempt],
+    attempts: Sequence[ActiveAttempt],
     reasons: Mapping[str, str],
     *,
     add: int,
 ) -> None:
     rows = [
         {
-            **context.change(one.instance, reasons[one.token]),
-            "was_attempt": one.token,
-            "stuck": one.instance.stuck_count + add,
+            **context.change(active.instance, reasons[active.token]),
+            "was_attempt": active.token,
+            "stuck": active.instance.stuck_count + add,
         }
-        for one in again
+        for active in attempts
     ]
-    touched = {one.run.id for one in again}
+    touched = {active.run.id for active in attempts}
     try:
         with context.store.begin() as connection:
             expect_rows(scheduling.requeue(connection, rows), len(rows), touched)
-    except StaleRows as surprise:
-        context.memory.doubt(surprise.run_ids)
+    except StaleRows as error:
+        context.memory.doubt(error.run_ids)
         return
-    for one in again:
-        logger.warning("%s: %s; it is queued again", _name(one), reasons[one.token])
-        one.instance.state = TaskInstanceState.SCHEDULED
-        one.instance.attempt = None
-        one.instance.stuck_count += add
-        _done(context, one)
+    for active in attempts:
+        logger.warning("%s: %s; it is queued again", _name(active), reasons[active.token])
+        active.instance.state = TaskInstanceState.SCHEDULED
+        active.instance.attempt = None
+        active.instance.stuck_count += add
+        _done(context, active)
 
 
-def end_tries(context: SchedulerContext, lost: Sequence[FailedTry]) -> None:
+def end_tries(context: SchedulerContext, tries: Sequence[FailedTry]) -> None:
     """End tries as failed; those with tries left are retried. Their callbacks are asked for."""
-    verdicts = [_verdict(context, one) for one in lost]
-    rows = [_row(context, one, verdict) for one, verdict in zip(lost, verdicts, strict=True)]
-    touched = {one.active.run.id for one in lost}
+    decisions = [_decide(context, failed) for failed in tries]
+    rows = [_row(context, *item) for item in zip(tries, decisions, strict=True)]
+    touched = {failed.active.run.id for failed in tries}
     try:
         with context.store.begin() as connection:
             expect_rows(scheduling.end_tries(connection, rows), len(rows), touched)
-            asked = [
+            request_ids = [
                 callbacks.ask(
                     connection,
-                    one.active.run.id,
+                    failed.active.run.id,
                     name,
-                    one.cause,
+                    failed.cause,
                     now_us=context.clock.now_us(),
-                    instance_id=one.active.instance.id,
+                    instance_id=failed.active.instance.id,
                 )
-                for one, verdict in zip(lost, verdicts, strict=True)
-                if (name := _callback(context, one, verdict)) is not None
+                for failed, decision in zip(tries, decisions, strict=True)
+                if (name := _callback(context, failed, decision)) is not None
             ]
-    except StaleRows as surprise:
-        context.memory.doubt(surprise.run_ids)
+    except StaleRows as error:
+        context.memory.doubt(error.run_ids)
         return
-    context.callbacks.add(asked)
-    for one, row in zip(lost, rows, strict=True):
-        logger.error("%s: %s; now %s", _name(one.active), one.cause, row["to_state"])
-        instance = one.active.instance
+    context.callbacks.add(request_ids)
+    for failed, row in zip(tries, rows, strict=True):
+        logger.error("%s: %s; now %s", _name(failed.active), failed.cause, row["to_state"])
+        instance = failed.active.instance
         instance.state, instance.next_at_us = row["to_state"], row["next_at_us"]
-        _done(context, one.active)
+        _done(context, failed.active)
 
 
-def _verdict(context: SchedulerContext, lost: FailedTry) -> RetryDecision | None:
+def _decide(context: SchedulerContext, failed: FailedTry) -> RetryDecision | None:
     """Return what follows for the task; None where it was cleared and begins anew."""
-    active = lost.active
-    if lost.state is not None:
-        return RetryDecision(TaskInstanceState(lost.state))
+    active = failed.active
+    if failed.state is not None:
+        return RetryDecision(TaskInstanceState(failed.state))
     instance, run = active.instance, active.run
     if instance.state == TaskInstanceState.RESTARTING:
         return None
@@ -134,7 +139,7 @@ def _verdict(context: SchedulerContext, lost: FailedTry) -> RetryDecision | None
         return RetryDecision(TaskInstanceState.FAILED)
     return after_failure(
         task,
-        key=context.as_seen(run, instance).key,
+        key=context.task_instance_of(run, instance).key,
         logical_us=run.logical_us,
         max_tries=instance.max_tries,
         force_fail=False,
@@ -143,22 +148,22 @@ def _verdict(context: SchedulerContext, lost: FailedTry) -> RetryDecision | None
 
 
 def _row(
-    context: SchedulerContext, lost: FailedTry, verdict: RetryDecision | None
+    context: SchedulerContext, failed: FailedTry, decision: RetryDecision | None
 ) -> dict[str, Any]:
-    row = context.change(lost.active.instance, lost.cause)
+    row = context.change(failed.active.instance, failed.cause)
     next_at_us = None
-    if verdict is not None and verdict.state == TaskInstanceState.UP_FOR_RETRY:
-        next_at_us = row["now_us"] + seconds_us(verdict.delay_s)
-    state = verdict.state if verdict is not None else None
-    return {**row, "was_attempt": lost.active.token, "to_state": state, "next_at_us": next_at_us}
+    if decision is not None and decision.state == TaskInstanceState.UP_FOR_RETRY:
+        next_at_us = row["now_us"] + seconds_us(decision.delay_s)
+    state = decision.state if decision is not None else None
+    return {**row, "was_attempt": failed.active.token, "to_state": state, "next_at_us": next_at_us}
 
 
 def _callback(
-    context: SchedulerContext, lost: FailedTry, verdict: RetryDecision | None
+    context: SchedulerContext, failed: FailedTry, decision: RetryDecision | None
 ) -> str | None:
-    name = _CALLBACKS.get(verdict.state) if verdict is not None else None
-    task = context.task_of(lost.active.run, lost.active.instance)
-    if name is None or task is None or not any(c.startswith(name) for c in task.callbacks):
+    name = _CALLBACKS.get(decision.state) if decision is not None else None
+    task = context.task_of(failed.active.run, failed.active.instance)
+    if name is None or task is None or not any(kind.startswith(name) for kind in task.callbacks):
         return None
     return name
 

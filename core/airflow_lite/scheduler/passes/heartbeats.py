@@ -1,4 +1,8 @@
-"""Attempts that no event will tell of: lost with their supervisor, stuck, edited by a user."""
+"""What no event will tell of an attempt: lost with its supervisor, stuck, edited by a user.
+
+Found by the heartbeats of task hosts, which are read from the store now and then; what is done
+about an attempt that is lost or stuck is in `failed_attempts`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.processes.recorded import is_gone, sweep
-from airflow_lite.scheduler.passes.executor_reports import look
+from airflow_lite.scheduler.passes.executor_reports import reread_instances
 from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
@@ -51,7 +55,7 @@ class Watch:
     @property
     def interval_s(self) -> float:
         """How long until the next look."""
-        if any(one.is_unmanaged for one in self.context.memory.attempts):
+        if any(active.is_unmanaged for active in self.context.memory.attempts):
             return FOREIGN_INTERVAL_S
         return self.context.settings.beat_interval_s
 
@@ -64,9 +68,9 @@ class Watch:
         self._follow(rows)
         lost = self._lost(rows, elapsed_s)
         if lost:
-            self._bury(lost)
+            self._end_lost(lost)
         self._unstick(elapsed_s)
-        take_back(context)
+        revoke_superseded(context)
         if context.memory.attempts:
             context.timers.after("watch", self.interval_s)
 
@@ -82,14 +86,17 @@ class Watch:
         """Read the rows whose state is not what we think: an event may have been lost."""
         states = {row.id: (row.state, row.attempt) for row in rows}
         memory = self.context.memory
+        live = list(memory.live_attempts())
         changed = [
-            one.instance.id
-            for one in memory.live_attempts()
-            if states.get(one.instance.id) != (one.instance.state, one.instance.attempt)
+            active.instance.id
+            for active in live
+            if states.get(active.instance.id) != (active.instance.state, active.instance.attempt)
         ]
-        known = {one.instance.id for one in memory.live_attempts()}
-        new = [row_id for row_id in states if memory.has_instance(row_id) and row_id not in known]
-        look(self.context, [*changed, *new])
+        live_ids = {active.instance.id for active in live}
+        new = [
+            row_id for row_id in states if memory.has_instance(row_id) and row_id not in live_ids
+        ]
+        reread_instances(self.context, [*changed, *new])
 
     def _lost(self, rows: Iterable[Any], elapsed_s: float) -> list[FailedTry]:
         supervisors: dict[str, Any] = {}
@@ -104,9 +111,9 @@ class Watch:
         for name in self.beats.keys() - supervisors.keys():
             del self.beats[name]
         return [
-            FailedTry(one, f"lost: {causes[one.instance.supervisor]}")
-            for one in self.context.memory.live_attempts()
-            if one.instance.state in _CLAIMED and one.instance.supervisor in causes
+            FailedTry(active, f"lost: {causes[active.instance.supervisor]}")
+            for active in self.context.memory.attempts
+            if active.is_claimed and active.instance.supervisor in causes
         ]
 
     def _death(self, name: str, row: Any, elapsed_s: float) -> str | None:
@@ -115,57 +122,50 @@ class Watch:
         if is_gone(row, self._hostname):
             return "its supervisor's process is gone"
         count = row.beat_count if row.beat_count is not None else -1
-        known = self.beats.get(name)
-        if known is None or known.count != count:
+        beats = self.beats.get(name)
+        if beats is None or beats.count != count:
             self.beats[name] = _Beats(count)
             return None
-        known.silent_s += elapsed_s
+        beats.silent_s += elapsed_s
         timeout_s = self.context.settings.beat_timeout_s
-        return f"no beat for {timeout_s:g} s" if known.silent_s >= timeout_s else None
+        return f"no beat for {timeout_s:g} s" if beats.silent_s >= timeout_s else None
 
-    def _bury(self, lost: list[FailedTry]) -> None:
+    def _end_lost(self, lost: list[FailedTry]) -> None:
         """Read the rows once more, kill what is left on this machine, then end the tries."""
         context = self.context
-        look(context, [one.active.instance.id for one in lost])
-        still = [
-            one for one in lost if one.active.is_live and one.active.instance.state in _CLAIMED
-        ]
+        reread_instances(context, [failed.active.instance.id for failed in lost])
+        still = [failed for failed in lost if failed.active.is_claimed]
         if not still:
             return
+        tokens = [failed.active.token for failed in still]
         with context.store.read() as connection:
-            processes = scheduling.attempt_processes(
-                connection, [one.active.token for one in still]
-            )
+            processes = scheduling.attempt_processes(connection, tokens)
         sweep(processes, self._hostname)
-        for one in still:
-            context.revoke(one.active)
+        for failed in still:
+            context.revoke(failed.active)
         end_tries(context, still)
 
     def _unstick(self, elapsed_s: float) -> None:
         """Take back what has been queued for too long."""
         context = self.context
         timeout_s = context.settings.task_queued_timeout_s
-        queued = [
-            one
-            for one in context.memory.live_attempts()
-            if one.instance.state == TaskInstanceState.QUEUED
-        ]
-        for one in queued:
-            one.queued_s = 0.0 if one.queued_s is None else one.queued_s + elapsed_s
-        stuck = [one for one in queued if (one.queued_s or 0.0) >= timeout_s]
+        queued = [active for active in context.memory.attempts if active.is_queued]
+        for active in queued:
+            active.queued_s = 0.0 if active.queued_s is None else active.queued_s + elapsed_s
+        stuck = [active for active in queued if (active.queued_s or 0.0) >= timeout_s]
         if not stuck:
             return
         reason = f"queued for more than {timeout_s:g} s"
-        for one in stuck:
-            context.revoke(one)
-        requeue(context, stuck, {one.token: reason for one in stuck}, is_counted=True)
+        for active in stuck:
+            context.revoke(active)
+        requeue(context, stuck, {active.token: reason for active in stuck}, is_counted=True)
 
 
-def take_back(context: SchedulerContext) -> None:
+def revoke_superseded(context: SchedulerContext) -> None:
     """Have the executor stop what may not go on: superseded, cleared, marked, timed out."""
-    for one in list(context.memory.attempts):
-        if one.is_live and one.instance.state != TaskInstanceState.RESTARTING:
+    for active in list(context.memory.attempts):
+        if active.is_live and active.instance.state != TaskInstanceState.RESTARTING:
             continue
-        context.revoke(one)
-        if one.is_unmanaged and not one.is_live:
-            context.memory.forget_attempt(one.token)
+        context.revoke(active)
+        if active.is_unmanaged and not active.is_live:
+            context.memory.forget_attempt(active.token)

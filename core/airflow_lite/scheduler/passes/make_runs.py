@@ -1,4 +1,7 @@
-"""Runs that schedules ask for are made, and queued runs start, for the DAGs that are due."""
+"""Runs that schedules ask for are made, and queued runs start, for the DAGs that are due.
+
+Which runs these are is decided by `planner.create_runs`.
+"""
 
 from __future__ import annotations
 
@@ -27,60 +30,62 @@ logger = logging.getLogger(__name__)
 def make_and_start(context: SchedulerContext) -> None:
     """Look at every DAG that is due: make its scheduled runs, then start queued ones."""
     due = context.memory.take_due_dags(context.clock.now_us())
-    ready = [one for one in due if one.may_schedule or context.scope is not None]
+    ready = [dag for dag in due if dag.may_schedule or context.scope is not None]
     if context.takes_schedules:
-        _make(context, [one for one in ready if one.spec.schedule.kind != "none"])
+        _make(context, [dag for dag in ready if dag.spec.schedule.kind != "none"])
     _start(context, ready)
 
 
 def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
-    _recall_last_runs(context, [one for one in dags if not one.knows_last])
+    _recall_last_runs(context, [dag for dag in dags if not dag.knows_last_run])
     now_us = context.clock.now_us()
     plans: list[tuple[OwnedDag, Plan]] = []
-    for one in dags:
+    for dag in dags:
         try:
-            active = len(context.memory.runs_of(one.dag_id) + context.memory.queued_of(one.dag_id))
-            plans.append((one, create_runs(one.spec, one.last_end_us, active, now_us)))
+            active = len(context.memory.runs_of(dag.dag_id) + context.memory.queued_of(dag.dag_id))
+            plans.append((dag, create_runs(dag.spec, dag.last_end_us, active, now_us)))
         except Exception:  # one bad schedule must not stop the others
-            logger.exception("the next runs of DAG %r cannot be planned", one.dag_id)
-            one.next_create_after_us = None
-    news = [(one, plan) for one, plan in plans if _is_news(one, plan)]
-    if news:
+            logger.exception("the next runs of DAG %r cannot be planned", dag.dag_id)
+            dag.next_create_after_us = None
+    new_plans = [(dag, plan) for dag, plan in plans if _is_new(dag, plan)]
+    if new_plans:
         with context.store.begin() as connection:
-            made = [
-                _insert_run(connection, one, run, now_us) for one, plan in news for run in plan.runs
+            run_ids = [
+                _insert_run(connection, dag, run, now_us)
+                for dag, plan in new_plans
+                for run in plan.runs
             ]
-            scheduling.set_next_runs(connection, [_next_row(*item) for item in news])
-        load_runs(context, [run_id for run_id in made if run_id is not None])
-    for one, plan in plans:
-        _remember(context, one, plan)
+            scheduling.set_next_runs(connection, [_next_row(*item) for item in new_plans])
+        load_runs(context, [run_id for run_id in run_ids if run_id is not None])
+    for dag, plan in plans:
+        _remember(context, dag, plan)
 
 
 def _recall_last_runs(context: SchedulerContext, dags: list[OwnedDag]) -> None:
     if not dags:
         return
     with context.store.read() as connection:
-        ends_us = runs.last_scheduled(connection, [one.dag_id for one in dags])
-    for one in dags:
-        one.knows_last, one.last_end_us = True, ends_us.get(one.dag_id)
+        ends_us = runs.last_scheduled(connection, [dag.dag_id for dag in dags])
+    for dag in dags:
+        dag.knows_last_run, dag.last_end_us = True, ends_us.get(dag.dag_id)
 
 
 def _due_us(plan: Plan) -> int | None:
     return None if plan.following is None else plan.following.run_after_us
 
 
-def _is_news(one: OwnedDag, plan: Plan) -> bool:
-    return bool(plan.runs) or _due_us(plan) != one.told_create_after_us
+def _is_new(dag: OwnedDag, plan: Plan) -> bool:
+    return bool(plan.runs) or _due_us(plan) != dag.saved_create_after_us
 
 
 def _insert_run(
-    connection: sa.Connection, one: OwnedDag, run: DagRunInfo, now_us: int
+    connection: sa.Connection, dag: OwnedDag, run: DagRunInfo, now_us: int
 ) -> int | None:
     try:
         return runs.create_run(
             connection,
-            one.spec,
-            one.version_id,
+            dag.spec,
+            dag.version_id,
             run_id=f"{DagRunType.SCHEDULED}__{iso(run.logical_us)}",
             run_type=DagRunType.SCHEDULED,
             logical_us=run.logical_us,
@@ -93,10 +98,10 @@ def _insert_run(
         return None
 
 
-def _next_row(one: OwnedDag, plan: Plan) -> dict[str, Any]:
+def _next_row(dag: OwnedDag, plan: Plan) -> dict[str, Any]:
     logical, start, end, due = plan.following or (None, None, None, None)
     return {
-        "of_dag": one.dag_id,
+        "of_dag": dag.dag_id,
         "logical": logical,
         "interval_start": start,
         "interval_end": end,
@@ -104,22 +109,22 @@ def _next_row(one: OwnedDag, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _remember(context: SchedulerContext, one: OwnedDag, plan: Plan) -> None:
-    one.told_create_after_us = one.next_create_after_us = _due_us(plan)
+def _remember(context: SchedulerContext, dag: OwnedDag, plan: Plan) -> None:
+    dag.saved_create_after_us = dag.next_create_after_us = _due_us(plan)
     if plan.runs:
-        one.last_end_us = plan.runs[-1].interval_end_us
-        context.memory.plan_dag(one.dag_id)  # there may be more to make
-    elif (one.next_create_after_us or 0) <= context.clock.now_us():
+        dag.last_end_us = plan.runs[-1].interval_end_us
+        context.memory.plan_dag(dag.dag_id)  # there may be more to make
+    elif (dag.next_create_after_us or 0) <= context.clock.now_us():
         # Due already but no room: a run that ends makes the DAG due again.
-        one.next_create_after_us = None
+        dag.next_create_after_us = None
 
 
 def _start(context: SchedulerContext, dags: list[OwnedDag]) -> None:
     started: list[int] = []
-    for one in dags:
-        if queued := context.memory.queued_of(one.dag_id):
-            every = queued + context.memory.runs_of(one.dag_id)
-            started += [run.id for run in start_runs(every, one.spec, context.clock.now_us())]
+    for dag in dags:
+        if queued := context.memory.queued_of(dag.dag_id):
+            unfinished = queued + context.memory.runs_of(dag.dag_id)
+            started += [run.id for run in start_runs(unfinished, dag.spec, context.clock.now_us())]
     if started:
         with context.store.begin() as connection:
             runs.start_runs(connection, started, context.clock.now_us())

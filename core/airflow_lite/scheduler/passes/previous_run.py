@@ -1,4 +1,4 @@
-"""What a run must know of the run before it: for depends_on_past and wait_for_downstream."""
+"""What a run must know of the run before it, for depends_on_past and wait_for_downstream."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def facts_of(context: SchedulerContext, run: Run, dag: DagSpec) -> Facts:
     asking = dag.tasks_asking_past
     if not asking:
         return _NOTHING
-    wanted = {task.task_id for task in asking}
-    wanted.update(name for task in asking for name in task.downstream)
-    states = _states_before(context, run, wanted)
+    task_ids = {task.task_id for task in asking}
+    task_ids.update(name for task in asking for name in task.downstream)
+    states = _states_before(context, run, task_ids)
     if states is None:
         return _NOTHING
-    past = {task.task_id: _past(states, task.task_id, task.downstream) for task in asking}
-    return Facts({name: found for name, found in past.items() if found is not None})
+    pasts = {task.task_id: _past(states, task.task_id, task.downstream) for task in asking}
+    return Facts({task_id: past for task_id, past in pasts.items() if past is not None})
 
 
 def _states_before(context: SchedulerContext, run: Run, task_ids: Iterable[str]) -> States | None:

@@ -1,4 +1,7 @@
-"""How memory follows the store: DAGs, runs that others made or edited, newer definitions."""
+"""How memory follows the store: DAGs, runs that others made or edited, newer definitions.
+
+`refresh` finds out which rows changed, `reload` loads the runs that are behind them.
+"""
 
 from __future__ import annotations
 
@@ -28,20 +31,20 @@ logger = logging.getLogger(__name__)
 def refresh(context: SchedulerContext) -> None:
     """Look for what others wrote: DAGs parsed or paused, runs made, edited or deleted."""
     with context.store.read() as connection:
-        dags = scheduling.dag_rows(connection)
+        rows = scheduling.dag_rows(connection)
         versions = runs.unfinished_versions(connection, context.scope)
-        asked = callbacks.open_of_job(connection, context.scope)
-    context.callbacks.add(asked)  # a host asked, and no event told that its attempt had ended
-    _take_dags(context, dags)
+        request_ids = callbacks.open_of_job(connection, context.scope)
+    context.callbacks.add(request_ids)  # a host asked, and no event told of its attempt's end
+    _take_dags(context, rows)
     context.memory.compare(versions)
 
 
 def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
     memory = context.memory
-    wanted = [row for row in rows if _is_wanted(context, row)]
+    mine = [row for row in rows if _is_mine(context, row)]
     newer = [
         row.dag_id
-        for row in wanted
+        for row in mine
         if (dag := memory.find_dag(row.dag_id)) is None or dag.version_id != row.version_id
     ]
     specs: dict[str, tuple[int, DagSpec]] = {}
@@ -49,12 +52,12 @@ def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
         with context.store.read() as connection:
             texts = dags.spec_texts(connection, newer)
         specs = _read_specs(context, texts)
-    for row in wanted:
+    for row in mine:
         _take_dag(context, row, specs.get(row.dag_id))
-    memory.keep_dags({row.dag_id for row in wanted})
+    memory.keep_dags({row.dag_id for row in mine})
 
 
-def _is_wanted(context: SchedulerContext, row: Any) -> bool:
+def _is_mine(context: SchedulerContext, row: Any) -> bool:
     """Whether this is a DAG of ours; one whose row makes no sense is left out."""
     try:
         scheduling.check_dag(row)
@@ -68,15 +71,15 @@ def _read_specs(
     context: SchedulerContext, texts: dict[str, tuple[int, str]]
 ) -> dict[str, tuple[int, DagSpec]]:
     """Return the definitions that can be read; a DAG of another goes on as it was, if it was."""
-    found = {}
+    specs = {}
     for dag_id, (version_id, text) in texts.items():
         try:
-            found[dag_id] = version_id, dags.read_spec(dag_id, text)
+            specs[dag_id] = version_id, dags.read_spec(dag_id, text)
         except StoreError as error:
             _leave_out(context, dag_id, str(error))
         else:
             context.memory.withdraw_complaint(("DAG", dag_id))
-    return found
+    return specs
 
 
 def _leave_out(context: SchedulerContext, dag_id: object, reason: str) -> None:
@@ -89,7 +92,7 @@ def _take_dag(context: SchedulerContext, row: Any, newer: tuple[int, DagSpec] | 
     state = (row.is_paused, row.is_active, row.row_version, row.pickle_id)
     if newer is not None:
         memory.put_dag(
-            OwnedDag(row.dag_id, *newer, *state, told_create_after_us=row.next_create_after_us)
+            OwnedDag(row.dag_id, *newer, *state, saved_create_after_us=row.next_create_after_us)
         )
     elif (dag := memory.find_dag(row.dag_id)) is not None:
         if (dag.is_paused, dag.is_active, dag.row_version, dag.pickle_id) == state:
@@ -105,25 +108,25 @@ def reload(context: SchedulerContext) -> None:
 
 
 def load_runs(context: SchedulerContext, ids: Iterable[int]) -> None:
-    """Load runs, with the instances of those that are running, in place of what was known."""
-    wanted = set(ids)
+    """Load runs, with the instances of those that are running, in place of what memory has."""
+    run_ids = set(ids)
     with context.store.read() as connection:
-        rows = runs.run_rows(connection, wanted)
+        rows = runs.run_rows(connection, run_ids)
         running = [row.id for row in rows if row.state == DagRunState.RUNNING]
         instances = scheduling.instance_rows(connection, running)
     by_run = {
-        run_id: list(found)
-        for run_id, found in groupby(
+        run_id: list(of_run)
+        for run_id, of_run in groupby(
             sorted(instances, key=attrgetter("dag_run_id")), attrgetter("dag_run_id")
         )
     }
-    for run_id in wanted - {row.id for row in rows}:
+    for run_id in run_ids - {row.id for row in rows}:
         context.memory.release_run(run_id)
     for row in rows:
         try:
             _take_run(context, row, by_run.get(row.id, []))
         except Exception as error:
-            set_aside(context, row, error)  # type: ignore[arg-type]  # has the same names
+            skip_run(context, row, error)  # type: ignore[arg-type]  # has the same names
 
 
 def _take_run(context: SchedulerContext, row: Any, instances: list[Any]) -> None:
@@ -145,7 +148,7 @@ def follow_definitions(context: SchedulerContext) -> None:
         try:
             _follow(context, run, dag)
         except Exception as error:
-            set_aside(context, run, error)
+            skip_run(context, run, error)
         else:
             context.memory.doubt([run.id])
     reload(context)
@@ -154,18 +157,18 @@ def follow_definitions(context: SchedulerContext) -> None:
 def _follow(context: SchedulerContext, run: Run, dag: OwnedDag) -> None:
     tasks = dag.spec.tasks
     added = [tasks[task_id] for task_id in missing_tasks(run, dag.spec)]
-    fresh = [
+    unqueued = [
         (instance.id, tasks[instance.task_id])
         for instance in run.instances.values()
         if instance.task_id in tasks and instance.state in SCHEDULABLE
     ]
     with context.store.begin() as connection:
         runs.insert_instances(connection, run.id, added)
-        scheduling.refresh_instances(connection, fresh)
+        scheduling.refresh_instances(connection, unqueued)
         runs.set_run_version(connection, [run.id], dag.version_id)
 
 
-def set_aside(context: SchedulerContext, run: Run, error: Exception) -> None:
+def skip_run(context: SchedulerContext, run: Run, error: Exception) -> None:
     """Leave out a run that cannot be handled, until someone edits it or its DAG changes.
 
     An error of the database is not the run's, and is raised again.

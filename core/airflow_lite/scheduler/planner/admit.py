@@ -26,7 +26,7 @@ def admit(candidates: Iterable[Candidate], limits: Limits) -> Admission:
     """
     ordered = sorted(candidates, key=_place)
     room = _Room(limits)
-    unknown = {found.instance.pool for found in ordered} - limits.pools.keys()
+    unknown = {candidate.instance.pool for candidate in ordered} - limits.pools.keys()
     admission = Admission(unknown_pools=unknown)
     for candidate in ordered:
         if candidate.instance.pool in unknown:
@@ -64,11 +64,11 @@ class _Room:
         if self.slots < 1 or not self._within_dag(candidate):
             return False
         instance, dag = candidate.instance, candidate.dag
-        left = self.pools[instance.pool] - instance.pool_slots
-        if left < 0:
+        slots_left = self.pools[instance.pool] - instance.pool_slots
+        if slots_left < 0:
             self._keep_pool_for(candidate)
             return False
-        self.pools[instance.pool] = left
+        self.pools[instance.pool] = slots_left
         self.slots -= 1
         self.dag[dag.dag_id] += 1
         self.task[dag.dag_id, instance.task_id] += 1

@@ -1,4 +1,6 @@
-"""Decide what follows in a DAG run from what was seen of its task instances. Pure.
+"""Decide what follows in one DAG run from what was seen of its task instances. Pure.
+
+`passes.advance_runs` calls this for the runs that are due, and writes what it decides.
 
 `advance` is told rows as the store has them, and answers with the writes to make, what may be
 queued and whether the run has ended. The semantics are those of Airflow 2.10, except:
@@ -95,7 +97,7 @@ class _Pass:
         self.decision = Decision()
         self.waiting: list[tuple[int, InstanceKey]] = []
         self.marked: set[InstanceKey] = set()
-        self.told_before: set[InstanceKey] = set()
+        self.announced_before: set[InstanceKey] = set()
 
     def decide(self, events: Sequence[Instance]) -> Decision:
         self.take_in(events)
@@ -147,7 +149,7 @@ class _Pass:
         key = event.key
         if key in self.progress.announced:
             self.progress.announced.discard(key)
-            self.told_before.add(key)
+            self.announced_before.add(key)
         self.progress.drop_timer(key)
         self.progress.past_waiting.discard(key)
         self.run.instances[key] = event
@@ -209,10 +211,10 @@ class _Pass:
     def withdraw(self, instance: Instance) -> None:
         """Take back that an instance is ready, if that was ever told."""
         key = instance.key
-        if key in self.told_before or key in self.progress.announced:
+        if key in self.announced_before or key in self.progress.announced:
             self.decision.withdrawn.append(instance)
         self.progress.announced.discard(key)
-        self.told_before.discard(key)
+        self.announced_before.discard(key)
 
     def finish_empty(self, instance: Instance) -> None:
         again = instance.state == TaskInstanceState.UP_FOR_RESCHEDULE

@@ -38,8 +38,8 @@ class Run:
     #: Of the loop, for its pass: what may be queued, events for `advance`, and whether an
     #: instance changed, so that later runs that waited for it look again.
     ready: Ready = field(default_factory=Ready)
-    seen: list[Instance] = field(default_factory=list)
-    moved: bool = False
+    events: list[Instance] = field(default_factory=list)
+    has_changed: bool = False
     #: Private to `advance`: what is counted of the instances; None: not counted yet. Whoever
     #: replaces instances or state by loading again sets it to None.
     counters: Progress | None = None

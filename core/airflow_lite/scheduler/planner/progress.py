@@ -1,4 +1,7 @@
-"""What is counted of a run's instances, so that an event costs what it changes and no more."""
+"""What is counted of a run's instances, so that an event costs what it changes and no more.
+
+`advance` keeps one for each run, and `readiness` asks it.
+"""
 
 from __future__ import annotations
 
@@ -70,24 +73,24 @@ class Progress:
     def count(self, instance: Instance) -> set[str]:
         """Count `instance` as it is now; return the tasks that must be looked at again."""
         key, state = instance.key, instance.state
-        known = key in self._counted
+        is_counted = key in self._counted
         before = self._counted.get(key)
         self._counted[key] = state
         self.totals[state] += 1
-        if known:
+        if is_counted:
             self.totals[before] -= 1
         affected = self._count_skips(instance)
         if instance.task_id in self.dag.tasks:
-            affected.update(self._count_downstream(instance, before, known=known))
-        if not known:
+            affected.update(self._count_downstream(instance, before, is_counted=is_counted))
+        if not is_counted:
             self.keys.setdefault(instance.task_id, []).append(key)
         return affected
 
     def _count_downstream(
-        self, instance: Instance, before: TaskInstanceState | None, *, known: bool
+        self, instance: Instance, before: TaskInstanceState | None, *, is_counted: bool
     ) -> Iterator[str]:
         # A task without instances yet is counted as one that is unfinished.
-        replaces = known or instance.task_id not in self.keys
+        replaces = is_counted or instance.task_id not in self.keys
         if replaces and field_of(before) == field_of(instance.state):
             return
         task = self.dag.tasks[instance.task_id]
@@ -125,8 +128,8 @@ class Progress:
     def skipper(self, key: InstanceKey) -> str | None:
         """Return the task whose success decided that `key` is skipped, if any."""
         task_id, map_index = key
-        found = [name for name, of in self._skipped_by.get(task_id, ()) if of in (-1, map_index)]
-        return min(found, default=None)
+        skips = self._skipped_by.get(task_id, ())
+        return min((name for name, of in skips if of in (-1, map_index)), default=None)
 
     def set_timer(self, key: InstanceKey, at_us: int) -> None:
         """Have `key` told by `pop_due` at `at_us`, which replaces an earlier timer of it."""
@@ -140,12 +143,12 @@ class Progress:
 
     def pop_due(self, now_us: int) -> list[InstanceKey]:
         """Take out and return the instances whose timers are due."""
-        found = []
+        due = []
         while (at_us := self.next_timer_us()) is not None and at_us <= now_us:
             key = heappop(self._timers)[1]
             del self._due[key]
-            found.append(key)
-        return found
+            due.append(key)
+        return due
 
     def next_timer_us(self) -> int | None:
         """Return when the earliest timer is due."""

@@ -1,4 +1,7 @@
-"""Tell whether a task instance may run, must wait, or ends without running. Pure."""
+"""Tell whether a task instance may run, must wait, or ends without running. Pure.
+
+`trigger_rules` has the part of its upstream in that; dates, skips and the past come in here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The instances of one run that may be queued, in the order in which they are."""
+"""The instances of one run that may be queued, in the order in which they are.
+
+`advance` says which these are, `dispatch` takes the first of them, and `admit` has the last word.
+"""
 
 from __future__ import annotations
 
@@ -66,12 +69,12 @@ class Ready:
         Of each lane no more than `most`, and one more than its pool can take: that one shows that
         others must keep off the pool, that there is no such pool, or that it is too small.
         """
-        found: list[Instance] = []
+        first: list[Instance] = []
         for lane, places in self._lanes.items():
             reach = max(pools.get(lane.pool, 0), 0) // max(lane.pool_slots, 1) + 1
             count = min(most, reach)
-            found += [self._of[place[3]][0] for place in places[: -count - 1 : -1]]
-        return [one for one in found if one.state in SCHEDULABLE]
+            first += [self._of[place[3]][0] for place in places[: -count - 1 : -1]]
+        return [instance for instance in first if instance.state in SCHEDULABLE]
 
 
 def _merge(places: list[_Place], new: list[_Place]) -> None:

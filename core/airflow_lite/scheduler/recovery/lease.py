@@ -78,8 +78,8 @@ def _let_go(reference: weakref.ref[SchedulerLock]) -> None:
 
 def _refusal(note: bytes) -> str:
     try:
-        held = json.loads(note)
-        who = f"pid {held['pid']} on {held['hostname']}, started {held['since']}"
+        holder = json.loads(note)
+        who = f"pid {holder['pid']} on {holder['hostname']}, started {holder['since']}"
     except (ValueError, KeyError, TypeError):
         who = "its pid is not known yet"
     return (
@@ -96,7 +96,7 @@ class Ownership:
     clock: Clock
     job_id: int
     lock: SchedulerLock | None = None
-    _file: tuple[int, int] | None = None  # which one on the disk the database is
+    _file: tuple[int, int] | None = None  # device and inode of the database's file
 
     @classmethod
     def take(
@@ -170,8 +170,8 @@ def _file_of(store: Store) -> tuple[int, int] | None:
     path = store.engine.url.database
     if not store.is_sqlite or not path:
         return None
-    found = os.stat(path)
-    return found.st_dev, found.st_ino
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _take_lock(config: Config, store: Store, clock: Clock) -> SchedulerLock | None:

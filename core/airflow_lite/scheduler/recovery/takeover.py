@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.scheduler.passes.failed_attempts import requeue
 from airflow_lite.scheduler.passes.refresh import refresh, reload
 from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
-from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import jobs, scheduling
 
 if TYPE_CHECKING:
@@ -28,36 +27,30 @@ def take_over(context: SchedulerContext) -> None:
         _fail_dead_jobs(context)
     refresh(context)
     reload(context)
-    queued = [
-        one
-        for one in context.memory.live_attempts()
-        if one.instance.state == TaskInstanceState.QUEUED
-    ]
+    queued = [active for active in context.memory.attempts if active.is_queued]
     if queued:
         with context.store.read() as connection:
             rows = {row.attempt: row for row in scheduling.active_rows(connection)}
-        _see_about(context, [(one, rows[one.token]) for one in queued if one.token in rows])
-    running = sum(
-        one.instance.state != TaskInstanceState.QUEUED for one in context.memory.live_attempts()
-    )
+        _adopt(context, [(active, rows[active.token]) for active in queued if active.token in rows])
+    running = sum(active.is_claimed for active in context.memory.attempts)
     if running:
         logger.info("%d running attempts of an earlier scheduler are watched", running)
 
 
-def _see_about(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -> None:
-    ours = [(one, row) for one, row in queued if row.executor == context.executor_name]
-    others = {
-        one.token: row.executor for one, row in queued if row.executor != context.executor_name
-    }
+def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -> None:
+    name = context.executor_name
+    ours = [(active, row) for active, row in queued if row.executor == name]
+    others = [(active, row) for active, row in queued if row.executor != name]
     if ours:
         context.runner.adopt(
-            [context.as_seen(one.run, one.instance, row.external_executor_id) for one, row in ours]
+            [
+                context.task_instance_of(active.run, active.instance, row.external_executor_id)
+                for active, row in ours
+            ]
         )
     if others:
-        reasons = {token: f"was queued for {executor}" for token, executor in others.items()}
-        requeue(
-            context, [one for one, _ in queued if one.token in others], reasons, is_counted=False
-        )
+        reasons = {active.token: f"was queued for {row.executor}" for active, row in others}
+        requeue(context, [active for active, _ in others], reasons, is_counted=False)
 
 
 def _fail_dead_jobs(context: SchedulerContext) -> None:

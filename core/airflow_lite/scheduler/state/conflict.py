@@ -1,6 +1,17 @@
-"""What happens where the store is not as memory has it."""
+"""What happens where the store is not as memory has it: the runs concerned are loaded again."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_lite.store import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from airflow_lite.scheduler.planner.model import Run
 
 
 class StaleRows(Exception):
@@ -11,7 +22,13 @@ class StaleRows(Exception):
         self.run_ids = run_ids
 
 
-def expect_rows(changed: int, wanted: int, run_ids: set[int]) -> None:
+def expect_rows(changed: int, expected: int, run_ids: set[int]) -> None:
     """Raise `StaleRows` unless every row was as expected."""
-    if changed != wanted:
+    if changed != expected:
         raise StaleRows(run_ids)
+
+
+def edited_runs(connection: sa.Connection, of: Sequence[Run]) -> set[int]:
+    """Return those of the runs whose rows someone else edited or deleted since they were loaded."""
+    versions = runs.row_versions(connection, {run.id for run in of})
+    return {run.id for run in of if versions.get(run.id) != run.row_version}

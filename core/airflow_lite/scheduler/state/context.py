@@ -1,4 +1,7 @@
-"""All that changes while a scheduler runs, in one object that is passed to every part of it."""
+"""All that changes while a scheduler runs, in one object that is passed to every part of it.
+
+`memory` is what it knows of the store's rows; all else is what it acts with.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,9 @@ class SchedulerContext:
         dag = self.memory.find_dag(run.dag_id)
         return None if dag is None else dag.spec.tasks.get(instance.task_id)
 
-    def as_seen(self, run: Run, instance: Instance, external_id: str | None = None) -> TaskInstance:
+    def task_instance_of(
+        self, run: Run, instance: Instance, external_id: str | None = None
+    ) -> TaskInstance:
         """Return a task instance as executors see it."""
         task = self.task_of(run, instance)
         return TaskInstance(
@@ -115,8 +120,8 @@ class SchedulerContext:
         if active.revoke_sent or active.is_unmanaged:
             return
         active.revoke_sent = True
-        seen = self.as_seen(active.run, active.instance)
-        self.runner.revoke(replace(seen, attempt=active.token, try_number=active.try_number))
+        ti = self.task_instance_of(active.run, active.instance)
+        self.runner.revoke(replace(ti, attempt=active.token, try_number=active.try_number))
 
     @property
     def takes_schedules(self) -> bool:

@@ -28,9 +28,9 @@ class OwnedDag:
     row_version: int = 0
     pickle_id: int | None = None
     next_create_after_us: int | None = None  # when to look at its schedule again
-    told_create_after_us: int | None = None  # what its row says of that
-    knows_last: bool = False  # whether its newest scheduled run was looked for
-    last_end_us: int | None = None  # the end of that one's data interval
+    saved_create_after_us: int | None = None  # what its row says of that
+    knows_last_run: bool = False  # whether its newest scheduled run was looked for
+    last_end_us: int | None = None  # the end of that run's data interval
 
     @property
     def may_schedule(self) -> bool:
@@ -63,6 +63,11 @@ class ActiveAttempt:
     def is_queued(self) -> bool:
         """Whether its instance is still queued under it."""
         return self.is_live and self.instance.state == TaskInstanceState.QUEUED
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a task host has it: live, and not queued any more."""
+        return self.is_live and self.instance.state != TaskInstanceState.QUEUED
 
     def disown(self) -> None:
         """Note that its instance is not its own any more: it may not go on."""
@@ -173,7 +178,7 @@ class RunMemory:
         return [run for run in self._queued.values() if run.dag_id == dag_id]
 
     def put_run(self, run: Run) -> None:
-        """Take a running run just loaded, in place of what was known of it."""
+        """Take a running run just loaded, in place of what memory had of it."""
         self._drop_run(run.id)
         self._running[run.id] = run
         run.unlived_us = self.unlived_us(run.id)
@@ -189,7 +194,7 @@ class RunMemory:
                 self.activate(run, instance, is_unmanaged=True)
 
     def put_queued_run(self, run: Run) -> None:
-        """Take a queued run just loaded, in place of what was known of it."""
+        """Take a queued run just loaded, in place of what memory had of it."""
         self.release_run(run.id)
         self._queued[run.id] = run
 
@@ -241,10 +246,10 @@ class RunMemory:
 
     def compare(self, versions: Mapping[int, int]) -> None:
         """Have loaded again what is not as these row versions of all unfinished runs say."""
-        known = {run.id: run.row_version for run in (*self.running, *self.queued)}
-        known |= {run_id: skipped.row_version for run_id, skipped in self._skipped.items()}
-        self.doubt(known.keys() - versions.keys())
-        self.doubt(run_id for run_id, version in versions.items() if known.get(run_id) != version)
+        here = {run.id: run.row_version for run in (*self.running, *self.queued)}
+        here |= {run_id: skipped.row_version for run_id, skipped in self._skipped.items()}
+        self.doubt(here.keys() - versions.keys())
+        self.doubt(run_id for run_id, version in versions.items() if here.get(run_id) != version)
 
     def take_stale(self) -> set[int]:
         """Return the runs that are to be loaded again now."""
@@ -320,8 +325,8 @@ class RunMemory:
 
     def note_change(self, run: Run, instance: Instance) -> None:
         """Note that someone else changed an instance, so that `advance` is told."""
-        run.seen.append(instance)
-        run.moved = True
+        run.events.append(instance)
+        run.has_changed = True
         self._due_runs.add(run.id)
 
     @property

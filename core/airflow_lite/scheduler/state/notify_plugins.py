@@ -31,7 +31,7 @@ def executor_started(context: SchedulerContext) -> None:
         context.announce("on_executor_started", event)
 
 
-def executor_looked_at(context: SchedulerContext) -> None:
+def executor_heartbeat(context: SchedulerContext) -> None:
     """Tell how much the executor has to do."""
     if context.announce is not None:
         slots, occupied = context.runner.slots_available, len(context.memory.attempts)
@@ -52,8 +52,8 @@ def tasks_queued(context: SchedulerContext, items: Iterable[QueueItem]) -> None:
     if context.announce is not None:
         now_us = context.clock.now_us()
         for item in items:
-            seen = item.task_instance
-            event = TaskQueued(seen.key, seen.queue, item.priority, now_us)
+            ti = item.task_instance
+            event = TaskQueued(ti.key, ti.queue, item.priority, now_us)
             context.announce("on_task_queued", event)
 
 
@@ -66,6 +66,6 @@ def task_running(context: SchedulerContext, key: TaskInstanceKey) -> None:
 def task_finished(context: SchedulerContext, run: Run, instance: Instance) -> None:
     """Tell that an attempt ended, and what its task instance is now."""
     if context.announce is not None:
-        key = context.as_seen(run, instance).key
+        key = context.task_instance_of(run, instance).key
         state = str(instance.state) if instance.state is not None else "none"
         context.announce("on_task_finished", TaskFinished(key, state, context.clock.now_us()))

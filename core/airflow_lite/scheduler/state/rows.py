@@ -24,9 +24,9 @@ def read_run(row: Any, instances: Iterable[Any]) -> Run:
     json.loads(fields.pop("conf"))
     run = Run(**fields)
     run.state = DagRunState(row.state)
-    for one in instances:
-        instance = Instance(one.id, one.task_id, one.map_index)
-        update_instance(instance, one)
+    for instance_row in instances:
+        instance = Instance(instance_row.id, instance_row.task_id, instance_row.map_index)
+        update_instance(instance, instance_row)
         run.instances[instance.key] = instance
     return run
 

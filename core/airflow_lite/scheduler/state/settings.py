@@ -30,7 +30,7 @@ class Settings:
     @classmethod
     def read(cls, config: Config) -> Settings:
         """Read the options; raise `ConfigError` for one that is wrong or does not fit another."""
-        found = cls(
+        settings = cls(
             shutdown_grace_s=_seconds(config, "shutdown_grace_s", may_be_0=True),
             task_queued_timeout_s=_seconds(config, "task_queued_timeout"),
             stuck_retries=config.getint("scheduler", "num_stuck_in_queued_retries"),
@@ -43,17 +43,17 @@ class Settings:
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
             use_job_schedule=config.getboolean("scheduler", "use_job_schedule"),
         )
-        if found.beat_interval_s * 3 > found.beat_timeout_s:
+        if settings.beat_interval_s * 3 > settings.beat_timeout_s:
             raise ConfigError(
-                f"[scheduler] beat_interval_s is {found.beat_interval_s:g} and beat_timeout_s"
-                f" is {found.beat_timeout_s:g}. Make the timeout at least three intervals."
+                f"[scheduler] beat_interval_s is {settings.beat_interval_s:g} and beat_timeout_s"
+                f" is {settings.beat_timeout_s:g}. Make the timeout at least three intervals."
             )
-        return found
+        return settings
 
 
 def _seconds(config: Config, name: str, *, may_be_0: bool = False) -> float:
     value = config.getfloat("scheduler", name)
     if value > 0 or (may_be_0 and value == 0):
         return value
-    wanted = "0 or more" if may_be_0 else "more than 0"
-    raise ConfigError(f"[scheduler] {name} is {value:g}. Make it {wanted}.")
+    allowed = "0 or more" if may_be_0 else "more than 0"
+    raise ConfigError(f"[scheduler] {name} is {value:g}. Make it {allowed}.")
