@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.scheduler.passes.refresh import load_runs
-from airflow_lite.scheduler.planner.advance import start_runs
-from airflow_lite.scheduler.planner.create_runs import create_runs
+from airflow_lite.scheduler.planner.create_runs import create_runs, start_runs
 from airflow_lite.states import DagRunType
 from airflow_lite.store import runs, scheduling
 

@@ -31,12 +31,11 @@ from airflow_lite.states import (
     FINISHED,
     SCHEDULABLE,
     DagRunState,
-    DagRunType,
     TaskInstanceState,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from airflow_lite.scheduler.planner.instance import Facts, Instance, InstanceKey
     from airflow_lite.scheduler.planner.model import Run
@@ -59,25 +58,6 @@ def advance(
         run.instances.update((event.key, event) for event in events)
         return Decision()
     return _Pass(run, dag, facts, now_us).decide(events)
-
-
-def start_runs(runs: Iterable[Run], dag: DagSpec, now_us: int) -> list[Run]:
-    """Set as many queued runs of `dag` running as `max_active_runs` allows, oldest first.
-
-    `runs` are all its unfinished runs; the ones changed are returned. A backfill's runs are its
-    own to start, and are not counted.
-    """
-    counted = [run for run in runs if run.run_type != DagRunType.BACKFILL_JOB]
-    free = dag.max_active_runs - sum(run.state == DagRunState.RUNNING for run in counted)
-    queued = sorted(
-        (run for run in counted if run.state == DagRunState.QUEUED),
-        key=lambda run: (run.logical_us, run.id),
-    )[: max(free, 0)]
-    for run in queued:
-        run.state = DagRunState.RUNNING
-        run.start_us = now_us if run.start_us is None else run.start_us
-        run.counters = None
-    return queued
 
 
 def missing_tasks(run: Run, dag: DagSpec) -> list[str]:

@@ -1,12 +1,19 @@
-"""Decide which scheduled runs of a DAG are to be made now. Pure."""
+"""Decide which scheduled runs of a DAG are to be made now, and which queued ones start. Pure.
+
+`passes.make_runs` calls this for the DAGs that are due, and writes what it decides.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.spec.timetable import DagRunInfo, following_run
+from airflow_lite.states import DagRunState, DagRunType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.spec.model import DagSpec
 
 #: However far a DAG is behind, one call makes no more runs than this: others have their turn.
@@ -30,11 +37,30 @@ def create_runs(dag: DagSpec, last_end_us: int | None, active_runs: int, now_us:
     """
     limit = 1 if dag.schedule.kind == "continuous" else dag.max_active_runs
     room = min(limit - active_runs, MOST_PER_CALL)
-    made: list[DagRunInfo] = []
+    due: list[DagRunInfo] = []
     following = following_run(dag, last_end_us, now_us)
     while following is not None and following.run_after_us <= now_us:
-        if len(made) >= room or (made and following.logical_us <= made[-1].logical_us):
+        if len(due) >= room or (due and following.logical_us <= due[-1].logical_us):
             break
-        made.append(following)
+        due.append(following)
         following = following_run(dag, following.interval_end_us, now_us)
-    return Plan(made, following)
+    return Plan(due, following)
+
+
+def start_runs(runs: Iterable[Run], dag: DagSpec, now_us: int) -> list[Run]:
+    """Set as many queued runs of `dag` running as `max_active_runs` allows, oldest first.
+
+    `runs` are all its unfinished runs; the ones changed are returned. A backfill's runs are its
+    own to start, and are not counted.
+    """
+    counted = [run for run in runs if run.run_type != DagRunType.BACKFILL_JOB]
+    free = dag.max_active_runs - sum(run.state == DagRunState.RUNNING for run in counted)
+    queued = sorted(
+        (run for run in counted if run.state == DagRunState.QUEUED),
+        key=lambda run: (run.logical_us, run.id),
+    )[: max(free, 0)]
+    for run in queued:
+        run.state = DagRunState.RUNNING
+        run.start_us = now_us if run.start_us is None else run.start_us
+        run.counters = None
+    return queued

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_lite.scheduler.planner import advance as advance_module
-from airflow_lite.scheduler.planner.advance import advance, missing_tasks, start_runs
+from airflow_lite.scheduler.planner.advance import advance, missing_tasks
 from airflow_lite.scheduler.planner.instance import Facts, Instance, Past
 from airflow_lite.scheduler.planner.model import CallbackDue, Change, Run
 from airflow_lite.scheduler.planner.progress import Progress
@@ -390,24 +390,6 @@ def test_callbacks_come_only_for_runs_whose_dag_has_them() -> None:
         CallbackDue("on_success", "success")
     ]
     assert World(dag).see().see(a="failed").decision.callbacks == []
-
-
-def test_queued_runs_start_oldest_first_within_max_active_runs() -> None:
-    def run(number, state, logical_us, run_type="scheduled") -> Run:
-        return Run(number, "d", str(number), run_type, DagRunState(state), logical_us)
-
-    runs = [
-        run(1, "running", 0),
-        run(2, "queued", 9),
-        run(3, "queued", 4),
-        run(4, "queued", 6),
-        run(5, "running", 1, "backfill"),
-        run(6, "queued", 1, "backfill"),
-    ]
-    started = start_runs(runs, DagSpec("d", max_active_runs=3), 77)
-    assert [found.id for found in started] == [3, 4]
-    assert [found.start_us for found in started] == [77, 77]
-    assert start_runs(runs, DagSpec("d", max_active_runs=3), 78) == []
 
 
 def test_the_conformance_dag_ends_as_under_airflow() -> None:

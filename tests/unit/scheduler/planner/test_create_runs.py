@@ -1,4 +1,4 @@
-"""Which scheduled runs are made, and when the next one is due."""
+"""Which scheduled runs are made and started, and when the next one is due."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_lite.clock import to_us
-from airflow_lite.scheduler.planner.create_runs import MOST_PER_CALL, Plan, create_runs
+from airflow_lite.scheduler.planner.create_runs import (
+    MOST_PER_CALL,
+    Plan,
+    create_runs,
+    start_runs,
+)
+from airflow_lite.scheduler.planner.model import Run
 from airflow_lite.spec.model import DagSpec, ScheduleSpec
+from airflow_lite.states import DagRunState
 
 HOURLY = ScheduleSpec("cron", "0 * * * *")
 
@@ -83,3 +90,21 @@ def test_calling_again_with_the_last_run_goes_on_where_it_was() -> None:
         if found.runs:
             last_us = found.runs[-1].interval_end_us
     assert seen == [at(1, hour) for hour in range(7)]
+
+
+def test_queued_runs_start_oldest_first_within_max_active_runs() -> None:
+    def make_run(number, state, logical_us, run_type="scheduled") -> Run:
+        return Run(number, "d", str(number), run_type, DagRunState(state), logical_us)
+
+    runs = [
+        make_run(1, "running", 0),
+        make_run(2, "queued", 9),
+        make_run(3, "queued", 4),
+        make_run(4, "queued", 6),
+        make_run(5, "running", 1, "backfill"),
+        make_run(6, "queued", 1, "backfill"),
+    ]
+    started = start_runs(runs, DagSpec("d", max_active_runs=3), 77)
+    assert [run.id for run in started] == [3, 4]
+    assert [run.start_us for run in started] == [77, 77]
+    assert start_runs(runs, DagSpec("d", max_active_runs=3), 78) == []
