@@ -90,14 +90,16 @@ class Stopping:
         elif context.runner.ended and not context.callbacks:
             self.is_over = True
         elif context.clock.monotonic() >= self.deadline:
-            logger.warning("the executor or a callback did not end within the grace")
+            logger.warning(
+                "the executor or a callback did not end within shutdown_grace_s; it is terminated"
+            )
             self._terminate(context)
 
     def _begin(self, context: SchedulerContext) -> None:
         context.is_stopping = True
         grace_s = context.settings.shutdown_grace_s
         what = "are stopped" if self.revokes else f"get {grace_s:g} s"
-        notice = f"stopping: running tasks {what}; a second signal terminates"
+        notice = f"stopping: running tasks {what}; a second signal ends the scheduler at once"
         if self.notice is None or not self.is_signalled:
             logger.info("%s", notice)
         if self.is_signalled:
@@ -112,7 +114,7 @@ class Stopping:
     def _terminate(self, context: SchedulerContext) -> None:
         if not self.terminated:
             self.terminated = True
-            logger.warning("terminating")
+            logger.warning("terminating: nothing that runs is waited for")
             context.runner.terminate()
         self.is_over = True
 
@@ -141,7 +143,7 @@ def dump(context: SchedulerContext) -> None:
             ", not in our executor" if active.is_unmanaged else "",
         )
     for run_id, skipped in memory.skipped.items():
-        logger.info("run %d of %s is set aside: %s", run_id, skipped.dag_id, skipped.reason)
+        logger.info("run %d of DAG %r is left out: %s", run_id, skipped.dag_id, skipped.reason)
     load = context.runner.load
     logger.info(
         "%s has %d open slots, %d queued and %d running tasks", context.executor_name, *load

@@ -103,7 +103,7 @@ def _warn_of_pools(context: SchedulerContext, admission: Admission) -> None:
         if complain(("pool", pool), "missing"):
             logger.warning(
                 "tasks wait for pool %r, which does not exist."
-                " Make it: airflow-lite pools set %s N D",
+                " Make it: airflow-lite pools set %s SLOTS DESCRIPTION",
                 pool,
                 pool,
             )
@@ -111,10 +111,12 @@ def _warn_of_pools(context: SchedulerContext, admission: Admission) -> None:
         instance = candidate.instance
         if complain(("pool", instance.pool), "too small"):
             logger.warning(
-                "task %r of DAG %r waits: it wants %d slots of pool %r, which has fewer",
+                "task %r of DAG %r waits: it wants %d slots of pool %r, which has fewer."
+                " Give the pool more: airflow-lite pools set %s SLOTS DESCRIPTION",
                 instance.task_id,
                 candidate.run.dag_id,
                 instance.pool_slots,
+                instance.pool,
                 instance.pool,
             )
 

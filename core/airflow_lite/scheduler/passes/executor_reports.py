@@ -90,7 +90,10 @@ def _find(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | No
 def _ask_callback(context: SchedulerContext, request: CallbackRequest) -> None:
     active = _find(context, request.key)
     if active is None:
-        logger.warning("the executor asked for a callback of an unknown task %s", request.key)
+        logger.warning(
+            "the executor asked for a callback of %s, which is not active; it is not called",
+            request.key,
+        )
         return
     with context.store.begin() as connection:
         request_id = callbacks.ask(

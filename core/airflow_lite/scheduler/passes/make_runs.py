@@ -44,7 +44,10 @@ def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
             active = len(context.memory.runs_of(dag.dag_id) + context.memory.queued_of(dag.dag_id))
             plans.append((dag, create_runs(dag.spec, dag.last_end_us, active, now_us)))
         except Exception:  # one bad schedule must not stop the others
-            logger.exception("the next runs of DAG %r cannot be planned", dag.dag_id)
+            logger.exception(
+                "the next runs of DAG %r cannot be planned; it gets none until it changes",
+                dag.dag_id,
+            )
             dag.next_create_after_us = None
     new_plans = [(dag, plan) for dag, plan in plans if _is_new(dag, plan)]
     if new_plans:

@@ -177,7 +177,7 @@ def skip_run(context: SchedulerContext, run: Run, error: Exception) -> None:
         raise error
     reason = f"{type(error).__name__}: {error}"
     logger.error(
-        "run %r of DAG %r cannot be scheduled and is set aside: %s",
+        "run %r of DAG %r cannot be scheduled, and is left out until it or its DAG changes: %s",
         run.run_id,
         run.dag_id,
         reason,

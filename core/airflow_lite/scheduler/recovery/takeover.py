@@ -34,7 +34,7 @@ def take_over(context: SchedulerContext) -> None:
         _adopt(context, [(active, rows[active.token]) for active in queued if active.token in rows])
     running = sum(active.is_claimed for active in context.memory.attempts)
     if running:
-        logger.info("%d running attempts of an earlier scheduler are watched", running)
+        logger.info("%d attempts of an earlier scheduler still run, and are watched", running)
 
 
 def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -> None:
@@ -65,4 +65,8 @@ def _fail_dead_jobs(context: SchedulerContext) -> None:
         jobs.end_jobs(connection, ids, state="failed", now_us=now_us)
         jobs.own_all_dags(connection, context.job_id)
     for row in earlier:
-        logger.warning("the scheduler with pid %d on %s is dead", row.pid, row.hostname)
+        logger.warning(
+            "the scheduler with pid %d on %s is dead; its runs are taken over",
+            row.pid,
+            row.hostname,
+        )

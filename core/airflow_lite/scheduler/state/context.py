@@ -74,7 +74,7 @@ class SchedulerContext:
         try:
             self.on_event(line)
         except Exception:  # a pass must not stop halfway for it
-            logger.exception("what happened could not be told: %s", line)
+            logger.exception("a line for the terminal could not be shown: %s", line)
 
     def change(self, instance: Instance, cause: str) -> dict[str, Any]:
         """Return what each write to an instance has: its row as we saw it, who writes, and why."""

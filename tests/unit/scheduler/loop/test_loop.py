@@ -244,7 +244,9 @@ def test_a_deleted_run_is_forgotten_and_its_attempts_are_taken_back(rig, dag_of)
     assert not rig.loop.context.memory.running
 
 
-def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag_of, monkeypatch):
+def test_a_run_that_cannot_be_handled_is_left_out_and_the_others_go_on(
+    rig, dag_of, monkeypatch, caplog
+):
     from airflow_lite.scheduler.passes import advance_runs
 
     real = advance_runs.advance
@@ -263,6 +265,10 @@ def test_a_run_that_cannot_be_handled_is_set_aside_and_the_others_go_on(rig, dag
     assert rig.run_state(good) == "success"
     (skipped,) = rig.loop.context.memory.skipped.values()
     assert skipped.reason == "ZeroDivisionError: a bug"
+    assert (
+        "run 'r' of DAG 'bad' cannot be scheduled, and is left out until it or its DAG changes:"
+        " ZeroDivisionError: a bug"
+    ) in caplog.messages
 
 
 def test_a_run_whose_row_cannot_be_read_is_set_aside_before_a_host_would_stumble(rig, dag_of):
@@ -358,3 +364,19 @@ def test_a_dump_has_the_executors_gauges(rig, dag_of, caplog):
     with caplog.at_level("INFO"):
         rig.loop.do_pass()
     assert "InlineStub has 31 open slots, 0 queued and 1 running tasks" in caplog.messages
+
+
+def test_a_pool_that_is_missing_or_too_small_is_told_of_once_each(rig, dag_of, caplog):
+    rig.begin(dag_of({"a": []}, of_task={"a": {"pool": "db", "pool_slots": 2}}))
+    rig.settle()
+    with rig.store.begin() as connection:
+        connection.execute(schema.pool.insert().values(name="db", slots=1, description=""))
+    for _ in range(2):
+        rig.clock.advance(6)
+        rig.settle()
+    assert caplog.messages == [
+        "tasks wait for pool 'db', which does not exist."
+        " Make it: airflow-lite pools set db SLOTS DESCRIPTION",
+        "task 'a' of DAG 'd' waits: it wants 2 slots of pool 'db', which has fewer."
+        " Give the pool more: airflow-lite pools set db SLOTS DESCRIPTION",
+    ]

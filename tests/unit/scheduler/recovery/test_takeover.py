@@ -102,6 +102,17 @@ def test_adopted_attempts_keep_their_tokens(rig, dag_of, adopting):
     assert rig.executor.executed == []
 
 
+def test_a_takeover_says_who_is_dead_and_what_still_runs(rig, dag_of, caplog):
+    rig.begin(dag_of({"a": [], "b": []}), outcome=lambda _: None)
+    rig.settle(4)
+    rig.die()
+    with caplog.at_level("INFO", "airflow_lite"):
+        rig.start()
+    dead = f"the scheduler with pid {os.getpid()} on {rig.config.hostname} is dead"
+    assert f"{dead}; its runs are taken over" in caplog.messages
+    assert "2 attempts of an earlier scheduler still run, and are watched" in caplog.messages
+
+
 def test_running_attempts_of_a_dead_scheduler_are_left_alone_and_take_slots(make_rig, dag_of):
     rig = make_rig(core__parallelism=2)
     run = rig.begin(dag_of({"a": [], "b": [], "c": []}), outcome=lambda _: None)
@@ -128,7 +139,7 @@ def test_what_is_queued_again_at_a_takeover_is_not_told_as_running(rig, dag_of, 
     with caplog.at_level("INFO", "airflow_lite"):
         rig.start(other)
     assert "was queued for InlineStub" in caplog.text
-    assert "running attempts of an earlier scheduler" not in caplog.text
+    assert "of an earlier scheduler still run" not in caplog.text
 
 
 def test_what_the_executor_drops_because_it_was_told_to_end_is_not_counted(rig, dag_of):
