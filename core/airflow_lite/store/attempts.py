@@ -1,4 +1,4 @@
-"""What task hosts read and write: claims, outcomes, beats. Always for a batch of attempts."""
+"""What task hosts read and write, a batch of attempts at a time: claims, outcomes, heartbeats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_lite.store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: In an attempt's cause, where its log could not tell: followed by ": " and the reason.
+#: In an attempt's cause, where its log is incomplete: followed by ": " and the reason.
 LOG_CUT = "its log is cut"
 
 
@@ -47,7 +47,7 @@ class Started(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The end of one attempt: the state its task instance gets, and what is known of it."""
+    """The end of one attempt: the state its task instance gets, the cause, what it used."""
 
     instance_id: int
     token: str
@@ -76,9 +76,9 @@ class Supervisor:
     job_id: int | None = None
 
 
-def register(connection: sa.Connection, who: Supervisor, now_us: int) -> None:
+def register(connection: sa.Connection, owner: Supervisor, now_us: int) -> None:
     """Write the row of a new supervisor."""
-    row = {**asdict(who), "start_us": now_us, "latest_beat_us": now_us}
+    row = {**asdict(owner), "start_us": now_us, "latest_beat_us": now_us}
     connection.execute(supervisor.insert().values(row))
 
 
@@ -90,12 +90,12 @@ _BEAT = (
 
 
 def beat(connection: sa.Connection, supervisor_id: str, now_us: int) -> None:
-    """Say that a supervisor lives."""
+    """Record a heartbeat of a supervisor."""
     connection.execute(_BEAT, {"who": supervisor_id, "now": now_us})
 
 
 def end_supervisor(connection: sa.Connection, supervisor_id: str, now_us: int, cause: str) -> None:
-    """Write that a supervisor said goodbye, or that its death is proven. The first word stays."""
+    """Record that a supervisor ended, or is proven dead; an end that is recorded already stays."""
     connection.execute(
         supervisor.update()
         .where(supervisor.c.id == supervisor_id, supervisor.c.end_us.is_(None))
@@ -104,7 +104,7 @@ def end_supervisor(connection: sa.Connection, supervisor_id: str, now_us: int, c
 
 
 class Watched(NamedTuple):
-    """What a host asks of the rows of its attempts: whether they may go on."""
+    """State and token in the row of a running attempt: they tell its host whether it may go on."""
 
     id: int
     state: str | None
@@ -146,50 +146,54 @@ _CLAIM = (
 
 
 def claim(
-    connection: sa.Connection, claims: Sequence[Claim], who: Supervisor, now_us: int
+    connection: sa.Connection, claims: Sequence[Claim], owner: Supervisor, now_us: int
 ) -> set[str]:
-    """Make queued rows running, each under its token; return the tokens that are now `who`'s."""
-    given = {"who": who.id, "host": who.hostname, "actor": _actor(who), "now": now_us}
-    rows = [{**given, "instance_id": one.instance_id, "token": one.token} for one in claims]
+    """Make queued rows running, each under its token; return the tokens that `owner` holds now."""
+    common = {"who": owner.id, "host": owner.hostname, "actor": _actor(owner), "now": now_us}
+    rows = [{**common, "instance_id": claim.instance_id, "token": claim.token} for claim in claims]
     changed = run_many(connection, _CLAIM, rows)
-    mine = {one.token for one in claims}
+    mine = {claim.token for claim in claims}
     if changed != len(claims):
-        mine = _claimed(connection, claims, who)
-    kept = [one for one in claims if one.token in mine]
+        mine = _claimed_tokens(connection, claims, owner)
+    kept = [claim for claim in claims if claim.token in mine]
     if kept:
-        _note_claims(connection, kept, who, now_us)
-        xcoms.clear(connection, [one.xcom_of for one in kept if one.clears_xcom and one.xcom_of])
+        _note_claims(connection, kept, owner, now_us)
+        xcoms.clear(
+            connection, [claim.xcom_of for claim in kept if claim.clears_xcom and claim.xcom_of]
+        )
     return mine
 
 
-def _actor(who: Supervisor) -> str:
-    return f"{who.kind} {who.hostname}:{who.pid}"
+def _actor(owner: Supervisor) -> str:
+    return f"{owner.kind} {owner.hostname}:{owner.pid}"
 
 
-def _claimed(connection: sa.Connection, claims: Sequence[Claim], who: Supervisor) -> set[str]:
+def _claimed_tokens(
+    connection: sa.Connection, claims: Sequence[Claim], owner: Supervisor
+) -> set[str]:
     query = sa.select(task_instance.c.attempt).where(
-        task_instance.c.id.in_([one.instance_id for one in claims]),
-        task_instance.c.supervisor == who.id,
+        task_instance.c.id.in_([claim.instance_id for claim in claims]),
+        task_instance.c.supervisor == owner.id,
         task_instance.c.state == "running",
     )
-    return set(connection.execute(query).scalars()) & {one.token for one in claims}
+    return set(connection.execute(query).scalars()) & {claim.token for claim in claims}
 
 
 def _note_claims(
-    connection: sa.Connection, claims: Sequence[Claim], who: Supervisor, now_us: int
+    connection: sa.Connection, claims: Sequence[Claim], owner: Supervisor, now_us: int
 ) -> None:
     rows = [
         {
-            "token": one.token,
-            "task_instance_id": one.instance_id,
-            "try_number": one.try_number,
-            "queued_us": one.queued_us,
-            "supervisor": who.id,
-            "hostname": who.hostname,
-            "boot_id": who.boot_id,
+            "token": claim.token,
+            "task_instance_id": claim.instance_id,
+            "try_number": claim.try_number,
+            "queued_us": claim.queued_us,
+            "supervisor": owner.id,
+            "hostname": owner.hostname,
+            "boot_id": owner.boot_id,
             "claimed_us": now_us,
         }
-        for one in claims
+        for claim in claims
     ]
     changed = ("supervisor", "hostname", "boot_id", "claimed_us")
     upsert_many(connection, attempt, rows, changed=changed)
@@ -212,7 +216,7 @@ _STARTED_INSTANCE = (
 
 def note_started(connection: sa.Connection, started: Sequence[Started]) -> None:
     """Write which processes run these attempts."""
-    rows = [one._asdict() for one in started]
+    rows = [process._asdict() for process in started]
     run_many(connection, _STARTED, rows)
     run_many(connection, _STARTED_INSTANCE, rows)
 
@@ -249,50 +253,52 @@ _END_ATTEMPT = (
 )
 
 
-def end(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> set[str]:
+def end(connection: sa.Connection, reports: Sequence[Ended], owner: Supervisor) -> set[str]:
     """Write the ends of attempts; return the tokens whose outcome was accepted.
 
     Accepted is what ends a row that is still running under that token; a row cleared meanwhile
     (`restarting`) gets no state, one that a user marked stays. All are noted in `attempt`.
     """
-    actor = _actor(who)
-    rows = [{**one._asdict(), "actor": actor} for one in ended]
+    actor = _actor(owner)
+    rows = [{**report._asdict(), "actor": actor} for report in reports]
     changed = run_many(connection, _END, rows)
-    accepted = {one.token for one in ended}
-    if changed != len(ended):
-        accepted = _accepted(connection, ended, who)
+    accepted = {report.token for report in reports}
+    if changed != len(reports):
+        accepted = _accepted_tokens(connection, reports, owner)
     run_many(
         connection, _END_ATTEMPT, [{**row, "accepted": row["token"] in accepted} for row in rows]
     )
-    for one in ended:
-        if one.callback is not None:
-            _ask_callback(connection, one)
+    for report in reports:
+        if report.callback is not None:
+            _request_callback(connection, report)
     return accepted
 
 
-def _ask_callback(connection: sa.Connection, one: Ended) -> None:
-    """Ask for the callback of an end, if that end is what the row tells."""
-    payload = json.dumps({"callback": one.callback, "reason": one.cause or ""})
+def _request_callback(connection: sa.Connection, report: Ended) -> None:
+    """Request the callback of an ended attempt, if its row has the state that was reported."""
+    payload = json.dumps({"callback": report.callback, "reason": report.cause or ""})
     row = sa.select(
         sa.literal("task"),
         task_instance.c.dag_run_id,
         task_instance.c.id,
         sa.literal(payload),
-        sa.literal(one.ended_us, sa.BigInteger),
+        sa.literal(report.ended_us, sa.BigInteger),
     ).where(
-        task_instance.c.id == one.instance_id,
-        task_instance.c.attempt == one.token,
-        task_instance.c.state == one.state,
+        task_instance.c.id == report.instance_id,
+        task_instance.c.attempt == report.token,
+        task_instance.c.state == report.state,
     )
     names = ["kind", "dag_run_id", "task_instance_id", "payload", "created_us"]
     connection.execute(callback_request.insert().from_select(names, row))
 
 
-def _accepted(connection: sa.Connection, ended: Sequence[Ended], who: Supervisor) -> set[str]:
-    by_id = {one.instance_id: one for one in ended}
+def _accepted_tokens(
+    connection: sa.Connection, reports: Sequence[Ended], owner: Supervisor
+) -> set[str]:
+    by_id = {report.instance_id: report for report in reports}
     query = sa.select(task_instance.c.id, task_instance.c.attempt).where(
         task_instance.c.id.in_(list(by_id)),
-        task_instance.c.changed_by == _actor(who),
+        task_instance.c.changed_by == _actor(owner),
         task_instance.c.end_us == task_instance.c.changed_at_us,
     )
     return {token for row_id, token in connection.execute(query) if token == by_id[row_id].token}

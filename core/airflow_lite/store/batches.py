@@ -34,7 +34,7 @@ def select_many(connection: sa.Connection, query: Any, ids: Iterable[Any]) -> li
 
 
 def is_one_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Return the condition that `column` is one of the `ids` that a statement is given."""
+    """Return the condition that `column` is one of the parameter `ids` of a statement."""
     return column.in_(sa.bindparam("ids", expanding=True))
 
 
@@ -74,7 +74,7 @@ def _upsert(
 
 
 class _Prepared(NamedTuple):
-    """The text of a statement, and what makes the driver's parameters of a row."""
+    """The text of a statement, and a function that makes the driver's parameters of a row."""
 
     text: str
     values: Callable[[Row], Any]
@@ -83,15 +83,15 @@ class _Prepared(NamedTuple):
 @lru_cache(maxsize=256)
 def _prepared(statement: Any, dialect: sa.Dialect) -> _Prepared:
     compiled = statement.compile(dialect=dialect)
-    given = {name: one.value for name, one in compiled.binds.items() if not one.required}
+    constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
     if not compiled.positional:
-        return _Prepared(str(compiled), lambda row: given | row)
+        return _Prepared(str(compiled), lambda row: constants | row)
     take = _take(compiled.positiontup)
-    return _Prepared(str(compiled), (lambda row: take(given | row)) if given else take)
+    return _Prepared(str(compiled), (lambda row: take(constants | row)) if constants else take)
 
 
 def _take(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
-    """Return what takes these values out of a row, as a tuple also where it is one."""
+    """Return a function that takes these values from a row, as a tuple even for a single one."""
     if len(names) == 1:
         return lambda row: (row[names[0]],)
     return itemgetter(*names)

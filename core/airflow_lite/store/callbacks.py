@@ -1,4 +1,4 @@
-"""Callback requests: asked for by whoever ends a try or a run, run by a process of their own."""
+"""Callback requests: written by the process that ends a try or a run, run by another one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ask(
     now_us: int,
     instance_id: int | None = None,
 ) -> int:
-    """Ask for a callback of a run or, where it is given, of a task instance; return its id.
+    """Request a callback of a run or, where it is given, of a task instance; return its id.
 
     `callback` is an attribute's name such as "on_failure_callback", or that without its end.
     """
@@ -95,10 +95,10 @@ def _key(connection: sa.Connection, row: Any) -> TaskInstanceKey | None:
     if row.task_instance_id is not None:
         query = query.where(task_instance.c.id == row.task_instance_id)
     failed_first = sa.case((task_instance.c.state == "failed", 0), else_=1)
-    found = connection.execute(
+    instance = connection.execute(
         query.order_by(failed_first, task_instance.c.end_us.desc(), task_instance.c.id).limit(1)
     ).first()
-    return None if found is None else TaskInstanceKey(*found)
+    return None if instance is None else TaskInstanceKey(*instance)
 
 
 #: Requests that nobody has begun, the oldest first.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Found = list[tuple[str, str]]
+Choices = list[tuple[str, str]]
 
 #: More than a person looks through.
 MOST = 1000
@@ -30,7 +30,7 @@ def sqlite_path(url: str) -> str | None:
     return path.partition("?")[0] or None
 
 
-def dag_ids(path: str, prefix: str) -> Found:
+def dag_ids(path: str, prefix: str) -> Choices:
     """Return the ids of active DAGs, each with its description."""
     return _rows(
         path,
@@ -40,7 +40,7 @@ def dag_ids(path: str, prefix: str) -> Found:
     )
 
 
-def task_ids(path: str, dag_id: str, prefix: str) -> Found:
+def task_ids(path: str, dag_id: str, prefix: str) -> Choices:
     """Return the ids of the tasks of a DAG's latest version, each with its operator."""
     return _rows(
         path,
@@ -52,8 +52,8 @@ def task_ids(path: str, dag_id: str, prefix: str) -> Found:
     )
 
 
-def run_ids(path: str, dag_id: str, prefix: str) -> Found:
-    """Return the ids of a DAG's runs, the last ones, each with its state."""
+def run_ids(path: str, dag_id: str, prefix: str) -> Choices:
+    """Return the ids of a DAG's last runs, each with its state."""
     return _rows(
         path,
         "SELECT run_id, state FROM dag_run"
@@ -62,7 +62,7 @@ def run_ids(path: str, dag_id: str, prefix: str) -> Found:
     )
 
 
-def pools(path: str, prefix: str) -> Found:
+def pools(path: str, prefix: str) -> Choices:
     """Return the names of the pools, each with its description."""
     return _rows(
         path,
@@ -77,7 +77,7 @@ def _range(prefix: str) -> tuple[str, str]:
     return prefix, prefix + _LAST_LETTER
 
 
-def _rows(path: str, query: str, values: Sequence[object]) -> Found:
+def _rows(path: str, query: str, values: Sequence[object]) -> Choices:
     import sqlite3
 
     escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,4 +1,4 @@
-"""Saving what a batch of DAG files held: its rows are read at once, then written at once."""
+"""Save what a batch of DAG files held: all rows are read at once, then written at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from airflow_lite.spec.model import DagSpec
 from airflow_lite.store.batches import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.dags import DUPLICATE, Saved, deactivate, known_files
 from airflow_lite.store.pickles import Unsaved, payload_digest, pickled_by, save
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class FoundDag:
-    """A DAG as it was found: its spec, as text too, and the row that it had before, if any."""
+class ParsedDag:
+    """A DAG of a parsed file: its spec, as text too, and the row that it had before, if any."""
 
     spec: DagSpec
     path: str
@@ -41,13 +40,13 @@ class FoundDag:
         return self.before is None or self.before["digest"] != self.digest
 
     @property
-    def is_surprise(self) -> bool:
-        """Whether whoever keeps this DAG in memory has to look again."""
+    def needs_reload(self) -> bool:
+        """Whether a scheduler that keeps this DAG in memory has to read it again."""
         return self.is_new_version or self.is_new_pickle or not self.before_of("is_active")
 
     @property
     def is_new_pickle(self) -> bool:
-        """Whether it is not as it is pickled in the store, or should not be there."""
+        """Whether the pickle in the store differs from this one, or should not be there."""
         if self.payload is None:
             return self.before_of("pickle_id") is not None
         is_same = self.before_of("pickle_digest") == payload_digest(self.payload)
@@ -67,7 +66,7 @@ class Batch:
     now_us: int
     gone: set[str]
     sign: Sign | None = None
-    found: list[FoundDag] = field(default_factory=list)
+    dags: list[ParsedDag] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
 
@@ -81,7 +80,7 @@ class Batch:
         }
         self.numbers = _latest(self.connection, ids, dag_version.c.number)
         paths += self.owners.values()
-        self.known = {file.path: file for file in known_files(self.connection, paths)}
+        self.old_files = {file.path: file for file in known_files(self.connection, paths)}
         sound = [result for result in self.results if result.error is None]
         for result in sound:
             self._release(result)
@@ -99,26 +98,26 @@ class Batch:
     def save(self, result: FileResult) -> Saved:
         """Take in what one file held, to be written with the others; say what that changes."""
         if result.error is not None:
-            old = self.known.get(result.path)
+            old = self.old_files.get(result.path)
             self._save_file(result, result.error, old.dag_ids if old else ())
             return Saved(result.path, result.error, notices=result.warnings)
-        found = [
-            self._found(spec, result)
+        dags = [
+            self._parsed_dag(spec, result)
             for spec in result.dags
             if self.owners[spec.dag_id] == result.path
         ]
         error = self._refusals(result)
-        kept = tuple(item.spec.dag_id for item in found)
+        kept = tuple(item.spec.dag_id for item in dags)
         self._save_file(result, error, kept)
-        vanished = self._vanished(result.path)
-        self.found += found
+        vanished = self._vanished_ids(result.path)
+        self.dags += dags
         self.vanished += vanished
-        changed = [item for item in found if item.is_new_version]
+        changed = [item for item in dags if item.is_new_version]
         notices = [f"{i.spec.dag_id}: {line}" for i in changed for line in i.spec.notices]
         return Saved(
             result.path,
             error,
-            tuple(item.spec.dag_id for item in found if item.is_surprise),
+            tuple(item.spec.dag_id for item in dags if item.needs_reload),
             tuple(vanished),
             (*notices, *result.warnings),
         )
@@ -129,16 +128,16 @@ class Batch:
             self.owners[dag_id] = path
 
     def _is_known(self, path: str) -> bool:
-        return path in self.known or any(result.path == path for result in self.results)
+        return path in self.old_files or any(result.path == path for result in self.results)
 
-    def _found(self, spec: DagSpec, result: FileResult) -> FoundDag:
+    def _parsed_dag(self, spec: DagSpec, result: FileResult) -> ParsedDag:
         text = spec.to_json()
         of_spec = sha256(text.encode()).hexdigest()  # DagSpec.digest, from the text that is at hand
         payload = result.pickles.get(spec.dag_id) if self.sign is not None else None
         before = self.before.get(spec.dag_id)
-        known = self.known.get(result.path)
-        is_same = known is not None and known.pickled_by == self.pickled_by
-        return FoundDag(spec, result.path, text, of_spec, before, payload, is_same)
+        file = self.old_files.get(result.path)
+        is_same = file is not None and file.pickled_by == self.pickled_by
+        return ParsedDag(spec, result.path, text, of_spec, before, payload, is_same)
 
     def _refusals(self, result: FileResult) -> str | None:
         refused = [s.dag_id for s in result.dags if self.owners[s.dag_id] != result.path]
@@ -149,7 +148,7 @@ class Batch:
         ]
         return " ".join(lines) or None
 
-    def _vanished(self, path: str) -> list[str]:
+    def _vanished_ids(self, path: str) -> list[str]:
         return [
             name
             for name, row in self.before.items()
@@ -175,13 +174,13 @@ class Batch:
         versions = self._write_versions()
         pickles = self._write_pickles(versions)
         rows = []
-        for item in self.found:
-            said = item.spec.is_paused_upon_creation
-            is_paused = paused_at_creation if said is None else said
+        for item in self.dags:
+            authors_choice = item.spec.is_paused_upon_creation
+            is_paused = paused_at_creation if authors_choice is None else authors_choice
             rows.append({**self._dag_row(item, versions, pickles), "is_paused": is_paused})
         upsert_many(self.connection, dag, rows, changed=_CHANGED)
-        surprises = [item for item in self.found if item.is_surprise and item.before is not None]
-        run_many(self.connection, _RAISE, [{"surprised": item.spec.dag_id} for item in surprises])
+        stale = [item for item in self.dags if item.needs_reload and item.before is not None]
+        run_many(self.connection, _RAISE, [{"surprised": item.spec.dag_id} for item in stale])
         deactivate(self.connection, self.vanished)
         if self.files:
             upsert_many(self.connection, dag_file, self.files, changed=tuple(self.files[0])[1:])
@@ -196,7 +195,7 @@ class Batch:
                 "spec": item.text,
                 "created_us": self.now_us,
             }
-            for item in self.found
+            for item in self.dags
             if item.is_new_version
         ]
         if not rows:
@@ -214,13 +213,13 @@ class Batch:
                 versions.get(item.spec.dag_id) or item.before_of("version_id"),
                 item.payload,
             )
-            for item in self.found
+            for item in self.dags
             if item.payload is not None and item.is_new_pickle
         ]
         return save(self.connection, unsaved, self.sign, self.now_us)
 
     def _dag_row(
-        self, item: FoundDag, versions: dict[str, int], pickles: dict[str, int]
+        self, item: ParsedDag, versions: dict[str, int], pickles: dict[str, int]
     ) -> dict[str, Any]:
         spec = item.spec
         pickle_id = pickles.get(spec.dag_id)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.store.runs import Row
 
-#: How the error of a file begins that has a DAG id of another file's.
+#: How the error of a file begins if another file has one of its DAG ids.
 DUPLICATE = "DAG id "
 
 
@@ -48,10 +48,6 @@ class KnownFile(NamedTuple):
     pickled_by: str | None = None  # the versions that pickled its DAGs; None: nothing did
 
 
-_FILE = sa.select(*(dag_file.c[name] for name in KnownFile._fields))
-_FILE_SHAPE = Shape(_FILE)
-
-
 def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Note that no file has these DAGs any more."""
     for chunk in chunks(ids):
@@ -74,9 +70,9 @@ _FILE_SHAPE = Shape(_FILE)
 
 
 def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
-    """Return what is known of these files, or of all.
+    """Return the stored rows of these DAG files, or of all.
 
-    One whose row makes no sense has no fingerprint, so that it is parsed anew.
+    A file whose row makes no sense gets no fingerprint, so that it is parsed anew.
     """
     if paths is None:
         rows = list(connection.execute(_FILE))
@@ -100,7 +96,7 @@ def forget_files(connection: sa.Connection, paths: Iterable[str]) -> list[Saved]
         query = sa.select(dag.c.dag_id, dag.c.fileloc)
         query = query.where(dag.c.fileloc.in_(chunk), dag.c.is_active)
         for dag_id, path in connection.execute(query):
-            if isinstance(dag_id, str):  # no other is told to anyone
+            if isinstance(dag_id, str):  # another type is in no listing
                 vanished.setdefault(path, []).append(dag_id)
         connection.execute(dag_file.delete().where(dag_file.c.path.in_(chunk)))
     deactivate(connection, [name for ids in vanished.values() for name in ids])
@@ -115,12 +111,12 @@ def import_errors(connection: sa.Connection) -> list[KnownFile]:
 
 
 def latest_spec(connection: sa.Connection, dag_id: str) -> tuple[int, DagSpec] | None:
-    """Return a DAG's version id and spec; None if it is not known. It may be inactive."""
+    """Return a DAG's version id and spec; None if the store has none. It may be inactive."""
     return specs_of(connection, [dag_id]).get(dag_id)
 
 
 def specs_of(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, tuple[int, DagSpec]]:
-    """Return the latest version id and spec by DAG id, of those that are known.
+    """Return the latest version id and spec by DAG id, of the DAGs that the store has.
 
     Raises `StoreError` where one cannot be read.
     """
@@ -151,7 +147,7 @@ def read_spec(dag_id: str, text: str) -> DagSpec:
 
 
 def file_of(connection: sa.Connection, dag_id: str) -> str | None:
-    """Return the file that has an active DAG; None if the store knows none."""
+    """Return the file that has an active DAG; None if the store has none."""
     query = sa.select(dag.c.fileloc).where(dag.c.dag_id == dag_id, dag.c.is_active)
     path: str | None = connection.execute(query).scalar()
     return path

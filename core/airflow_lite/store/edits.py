@@ -1,7 +1,7 @@
-"""What a user changes from outside: clear, mark, delete, pause, run by hand.
+"""What users change by command: clear, mark, delete, pause, run by hand.
 
 Every edit raises the row version of the runs (or DAGs) it touches in the same transaction, which
-tells their owner to read them again; whoever calls rings the doorbell after the commit.
+tells their owner to read them again; the caller rings the doorbell after the commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The connection to the metadata database, and how it is made and brought up to date."""
+"""The connection to the metadata database, which is made on first use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: The Alembic revision that `schema.metadata` stands for.
 HEAD = "0001"
 
-#: Databases that there are, and how each says whether it has a table that holds the revision.
+#: Supported databases, and the query by which each tells whether it holds a revision.
 _STAMP = {
     "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",
     "postgresql": "SELECT to_regclass('alembic_version')",
@@ -98,7 +98,9 @@ def make_engine(config: Config) -> sa.Engine:
 def _known_url(text: str) -> sa.URL:
     url = sa.make_url(text)
     if url.get_backend_name() not in _STAMP:
-        raise sa.exc.ArgumentError(f"{url.get_backend_name()!r} is no database of ours")
+        raise sa.exc.ArgumentError(
+            f"{url.get_backend_name()!r} is not supported: SQLite and PostgreSQL are"
+        )
     if url.get_backend_name() == "sqlite":
         _check_path(text, url.database or "")
     return url
@@ -107,13 +109,13 @@ def _known_url(text: str) -> sa.URL:
 def _check_path(text: str, path: str) -> None:
     """Refuse a file that other processes would not find; raise `StoreError`."""
     if path in {"", ":memory:"} or path.startswith("file:"):
-        trouble = "is no path of a file, and one in memory could not be reached by tasks"
+        fault = "names no file, and tasks cannot reach a database in memory"
     elif not os.path.isabs(path):
-        trouble = "is a relative path, another one in each folder that a command is called from"
+        fault = "is a relative path: commands called in other folders would open other files"
     else:
         return
     raise StoreError(
-        f"[database] sql_alchemy_conn = {text[:200]!r} {trouble}."
+        f"[database] sql_alchemy_conn = {text[:200]!r} {fault}."
         " Write sqlite:////absolute/path/airflow_lite.db."
     )
 
@@ -145,7 +147,7 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        # Of one text that is not UTF-8 nobody could read a batch, in which all others are.
+        # Else one text that is not UTF-8 makes a whole batch unreadable.
         connection.text_factory = _text
         connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -202,10 +204,10 @@ def add_default_pool(connection: sa.Connection, config: Config) -> None:
 def _revision(connection: sa.Connection) -> str | None:
     if connection.exec_driver_sql(_STAMP[connection.dialect.name]).scalar() is None:
         return None
-    found: str | None = connection.exec_driver_sql(
+    number: str | None = connection.exec_driver_sql(
         "SELECT version_num FROM alembic_version"
     ).scalar()
-    return found
+    return number
 
 
 def revision(store: Store) -> str | None:
@@ -220,16 +222,16 @@ def shown_url(url: sa.URL) -> str:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether a file system, of those that have blocks at all, has none left for this user."""
+    """Whether a file system that counts blocks has none left for this user."""
     try:
-        found = os.statvfs(folder)
+        disk = os.statvfs(folder)
     except OSError:
         return False
-    return found.f_blocks > 0 and found.f_bavail == 0
+    return disk.f_blocks > 0 and disk.f_bavail == 0
 
 
 def cannot_open(url: str, error: object) -> str:
-    """Return what is said of a database that gave an error, and what to do."""
+    """Return the message about a database that gave an error, and what to do."""
     try:
         shown = shown_url(sa.make_url(url))
         path = sa.make_url(url).database

@@ -65,9 +65,9 @@ def end_jobs(connection: sa.Connection, ids: Iterable[int], *, state: str, now_u
 def running_jobs(
     connection: sa.Connection, kind: str | None = None, *, hostname: str | None = None
 ) -> list[Row]:
-    """Return the jobs that say they run, of a kind and of a host if given, by their last beat.
+    """Return the jobs whose state is running, of a kind and of a host if given.
 
-    The oldest first; `silent_us` is the time since, by the database's clock.
+    The oldest beat first; `silent_us` is the time since, by the database's clock.
     """
     since = (database_now_us(connection) - job.c.latest_beat_us).label("silent_us")
     query = sa.select(job, since).where(job.c.state == "running")
@@ -96,6 +96,6 @@ def is_database_error(error: BaseException) -> bool:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return in one line what the database said in an error of it."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0] if said else type(error).__name__
+    """Return the first line of a database error's message."""
+    message = str(getattr(error, "orig", None) or error).strip()
+    return message.splitlines()[0] if message else type(error).__name__

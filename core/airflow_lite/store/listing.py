@@ -1,4 +1,4 @@
-"""What the command line lists and looks up: rows as mappings, never more than was asked for."""
+"""What the command line lists and looks up: rows as mappings."""
 
 from __future__ import annotations
 
@@ -55,36 +55,36 @@ def _with_spec(row: RowMapping) -> dict[str, Any]:
     spec = _read(row["spec"] or "{}", {})
     limits = ("max_active_tis_per_dag", "max_active_tis_per_dagrun")
     tasks = spec.get("tasks", {}).values() if isinstance(spec.get("tasks"), dict) else ()
-    found = {name: value for name, value in row.items() if name not in {"spec", "error"}}
-    found["tags"] = _read(row["tags"], [])
-    found["schedule_spec"] = spec.get("schedule", {})
-    found["has_import_errors"] = row["error"] is not None
-    found["has_task_limits"] = any(task.get(limit) for task in tasks for limit in limits)
-    return found | {name: spec.get(name) for name in _SPEC_FIELDS}
+    columns = {name: value for name, value in row.items() if name not in {"spec", "error"}}
+    columns["tags"] = _read(row["tags"], [])
+    columns["schedule_spec"] = spec.get("schedule", {})
+    columns["has_import_errors"] = row["error"] is not None
+    columns["has_task_limits"] = any(task.get(limit) for task in tasks for limit in limits)
+    return columns | {name: spec.get(name) for name in _SPEC_FIELDS}
 
 
 def _read(text: object, nothing: Any) -> Any:
-    """Return what this JSON says; `nothing` where it is none of that kind."""
+    """Return the value of a JSON text; `nothing` where that is of another type."""
     try:
-        found = json.loads(text)  # type: ignore[arg-type]  # SQLite may have anything there
+        value = json.loads(text)  # type: ignore[arg-type]  # SQLite may have anything there
     except (ValueError, TypeError, RecursionError):
         return nothing
-    return found if isinstance(found, type(nothing)) else nothing
+    return value if isinstance(value, type(nothing)) else nothing
 
 
 def the_dag(connection: sa.Connection, dag_id: str) -> dict[str, Any]:
     """Return one DAG, active or not; raise `DagNotFound`, naming the nearest."""
-    found = dags(connection, dag_id=dag_id, active=None)
-    if found:
-        return found[0]
-    known = connection.execute(sa.select(dag.c.dag_id).where(dag.c.is_active)).scalars()
+    rows = dags(connection, dag_id=dag_id, active=None)
+    if rows:
+        return rows[0]
+    dag_ids = connection.execute(sa.select(dag.c.dag_id).where(dag.c.is_active)).scalars()
     raise DagNotFound(
-        f"There is no DAG {dag_id[:60]!r}.{did_you_mean(dag_id, known.all())}"
-        f" List the DAGs with `airflow-lite dags list`.{_unreadable(connection)}"
+        f"There is no DAG {dag_id[:60]!r}.{did_you_mean(dag_id, dag_ids.all())}"
+        f" List the DAGs with `airflow-lite dags list`.{_import_errors_hint(connection)}"
     )
 
 
-def _unreadable(connection: sa.Connection) -> str:
+def _import_errors_hint(connection: sa.Connection) -> str:
     query = sa.select(sa.func.count()).where(dag_file.c.error.is_not(None))
     count = connection.execute(query).scalar()
     if not count:
@@ -150,17 +150,17 @@ def the_run(
 def run_by_id(connection: sa.Connection, dag_run_id: int) -> RowMapping:
     """Return a run by its row id; raise `DagRunNotFound` if it was deleted."""
     query = sa.select(dag_run).where(dag_run.c.id == dag_run_id)
-    found = connection.execute(query).mappings().first()
-    if found is None:
+    run = connection.execute(query).mappings().first()
+    if run is None:
         raise DagRunNotFound("The run was deleted meanwhile.")
-    return found
+    return run
 
 
 def run_state(connection: sa.Connection, dag_run_id: int) -> str | None:
     """Return the state of a run by its row id; None if it was deleted."""
     query = sa.select(dag_run.c.state).where(dag_run.c.id == dag_run_id)
-    found: str | None = connection.execute(query).scalar()
-    return found
+    state: str | None = connection.execute(query).scalar()
+    return state
 
 
 def instances(connection: sa.Connection, dag_run_id: int) -> Sequence[RowMapping]:
@@ -173,18 +173,18 @@ def the_instance(
     connection: sa.Connection, run: RowMapping, task_id: str, map_index: int = -1
 ) -> RowMapping:
     """Return one task instance of a run; raise `TaskNotFound`, naming the nearest."""
-    mine = task_instance.c.dag_run_id == run["id"]
+    of_run = task_instance.c.dag_run_id == run["id"]
     query = sa.select(task_instance).where(
-        mine, task_instance.c.task_id == task_id, task_instance.c.map_index == map_index
+        of_run, task_instance.c.task_id == task_id, task_instance.c.map_index == map_index
     )
-    found = connection.execute(query).mappings().first()
-    if found is not None:
-        return found
-    known = connection.execute(sa.select(task_instance.c.task_id).where(mine)).scalars().all()
-    where = f" with map index {map_index}" if task_id in known else ""
+    instance = connection.execute(query).mappings().first()
+    if instance is not None:
+        return instance
+    task_ids = connection.execute(sa.select(task_instance.c.task_id).where(of_run)).scalars().all()
+    where = f" with map index {map_index}" if task_id in task_ids else ""
     raise TaskNotFound(
         f"Run {run['run_id']!r} of DAG {run['dag_id']!r} has no task {task_id[:60]!r}{where}."
-        f"{'' if where else did_you_mean(task_id, known)}"
+        f"{'' if where else did_you_mean(task_id, task_ids)}"
         f" List the tasks with `airflow-lite tasks list {run['dag_id']}`."
     )
 
@@ -205,10 +205,10 @@ def history(
 
 
 def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence[str]:
-    """Return the causes of ended attempts of this try that its log cannot tell of.
+    """Return the causes of ended attempts of this try that are missing from its log.
 
-    The scheduler ended them, lost while they ran or never claimed, so that nobody was there to
-    write it into the log; or their log is cut, which `LOG_CUT` in the cause says.
+    The scheduler ended them, lost while they ran or never claimed, so that no process could
+    write the cause into the log; or their log is cut, which `LOG_CUT` in the cause says.
     """
     by_scheduler = sa.or_(attempt.c.claimed_us.is_(None), attempt.c.cause.like("lost: %"))
     is_cut = attempt.c.cause.like(f"%{LOG_CUT}: %")

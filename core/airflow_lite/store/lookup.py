@@ -1,4 +1,4 @@
-"""Task instances by their keys, and DAG runs, as those who run attempts look them up."""
+"""Task instances by their keys, and DAG runs, as task hosts look them up."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _FIND = (
     .where(
         dag_run.c.dag_id.in_(sa.bindparam("dags", expanding=True)),
         dag_run.c.run_id.in_(sa.bindparam("runs", expanding=True)),
-        # What that finds besides is left out before the tasks of each run are looked for.
+        # Leaves out the other pairs of these two before the tasks of each run are looked up.
         (dag_run.c.dag_id + " " + dag_run.c.run_id).in_(sa.bindparam("both", expanding=True)),
         task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
     )
@@ -99,19 +99,19 @@ def find(
 ) -> dict[tuple[str, str, str, int], Queued]:
     """Return the task instances of `keys` by their `primary`; what does not exist is missing.
 
-    So is one whose row, or whose run's, makes no sense: that is logged, and harms no other.
+    An instance whose row, or whose run's row, makes no sense is missing too, and logged.
     """
-    found: dict[tuple[str, str, str, int], Queued] = {}
+    instances: dict[tuple[str, str, str, int], Queued] = {}
     for at in range(0, len(keys), _FIND_AT_ONCE):
-        found.update(_find_some(connection, keys[at : at + _FIND_AT_ONCE]))
-    return found
+        instances.update(_find_some(connection, keys[at : at + _FIND_AT_ONCE]))
+    return instances
 
 
 def _find_some(
     connection: sa.Connection, keys: Sequence[TaskInstanceKey]
 ) -> Iterator[tuple[tuple[str, str, str, int], Queued]]:
-    wanted = {key.primary for key in keys}
-    given = {
+    primaries = {key.primary for key in keys}
+    parameters = {
         "dags": list({key.dag_id for key in keys}),
         "runs": list({key.run_id for key in keys}),
         "both": list({f"{key.dag_id} {key.run_id}" for key in keys}),
@@ -119,10 +119,10 @@ def _find_some(
     }
     runs: dict[int, StoredRun] = {}
     width = len(StoredRun.__slots__)
-    for row in connection.execute(_FIND, given):
+    for row in connection.execute(_FIND, parameters):
         task_id, map_index, *columns = row[width:]
         primary = (row.dag_id, task_id, row.run_id, map_index)
-        if primary not in wanted:
+        if primary not in primaries:
             continue
         try:
             _FIND_SHAPE.check(row)
@@ -200,5 +200,5 @@ def first_reschedule(connection: sa.Connection, instance_id: int, try_number: in
     tries = (attempt.c.task_instance_id == instance_id) & (attempt.c.try_number == try_number)
     rescheduled = attempt.c.outcome == TaskInstanceState.UP_FOR_RESCHEDULE
     query = sa.select(sa.func.min(attempt.c.claimed_us)).where(tries, rescheduled)
-    found: int | None = connection.execute(query).scalar()
-    return found
+    claimed_us: int | None = connection.execute(query).scalar()
+    return claimed_us

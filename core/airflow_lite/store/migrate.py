@@ -75,7 +75,8 @@ def _upgrade(store: Store, config: Config, before: str | None, to: str) -> None:
         raise UserError(f"There is no revision {to[:60]!r}. There are: {', '.join(order)}.")
     if before is not None and order.index(to) < order.index(before):
         raise UserError(
-            f"The store is at {before}, after {to}. There is no way back: use a backup."
+            f"The metadata database is at revision {before}, which is newer than {to}, and"
+            f" cannot go back. Restore a backup of revision {to}."
         )
     with store.begin() as connection:
         _run_steps(script, to, connection=connection)
@@ -112,7 +113,7 @@ def _run_steps(
     environment = EnvironmentContext(
         AlembicConfig(),
         script,
-        fn=lambda found, _context: script._upgrade_revs(to, found),  # noqa: SLF001 - as Alembic
+        fn=lambda heads, _context: script._upgrade_revs(to, heads),  # noqa: SLF001 - as Alembic
         as_sql=connection is None,
         starting_rev=before,
         destination_rev=to,

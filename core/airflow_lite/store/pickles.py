@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     #: Returns the signature of a DAG's pickle: (dag id, version id, payload).
     Sign = Callable[[str, int, bytes], str]
 
-#: A pickle that another took the place of is kept so long: attempts that name it may be queued.
+#: A replaced pickle is kept so long: attempts that name it may be queued.
 _KEPT_US = 24 * 3600 * 1_000_000
 #: Byte code is of one minor version of Python.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -36,7 +36,7 @@ class Pickle(NamedTuple):
 
 
 class Unsaved(NamedTuple):
-    """What is to be saved of one DAG."""
+    """The pickle of one DAG, to be saved."""
 
     dag_id: str
     version_id: int
@@ -44,14 +44,14 @@ class Unsaved(NamedTuple):
 
 
 def pickled_by(sign: Sign | None) -> str | None:
-    """Return what pickles here, and with which key; where that changes, DAGs are pickled anew."""
+    """Return the versions and the key that pickle here; if they change, DAGs are pickled anew."""
     if sign is None:
         return None
     return f"Python {PYTHON}, airflow-lite {__version__}, key {sign('', 0, b'')[:8]}"
 
 
 def payload_digest(payload: bytes) -> str:
-    """Return what tells two pickles apart."""
+    """Return the digest by which two pickles are compared."""
     return sha256(payload).hexdigest()
 
 
@@ -68,19 +68,19 @@ def save(
     """Sign and save pickles, one a DAG; return their ids by DAG id."""
     rows = [
         {
-            **one._asdict(),
+            **pickle._asdict(),
             "python": PYTHON,
-            "digest": payload_digest(one.payload),
-            "signature": sign(*one),
+            "digest": payload_digest(pickle.payload),
+            "signature": sign(*pickle),
             "created_us": now_us,
         }
-        for one in unsaved
+        for pickle in unsaved
     ]
     if not rows:
         return {}
     connection.execute(dag_pickle.insert(), rows)
     newest: dict[str, int] = {}
-    for ids in chunks([one.dag_id for one in unsaved]):
+    for ids in chunks([pickle.dag_id for pickle in unsaved]):
         _forget_old(connection, ids, now_us - _KEPT_US)
         query = sa.select(dag_pickle.c.dag_id, sa.func.max(dag_pickle.c.id))
         query = query.where(dag_pickle.c.dag_id.in_(ids)).group_by(dag_pickle.c.dag_id)
@@ -89,7 +89,7 @@ def save(
 
 
 def _forget_old(connection: sa.Connection, dag_ids: Sequence[str], before_us: int) -> None:
-    """Delete the pickles of these DAGs that another took the place of before a moment."""
+    """Delete the pickles of these DAGs that a newer one replaced before a moment."""
     newer = dag_pickle.alias("newer")
     is_replaced = sa.exists().where(
         newer.c.dag_id == dag_pickle.c.dag_id,

@@ -24,12 +24,12 @@ def pools(connection: sa.Connection) -> Sequence[RowMapping]:
 
 def the_pool(connection: sa.Connection, name: str) -> RowMapping:
     """Return one pool; raise `PoolNotFound`."""
-    found = connection.execute(sa.select(pool).where(pool.c.name == name)).mappings().first()
-    if found is None:
+    row = connection.execute(sa.select(pool).where(pool.c.name == name)).mappings().first()
+    if row is None:
         raise PoolNotFound(
             f"There is no pool {name[:60]!r}. List the pools with `airflow-lite pools list`."
         )
-    return found
+    return row
 
 
 def set_pool(
@@ -49,6 +49,6 @@ def delete_pool(connection: sa.Connection, name: str) -> RowMapping:
     """Delete a pool and return what it was; raise `PoolNotFound`."""
     if name == DEFAULT_POOL:
         raise UserError(f"{DEFAULT_POOL} cannot be deleted. Set its slots instead.")
-    found = the_pool(connection, name)
+    row = the_pool(connection, name)
     connection.execute(pool.delete().where(pool.c.name == name))
-    return found
+    return row

@@ -11,21 +11,21 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What every database holds as an integer that is no id and no moment.
+#: The largest integer, of those that are no id and no moment, that every database holds.
 _LARGEST = 2**31 - 1
 
 
 class Shape:
-    """The types of a query's columns, by which a row that makes no sense is told from others."""
+    """The types of a query's columns, against which its rows are checked."""
 
     def __init__(self, query: sa.Select[Any]) -> None:
         self._columns = tuple(query.selected_columns)
-        self._counts = [at for at, one in enumerate(self._columns) if _is_count(one)]
+        self._counts = [at for at, column in enumerate(self._columns) if _is_count(column)]
         # Nearly every row has one of a few combinations of types.
         self._misfit = lru_cache(maxsize=256)(self._find_misfit)
 
     def check(self, row: Sequence[Any]) -> None:
-        """Raise ValueError, with the column and its value, where a row holds what it cannot."""
+        """Raise ValueError, with the column and its value, where a value has another type."""
         at = self._misfit(tuple(map(type, row)))
         if at is None:
             at = next((at for at in self._counts if abs(row[at]) > _LARGEST), None)
@@ -35,7 +35,7 @@ class Shape:
 
     def _find_misfit(self, types: tuple[type, ...]) -> int | None:
         every = enumerate(zip(self._columns, types, strict=True))
-        return next((at for at, (column, found) in every if not _fits(column, found)), None)
+        return next((at for at, (column, kind) in every if not _fits(column, kind)), None)
 
 
 def _is_count(column: sa.ColumnElement[Any]) -> bool:
@@ -44,18 +44,18 @@ def _is_count(column: sa.ColumnElement[Any]) -> bool:
     return is_small and not getattr(column, "nullable", True)
 
 
-def _fits(column: sa.ColumnElement[Any], found: type) -> bool:
-    if found is type(None):
+def _fits(column: sa.ColumnElement[Any], kind: type) -> bool:
+    if kind is type(None):
         return bool(getattr(column, "nullable", True))  # an expression has none
-    return found is column.type.python_type
+    return kind is column.type.python_type
 
 
 def texts_of(document: object) -> tuple[str, ...]:
-    """Return the texts of a JSON list; raise ValueError where a column holds no such document."""
+    """Return the texts of a JSON list; raise ValueError where the document is no such list."""
     try:
-        found = json.loads(document)  # type: ignore[arg-type]  # SQLite may have anything there
+        texts = json.loads(document)  # type: ignore[arg-type]  # SQLite may have anything there
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"no JSON list of texts: {document!r:.100}")
-    return tuple(found)
+    return tuple(texts)

@@ -66,9 +66,9 @@ def create_run(
         inserted = connection.execute(dag_run.insert().values(row))
     except sa.exc.IntegrityError:
         raise DagRunAlreadyExists(_taken(spec.dag_id, run_id, logical_us)) from None
-    found = new_id(inserted)
-    insert_instances(connection, found, spec.tasks.values())
-    return found
+    run_row_id = new_id(inserted)
+    insert_instances(connection, run_row_id, spec.tasks.values())
+    return run_row_id
 
 
 def new_id(inserted: sa.CursorResult[Any]) -> int:
@@ -83,9 +83,9 @@ def _refuse_existing(connection: sa.Connection, dag_id: str, run_id: str, logica
     query = sa.select(dag_run.c.run_id, dag_run.c.logical_us).where(
         dag_run.c.dag_id == dag_id, same
     )
-    found = connection.execute(query).first()
-    if found is not None:
-        raise DagRunAlreadyExists(_taken(dag_id, found.run_id, found.logical_us))
+    existing = connection.execute(query).first()
+    if existing is not None:
+        raise DagRunAlreadyExists(_taken(dag_id, existing.run_id, existing.logical_us))
 
 
 def _taken(dag_id: str, run_id: str, logical_us: int) -> str:
@@ -155,7 +155,7 @@ def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
 
 
 def check_run(row: Row) -> None:
-    """Raise ValueError where the row of a run holds what no run can have."""
+    """Raise ValueError where the row of a run holds a value of another type."""
     _RUN_SHAPE.check(row)
 
 
@@ -220,8 +220,8 @@ def run_before(connection: sa.Connection, dag_id: str, logical_us: int) -> int |
         dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us
     )
     newest_first = query.order_by(dag_run.c.logical_us.desc())
-    found: int | None = connection.execute(newest_first.limit(1)).scalar()
-    return found
+    row_id: int | None = connection.execute(newest_first.limit(1)).scalar()
+    return row_id
 
 
 def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:

@@ -1,7 +1,7 @@
 """What a scheduler reads and writes of task instances, in batches.
 
 Every write is conditional on the state and the attempt token that the writer saw; a function that
-writes returns how many rows it changed, so that fewer than asked for tell of a surprise.
+writes returns how many rows it changed: fewer than asked for mean that the caller's are stale.
 """
 
 from __future__ import annotations
@@ -145,9 +145,9 @@ def instance_rows(connection: sa.Connection, run_row_ids: Iterable[int]) -> list
 
 
 def check_instance(row: Row) -> None:
-    """Raise ValueError where the row of an instance holds what no instance can have."""
+    """Raise ValueError where the row of an instance holds a value of another type."""
     _INSTANCE_SHAPE.check(row)
-    # Read with a mark for what is not UTF-8, it would match no row in any later write.
+    # It was not UTF-8: read like this, it matches no row in a later write.
     if row.attempt is not None and "\N{REPLACEMENT CHARACTER}" in row.attempt:
         raise ValueError(f"its row in the database has attempt = {row.attempt!r:.100}")
 
@@ -179,7 +179,7 @@ _ACTIVE = (
 
 
 def active_rows(connection: sa.Connection) -> list[Row]:
-    """Return all queued and running instances: what they are, and what is known of supervisors."""
+    """Return all queued and running instances, each with its supervisor's row."""
     return list(connection.execute(_ACTIVE))
 
 
@@ -236,7 +236,7 @@ _SET_EXTERNAL_ID = (
 
 
 def set_external_ids(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Store what names attempts in their engine; a row has `row, token, external`."""
+    """Store the engine's ids of attempts; a row has `row, token, external`."""
     run_many(connection, _SET_EXTERNAL_ID, rows)
 
 
@@ -257,7 +257,7 @@ def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[
 
 _TAKEN = (
     sa.select(_ti.pool, sa.func.sum(_ti.pool_slots).label("slots"))
-    # What is beyond is no number of slots, and one sum of such would fail for all pools.
+    # A number beyond these bounds is no count of slots, and would make the sum of all fail.
     .where(ACTIVE_INSTANCE, _ti.pool_slots.between(0, 2**31 - 1))
     .group_by(_ti.pool)
     .subquery()
@@ -309,12 +309,12 @@ _DAG_SHAPE = Shape(_DAG)
 
 
 def dag_rows(connection: sa.Connection) -> list[Row]:
-    """Return what a scheduler must know of every DAG."""
+    """Return the columns of every DAG that a scheduler needs."""
     return list(connection.execute(_DAG))
 
 
 def check_dag(row: Row) -> None:
-    """Raise ValueError where the row of a DAG holds what no DAG can have."""
+    """Raise ValueError where the row of a DAG holds a value of another type."""
     _DAG_SHAPE.check(row)
 
 
@@ -359,7 +359,7 @@ def delete_run(connection: sa.Connection, run_row_id: int) -> None:
 def abandon_runs(
     connection: sa.Connection, run_row_ids: Sequence[int], now_us: int, cause: str
 ) -> None:
-    """Fail runs whose own job is over, and what it had begun of them."""
+    """Fail runs whose own job is over, and their task instances that it had begun."""
     for ids in chunks(run_row_ids):
         connection.execute(
             task_instance.update()

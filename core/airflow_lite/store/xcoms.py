@@ -35,7 +35,7 @@ class XComQuery(NamedTuple):
     include_prior_dates: bool = False
 
 
-class XComFound(NamedTuple):
+class StoredXCom(NamedTuple):
     """One XCom that was read; `value` is JSON text."""
 
     task_id: str
@@ -46,7 +46,7 @@ class XComFound(NamedTuple):
 
 def put(connection: sa.Connection, values: Sequence[XComValue], now_us: int) -> None:
     """Write XComs over what is there under the same keys."""
-    rows = [{**one._asdict(), "at_us": now_us} for one in values]
+    rows = [{**value._asdict(), "at_us": now_us} for value in values]
     upsert_many(connection, xcom, rows, changed=("value", "at_us"))
 
 
@@ -63,30 +63,30 @@ def clear(connection: sa.Connection, owners: Sequence[tuple[int, str, int]]) -> 
     run_many(connection, _CLEAR, rows)
 
 
-def get(connection: sa.Connection, wanted: XComQuery) -> list[XComFound]:
-    """Return the XComs asked for; of several runs, those of the newest for each task and index."""
-    query = (
+def get(connection: sa.Connection, query: XComQuery) -> list[StoredXCom]:
+    """Return the XComs of a query; of several runs, those of the newest for each task and index."""
+    statement = (
         sa.select(xcom.c.task_id, xcom.c.map_index, xcom.c.key, xcom.c.value, dag_run.c.logical_us)
         .join(dag_run, dag_run.c.id == xcom.c.dag_run_id)
-        .where(dag_run.c.dag_id == wanted.dag_id, *_conditions(wanted))
+        .where(dag_run.c.dag_id == query.dag_id, *_conditions(query))
         .order_by(dag_run.c.logical_us.desc(), xcom.c.task_id, xcom.c.map_index)
     )
-    newest: dict[tuple[str, int, str], XComFound] = {}
-    for task_id, map_index, key, value, _ in connection.execute(query):
-        newest.setdefault((task_id, map_index, key), XComFound(task_id, map_index, key, value))
+    newest: dict[tuple[str, int, str], StoredXCom] = {}
+    for task_id, map_index, key, value, _ in connection.execute(statement):
+        newest.setdefault((task_id, map_index, key), StoredXCom(task_id, map_index, key, value))
     return list(newest.values())
 
 
-def _conditions(wanted: XComQuery) -> list[Any]:
-    found: list[Any] = []
-    if wanted.include_prior_dates:
-        found.append(dag_run.c.logical_us <= wanted.logical_us)
+def _conditions(query: XComQuery) -> list[Any]:
+    conditions: list[Any] = []
+    if query.include_prior_dates:
+        conditions.append(dag_run.c.logical_us <= query.logical_us)
     else:
-        found.append(dag_run.c.run_id == wanted.run_id)
-    if wanted.key is not None:
-        found.append(xcom.c.key == wanted.key)
-    if wanted.task_ids is not None:
-        found.append(xcom.c.task_id.in_(wanted.task_ids))
-    if wanted.map_indexes is not None:
-        found.append(xcom.c.map_index.in_(wanted.map_indexes))
-    return found
+        conditions.append(dag_run.c.run_id == query.run_id)
+    if query.key is not None:
+        conditions.append(xcom.c.key == query.key)
+    if query.task_ids is not None:
+        conditions.append(xcom.c.task_id.in_(query.task_ids))
+    if query.map_indexes is not None:
+        conditions.append(xcom.c.map_index.in_(query.map_indexes))
+    return conditions
