@@ -12,7 +12,7 @@ US_PER_S = 1_000_000
 
 
 class Clock(Protocol):
-    """What tells the time. `airflow_lite.testing` has one that a test moves."""
+    """A source of the time. `airflow_lite.testing` has one that a test moves."""
 
     def now_us(self) -> int:
         """Return the wall time: microseconds since 1970-01-01 UTC."""
@@ -49,7 +49,7 @@ def from_us(moment_us: int) -> datetime:
 def iso(moment_us: int | None) -> str | None:
     """Return microseconds as Airflow prints moments: `2024-01-01T00:00:00+00:00`; None stays.
 
-    What a row of the database has that is no moment is shown as it is: it must hide no other row.
+    A value of a database row that is no moment is shown as it is, so that the listing goes on.
     """
     try:
         return None if moment_us is None else from_us(moment_us).isoformat()

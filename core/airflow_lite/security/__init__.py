@@ -1,1 +1,1 @@
-"""Keys and signatures. Knows neither the store nor what it signs."""
+"""Keys and signatures. Imports neither the store nor what it signs."""

@@ -8,17 +8,14 @@ import stat
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 
-#: Least number of characters of a key.
+#: A key has at least so many characters.
 SHORTEST_KEY = 32
 
 
 def configured_key(
     config: Config, section: str, name: str, shortest: int = SHORTEST_KEY
 ) -> bytes | None:
-    """Return the key that somebody chose in the configuration; raise `ConfigError` for a short one.
-
-    None where they chose none.
-    """
+    """Return the configured key, None if there is none; raise `ConfigError` for a short one."""
     key = config.get(section, name).strip()
     if key and len(key) < shortest:
         raise ConfigError(
@@ -44,7 +41,7 @@ def read_key(path: str) -> bytes | None:
             )
         key = file.read(1024).strip()
     if len(key) < SHORTEST_KEY:
-        raise ConfigError(f"{path} holds no key. Remove it: another is made.")
+        raise ConfigError(f"{path} holds no key. Remove the file: the next start makes a new one.")
     return key
 
 
@@ -69,7 +66,7 @@ def make_key(path: str) -> bytes:
         finally:
             os.unlink(own)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be made: {error.strerror}. Check the home.") from None
+        raise ConfigError(f"{path} cannot be made: {error.strerror}. Check its folder.") from None
     key = read_key(path)
     assert key is not None  # it was made just now
     return key

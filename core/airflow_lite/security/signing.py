@@ -1,4 +1,4 @@
-"""The signature on pickled DAGs: what the store hands back as code must be what was put there.
+"""The signature on pickled DAGs: it proves that a pickle is the one that a scheduler stored.
 
 The key is `[core] pickle_secret_key` or a file of the home that is made at first use. Only
 processes that run no user code sign and check: schedulers, the command line and task hosts.
@@ -12,7 +12,7 @@ from airflow_lite.security.key_file import configured_key, make_key, read_key
 
 #: In the home, for its owner only.
 KEY_FILE = "pickle.key"
-#: The variable that holds the key; taken out of the environment of what runs user code.
+#: The variable that holds the key; removed from the environment of processes that run user code.
 KEY_VARIABLE = "AIRFLOW_LITE__CORE__PICKLE_SECRET_KEY"
 
 
@@ -28,8 +28,8 @@ def checking_key(config: Config) -> bytes:
     if key is None:
         raise ConfigError(
             f"There is no key to check pickled DAGs with. Copy {KEY_FILE} from the scheduler's"
-            f" home to {config.path(KEY_FILE)}, or set [core] pickle_secret_key to the same there"
-            " and here."
+            f" home to {config.path(KEY_FILE)}, or set [core] pickle_secret_key to the same value"
+            " there and here."
         )
     return key
 
@@ -45,11 +45,11 @@ def signature(key: bytes, dag_id: str, version_id: int, payload: bytes) -> str:
     return signed.hexdigest()
 
 
-def is_signed(key: bytes, dag_id: str, version_id: int, payload: bytes, given: str) -> bool:
-    """Return whether `given` is the signature of this pickle, in constant time."""
+def is_signed(key: bytes, dag_id: str, version_id: int, payload: bytes, candidate: str) -> bool:
+    """Return whether `candidate` is the signature of this pickle, in constant time."""
     import hmac
 
     if not isinstance(version_id, int) or not isinstance(payload, bytes):
         return False  # SQLite holds anything in any column
-    found = signature(key, dag_id, version_id, payload)
-    return hmac.compare_digest(found.encode(), str(given).encode("utf-8", "replace"))
+    expected = signature(key, dag_id, version_id, payload)
+    return hmac.compare_digest(expected.encode(), str(candidate).encode("utf-8", "replace"))

@@ -1,1 +1,1 @@
-"""A DAG as data, which is all that store and scheduler read: no code of an author's."""
+"""A DAG as data, without its author's code: all that store and scheduler read."""

@@ -1,6 +1,6 @@
-"""Cron expressions as Airflow reads them, for cronsim to step through and to put into words.
+"""Cron expressions as Airflow reads them, for cronsim to step through and to describe.
 
-Five fields, or six with the seconds last. Stepping is naive: `timetable` knows of time zones.
+Five fields, or six with the seconds last. Stepping is naive: `timetable` handles time zones.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def parse(expression: str) -> Cron:
             " or six with the second last."
         )
     fields = zip(_FIELDS, texts, strict=False)
-    found = [_parse_field(field, text, expression) for field, text in fields]
-    cron = Cron(*found, *([("0",)] if len(found) == len(_FIELDS) - 1 else []))
+    words = [_parse_field(field, text, expression) for field, text in fields]
+    cron = Cron(*words, *([("0",)] if len(words) == len(_FIELDS) - 1 else []))
     _check_fires(cron, expression)
     return cron
 
@@ -126,10 +126,10 @@ def _parse_field(field: _Field, text: str, expression: str) -> tuple[str, ...]:
         if word:
             special.add(word)
             continue
-        found = _numbers(field, term)
-        if found is None:
-            raise ValueError(_wrong(field, term, expression))
-        numbers |= found
+        term_numbers = _numbers(field, term)
+        if term_numbers is None:
+            raise ValueError(_field_error(field, term, expression))
+        numbers |= term_numbers
     if len(numbers) == field.high - field.low + 1:
         return ("*",)
     return (*map(str, sorted(numbers)), *sorted(special))
@@ -182,7 +182,7 @@ def _value(field: _Field, word: str) -> int | None:
     return None
 
 
-def _wrong(field: _Field, term: str, expression: str) -> str:
+def _field_error(field: _Field, term: str, expression: str) -> str:
     names = f", {field.names[0]}-{field.names[-1]}" if field.names else ""
     return (
         f"cron expression {_shown(expression)}: {term[:40]!r} is not a {field.word}."

@@ -1,4 +1,4 @@
-"""What follows from the edges of a DAG: who stands where, and which set-ups guard whom."""
+"""What follows from the edges of a DAG: the order of its tasks, its leaves, its set-ups' scopes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Node(Protocol):
-    """What of a task its place in the DAG follows from."""
+    """The attributes of a task that decide its place in the DAG."""
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -41,8 +41,8 @@ def in_order(upstream: Mapping[str, Iterable[str]]) -> list[str]:
 def effective_leaves(tasks: Mapping[str, Node]) -> tuple[str, ...]:
     """Return the tasks by whose states a run is judged.
 
-    Teardowns are looked past unless they are said to fail the run; a DAG of nothing but
-    teardowns is judged by its last ones.
+    Teardowns count only with `on_failure_fail_dagrun`; a DAG of nothing but teardowns is judged
+    by its last ones.
     """
 
     def counts(task: Node) -> bool:
@@ -61,12 +61,12 @@ def indirect_setups(tasks: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
 
     The scope of a set-up is all below it; with teardowns, what lies between it and one of them.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    setups_of: dict[str, list[str]] = defaultdict(list)
     for name, task in tasks.items():
         if task.is_setup:
             for guarded in _scope(tasks, task) - set(task.downstream):
-                found[guarded].append(name)
-    return {name: tuple(setups) for name, setups in found.items()}
+                setups_of[guarded].append(name)
+    return {name: tuple(setups) for name, setups in setups_of.items()}
 
 
 def _scope(tasks: Mapping[str, Node], setup: Node) -> set[str]:
@@ -80,11 +80,11 @@ def _scope(tasks: Mapping[str, Node], setup: Node) -> set[str]:
 
 def reach(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
     """Return `starts` and all that can be reached from them."""
-    seen: set[str] = set()
+    reached: set[str] = set()
     waiting = list(starts)
     while waiting:
         name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
+        if name not in reached:
+            reached.add(name)
             waiting.extend(following(name))
-    return seen
+    return reached

@@ -19,7 +19,7 @@ Spec = TypeVar("Spec")
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """One task: all that scheduling it takes, nothing of what it does."""
+    """One task: what the scheduler needs of it, and none of its code."""
 
     task_id: str
     operator: str = "BaseOperator"
@@ -109,10 +109,10 @@ class DagSpec:
     def from_json(cls, text: str) -> DagSpec:
         """Read what `to_json` wrote."""
         data = json.loads(text)
-        found = {name: _read(TaskSpec, task) for name, task in data.pop("tasks").items()}
+        by_name = {name: _read(TaskSpec, task) for name, task in data.pop("tasks").items()}
         # By name, to_json has lost their order.
-        order = in_order({name: task.upstream for name, task in found.items()})
-        tasks = {name: found[name] for name in order}
+        order = in_order({name: task.upstream for name, task in by_name.items()})
+        tasks = {name: by_name[name] for name in order}
         schedule = _read(ScheduleSpec, data["schedule"])
         return _read(cls, {**data, "schedule": schedule, "tasks": tasks})
 
@@ -143,7 +143,7 @@ class DagSpec:
 
     @cached_property
     def tasks_asking_past(self) -> tuple[TaskSpec, ...]:
-        """The tasks that wait for what they, or their downstream, did in the run before."""
+        """The tasks that wait for their own state, or their downstream's, in the run before."""
         tasks = self.tasks.values()
         return tuple(task for task in tasks if task.depends_on_past or task.wait_for_downstream)
 
@@ -163,15 +163,15 @@ class DagSpec:
 
 
 def _plain(item: Any) -> dict[str, Any]:
-    return {one.name: getattr(item, one.name) for one in fields(item)}
+    return {attribute.name: getattr(item, attribute.name) for attribute in fields(item)}
 
 
 def _read(kind: type[Spec], data: dict[str, Any]) -> Spec:
-    known = {item.name: item.type for item in fields(kind)}  # type: ignore[arg-type]
+    types = {item.name: item.type for item in fields(kind)}  # type: ignore[arg-type]
     return kind(
         **{
-            name: tuple(value) if str(known[name]).startswith("tuple") else value
+            name: tuple(value) if str(types[name]).startswith("tuple") else value
             for name, value in data.items()
-            if name in known
+            if name in types
         }
     )

@@ -1,4 +1,4 @@
-"""What follows a failed try: another one after a delay, or the end. As in Airflow 2.10."""
+"""What follows a failed try: another try after a delay, or the end. As in Airflow 2.10."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Doubling a delay more often than this passes every cap, and soon what a float can hold.
 _MAX_DOUBLINGS = 900
-#: A hundred years, which any moment can be put off by; `timedelta.max` is more than a store holds.
+#: A hundred years: added to any moment, the store still holds it; `timedelta.max` is too much.
 _LONGEST_S = 36_500 * 86_400.0
 
 
@@ -35,7 +35,7 @@ def after_failure(
     force_fail: bool,
     max_delay_s: float,
 ) -> RetryDecision:
-    """Return what becomes of a task instance whose try `key.try_number` has just failed.
+    """Return the next state of a task instance whose try `key.try_number` has just failed.
 
     `max_tries` is the instance's own (a clear raises it), `force_fail` tells that no retry may
     help, `max_delay_s` is `[core] max_task_retry_delay`, the cap of exponential backoff.

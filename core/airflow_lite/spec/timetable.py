@@ -39,7 +39,7 @@ class DagRunInfo(NamedTuple):
 
 
 def schedule_spec(value: object) -> ScheduleSpec:
-    """Return what an author wrote as `schedule`, as data.
+    """Return an author's `schedule` argument as data.
 
     Takes None, a preset such as "@daily", a cron expression and a timedelta; raises a `ValueError`
     that says what to write instead.
@@ -71,8 +71,8 @@ def _from_delta(delta: timedelta) -> ScheduleSpec:
 
 
 def _unknown_preset(text: str) -> str:
-    known = ["@once", "@continuous", *cron_text.PRESETS]
-    hint = did_you_mean(text.lower(), known) or f" Write one of {', '.join(known)}."
+    presets = ["@once", "@continuous", *cron_text.PRESETS]
+    hint = did_you_mean(text.lower(), presets) or f" Write one of {', '.join(presets)}."
     return f"schedule {text[:80]!r} is not a preset.{hint}"
 
 
@@ -88,7 +88,7 @@ def _unsupported(value: object) -> str:
 
 
 def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> DagRunInfo | None:
-    """Return the automated run after the one whose interval ended at `last_end_us`, if any comes.
+    """Return the scheduled run after the one whose interval ended at `last_end_us`; None if none.
 
     The DAG's start and end date bound the logical date; past the year 9999 there is none.
     """
@@ -102,10 +102,10 @@ def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> DagRunI
     pace = _pace(dag)
     try:
         start = _next_start(pace, dag, last_end_us, now_us)
-        found = None if start is None or _is_late(dag, start) else _run(start, pace.after(start))
+        run = None if start is None or _is_late(dag, start) else _run(start, pace.after(start))
     except OverflowError:
         return None
-    return None if found is None or found.interval_end_us > _LAST_US else found
+    return None if run is None or run.interval_end_us > _LAST_US else run
 
 
 def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:

@@ -62,7 +62,7 @@ def test_a_secret_that_is_none_is_refused(tmp_path):
     path = tmp_path / "logs.key"
     path.write_text("")
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match="holds no key. Remove it: another is made"):
+    with pytest.raises(ConfigError, match="holds no key. Remove the file: the next start makes"):
         signing_key(Config(tmp_path))
 
 
