@@ -1,1 +1,1 @@
-"""The logs room."""
+"""The log of a try: reading it, and serving it to other machines."""

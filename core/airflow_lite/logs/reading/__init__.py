@@ -1,1 +1,1 @@
-"""Reading the log of a try, wherever it ran; nothing makes that fail."""
+"""Reading the log of a try, wherever it ran; an error on the way becomes a line of the output."""

@@ -19,7 +19,7 @@ _LONGEST = 1 << 20
 
 
 class Source(Protocol):
-    """Where the bytes of a log come from."""
+    """A log's bytes, from this machine or another."""
 
     def chunks(self, position: int) -> Iterator[bytes]:
         """Yield what there is from `position` on; raise FileNotFoundError if there is no log."""
@@ -41,7 +41,7 @@ class FileSource:
 
 
 class Reader:
-    """Makes lines of what a source gives. Bytes that are not UTF-8 are replaced."""
+    """Splits the bytes of a source into lines. Bytes that are not UTF-8 are replaced."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -51,7 +51,7 @@ class Reader:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was in it so far."""
+        """Whether no byte was read so far."""
         return self._position == 0
 
     def new_lines(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A log on another machine, asked of the log server there."""
+"""A log on another machine, read from the log server there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RemoteSource:
     def chunks(self, position: int) -> Iterator[bytes]:
         """Yield what is in the log from `position` on.
 
-        Raises FileNotFoundError if there is no such log, `LogNotReadable` if that cannot be told.
+        Raises FileNotFoundError if there is no such log, `LogNotReadable` if it cannot say.
         """
         from http.client import HTTPException
 
@@ -46,7 +46,7 @@ class RemoteSource:
             while response.status == _PARTIAL and (data := response.read1(CHUNK)):
                 yield data
             if response.status == _PARTIAL and response.length:
-                raise LogNotReadable("the answer broke off")
+                raise LogNotReadable("the connection ended before the whole log had come")
         except FileNotFoundError:
             raise
         except (OSError, HTTPException, ValueError) as error:
@@ -58,7 +58,7 @@ class RemoteSource:
         from http.client import HTTPConnection
 
         if not _HOST.fullmatch(self._host):
-            raise LogNotReadable("that is no name of a machine")
+            raise LogNotReadable("this is not a valid host name")
         try:
             port = self._config.getint("logging", "worker_log_server_port")
         except ConfigError as error:
@@ -68,7 +68,7 @@ class RemoteSource:
     def _ask_twice(self, connection: HTTPConnection, position: int) -> HTTPResponse:
         from http.client import RemoteDisconnected
 
-        # A server that ends just now, since nobody asked for long, may take a request with it.
+        # An idle server that ends at this moment may drop the request.
         with suppress(RemoteDisconnected, ConnectionResetError):
             return self._ask(connection, position)
         connection.close()
@@ -84,11 +84,11 @@ class RemoteSource:
             raise FileNotFoundError
         if response.status == _FORBIDDEN:
             raise LogNotReadable(
-                "refused. [webserver] secret_key must be the same there and here, and the clocks"
-                " must agree"
+                "its log server refused. [webserver] secret_key must be the same there and here,"
+                " and the clocks must agree"
             )
         if response.status not in {_PARTIAL, _NOT_SATISFIABLE}:  # the latter: it has not grown
-            raise LogNotReadable(f"the answer is {response.status}")
+            raise LogNotReadable(f"the log server answered with HTTP status {response.status}")
         return response
 
     def _token(self) -> str:

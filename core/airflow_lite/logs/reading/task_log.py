@@ -1,6 +1,6 @@
-"""Reading the log of one try: what the executor knows, then the file, also while it grows.
+"""Reading the log of one try: the executor's lines, then the file, also while it grows.
 
-A file that is not here is asked of the machines that ran the try.
+A file that is not here is read from the machines that ran the try.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at a log that is followed, and how long they become while it rests.
 _FOLLOW_S, _LONGEST_S = 0.2, 1.0
-#: After so many looks that all brought lines, it is looked whether the try has ended all the same.
+#: After so many looks that all brought lines, the row is read as well: has the try ended?
 _MOST_BUSY_LOOKS = 10
 
 
@@ -36,15 +36,14 @@ def task_log(
     *,
     follow: bool = False,
 ) -> Iterator[str]:
-    """Yield the lines of the log of one try, without line ends; first what the executor adds.
+    """Yield the lines of the log of one try, without line ends; first those of the executor.
 
     Bytes that are not UTF-8 are replaced. With `follow` it goes on until the try has ended, over
-    all its reschedules. Nothing that an executor or another machine does makes this fail: what
-    goes wrong there becomes a line.
+    all its reschedules. An error of the executor or of another machine becomes a line.
     """
     key = TaskInstanceKey(dag_id, task_id, run_id, try_number, map_index)
     folder = config.getpath("logging", "base_log_folder")
-    log_path(folder, key)  # bad ids are told at once
+    log_path(folder, key)  # bad ids raise here, not at the first line
     return _lines(config, folder, key, follow=follow)
 
 
@@ -73,7 +72,7 @@ def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) 
 
 
 def _until_ended(log: _TryLog, rows: TryRows) -> Iterator[str]:
-    """Yield lines as they come; the row is looked at when none do, and now and then."""
+    """Yield lines as they come; the row is read when none do, and now and then."""
     pause_s, busy_looks = _FOLLOW_S, 0
     while True:
         lines = 0
@@ -90,16 +89,16 @@ def _until_ended(log: _TryLog, rows: TryRows) -> Iterator[str]:
 
 
 class _TryLog:
-    """The log of one try wherever it lies: here, else on the machines that ran its attempts."""
+    """The log file of one try: here, else on the machines that ran its attempts."""
 
     def __init__(self, config: Config, folder: Path, key: TaskInstanceKey, rows: TryRows) -> None:
         self._config = config
         self._rows = rows
         self._path = log_path(folder, key)
-        self._asked = str(self._path.relative_to(folder))
+        self._relative_path = str(self._path.relative_to(folder))
         self._here = Reader(FileSource(folder, key))
         self._there: dict[str, Reader] = {}
-        self._troubles: dict[str, str] = {}  # machine -> the last that was told of it
+        self._faults: dict[str, str] = {}  # machine -> the last fault that was shown
 
     def new_lines(self) -> Iterator[str]:
         """Yield the whole lines that are new."""
@@ -114,14 +113,14 @@ class _TryLog:
 
     def _lines_from(self, host: str) -> Iterator[str]:
         if host not in self._there:
-            self._there[host] = Reader(RemoteSource(self._config, host, self._asked))
+            self._there[host] = Reader(RemoteSource(self._config, host, self._relative_path))
         try:
             yield from self._there[host].new_lines()
         except LogNotReadable as error:
-            trouble = " ".join(f"*** The log on {host} could not be read: {error}".split())
-            if self._troubles.get(host) != trouble:
-                self._troubles[host] = trouble
-                yield f"{trouble}."
+            fault = " ".join(f"*** The log on {host} could not be read: {error}".split())
+            if self._faults.get(host) != fault:
+                self._faults[host] = fault
+                yield f"{fault}."
 
     def rest(self) -> Iterator[str]:
         """Yield what comes after the last line end."""
@@ -129,38 +128,38 @@ class _TryLog:
             yield from reader.rest()
 
     def remarks(self) -> Iterator[str]:
-        """Yield what there is to say where there is no log, or nothing in it, or more of it."""
+        """Yield a line if the log is missing or empty, or part of it may be on other machines."""
         if self._here.is_found:
             if self._here.is_empty:
                 yield f"*** The log file {self._path} is empty. Is its disk full?"
             yield from self._elsewhere()
             return
-        found = {host: reader for host, reader in self._there.items() if reader.is_found}
-        for host, reader in found.items():
+        readers = {host: reader for host, reader in self._there.items() if reader.is_found}
+        for host, reader in readers.items():
             if reader.is_empty:
                 yield f"*** The log file on {host} is empty. Is its disk full?"
-        if not found and not self._troubles:
-            asked = f", nor on {', '.join(self._there)}" if self._there else ""
-            yield f"*** There is no log file {self._path}{asked}."
+        if not readers and not self._faults:
+            elsewhere = f", nor on {', '.join(self._there)}" if self._there else ""
+            yield f"*** There is no log file {self._path}{elsewhere}."
 
     def _elsewhere(self) -> Iterator[str]:
-        """Tell of attempts whose part of the log may be on other machines."""
+        """Yield a line if attempts may have written their part of the log on other machines."""
         hosts, others = self._rows.hosts(), self._others()
         if others and len(others) < len(hosts):
             yield (
-                f"*** Part of this try ran on {', '.join(others)}: what it wrote is above only if"
-                " the log folder is shared."
+                f"*** Part of this try ran on {', '.join(others)}: its lines are above only if the"
+                " log folder is shared."
             )
 
 
 def _unlogged_ends(rows: TryRows) -> Iterator[str]:
-    """Yield what ended attempts of this try that could not write it into the log."""
+    """Yield the causes of ended attempts that are missing from the log, a line each."""
     from airflow_lite.store.attempts import LOG_CUT
 
     for cause in rows.unlogged_causes():
         _, is_cut, why = " ".join(cause.split()).rpartition(f"{LOG_CUT}: ")
         if is_cut:
-            yield f"*** The log of this try is cut, what is missing was not written: {why}."
+            yield f"*** The log of this try is incomplete, lines could not be written: {why}."
         else:
             yield f"*** The scheduler ended this try: {why}."
 
@@ -168,7 +167,7 @@ def _unlogged_ends(rows: TryRows) -> Iterator[str]:
 def _from_executor(
     config: Config, key: TaskInstanceKey, rows: TryRows
 ) -> tuple[list[str], list[str]]:
-    """Ask the configured executor; what it raises is a message."""
+    """Return messages and texts of the configured executor; its error is a message."""
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.plugins.executors import executor_class, load_executor
 
@@ -180,6 +179,6 @@ def _from_executor(
         if instance is None:
             return [], []
         messages, logs = load_executor(config).get_task_log(instance, key.try_number)
-        return [str(one) for one in messages], [str(one) for one in logs]
+        return [str(message) for message in messages], [str(text) for text in logs]
     except Exception as error:
         return [f"{name} could not add to the log: {type(error).__name__}: {error}"], []

@@ -1,4 +1,4 @@
-"""What the store tells of one try to whoever reads its log, over one connection."""
+"""The rows of one try that reading its log takes, over one connection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WAITING = frozenset(
 
 
 class TryRows:
-    """Reads the rows of one try; the store is opened when first asked, and once."""
+    """Reads the rows of one try; opens the store once, at the first read."""
 
     def __init__(self, config: Config, key: TaskInstanceKey) -> None:
         self._config = config
@@ -52,7 +52,7 @@ class TryRows:
 
         return open_store(self._config)
 
-    def _found(self) -> Queued | None:
+    def _row(self) -> Queued | None:
         from airflow_lite.store import lookup
 
         with self._store.read() as connection:
@@ -60,37 +60,37 @@ class TryRows:
 
     def is_begun_or_over(self) -> bool:
         """Whether the try was begun, or cannot be: its task or run is over."""
-        found = self._found()
-        if found is None or found.try_number >= self._key.try_number:
+        row = self._row()
+        if row is None or row.try_number >= self._key.try_number:
             return True
-        return found.state in FINISHED or found.run.state in RUN_FINISHED
+        return row.state in FINISHED or row.run.state in RUN_FINISHED
 
     def has_ended(self) -> bool:
         """Whether nothing more will come into the log of this try."""
-        found = self._found()
-        if found is None or found.try_number != self._key.try_number:
+        row = self._row()
+        if row is None or row.try_number != self._key.try_number:
             return True
-        if found.state in ACTIVE:
+        if row.state in ACTIVE:
             return False
-        return found.state not in _WAITING or found.run.state in RUN_FINISHED
+        return row.state not in _WAITING or row.run.state in RUN_FINISHED
 
     def instance(self) -> TaskInstance | None:
         """Return the task instance as executors see it; None if there is none."""
         from airflow_lite.api.executor.task_instance import TaskInstance
 
-        found, key = self._found(), self._key
-        if found is None:
+        row, key = self._row(), self._key
+        if row is None:
             return None
         return TaskInstance(
             key.dag_id,
             key.task_id,
             key.run_id,
-            found.try_number,
+            row.try_number,
             key.map_index,
-            found.attempt or "",
-            state=found.state,
-            queue=found.queue,
-            pool=found.pool,
+            row.attempt or "",
+            state=row.state,
+            queue=row.queue,
+            pool=row.pool,
         )
 
     def hosts(self) -> list[str]:
@@ -101,7 +101,7 @@ class TryRows:
             return listing.hosts_of_try(connection, self._key)
 
     def unlogged_causes(self) -> Sequence[str]:
-        """Return what ended attempts of this try that could not write it into the log."""
+        """Return the causes of ended attempts of this try that are missing from its log."""
         from airflow_lite.store import listing
 
         with self._store.read() as connection:

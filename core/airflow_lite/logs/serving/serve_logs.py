@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.logs.serving.service import LogService
 
-#: Seconds between two looks where nothing woke the thread: whether a port that was taken is free.
+#: Seconds between two looks at a port that was taken: is it free now?
 _POLL_S = 5.0
 
 
@@ -23,9 +23,9 @@ def serve_logs(config: Config) -> Iterator[int | None]:
     """Serve the logs of this machine's tasks while the block runs, as `scheduler` does for its own.
 
     For the command that an executor has for workers' machines, so that `tasks logs` finds what
-    ran there. Gives the port, or None where logs cannot be served, which is logged and no error;
-    wrong options are: `ConfigError`. A thread listens; the server is a process that is started
-    when somebody asks.
+    ran there. Gives the port, or None where logs cannot be served, which is logged. Raises
+    `ConfigError` for wrong options. A thread listens; the server is a process that is started by
+    the first request.
     """
     from airflow_lite.logs.serving.service import LogService
 

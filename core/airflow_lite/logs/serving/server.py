@@ -3,8 +3,8 @@
 Run as `python -m airflow_lite.logs.serving.server FD IDLE_S`.
 
 `GET /log/PATH` with `Authorization: Bearer TOKEN` gives one file below the log folder, from
-`Range: bytes=N-` on if that is asked for. Started by `LogService` when somebody knocks; it ends
-when nobody has asked for IDLE_S seconds, and with whoever started it.
+`Range: bytes=N-` on if the request has that. Started by `LogService` for the first connection;
+it ends after IDLE_S seconds without a request, and with the process that started it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHUNK = 1 << 18
 #: Connections at once; more are refused, so that no crowd takes this machine's memory.
 _MOST_CONNECTIONS = 64
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
-#: The descriptor that is at its end once whoever started this is gone.
+#: The descriptor that reaches its end when the process that started this one is gone.
 _LIFELINE = 0
 
 
@@ -56,7 +56,7 @@ def make_app(folder: Path, key: bytes) -> Starlette:
 
 
 def _opened(folder: Path, path: str) -> BinaryIO | None:
-    """Open a log; None if there is none, or it is nothing that may be read by others."""
+    """Open a log; None if there is none, or it is not a log file."""
     from airflow_lite.errors import InvalidIdError
     from airflow_lite.worker.task_log.paths import open_named
 
@@ -74,17 +74,17 @@ def _answer(request: Request, file: BinaryIO) -> Response:
     from starlette.responses import Response, StreamingResponse
 
     size = os.fstat(file.fileno()).st_size
-    asked = _RANGE.fullmatch(request.headers.get("range", ""))
-    first = int(asked[1]) if asked else 0
-    end = min(int(asked[2]) + 1, size) if asked and asked[2] else size
-    if asked and first >= end:
+    range_match = _RANGE.fullmatch(request.headers.get("range", ""))
+    first = int(range_match[1]) if range_match else 0
+    end = min(int(range_match[2]) + 1, size) if range_match and range_match[2] else size
+    if range_match and first >= end:
         return Response(status_code=416, headers={"content-range": f"bytes */{size}"})
     headers = {"content-length": str(end - first), "accept-ranges": "bytes"}
-    if asked:
+    if range_match:
         headers["content-range"] = f"bytes {first}-{end - 1}/{size}"
     return StreamingResponse(
         _chunks(file, first, end - first),
-        status_code=206 if asked else 200,
+        status_code=206 if range_match else 200,
         headers=headers,
         media_type="application/octet-stream",  # a task may write any bytes
     )
@@ -99,7 +99,7 @@ def _chunks(file: BinaryIO, first: int, count: int) -> Iterator[bytes]:
 
 
 class Closing:
-    """An answer that lets go of its file, also where whoever asked is gone before its end."""
+    """An answer that closes its file, even if the client is gone before its end."""
 
     def __init__(self, answer: Response, file: BinaryIO) -> None:
         self._answer = answer
@@ -112,7 +112,7 @@ class Closing:
 
 
 class Activity:
-    """An ASGI application around another, which knows for how long nobody has asked it."""
+    """An ASGI application around another, which measures how long it has been idle."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -135,7 +135,7 @@ class Activity:
 
 
 async def serve(app: Any, listener: socket.socket, idle_s: float) -> None:
-    """Answer whoever connects to `listener`, until nobody has for `idle_s` seconds."""
+    """Answer the requests on `listener`, until there was none for `idle_s` seconds."""
     activity = Activity(app)
     server = _server(activity)
     asyncio.get_running_loop().add_reader(_LIFELINE, _end_now, server)
@@ -164,7 +164,7 @@ def _server(app: Any) -> uvicorn.Server:
 
 
 def _end_when_idle(server: uvicorn.Server, activity: Activity, idle_s: float) -> None:
-    """End if nobody has asked for so long, else look again when that may be."""
+    """End if it has been idle for so long, else look again when it may have been."""
     left_s = idle_s - activity.idle_s
     if left_s <= 0:
         server.should_exit = True
@@ -173,7 +173,7 @@ def _end_when_idle(server: uvicorn.Server, activity: Activity, idle_s: float) ->
 
 
 def _end_now(server: uvicorn.Server) -> None:
-    """End without waiting for answers that are being given: nobody is left to wait for us."""
+    """End without finishing answers: the process that started this one is gone."""
     asyncio.get_running_loop().remove_reader(_LIFELINE)
     server.should_exit = server.force_exit = True
 

@@ -1,4 +1,4 @@
-"""HTTP for the log server, on connections that are cut where the other side does not get on."""
+"""HTTP for the log server, on connections that are cut when the client is too slow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # we are told of all that is not taken yet
+        transport.set_write_buffer_limits(0)  # pause_writing comes at the first byte not taken
         self._request = self._cut_later(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -55,7 +55,7 @@ class PatientProtocol(H11Protocol):
 
 
 def _cancelled(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
-    """Cancel a timer, if it is set; return what stands for none."""
+    """Cancel a timer, if it is set; return None."""
     if timer is not None:
         timer.cancel()
     return None

@@ -93,7 +93,7 @@ def test_what_ran_here_and_elsewhere_says_what_may_be_missing(machines):
 
     assert machines.lines() == [
         "ran here",
-        "*** Part of this try ran on 127.0.0.1: what it wrote is above only if the log folder is shared.",
+        "*** Part of this try ran on 127.0.0.1: its lines are above only if the log folder is shared.",
     ]
 
 
@@ -116,7 +116,7 @@ def test_another_secret_is_a_line_that_says_so(machines):
     machines.options["webserver"]["secret_key"] = "some other secret"
 
     assert trouble(machines).startswith(
-        "refused. [webserver] secret_key must be the same there and here"
+        "its log server refused. [webserver] secret_key must be the same there and here"
     )
 
 
@@ -150,7 +150,7 @@ def test_a_machine_s_name_that_is_none_is_not_connected_to(machines, name):
 
     (line,) = machines.lines()
     assert line.startswith(" ".join(f"*** The log on {name}".split()))
-    assert line.endswith(" could not be read: that is no name of a machine.")
+    assert line.endswith(" could not be read: this is not a valid host name.")
 
 
 @contextmanager
@@ -186,9 +186,12 @@ def answering(answer):
         (b"HTTP/1.1 206 Partial Content\r\nContent-Length: 9\r\n\r\n", "timed out."),
         (
             b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n",
-            "the answer is 302.",
+            "the log server answered with HTTP status 302.",
         ),
-        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "the answer is 500."),
+        (
+            b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+            "the log server answered with HTTP status 500.",
+        ),
         (b"what?\r\n\r\n", "what?."),
     ],
 )

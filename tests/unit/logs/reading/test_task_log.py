@@ -112,7 +112,7 @@ def test_a_log_that_was_cut_says_so_also_of_a_success(store, tmp_path, capsys):
     assert run(["tasks", "logs", "d", "t", "r"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "sa",
-        "*** The log of this try is cut, what is missing was not written: No space left on device.",
+        "*** The log of this try is incomplete, lines could not be written: No space left on device.",
     ]
 
 
