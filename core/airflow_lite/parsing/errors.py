@@ -1,4 +1,4 @@
-"""What is said of a DAG file that cannot be imported: one line, then the file's own frames."""
+"""The import error of a DAG file as its author reads it: one line, then the file's own frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def explain(error: BaseException, path: str, memory_mb: int) -> str:
-    """Return what `error`, raised while `path` was imported, means to its author."""
+    """Return the text for an `error` that was raised while `path` was imported."""
     frames = own_frames(error.__traceback__)
     line = frames[-1].lineno if frames and frames[-1].filename == path else None
     at = f" (line {line})" if line else ""
@@ -34,8 +34,8 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
         where = f"line {error.lineno}" if error.filename in {path, None} else error.filename
         return f"{type(error).__name__}: {error.msg} ({where})"
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _ROOTS:
-        said = _text(error).partition(" (/")[0]
-        return f"{type(error).__name__}: {said}{at}.{_meant(said)}"
+        message = _text(error).partition(" (/")[0]
+        return f"{type(error).__name__}: {message}{at}.{_import_advice(message)}"
     if isinstance(error, ImportError) and _text(error) == _NO_PACKAGE:
         return f"ImportError: {_NO_PACKAGE}{at}. {_FROM_FOLDER}"
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -48,20 +48,20 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
     if isinstance(error, MemoryError):
         return f"The file takes more than {memory_mb} MB{at}. {RAISE_MEMORY}"
     if isinstance(error, KeyboardInterrupt):
-        return f"The file interrupts itself{at}: KeyboardInterrupt. Take that out."
+        return f"The file interrupts itself{at}: KeyboardInterrupt. Remove that."
     if isinstance(error, TypeError) and _text(error) == _TWO_LISTS:
         return f"TypeError: {_TWO_LISTS}{at}. {_JOIN_LISTS}"
     if isinstance(error, (AirflowDagException, UserError)):
-        return f"{_text(error)}{at}"  # a sentence of ours that says what to do
+        return f"{_text(error)}{at}"  # our own sentence, which says what to do
     return f"{type(error).__name__}: {_text(error)}{at}"
 
 
-def _meant(said: str) -> str:
-    """Return what to do about an import from this package that failed so."""
+def _import_advice(message: str) -> str:
+    """Return what to do about an import from this package that failed with `message`."""
     import airflow_lite
 
-    found = re.fullmatch(r"cannot import name '(\w+)' from 'airflow_lite'", said)
-    question = did_you_mean(found[1], airflow_lite.__all__) if found else ""
+    match = re.fullmatch(r"cannot import name '(\w+)' from 'airflow_lite'", message)
+    question = did_you_mean(match[1], airflow_lite.__all__) if match else ""
     return f"{question} {_ONE_PLACE}"
 
 
@@ -91,12 +91,12 @@ def _text(error: BaseException) -> str:
 
 
 def own_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    """Return the frames of a traceback that are the author's, the innermost last."""
+    """Return the frames of a traceback that are in the author's files, the innermost last."""
     try:
-        found = traceback.extract_tb(trace)
+        entries = traceback.extract_tb(trace)
     except Exception:
         return []
-    return [frame for frame in found if is_own(frame.filename)][-_MOST_FRAMES:]
+    return [frame for frame in entries if is_own(frame.filename)][-_MOST_FRAMES:]
 
 
 def is_own(filename: str) -> bool:
@@ -123,8 +123,8 @@ def _source_of(error: BaseException) -> list[str]:
 
 def frames_of_dump(output: str) -> list[str]:
     """Return the author's frames of faulthandler's last dump in `output`, the innermost last."""
-    _, found, dump = output.rpartition("(most recent call first):")
-    if not found:
+    _, marker, dump = output.rpartition("(most recent call first):")
+    if not marker:
         return []
     frames = [line for line in dump.splitlines() if line.startswith('  File "')]
     own = [frame for frame in frames if is_own(frame.split('"')[1])]

@@ -29,26 +29,26 @@ _MOST_WARNINGS = 20
 def parse(path: str, options: Options) -> dict[str, Any]:
     """Return `{"dags": [DagSpec.to_json()], "error": …, "warnings": […], "modules": […]}`.
 
-    `modules` are the files below the folder that were imported besides, `pickles` the DAGs that
-    could be pickled, in base64 by DAG id, where any are wanted.
+    `modules` are the other files below the folder that were imported, `pickles` the DAGs that
+    could be pickled, in base64 by DAG id, where the options ask for pickles.
     """
     pickles: dict[str, str] = {}
     unpickled: list[str] = []
-    known = set(sys.modules)
+    modules_before = set(sys.modules)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            found, dags = _load(path, options.folder)
+            dags, texts = _load(path, options.folder)
             error = None
             if options.max_pickle_bytes:
-                pickles, unpickled = _pickle(found, path, options)
+                pickles, unpickled = _pickle(dags, path, options)
         except BaseException as raised:
-            dags, error = [], explain(raised, path, options.memory_mb)
+            texts, error = [], explain(raised, path, options.memory_mb)
     return {
-        "dags": dags,
+        "dags": texts,
         "error": error,
         "warnings": [*_threads(path), *unpickled, *_shown(caught, path)],
-        "modules": _modules(known, path, options.folder),
+        "modules": _modules(modules_before, path, options.folder),
         "pickles": pickles,
     }
 
@@ -69,21 +69,21 @@ def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str
 
     from airflow_lite.parsing.pickled import dump
 
-    found, lines = {}, []
+    pickles, lines = {}, []
     for dag in dags:
         try:
             pickle = dump(dag, path, options.folder, options.max_pickle_bytes)
-            found[dag.dag_id] = b64encode(pickle).decode()
+            pickles[dag.dag_id] = b64encode(pickle).decode()
         except AirflowDagException as error:
             lines.append(
                 f"{path}: DAG {dag.dag_id!r} is not pickled, so its tasks need this file where"
                 f" they run: {error}"
             )
-    return found, lines
+    return pickles, lines
 
 
 def _check_source(path: str) -> None:
-    """Raise an error in words of files where Python's own is obscure."""
+    """Raise an error about the file where Python's own message would be obscure."""
     try:
         source = read_source(path)
     except OSError as error:
@@ -119,11 +119,11 @@ def _check_encoding(source: bytes) -> None:
             " Save it as UTF-8."
         ) from None
     except SyntaxError as error:  # of detect_encoding
-        found = re.match(r"unknown encoding: (.*)", str(error))
-        if found:
+        match = re.match(r"unknown encoding: (.*)", str(error))
+        if match:
             raise AirflowDagException(
-                f"The file says that its coding is {found[1]!r}, which Python does not know."
-                " Save it as UTF-8 and take that out."
+                f"The file says that its coding is {match[1]!r}, which Python does not know."
+                " Save it as UTF-8 and remove the coding line."
             ) from None
         raise AirflowDagException("The file is not UTF-8. Save it as UTF-8.") from None
 
@@ -151,32 +151,32 @@ def _threads(path: str) -> list[str]:
     return [words] if count > 0 else []
 
 
-def _shown(caught: Iterable[warnings.WarningMessage], path: str) -> list[str]:
+def _shown(records: Iterable[warnings.WarningMessage], path: str) -> list[str]:
     lines = []
-    for one in caught:
-        if one.filename != path:
-            continue  # a library's own affair
-        message = " ".join(str(one.message).split())[:300]
-        lines.append(f"{one.filename}:{one.lineno}: {one.category.__name__}: {message}")
+    for warning in records:
+        if warning.filename != path:
+            continue  # it is about a library
+        message = " ".join(str(warning.message).split())[:300]
+        lines.append(f"{warning.filename}:{warning.lineno}: {warning.category.__name__}: {message}")
     return list(dict.fromkeys(lines))[:_MOST_WARNINGS]
 
 
-def _modules(known: set[str], path: str, folder: str) -> list[str]:
+def _modules(before: set[str], path: str, folder: str) -> list[str]:
     if not folder:
         return []
     root = os.path.join(os.path.realpath(folder), "")
-    found = set()
-    for name in set(sys.modules) - known:
+    files = set()
+    for name in set(sys.modules) - before:
         file = getattr(sys.modules[name], "__file__", None)
         if isinstance(file, str) and os.path.realpath(file).startswith(root):
-            found.add(file)
-    found.discard(path)
-    return sorted(file for file in found if "\n" not in file)
+            files.add(file)
+    files.discard(path)
+    return sorted(file for file in files if "\n" not in file)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What holds for every file that a server parses."""
+    """The options of a parse server, the same for every file."""
 
     timeout_s: float
     memory_mb: int

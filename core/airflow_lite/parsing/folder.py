@@ -1,6 +1,6 @@
 """The folder of DAG files: which files count, and whether one has changed since it was parsed.
 
-Only looks and reads; what is in a file never runs here, and nothing that may block is opened.
+Files are read here, never run, and nothing that may block is opened.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LARGEST_FILE = 64 * 1024 * 1024
 
 @dataclass
 class Listing:
-    """The Python files of a folder, sorted, and a line for each thing that was passed over."""
+    """The Python files of a folder, sorted, and a line for each file that was skipped."""
 
     paths: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -30,19 +30,19 @@ class Listing:
 def list_files(folder: Path) -> Listing:
     """Return every `*.py` under `folder` that no .airflowignore names; raise `OSError`.
 
-    Hidden files and folders are passed over: editors keep such beside a file. Links to folders are
-    followed, each folder once. What is named `*.py` and is no regular file is listed, too: parsing
-    it says what is wrong.
+    Hidden files and folders are skipped: editors keep such beside a file. Links to folders are
+    followed, each folder once. A `*.py` that is no regular file is listed, too: parsing it says
+    what is wrong.
     """
-    found = Listing()
+    listing = Listing()
     base = str(folder.absolute())
     patterns: dict[str, _Patterns] = {}  # of each folder, with those of all above it
-    seen: set[tuple[int, int]] = set()
+    visited: set[tuple[int, int]] = set()
 
     def skip(error: OSError) -> None:
         if error.filename == base:
             raise error
-        found.notices.append(f"{error.filename} is skipped: {error.strerror}.")
+        listing.notices.append(f"{error.filename} is skipped: {error.strerror}.")
 
     for here, folders, files in os.walk(base, onerror=skip, followlinks=True):
         try:
@@ -50,24 +50,24 @@ def list_files(folder: Path) -> Listing:
         except OSError as error:  # gone since it was seen
             skip(error)
             continue
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
-        patterns[here] = patterns.get(os.path.dirname(here), ()) + _ignored(here, found)
-        wanted = _wanted(os.path.relpath(here, base), patterns[here])
+        visited.add((status.st_dev, status.st_ino))
+        patterns[here] = patterns.get(os.path.dirname(here), ()) + _ignored(here, listing)
+        is_listed = _name_test(os.path.relpath(here, base), patterns[here])
         folders[:] = sorted(
-            name for name in folders if name[0] != "." and name != "__pycache__" and wanted(name)
+            name for name in folders if name[0] != "." and name != "__pycache__" and is_listed(name)
         )
         for name in files:
-            if name[0] != "." and wanted(name):
-                _add_file(os.path.join(here, name), found)
-    found.paths.sort()
-    return found
+            if name[0] != "." and is_listed(name):
+                _add_file(os.path.join(here, name), listing)
+    listing.paths.sort()
+    return listing
 
 
-def _wanted(here: str, patterns: _Patterns) -> Callable[[str], bool]:
-    """Return a test of names in a folder by the patterns that hold there: Airflow's regexps."""
+def _name_test(here: str, patterns: _Patterns) -> Callable[[str], bool]:
+    """Return a test of names in a folder against the patterns for it: Airflow's regexps."""
 
     def test(name: str) -> bool:
         path = os.path.normpath(os.path.join(here, name))
@@ -76,16 +76,16 @@ def _wanted(here: str, patterns: _Patterns) -> Callable[[str], bool]:
     return test
 
 
-def _add_file(path: str, found: Listing) -> None:
+def _add_file(path: str, listing: Listing) -> None:
     if path.endswith(".zip"):
-        found.notices.append(f"{path} is skipped: DAGs in zip files are not supported.")
+        listing.notices.append(f"{path} is skipped: DAGs in zip files are not supported.")
     elif path.endswith(".py") and not path.isprintable():
-        found.notices.append(f"{path!a} is skipped: rename it in plain letters.")
+        listing.notices.append(f"{path!a} is skipped: its name cannot be printed. Rename it.")
     elif path.endswith(".py"):
-        found.paths.append(path)
+        listing.paths.append(path)
 
 
-def _ignored(folder: str, found: Listing) -> _Patterns:
+def _ignored(folder: str, listing: Listing) -> _Patterns:
     """Return the patterns of a folder's own .airflowignore."""
     path = os.path.join(folder, IGNORE_FILE)
     try:
@@ -93,7 +93,7 @@ def _ignored(folder: str, found: Listing) -> _Patterns:
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
-        found.notices.append(f"{path} is not used: {error}.")
+        listing.notices.append(f"{path} is not used: {error}.")
         return ()
     patterns = []
     for line in text.splitlines():
@@ -101,12 +101,12 @@ def _ignored(folder: str, found: Listing) -> _Patterns:
         try:
             patterns += [re.compile(pattern)] if pattern else []
         except re.error as error:
-            found.notices.append(f"{path}: {pattern!r} is not a regular expression: {error}.")
+            listing.notices.append(f"{path}: {pattern!r} is not a regular expression: {error}.")
     return tuple(patterns)
 
 
 def read_source(path: str) -> bytes:
-    """Return what is in a regular file, without ever waiting for it.
+    """Return the content of a regular file, without ever waiting for it.
 
     Raises `OSError` as opening does, and `ValueError` if it is no regular file or too large.
     """
@@ -124,7 +124,7 @@ def read_source(path: str) -> bytes:
 def might_contain_dag(path: str) -> bool:
     """Return whether a file has both "dag" and "airflow" in it, in any case: Airflow's heuristic.
 
-    True also for what cannot be read, and if the words are in UTF-16: parsing it says why.
+    True also for a file that cannot be read, and for UTF-16: parsing it says what is wrong.
     """
     try:
         text = read_source(path).replace(b"\0", b"").lower()
@@ -134,7 +134,7 @@ def might_contain_dag(path: str) -> bool:
 
 
 def fingerprint(path: str) -> str:
-    """Return what changes when a file does: its times, size and kind. Never opens it.
+    """Return a text that changes when a file does: its times, size and kind. Never opens it.
 
     The time of the inode's change tells two files of one size and time apart, as images and
     archives have them where all times are the same.
@@ -152,9 +152,9 @@ def with_modules(own: str, modules: Iterable[str]) -> str:
     return "\n".join([own, *(f"{fingerprint(module)} {module}" for module in sorted(modules))])
 
 
-def has_changed(path: str, known: str) -> bool:
-    """Return whether a file or one of its modules is no more as in the fingerprint `known`."""
-    own, *modules = known.split("\n")
+def has_changed(path: str, old_fingerprint: str) -> bool:
+    """Return whether a file or one of its modules differs from `old_fingerprint`."""
+    own, *modules = old_fingerprint.split("\n")
     return fingerprint(path) != own or any(
         fingerprint(module) != stamp
         for stamp, _, module in (line.partition(" ") for line in modules)

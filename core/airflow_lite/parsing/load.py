@@ -18,10 +18,11 @@ from airflow_lite.errors import AirflowDagException
 def load_file(path: str | Path, *, dags_folder: str | Path | None = None) -> list[DAG]:
     """Import the file and return its DAGs in the order in which they were made.
 
-    Those are the DAGs at module level, and those made by `with DAG` or a call of an `@dag`
-    function, unless `auto_register=False`. What another DAG file makes when this one imports it
-    is that file's. The DAG folder (or, for a file elsewhere, the file's) comes onto `sys.path`.
-    The file's own exceptions go through; two DAGs of one id raise `AirflowDagException`.
+    These are the DAGs at module level, and those made by `with DAG` or a call of an `@dag`
+    function, unless `auto_register=False`. The DAGs of another DAG file that this one imports
+    belong to that file. The DAG folder (or, for a file elsewhere, the file's) comes onto
+    `sys.path`. The file's own exceptions go through; two DAGs of one id are an
+    `AirflowDagException`.
     """
     file = Path(path).absolute()
     folder = _folder(dags_folder)
@@ -41,13 +42,13 @@ def _folder(dags_folder: str | Path | None) -> Path:
 
 
 def _add_to_path(file: Path, folder: Path) -> None:
-    wanted = str(folder if file.is_relative_to(folder) else file.parent)
-    if wanted not in sys.path:
-        sys.path.append(wanted)
+    entry = str(folder if file.is_relative_to(folder) else file.parent)
+    if entry not in sys.path:
+        sys.path.append(entry)
 
 
 def _own(dags: list[DAG], module: str, folder: Path) -> list[DAG]:
-    """Leave out the DAGs of other DAG files: each would be in two, and in neither for certain."""
+    """Leave out the DAGs of other DAG files: else each would belong to two files."""
     if all(dag.importing.name == module for dag in dags):
         return dags
     from airflow_lite.parsing.folder import list_files, might_contain_dag
@@ -57,7 +58,7 @@ def _own(dags: list[DAG], module: str, folder: Path) -> list[DAG]:
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
-    """Always compiles the source: cached bytecode is taken for fresh within a second of an edit."""
+    """Always compiles the source: cached bytecode looks fresh within a second of an edit."""
 
     def path_stats(self, path: str) -> NoReturn:
         """Offer no times to compare, so that no bytecode is read or written."""
@@ -81,10 +82,10 @@ def _import(file: Path) -> ModuleType:
 
 
 def _each_once(dags: list[DAG]) -> list[DAG]:
-    found: dict[str, DAG] = {}
+    by_id: dict[str, DAG] = {}
     for dag in dags:
-        if found.setdefault(dag.dag_id, dag) is not dag:
+        if by_id.setdefault(dag.dag_id, dag) is not dag:
             raise AirflowDagException(
                 f"Two DAGs in {dag.fileloc} have the id {dag.dag_id!r}. Rename one of them."
             )
-    return list(found.values())
+    return list(by_id.values())

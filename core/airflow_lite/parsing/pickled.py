@@ -1,4 +1,4 @@
-"""A DAG as bytes that need no DAG file where they are read: only where user code runs anyway."""
+"""A DAG as bytes that carry its code. They are read only in processes that run user code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTALL = "Install it: pip install 'airflow-lite[pickle]'"
 
 
 def is_installed() -> bool:
-    """Return whether DAGs can be pickled here, without importing what does it."""
+    """Return whether DAGs can be pickled here, without importing cloudpickle."""
     from importlib.util import find_spec
 
     return find_spec("cloudpickle") is not None
@@ -27,8 +27,8 @@ def is_installed() -> bool:
 def dump(dag: DAG, path: str, folder: str, most_bytes: int) -> bytes:
     """Pickle a DAG with the code of the file that made it and of the modules below `folder`.
 
-    What is imported from elsewhere is named only, and must be installed where it is read. Raises
-    `AirflowDagException` with one line that says why it cannot be.
+    Modules from elsewhere are only named, and must be installed where the pickle is read. Raises
+    `AirflowDagException` with one line that says why the DAG cannot be pickled.
     """
     with ExitStack() as stack:
         cloudpickle = _cloudpickle()
@@ -48,16 +48,16 @@ def dump(dag: DAG, path: str, folder: str, most_bytes: int) -> bytes:
 
 
 def load(payload: bytes) -> DAG:
-    """Return the DAG of a pickle whose signature was checked: this runs code that is in it."""
+    """Return the DAG of a pickle whose signature was checked: this runs code of the pickle."""
     import pickle
 
     from airflow_lite.authoring.dag import DAG
 
-    _cloudpickle()  # says what is missing, where pickle would name a module
-    found = pickle.loads(payload)  # noqa: S301 - the host checked its signature
-    if not isinstance(found, DAG):
-        raise AirflowDagException(f"The pickle holds a {type(found).__name__}, not a DAG.")
-    return found
+    _cloudpickle()  # its error says what to install; that of pickle.loads would not
+    dag = pickle.loads(payload)  # noqa: S301 - the host checked its signature
+    if not isinstance(dag, DAG):
+        raise AirflowDagException(f"The pickle holds a {type(dag).__name__}, not a DAG.")
+    return dag
 
 
 def _cloudpickle() -> Any:

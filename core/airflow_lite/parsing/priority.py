@@ -1,4 +1,4 @@
-"""Effective priorities: a task's weight, with that of its relatives as its weight rule says."""
+"""Effective priorities: a task's weight plus those of the relatives that its rule adds."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def effective_weights(order: list[BaseOperator]) -> dict[str, int]:
     All relatives count, however far, each once. Their sets are bits of one integer, and weights
     are summed by the bits of the weights, so that 10,000 tasks take a fraction of a second.
     """
-    found = {task.task_id: int(task.priority_weight) for task in order}
+    weights = {task.task_id: int(task.priority_weight) for task in order}
     rules = {task.weight_rule for task in order}
     if WeightRule.DOWNSTREAM in rules:
-        _add_relatives(found, order[::-1], WeightRule.DOWNSTREAM)
+        _add_relatives(weights, order[::-1], WeightRule.DOWNSTREAM)
     if WeightRule.UPSTREAM in rules:
-        _add_relatives(found, order, WeightRule.UPSTREAM)
-    return {name: max(_LEAST, min(_MOST, weight)) for name, weight in found.items()}
+        _add_relatives(weights, order, WeightRule.UPSTREAM)
+    return {name: max(_LEAST, min(_MOST, weight)) for name, weight in weights.items()}
 
 
-def _add_relatives(found: dict[str, int], order: list[BaseOperator], rule: WeightRule) -> None:
-    """Add the weights of all that stands before a task in `order` and is linked to it."""
+def _add_relatives(weights: dict[str, int], order: list[BaseOperator], rule: WeightRule) -> None:
+    """Add to a task's weight those of all its relatives that come before it in `order`."""
     planes = _planes(order)
     related: dict[str, int] = {}  # with the task itself
     for index, task in enumerate(order):
@@ -36,7 +36,7 @@ def _add_relatives(found: dict[str, int], order: list[BaseOperator], rule: Weigh
             before |= related[name]
         related[task.task_id] = before | 1 << index
         if before and task.weight_rule == rule:
-            found[task.task_id] += sum(
+            weights[task.task_id] += sum(
                 factor * (before & plane).bit_count() for factor, plane in planes.items()
             )
 

@@ -91,7 +91,7 @@ def _check_rules(dag: DAG, task: BaseOperator) -> None:
 def _loose_followers(setup: BaseOperator) -> list[str]:
     rule = TriggerRule.ALL_SUCCESS
     after = setup.downstream_list
-    return [one.task_id for one in after if not one.is_teardown and one.trigger_rule != rule]
+    return [task.task_id for task in after if not task.is_teardown and task.trigger_rule != rule]
 
 
 def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
@@ -116,7 +116,7 @@ def _task_spec(task: BaseOperator, weight: int) -> TaskSpec:
 
 
 def _spec(kind: type[Spec], owner: object, **values: Any) -> Spec:
-    """Return a spec: what is not in `values` is the attribute of `owner` of the same name."""
+    """Return a spec: a field that is not in `values` is `owner`'s attribute of that name."""
     for item in fields(kind):  # type: ignore[arg-type]
         if item.name not in values:
             values[item.name] = _attribute(owner, item.name)
@@ -139,7 +139,7 @@ def _us(moment: datetime | None) -> int | None:
 
 
 def _is_empty(task: BaseOperator) -> bool:
-    """Whether the scheduler may end the task itself: nothing of it is an author's code."""
+    """Whether the scheduler may end the task itself: it has no code of its author."""
     kind = type(task)
     untouched = all(
         getattr(kind, name) is getattr(EmptyOperator, name)
@@ -164,8 +164,8 @@ def _executor_config(task: BaseOperator) -> dict[str, Any]:
     if not task.executor_config:  # nearly always: parsing is quicker without JSON
         return {}
     owner = f"Task {task.dag_id}.{task.task_id}: executor_config"
-    found: dict[str, Any] = _plain(task.executor_config, owner)
-    return found
+    config: dict[str, Any] = _plain(task.executor_config, owner)
+    return config
 
 
 def _callbacks(owner: object, *events: str) -> tuple[str, ...]:
@@ -178,11 +178,11 @@ def _notices(dag: DAG) -> tuple[str, ...]:
     for task in dag.tasks:
         for notice in task.notices:
             tasks.setdefault(notice, []).append(task.task_id)
-    found = [f"DAG {dag.dag_id}: {notice}" for notice in dag.notices]
+    lines = [f"DAG {dag.dag_id}: {notice}" for notice in dag.notices]
     for notice, names in tasks.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        found.append(f"DAG {dag.dag_id}, task {names[0]}{more}: {notice}")
-    return tuple(found)
+        lines.append(f"DAG {dag.dag_id}, task {names[0]}{more}: {notice}")
+    return tuple(lines)
 
 
 def _earliest(dag: DAG, tasks: list[BaseOperator]) -> int | None:

@@ -116,7 +116,7 @@ HOSTILE = {
     "unknown_coding": (
         "# -*- coding: klingon -*-\nfrom airflow_lite import DAG\n",
         "The file says that its coding is 'klingon', which Python does not know."
-        " Save it as UTF-8 and take that out.",
+        " Save it as UTF-8 and remove the coding line.",
     ),
     "relative_import": (
         "from .common import NAME\n",

@@ -98,7 +98,9 @@ def test_a_name_that_no_terminal_shows_is_skipped(tmp_path: Path) -> None:
         file.write(DAG)
     found = list_files(tmp_path)
     assert found.paths == []
-    assert found.notices == [f"'{tmp_path}/\\udcff.py' is skipped: rename it in plain letters."]
+    assert found.notices == [
+        f"'{tmp_path}/\\udcff.py' is skipped: its name cannot be printed. Rename it."
+    ]
 
 
 @pytest.mark.parametrize(
