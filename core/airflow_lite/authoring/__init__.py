@@ -1,1 +1,1 @@
-"""What an author writes: DAG, operators, sensors, decorators. Knows no store and no scheduler."""
+"""What an author writes: DAG, operators, sensors, decorators. Without store or scheduler."""

@@ -1,4 +1,4 @@
-"""Whose code makes a DAG: the file that it belongs to, and the module that is being imported."""
+"""The file that a DAG belongs to, and the module that is being imported when it is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from airflow_lite.authoring import current
 
-#: Where the code lies that authors call; the example DAGs of this package lie elsewhere.
+#: The folder of the code that authors call; the example DAGs of this package are in another.
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 

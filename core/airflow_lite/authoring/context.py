@@ -28,7 +28,7 @@ CONTEXT_KEYS = frozenset(
 
 
 class Lazy:
-    """A value of the context that most tasks never ask for: it is looked up for who does."""
+    """A value of the context that most tasks never read: it is looked up at its first use."""
 
     def __init__(self, look_up: Callable[[], Any]) -> None:
         self._look_up = look_up
@@ -45,7 +45,7 @@ def plain(value: Any) -> Any:
 
 
 class Context(dict[str, Any]):
-    """The names that a running task sees; none of its values is seen as `Lazy` from outside."""
+    """The names that a running task sees; reading a value looks it up if it is `Lazy`."""
 
     def __getitem__(self, name: str) -> Any:
         return plain(super().__getitem__(name))
@@ -85,13 +85,13 @@ class Context(dict[str, Any]):
         return dict(self) | other
 
     def unresolved(self) -> dict[str, Any]:
-        """Return a plain dict in which what is lazy still is."""
+        """Return a plain dict in which lazy values are still `Lazy`."""
         return dict(super().items())
 
 
 @contextmanager
 def set_current_context(context: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Make `context` what `get_current_context` returns. For whoever calls `task.execute`."""
+    """Let `get_current_context` return `context`. For the caller of `task.execute`."""
     token = _CURRENT.set(context)
     try:
         yield context

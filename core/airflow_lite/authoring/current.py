@@ -1,6 +1,6 @@
-"""What is being written right now: the file that is loaded, the DAGs and groups in `with`.
+"""The DAG file that is being loaded, and the DAGs and groups whose `with` is open.
 
-Below DAG, TaskGroup and Scope, which put themselves here: whoever takes one out says its type.
+DAG, TaskGroup and Scope import this module and put themselves here, so the items are `Any`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Loading:
 
     @cached_property
     def defaults(self) -> AuthorDefaults:
-        """What the configuration says, read once per file."""
+        """The configured defaults, read once per file."""
         return AuthorDefaults.load()
 
 
@@ -62,14 +62,14 @@ def current_group(dag: Any) -> Any:
 
 
 def place(dag: Any = None, group: Any = None) -> tuple[Any, Any]:
-    """Return the DAG and group that a task belongs to, given those that it names."""
+    """Return the DAG and group of a task that names these two, or neither."""
     dag = dag or (group.dag if group is not None else current_dag())
     group = group or current_group(dag)
     return dag or (group.dag if group is not None else None), group
 
 
 def current_defaults() -> AuthorDefaults:
-    """Return what the configuration says where an author says nothing."""
+    """Return the configured defaults of authors' arguments."""
     loading = LOADING.get()
     return loading.defaults if loading is not None else AuthorDefaults.load()
 
@@ -77,11 +77,11 @@ def current_defaults() -> AuthorDefaults:
 @contextmanager
 def loading(path: str) -> Iterator[Loading]:
     """Mark that `path` is being loaded, with nothing else being written."""
-    found = Loading(path)
-    fresh: dict[ContextVar[Any], Any] = {LOADING: found, DAGS: (), GROUPS: (), SCOPES: ()}
+    file = Loading(path)
+    fresh: dict[ContextVar[Any], Any] = {LOADING: file, DAGS: (), GROUPS: (), SCOPES: ()}
     tokens = [(variable, variable.set(value)) for variable, value in fresh.items()]
     try:
-        yield found
+        yield file
     finally:
         for variable, token in tokens:
             variable.reset(token)

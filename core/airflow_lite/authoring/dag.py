@@ -112,8 +112,8 @@ class DAG:
         older = checks.checked(owner, "concurrency", optional(checks.natural), concurrency)
         values["max_active_tasks"] = older if max_active_tasks is None else max_active_tasks
         self.__dict__.update(values)
-        given = {name: value for name, value in values.items() if value is not None}
-        keep(self, DAG, owner, given, self.defaults)
+        arguments = {name: value for name, value in values.items() if value is not None}
+        keep(self, DAG, owner, arguments, self.defaults)
         self.dag_display_name = self.dag_display_name or dag_id
         shared = checks.checked(
             owner, "params", checked_params, self.default_args.pop("params", {})
@@ -160,7 +160,7 @@ class DAG:
 
     @property
     def schedule_interval(self) -> Any:
-        """What was given as `schedule`, under its older name."""
+        """The author's `schedule`, under its older name."""
         return self.schedule
 
     @property
@@ -206,10 +206,10 @@ class DAG:
 
     def get_task(self, task_id: str) -> BaseOperator:
         """Return the task of this id; raise `TaskNotFound`."""
-        found = self.task_dict.get(task_id)
-        if found is None:
+        task = self.task_dict.get(task_id)
+        if task is None:
             raise TaskNotFound(f"There is no task {task_id!r} in DAG {self.dag_id!r}.")
-        return found
+        return task
 
     def has_task_group(self, group_id: str) -> bool:
         """Whether there is a task group of this id."""
@@ -218,14 +218,14 @@ class DAG:
     @property
     def task_group_dict(self) -> dict[str, TaskGroup]:
         """All task groups by id, however nested."""
-        found: dict[str, TaskGroup] = {}
+        groups: dict[str, TaskGroup] = {}
         waiting = [self.task_group]
         while waiting:
             for child in waiting.pop().children.values():
                 if isinstance(child, TaskGroup):
-                    found[child.node_id] = child
+                    groups[child.node_id] = child
                     waiting.append(child)
-        return found
+        return groups
 
     def add_task(self, task: BaseOperator) -> None:
         """Take a task in; raise `DuplicateTaskIdFound`, or `AirflowDagException` if full."""
@@ -247,17 +247,17 @@ class DAG:
         self.task_dict[task.task_id] = task
         self.node_ids.add(task.task_id)
 
-    def free_id(self, wanted: str) -> str:
-        """Return `wanted`, or the first of `wanted__1`, `wanted__2` … that is not taken.
+    def free_id(self, node_id: str) -> str:
+        """Return `node_id`, or the first of `node_id__1`, `node_id__2` … that is not taken.
 
-        Where the search ended last is kept: ids are never given back.
+        The search goes on where it ended last: ids are never given back.
         """
-        found, number = wanted, self._suffixes.get(wanted, 0)
-        while found in self.node_ids:
+        candidate, number = node_id, self._suffixes.get(node_id, 0)
+        while candidate in self.node_ids:
             number += 1
-            found = f"{wanted}__{number}"
-            self._suffixes[wanted] = number
-        return found
+            candidate = f"{node_id}__{number}"
+            self._suffixes[node_id] = number
+        return candidate
 
     def add_tasks(self, tasks: Sequence[BaseOperator]) -> None:
         """Take several tasks in."""

@@ -1,4 +1,4 @@
-"""BaseOperator: what every task is made of."""
+"""BaseOperator: the class of every task."""
 
 from __future__ import annotations
 
@@ -180,12 +180,12 @@ class BaseOperator(SetupTeardown):
         if max_active_tis_per_dag is None:
             values["max_active_tis_per_dag"] = task_concurrency  # the older name
         self.__dict__.update(values)
-        given = {
+        arguments = {
             name: value
             for name, value in values.items()
             if value is not None or name in _NEVER_NONE
         }
-        keep(self, BaseOperator, name_here, given, defaults)
+        keep(self, BaseOperator, name_here, arguments, defaults)
         self.pool = self.pool or "default_pool"
         self.task_display_name = self.task_display_name or self.task_id
         self.task_group = group
@@ -203,7 +203,7 @@ class BaseOperator(SetupTeardown):
         keep(self, kind, f"Task {self.dag_id}.{self.task_id}", arguments, defaults)
 
     def _finish(self) -> None:
-        """Link to the tasks whose XComs the templated fields ask for. Called after `__init__`."""
+        """Link to the tasks whose XComs are in the templated fields. Called after `__init__`."""
         self.__dict__["_initialised"] = True
         for name in self.template_fields:
             if name not in self.__dict__ and not hasattr(self, name):
@@ -236,7 +236,7 @@ class BaseOperator(SetupTeardown):
 
     @property
     def output(self) -> XComArg:
-        """What this task returns, to hand to other tasks."""
+        """The result of this task, to hand to other tasks."""
         from airflow_lite.authoring.graph.xcom_arg import XComArg
 
         return XComArg(self)
@@ -275,8 +275,8 @@ class BaseOperator(SetupTeardown):
             self._pre_execute_hook(context)
 
     def execute(self, context: Any) -> Any:
-        """Do the task's work and return what becomes its XCom. To be written by a subclass."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what to execute.")
+        """Do the task's work and return the value of its XCom. To be written by a subclass."""
+        raise NotImplementedError(f"{type(self).__name__} has no execute(). Define it.")
 
     def post_execute(self, context: Any, result: Any = None) -> None:
         """Run right after `execute`: calls the `post_execute` hook if there is one."""

@@ -19,7 +19,7 @@ MAX_SHOWN_LENGTH = 4096
 
 
 class Templated(Protocol):
-    """What of a task its rendering takes."""
+    """The attributes of a task that rendering reads."""
 
     @property
     def template_fields(self) -> Sequence[str]:
@@ -69,7 +69,7 @@ class Renderer:
         self._seen: set[int] = set()
 
     def render(self, value: Any) -> Any:
-        """Return `value` rendered: text, and whatever lists, dicts and objects hold.
+        """Return `value` rendered: text, and the items of lists, dicts and objects.
 
         The keys of a dict stay as they are, as in Airflow.
         """
@@ -91,11 +91,11 @@ class Renderer:
         if self._extensions and value.endswith(self._extensions):
             return self._file(value).render(self._variables())
         if not self._always and "\r" not in value and "{" not in value:
-            return value.removesuffix("\n")  # what Jinja makes of text with no template in it
+            return value.removesuffix("\n")  # as Jinja renders text with no template in it
         return self._jinja().from_string(value).render(self._variables())
 
     def _variables(self) -> Mapping[str, Any]:
-        """Return what templates see; one of `environment` looks up itself what is lazy."""
+        """Return a template's variables; `environment` looks up lazy ones itself."""
         if self._is_own and isinstance(self._context, Context):
             return self._context.unresolved()
         return self._context

@@ -12,7 +12,7 @@ _NOTHING: Any = object()
 
 
 def _refuse(key: str, *_args: object, **_named: object) -> NoReturn:
-    """Raise `AirflowException`: nothing but the environment holds Variables."""
+    """Raise `AirflowException`: Variables are set in the environment alone."""
     raise AirflowException(
         f"Variable {key} cannot be changed by a DAG file or task. Set AIRFLOW_VAR_{key.upper()} in"
         " the environment of the scheduler and its workers."
@@ -47,4 +47,4 @@ def _parsed(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise AirflowException(f"{name} is not JSON: {error}. Mend it.") from None
+        raise AirflowException(f"{name} is not JSON: {error}. Write its value as JSON.") from None

@@ -1,4 +1,4 @@
-"""The arguments that an object keeps under their names: each declared once, with its check."""
+"""Arguments that an object keeps as attributes: each declared once, with its check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Argument(Generic[Kept]):
     """Declares that an instance keeps its argument of this name, as `check` returns it.
 
     `default` holds where the argument is None or missing: the name of one of `AuthorDefaults`, or
-    what makes the value. Without a default None goes to `check`, too, and what is missing is None.
+    a function that makes the value. Without a default None goes to `check`, too, and a missing
+    argument is None.
     """
 
     def __init__(
@@ -47,14 +48,14 @@ class Argument(Generic[Kept]):
         def __set__(self, instance: object, value: Kept) -> None: ...
 
     def value(self, owner: str, arguments: Mapping[str, Any], defaults: AuthorDefaults) -> Any:
-        """Return what is kept; raise TypeError that names `owner` and the argument."""
-        given = arguments.get(self._name)
+        """Return the value to keep; raise TypeError that names `owner` and the argument."""
+        argument = arguments.get(self._name)
         default = self._default
-        if given is None and default is not None:
+        if argument is None and default is not None:
             return getattr(defaults, default) if isinstance(default, str) else default()
         if self._name not in arguments:
             return None
-        return checks.checked(owner, self._name, self._check, given)
+        return checks.checked(owner, self._name, self._check, argument)
 
 
 def keep(

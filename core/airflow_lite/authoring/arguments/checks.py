@@ -1,4 +1,4 @@
-"""Checks of what authors hand in: each returns the value as it is kept, or says what is wanted."""
+"""Checks of authors' arguments: each returns the value as it is kept, or raises `WrongType`."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def checked(owner: str, name: str, check: Check, value: object) -> Any:
     """Return `check(value)`; raise TypeError that names owner, argument, value and type."""
     try:
         return check(value)
-    except WrongType as wanted:
+    except WrongType as expected:
         shown, kind = shortened(repr(value), 60), type(value).__name__
         raise TypeError(
-            f"{owner}: {name}={shown} is of type {kind}; it must be {wanted}."
+            f"{owner}: {name}={shown} is of type {kind}; it must be {expected}."
         ) from None
 
 
@@ -80,14 +80,14 @@ natural, positive = at_least(0), at_least(1)
 
 def duration(value: object) -> timedelta:
     """A timedelta, or a number of seconds; not negative."""
-    wanted = "a timedelta or a number of seconds, not negative"
+    expected = "a timedelta or a number of seconds, not negative"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             value = timedelta(seconds=value)
         except (OverflowError, ValueError):
-            raise WrongType(wanted) from None
+            raise WrongType(expected) from None
     if not isinstance(value, timedelta) or value < timedelta(0):
-        raise WrongType(wanted)
+        raise WrongType(expected)
     return value
 
 
@@ -103,16 +103,16 @@ def moment(default: tzinfo, of_text: tzinfo | None = None) -> Callable[[object],
     """
 
     def check(value: object) -> datetime:
-        wanted = "a datetime, or a date and time as ISO 8601 text"
+        expected = "a datetime, or a date and time as ISO 8601 text"
         zone = default
         if isinstance(value, str):
             zone = of_text or default
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
-                raise WrongType(wanted) from None
+                raise WrongType(expected) from None
         if not isinstance(value, datetime):
-            raise WrongType(wanted)
+            raise WrongType(expected)
         return value if value.tzinfo is not None else value.replace(tzinfo=zone)
 
     return check
@@ -136,10 +136,10 @@ def function(value: object) -> Callable[..., Any]:
 def functions(value: object) -> list[Callable[..., Any]]:
     """One callable or a list of them, as a list."""
     many = isinstance(value, (list, tuple, set, frozenset))
-    found: list[Any] = list(value) if many else [value]  # type: ignore[call-overload]
-    if not all(callable(item) for item in found):
+    items: list[Any] = list(value) if many else [value]  # type: ignore[call-overload]
+    if not all(callable(item) for item in items):
         raise WrongType("a callable or a list of callables")
-    return found
+    return items
 
 
 def mapping(value: object) -> dict[str, Any]:
@@ -153,20 +153,20 @@ def names(value: object) -> tuple[str, ...]:
     """A list or set of strings; a set comes out sorted."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise WrongType("a list of strings")
-    found = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
-    if not all(isinstance(item, str) for item in found):
+    items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
+    if not all(isinstance(item, str) for item in items):
         raise WrongType("a list of strings")
-    return tuple(found)
+    return tuple(items)
 
 
 def search_path(value: object) -> tuple[str, ...]:
     """One path or a list of paths."""
     from os import PathLike, fspath
 
-    found = [value] if isinstance(value, (str, PathLike)) else value
-    if not isinstance(found, Iterable):
+    paths = [value] if isinstance(value, (str, PathLike)) else value
+    if not isinstance(paths, Iterable):
         raise WrongType("a path or a list of paths")
-    return names([fspath(item) if isinstance(item, PathLike) else item for item in found])
+    return names([fspath(item) if isinstance(item, PathLike) else item for item in paths])
 
 
 def one_of(words: type[Word]) -> Callable[[object], Word]:
@@ -182,12 +182,12 @@ def one_of(words: type[Word]) -> Callable[[object], Word]:
 
 
 def optional(check: Callable[[Any], Kept]) -> Callable[[Any], Kept | None]:
-    """Return a check that lets None be."""
+    """Return a check that accepts None, too."""
     return lambda value: None if value is None else check(value)
 
 
 def templated(check: Callable[[Any], Kept]) -> Callable[[Any], Kept | Any]:
-    """Return a check that lets a reference be: it has its value only when the task runs."""
+    """Return a check that accepts a reference, too: it has its value only when the task runs."""
     return lambda value: value if isinstance(value, Reference) else check(value)
 
 

@@ -1,4 +1,4 @@
-"""default_args: what an operator takes from its DAG and groups where it is not told."""
+"""default_args: arguments that an operator takes from its DAG and groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_lite.errors import AirflowDagException
 
 
 def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
-    """Let an operator's `__init__` take what it is not given from default_args."""
+    """Let an operator's `__init__` take its missing arguments from default_args."""
     parameters = list(inspect.signature(init).parameters.values())[1:]
     named = [
         item for item in parameters if item.kind not in (item.VAR_KEYWORD, item.VAR_POSITIONAL)
@@ -28,9 +28,9 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
         outermost = "_defaults_in_force" not in self.__dict__
         if outermost:
             self.__dict__["_defaults_in_force"] = _default_args(kwargs)
-        found = self.__dict__["_defaults_in_force"]
-        if found:
-            kwargs = {name: found[name] for name in names & found.keys()} | kwargs
+        defaults = self.__dict__["_defaults_in_force"]
+        if defaults:
+            kwargs = {name: defaults[name] for name in names & defaults.keys()} | kwargs
         missing = [name for name in required if name not in kwargs]
         if missing:
             raise TypeError(_missing(self, missing, kwargs))
@@ -49,13 +49,13 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
 
 def _default_args(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     dag, group = current.place(kwargs.get("dag"), kwargs.get("task_group"))
-    found: dict[str, Any] = dict(dag.default_args) if dag is not None else {}
+    defaults: dict[str, Any] = dict(dag.default_args) if dag is not None else {}
     if group is not None:
-        found |= group.default_args
+        defaults |= group.default_args
     own = kwargs.get("default_args")
     if own is not None:
-        found |= checks.checked("Operator", "default_args", checks.mapping, own)
-    return found
+        defaults |= checks.checked("Operator", "default_args", checks.mapping, own)
+    return defaults
 
 
 def _missing(operator: object, names: list[str], kwargs: Mapping[str, Any]) -> str:

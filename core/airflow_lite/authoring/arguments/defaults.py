@@ -1,4 +1,4 @@
-"""What the configuration says where an author says nothing."""
+"""The configured defaults of authors' arguments."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from airflow_lite.authoring.arguments.checks import WrongType
 from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.errors import AirflowException, ParamValidationError
 
-#: The value of a Param that was given none: a run must bring one.
+#: The value of a Param without a default: a run must bring one.
 NOTSET: Any = type("_NotSet", (), {"__repr__": lambda _: "NOTSET", "__bool__": lambda _: False})()
 
 
@@ -31,25 +31,25 @@ class Param:
 
     def resolve(self, value: Any = NOTSET, *, name: str = "param") -> Any:
         """Return `value`, or the default, once checked; raise `ParamValidationError`."""
-        found = self.value if value is NOTSET else value
-        if found is NOTSET:
+        chosen = self.value if value is NOTSET else value
+        if chosen is NOTSET:
             raise ParamValidationError(f"Param {name!r} has no value and no default. Give it one.")
         if self.schema:
             from airflow_lite.authoring.arguments.json_schema import faults
 
-            reason = next(faults(found, self.schema), None)
+            reason = next(faults(chosen, self.schema), None)
             if reason is not None:
                 raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")
-        return found
+        return chosen
 
     def dump(self) -> dict[str, Any]:
         """Return the param as `DagSpec.params` holds it; without "value" where there is none."""
-        found: dict[str, Any] = {"schema": self.schema}
+        data: dict[str, Any] = {"schema": self.schema}
         if self.value is not NOTSET:
-            found["value"] = self.value
+            data["value"] = self.value
         if self.description is not None:
-            found["description"] = self.description
-        return found
+            data["description"] = self.description
+        return data
 
 
 class ParamsDict(MutableMapping[str, Any]):
@@ -88,10 +88,10 @@ class ParamsDict(MutableMapping[str, Any]):
         return len(self._params)
 
     def __or__(self, other: ParamsDict) -> ParamsDict:
-        found = ParamsDict(self)
+        merged = ParamsDict(self)
         for name in other:
-            found[name] = other.get_param(name)
-        return found
+            merged[name] = other.get_param(name)
+        return merged
 
     def __repr__(self) -> str:
         return repr({name: param.value for name, param in self._params.items()})
@@ -110,7 +110,7 @@ class ParamsDict(MutableMapping[str, Any]):
 
 
 def checked_params(value: object) -> ParamsDict:
-    """Return what an author gave as params; raise `WrongType` for what is no dict."""
+    """Return an author's params; raise `WrongType` if they are no dict."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise WrongType("a dict of values or Params")
     return ParamsDict(value)
@@ -121,21 +121,21 @@ def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) ->
 
     Raises `ParamValidationError`. Keys of the conf that are no params are added as they are.
     """
-    found = ParamsDict(
+    merged = ParamsDict(
         {
             name: Param(item.get("value", NOTSET), schema=item.get("schema", {}))
             for name, item in params.items()
         }
     )
-    found.update(conf or {})
-    return found.validate()
+    merged.update(conf or {})
+    return merged.validate()
 
 
 def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the `params` of a task's context: the DAG's, the task's, then the run's conf."""
-    found: ParamsDict = ParamsDict(task.dag.params if task.has_dag() else None) | task.params
-    found.update(conf or {})
-    return found.validate()
+    merged: ParamsDict = ParamsDict(task.dag.params if task.has_dag() else None) | task.params
+    merged.update(conf or {})
+    return merged.validate()
 
 
 class DagParam(Reference):

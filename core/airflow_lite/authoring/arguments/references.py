@@ -19,16 +19,16 @@ class Reference:
         raise NotImplementedError
 
 
-def references(value: object, _seen: frozenset[int] = frozenset()) -> Iterator[Reference]:
+def references(value: object, _visited: frozenset[int] = frozenset()) -> Iterator[Reference]:
     """Yield the references in `value`, however nested."""
-    if isinstance(value, (str, int, float, type(None))) or id(value) in _seen:
+    if isinstance(value, (str, int, float, type(None))) or id(value) in _visited:
         return
     if isinstance(value, Reference):
         yield value
         return
-    seen = _seen | {id(value)}
+    visited = _visited | {id(value)}
     for item in _parts(value):
-        yield from references(item, seen)
+        yield from references(item, visited)
 
 
 def _parts(value: object) -> Iterable[object]:

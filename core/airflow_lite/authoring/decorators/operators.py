@@ -50,7 +50,7 @@ def check_call(
 ) -> None:
     """Check that `function` can be called so; raise TypeError or ValueError.
 
-    What neither the call nor the context gives is taken from default_args into `named`.
+    Arguments that neither the call nor the context has are taken from default_args into `named`.
     """
     signature = inspect.signature(function)
     for name, item in signature.parameters.items():
@@ -62,8 +62,10 @@ def check_call(
         taken = signature.bind_partial(*args, **named).arguments
         for name in signature.parameters.keys() & defaults.keys() - taken.keys():
             named[name] = defaults[name]
-        given = {name: None for name in signature.parameters if name in CONTEXT_KEYS - taken.keys()}
-        signature.bind(*args, **{**given, **named})
+        from_context = {
+            name: None for name in signature.parameters if name in CONTEXT_KEYS - taken.keys()
+        }
+        signature.bind(*args, **{**from_context, **named})
     except TypeError as error:
         name = getattr(function, "__name__", repr(function))
         raise TypeError(f"@task function {name!r}: {error}.") from None

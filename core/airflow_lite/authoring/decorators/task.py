@@ -79,12 +79,12 @@ class TaskFactory:
 
 
 def returns_dict(function: Callable[..., Any]) -> bool:
-    """Whether the annotation of what `function` returns is a dict, so that each key is an XCom."""
+    """Whether `function` is annotated to return a dict, so that each key is an XCom."""
     try:
-        found = typing.get_type_hints(function).get("return")
+        annotation = typing.get_type_hints(function).get("return")
     except Exception:
         return False
-    kind = typing.get_origin(found) or found
+    kind = typing.get_origin(annotation) or annotation
     return isinstance(kind, type) and issubclass(kind, Mapping)
 
 
@@ -120,7 +120,7 @@ class _Decorator:
 
 
 class _TaskDecorator(_Decorator):
-    """`@task` with the others as attributes."""
+    """`@task`, with the other decorators as attributes."""
 
     python = _Decorator(PythonDecorated)
     branch = _Decorator(BranchDecorated)
@@ -180,9 +180,9 @@ def _conditional(
         if before is not None:
             before(context)
         verdict = condition(context)
-        found, told = verdict if isinstance(verdict, tuple) else (verdict, None)
-        if bool(found) is not runs_when:
-            raise AirflowSkipException(told or message or "The condition says not to run.")
+        is_met, reason = verdict if isinstance(verdict, tuple) else (verdict, None)
+        if bool(is_met) is not runs_when:
+            raise AirflowSkipException(reason or message or "The condition says not to run.")
 
     return factory.override(pre_execute=pre_execute)
 

@@ -17,7 +17,7 @@ Other = TypeVar("Other")
 
 
 class Connectable:
-    """What stands on either side of `>>`: a task, a group, an XComArg, a label."""
+    """Either side of `>>`: a task, a group, an XComArg, a label."""
 
     @property
     @abstractmethod
@@ -66,29 +66,29 @@ class Label(Connectable):
 
     @property
     def roots(self) -> Sequence[BaseOperator]:
-        """Where edges into what follows the label arrive."""
+        """The tasks that edges into the nodes after the label arrive at."""
         return [task for node in self._after for task in node.roots]
 
     @property
     def leaves(self) -> Sequence[BaseOperator]:
-        """Where edges out of what precedes the label leave."""
+        """The tasks that edges out of the nodes before the label leave from."""
         return [task for node in self._before for task in node.leaves]
 
     def come_after(self, node: Connectable) -> None:
-        """Take `node` as what precedes the label."""
+        """Add `node` before the label."""
         self._before.append(node)
         for after in self._after:
             _connect(node, after, self)
 
     def come_before(self, node: Connectable) -> None:
-        """Take `node` as what follows the label."""
+        """Add `node` after the label."""
         self._after.append(node)
         for before in self._before:
             _connect(before, node, self)
 
 
 def connectables(value: Any) -> list[Any]:
-    """Return what `value` is or holds, however nested; raise where it can have no edges."""
+    """Return the nodes in `value`, however nested; raise where something can have no edges."""
     if isinstance(value, Connectable):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)):
@@ -164,7 +164,7 @@ def _chain_lists(before: list[Any], after: list[Any]) -> None:
 def chain_linear(*elements: Any) -> None:
     """Put tasks, groups or lists of them one after the other, every task of a list to every next.
 
-    Empty lists are passed over. At least two elements with tasks are needed.
+    Empty lists are skipped. At least two elements with tasks are needed.
     """
     filled = [listed for listed in map(connectables, elements) if listed]
     if len(filled) < 2:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Relatives(Connectable):
-    """The part of an operator that knows where the task stands.
+    """The part of an operator that holds the task's DAG, group and edges.
 
-    `own_start_date` and `own_end_date` are what the author gave; runs outside are without the task.
+    `own_start_date` and `own_end_date` are the author's; runs outside of them lack the task.
     """
 
     task_id: str
@@ -83,8 +83,8 @@ class Relatives(Connectable):
         self.own_end_date = value
 
     def _dates(self, name: str) -> list[datetime]:
-        found = getattr(self, f"own_{name}"), getattr(self._dag, name, None)
-        return [date for date in found if date is not None]
+        dates = getattr(self, f"own_{name}"), getattr(self._dag, name, None)
+        return [date for date in dates if date is not None]
 
     @property
     def node_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Setup and teardown: the marks of tasks, and `with` over what lies between."""
+"""Setup and teardown: the marks of tasks, and `with` over the tasks between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Scope:
     tasks: list[BaseOperator] = field(default_factory=list)
 
     def close(self) -> None:
-        """Link what was made inside: setups before, teardowns after."""
+        """Link the tasks made inside: setups before them, teardowns after them."""
         inside = {task.task_id for task in self.tasks}
         for task in self.tasks:
             if not task.upstream_task_ids & inside:
@@ -56,7 +56,7 @@ class SetupTeardown(Relatives):
     ) -> Self:
         """Make this a teardown task, of `setups` if given, and return it.
 
-        It runs if all its setups succeeded, whatever became of the tasks between. Its failure
+        It runs if all its setups succeeded, in whatever state the tasks between ended. Its failure
         fails the run only with `on_failure_fail_dagrun`.
         """
         task = self._task
@@ -71,8 +71,8 @@ class SetupTeardown(Relatives):
         if on_failure_fail_dagrun is not None:
             self.on_failure_fail_dagrun = on_failure_fail_dagrun
         # Listed first: a group's leaves are others once there are setups among them.
-        given = connectables(() if setups is None else setups)
-        for setup in [setup for one in given for setup in one.leaves]:
+        nodes = connectables(() if setups is None else setups)
+        for setup in [setup for node in nodes for setup in node.leaves]:
             setup.as_setup()
             task.set_upstream(setup)
         return self

@@ -45,7 +45,7 @@ class TaskGroup(Connectable):
         )
         self.parent_group = parent_group
         self.group_id = group_id
-        if group_id is None:  # the root of a DAG, which holds what is in no group
+        if group_id is None:  # the root of a DAG, which holds the tasks that are in no group
             self.dag = dag
             return
         dag = dag or (parent_group.dag if parent_group is not None else current.current_dag())
@@ -74,8 +74,8 @@ class TaskGroup(Connectable):
         if full_id == label or label not in taken:
             return self.dag.free_id(full_id)
         base = re.sub(r"__\d+$", "", label)
-        used = [re.fullmatch(rf"{re.escape(base)}__(\d+)", name) for name in taken]
-        number = max((int(found[1]) for found in used if found), default=0) + 1
+        matches = [re.fullmatch(rf"{re.escape(base)}__(\d+)", name) for name in taken]
+        number = max((int(match[1]) for match in matches if match), default=0) + 1
         prefix = full_id.removesuffix(label)
         while f"{prefix}{base}__{number}" in taken:
             number += 1

@@ -1,4 +1,4 @@
-"""XComArg: what a task returns, handed to other tasks before it has run."""
+"""XComArg: a task's result, handed to other tasks before it has run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refuse_mapping(*_args: object, **_named: object) -> NoReturn:
 
 
 class XComArg(Reference, Connectable):
-    """An XCom of `operator`, to be pulled when a task that was given it runs.
+    """An XCom of `operator`, pulled when a task runs that has it among its arguments.
 
     It stands for its task in `>>`, and text that it is put into pulls it by template.
     """

@@ -28,7 +28,7 @@ MOST_CHARACTERS = 1 << 20
 SINGLE_LINES = 10_000
 #: Seconds that a command gets to end after SIGTERM, before SIGKILL.
 _GRACE_S = 30.0
-#: Marks what a task starts that runs in the process of `dags test`: see `orphan_guard`.
+#: Marks the children of a task that runs in the process of `dags test`: see `orphan_guard`.
 GUARD_MARK = "AIRFLOW_LITE_GUARD"
 
 
@@ -90,7 +90,7 @@ class BashOperator(BaseOperator):
             skip_on_exit_code = skip_exit_code
         self._keep(BashOperator, locals())
         self._process: subprocess.Popen[bytes] | None = None
-        self._told: subprocess.Popen[bytes] | None = None  # to end: `on_kill` is called twice
+        self._signalled: subprocess.Popen[bytes] | None = None  # `on_kill` is called twice
 
     def execute(self, context: Any) -> Any:
         """Run the command; return its last line, or what `output_processor` makes of it."""
@@ -162,18 +162,18 @@ class BashOperator(BaseOperator):
     def on_kill(self) -> None:
         """Send SIGTERM to bash and all that it started in its group."""
         process = self._process
-        if process is not None and process is not self._told and process.poll() is None:
-            self._told = process
+        if process is not None and process is not self._signalled and process.poll() is None:
+            self._signalled = process
             self.log.info("Sending SIGTERM signal to process group")
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
 
 
 def context_variables(context: Mapping[str, Any]) -> dict[str, str]:
-    """Return what Airflow tells every command about its task, as AIRFLOW_CTX_… variables."""
+    """Return the AIRFLOW_CTX_… variables that Airflow sets for every command."""
     task, ti, run = context.get("task"), context.get("ti"), context.get("dag_run")
     logical_date = context.get("logical_date")
-    found = {
+    variables = {
         "DAG_OWNER": getattr(task, "owner", None),
         "DAG_ID": getattr(ti, "dag_id", None),
         "TASK_ID": getattr(ti, "task_id", None),
@@ -181,11 +181,13 @@ def context_variables(context: Mapping[str, Any]) -> dict[str, str]:
         "TRY_NUMBER": getattr(ti, "try_number", None),
         "DAG_RUN_ID": getattr(run, "run_id", None),
     }
-    return {f"AIRFLOW_CTX_{name}": str(value) for name, value in found.items() if value is not None}
+    return {
+        f"AIRFLOW_CTX_{name}": str(value) for name, value in variables.items() if value is not None
+    }
 
 
 def log_output(descriptor: int, encoding: str, log: logging.Logger) -> str:
-    """Log what `descriptor` brings until its end; return the last line, without blanks at its end.
+    """Log the lines of `descriptor` until its end; return the last, without blanks at its end.
 
     Bytes that are not valid in `encoding` become backslash escapes.
     """

@@ -1,4 +1,4 @@
-"""Tasks that decide what of the rest is skipped: branch and short circuit."""
+"""Tasks that decide which tasks after them are skipped: branch and short circuit."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def _listed(branches: Any) -> list[str]:
     if isinstance(branches, str):
         return [branches]
     if isinstance(branches, Iterable):
-        found = list(branches)
-        if all(isinstance(item, str) for item in found):
-            return found
+        names = list(branches)
+        if all(isinstance(item, str) for item in names):
+            return names
     raise AirflowException(
         "'branch_task_ids' must be either None, a task id, or a list of task ids; "
         f"got {branches!r}."
@@ -34,14 +34,14 @@ class BranchPythonOperator(PythonOperator):
     """
 
     def execute(self, context: Any) -> Any:
-        """Call the function and decide by what it returns."""
+        """Call the function and decide by its result."""
         return self.do_branch(context, super().execute(context))
 
     def do_branch(self, context: Any, branches: str | Iterable[str] | None) -> Any:
         """Let only the named tasks or groups follow; return `branches` as given.
 
         The decision goes to `context["ti"].skip_decision`: the tasks directly after this one that
-        follow, those included that come after a followed one too. Raises `AirflowException`.
+        are named, or come after a named one. Raises `AirflowException`.
         """
         self.log.info("Branch into %s", branches)
         task: BaseOperator = context["task"]
@@ -62,13 +62,13 @@ class BranchPythonOperator(PythonOperator):
                 "'branch_task_ids' must contain only valid task_ids. "
                 f"Invalid tasks found: {', '.join(map(repr, unknown))}."
             )
-        found: set[str] = set()
+        followed: set[str] = set()
         for name in names:
             starts = groups[name].roots if name in groups else [dag.task_dict[name]]
             for start in starts:
-                found.add(start.task_id)
-                found |= start.get_flat_relative_ids()
-        return found
+                followed.add(start.task_id)
+                followed |= start.get_flat_relative_ids()
+        return followed
 
 
 class ShortCircuitOperator(PythonOperator):

@@ -1,4 +1,4 @@
-"""PythonOperator, and what it shares with other tasks that call a function."""
+"""PythonOperator, and the base that it shares with other tasks that call a function."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FunctionCaller(BaseOperator):
         self.templates_dict = templates_dict
 
     def _call_arguments(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all that the function is called with by name, besides `op_args`.
+        """Return the keyword arguments of the function's call.
 
         All of the context, op_kwargs over it, goes to a function that takes `**kwargs`, and what
         its signature names to any other; op_kwargs alone to a builtin that has no signature, where
@@ -50,7 +50,7 @@ class FunctionCaller(BaseOperator):
         own = {**self.op_kwargs, "templates_dict": self.templates_dict}
         try:
             parameters = inspect.signature(self.python_callable).parameters.values()
-        except (TypeError, ValueError):  # of a builtin that tells nobody
+        except (TypeError, ValueError):  # a builtin without a signature
             return dict(self.op_kwargs)
         by_position = [
             item.name
@@ -77,7 +77,7 @@ class FunctionCaller(BaseOperator):
 
 
 class PythonOperator(FunctionCaller):
-    """A task that calls `python_callable` and returns what it returns.
+    """A task that calls `python_callable` and returns its result.
 
     Names of the context that the function's signature has, such as `ds` or `ti`, are handed to it;
     all of them if it takes `**kwargs`. `op_args` and `op_kwargs` come first.

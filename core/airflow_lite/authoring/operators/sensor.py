@@ -25,7 +25,7 @@ from airflow_lite.errors import (
 
 @dataclass
 class PokeReturnValue:
-    """What `poke` may return besides a bool: whether the condition is met, and the XCom."""
+    """A result of `poke` besides a bool: whether the condition is met, and the XCom."""
 
     is_done: bool
     xcom_value: Any = None
@@ -86,13 +86,13 @@ class BaseSensorOperator(BaseOperator):
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
         """Look once. To be written by a subclass; True ends the waiting."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what to look at.")
+        raise NotImplementedError(f"{type(self).__name__} has no poke(). Define it.")
 
     def execute(self, context: Any) -> Any:
         """Look until the condition is met, and return the XCom that `poke` brought, if any."""
         started_at, elapsed_s = self._stopwatch(context)
         poke_count = 1
-        while not (found := self._look(context)):
+        while not (result := self._look(context)):
             self._check_timeout(elapsed_s())
             pause_s = self.next_interval_s(started_at, elapsed_s(), poke_count)
             if self.reschedule:
@@ -101,13 +101,13 @@ class BaseSensorOperator(BaseOperator):
             time.sleep(pause_s)
             poke_count += 1
         self.log.info("Success criteria met. Exiting.")
-        return found.xcom_value if isinstance(found, PokeReturnValue) else None
+        return result.xcom_value if isinstance(result, PokeReturnValue) else None
 
     def _stopwatch(self, context: Any) -> tuple[datetime | float, Callable[[], float]]:
         """Return when waiting began, and a function for the seconds since.
 
-        A rescheduled sensor is a new process at every look: of the time before it tells the wall
-        clock, as it was when this look was started.
+        A rescheduled sensor is a new process at every look: the time before this one is measured
+        by the wall clock, as it was when this look was started.
         """
         started = time.monotonic()
         if not self.reschedule:
