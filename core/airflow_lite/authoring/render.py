@@ -66,7 +66,7 @@ class Renderer:
         self._is_own = jinja_env is None
         self._extensions = tuple(task.template_ext)
         self._always = jinja_env is not None or _is_special(task.get_dag())
-        self._seen: set[int] = set()
+        self._rendered_ids: set[int] = set()
 
     def render(self, value: Any) -> Any:
         """Return `value` rendered: text, and the items of lists, dicts and objects.
@@ -125,11 +125,11 @@ class Renderer:
         if (
             not names
             or hasattr(value, "task_id")
-            or id(value) in self._seen
+            or id(value) in self._rendered_ids
             or isinstance(value, type)
         ):
             return
-        self._seen.add(id(value))
+        self._rendered_ids.add(id(value))
         for name in names:
             setattr(value, name, self.render(getattr(value, name)))
 
@@ -199,7 +199,7 @@ def presentable(value: Any) -> Any:
     try:
         text = json.dumps(value)
     except (TypeError, ValueError, RecursionError):
-        value = _named(value)
+        value = _jsonable(value)
         text = json.dumps(value)
     if len(text) <= MAX_SHOWN_LENGTH:
         return json.loads(text)
@@ -207,14 +207,14 @@ def presentable(value: Any) -> Any:
     return f"{whole[: MAX_SHOWN_LENGTH - 30]}… ({len(whole)} characters)"
 
 
-def _named(value: Any, depth: int = 0) -> Any:
+def _jsonable(value: Any, depth: int = 0) -> Any:
     """Return `value` with what JSON cannot hold as text: functions by name, others by str."""
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
     if depth < 20 and isinstance(value, Mapping):
-        return {str(key): _named(item, depth + 1) for key, item in value.items()}
+        return {str(key): _jsonable(item, depth + 1) for key, item in value.items()}
     if depth < 20 and isinstance(value, (list, tuple, set, frozenset)):
-        return [_named(item, depth + 1) for item in value]
+        return [_jsonable(item, depth + 1) for item in value]
     if callable(value):
         return f"<callable {getattr(value, '__qualname__', type(value).__name__)}>"
     return str(value)

@@ -38,12 +38,12 @@ class Variable:
             if default_var is _NOTHING:
                 raise KeyError(f"Variable {key} does not exist. Set {name}.")
             return default_var
-        return _parsed(name, text) if deserialize_json else text
+        return _json_value(name, text) if deserialize_json else text
 
     set = delete = setdefault = update = staticmethod(_refuse)
 
 
-def _parsed(name: str, text: str) -> Any:
+def _json_value(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:

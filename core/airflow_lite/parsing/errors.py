@@ -25,7 +25,11 @@ def explain(error: BaseException, path: str, memory_mb: int) -> str:
     at = f" (line {line})" if line else ""
     summary = _summary(error, path, at, memory_mb)
     return "\n".join(
-        [shortened(" ".join(summary.split()), _LONGEST), *_shown(frames), *_source_of(error)]
+        [
+            shortened(" ".join(summary.split()), _LONGEST),
+            *_frame_lines(frames),
+            *_source_lines(error),
+        ]
     )
 
 
@@ -104,7 +108,7 @@ def is_own(filename: str) -> bool:
     return not filename.startswith((_OURS, _PYTHONS, "<frozen ")) and filename != "<string>"
 
 
-def _shown(frames: Iterable[traceback.FrameSummary]) -> list[str]:
+def _frame_lines(frames: Iterable[traceback.FrameSummary]) -> list[str]:
     lines = []
     for frame in frames:
         lines.append(f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}')
@@ -113,7 +117,7 @@ def _shown(frames: Iterable[traceback.FrameSummary]) -> list[str]:
     return lines
 
 
-def _source_of(error: BaseException) -> list[str]:
+def _source_lines(error: BaseException) -> list[str]:
     """Return the line that is not Python, with its file."""
     if not isinstance(error, SyntaxError) or not error.lineno:
         return []

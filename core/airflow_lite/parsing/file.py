@@ -47,7 +47,7 @@ def parse(path: str, options: Options) -> dict[str, Any]:
     return {
         "dags": texts,
         "error": error,
-        "warnings": [*_threads(path), *unpickled, *_shown(caught, path)],
+        "warnings": [*_threads(path), *unpickled, *_warning_lines(caught, path)],
         "modules": _modules(modules_before, path, options.folder),
         "pickles": pickles,
     }
@@ -151,7 +151,7 @@ def _threads(path: str) -> list[str]:
     return [words] if count > 0 else []
 
 
-def _shown(records: Iterable[warnings.WarningMessage], path: str) -> list[str]:
+def _warning_lines(records: Iterable[warnings.WarningMessage], path: str) -> list[str]:
     lines = []
     for warning in records:
         if warning.filename != path:

@@ -136,8 +136,8 @@ def might_contain_dag(path: str) -> bool:
 def fingerprint(path: str) -> str:
     """Return a text that changes when a file does: its times, size and kind. Never opens it.
 
-    The time of the inode's change tells two files of one size and time apart, as images and
-    archives have them where all times are the same.
+    The time of the inode's change distinguishes two files of one size and time, as in images and
+    archives where all times are the same.
     """
     try:
         status = os.stat(path)

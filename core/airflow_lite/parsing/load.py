@@ -30,7 +30,7 @@ def load_file(path: str | Path, *, dags_folder: str | Path | None = None) -> lis
     with current.loading(str(file)) as loading:
         module = _import(file)
         at_top = [value for value in vars(module).values() if isinstance(value, DAG)]
-    return _each_once(_own([*loading.dags, *at_top], module.__name__, folder))
+    return _each_once(_own_dags([*loading.dags, *at_top], module.__name__, folder))
 
 
 def _folder(dags_folder: str | Path | None) -> Path:
@@ -47,7 +47,7 @@ def _add_to_path(file: Path, folder: Path) -> None:
         sys.path.append(entry)
 
 
-def _own(dags: list[DAG], module: str, folder: Path) -> list[DAG]:
+def _own_dags(dags: list[DAG], module: str, folder: Path) -> list[DAG]:
     """Leave out the DAGs of other DAG files: else each would belong to two files."""
     if all(dag.importing.name == module for dag in dags):
         return dags

@@ -37,8 +37,8 @@ def after_failure(
 ) -> RetryDecision:
     """Return the next state of a task instance whose try `key.try_number` has just failed.
 
-    `max_tries` is the instance's own (a clear raises it), `force_fail` tells that no retry may
-    help, `max_delay_s` is `[core] max_task_retry_delay`, the cap of exponential backoff.
+    `max_tries` is the instance's own (a clear raises it), `force_fail` forbids a retry,
+    `max_delay_s` is `[core] max_task_retry_delay`, the cap of exponential backoff.
     """
     if force_fail or not task.retries or key.try_number > max_tries:
         return RetryDecision(TaskInstanceState.FAILED)

@@ -230,7 +230,7 @@ _END = (
         sa.or_(task_instance.c.state == "running", _restarting),  # IN cannot be executemany
     )
     .values(
-        # Cleared while it ran: the scheduler queues it anew, whatever came of this attempt.
+        # Cleared while it ran: the scheduler queues it again, whatever the outcome of this attempt.
         {
             name: sa.case(
                 (_restarting, None), else_=sa.bindparam(name, type_=task_instance.c[name].type)

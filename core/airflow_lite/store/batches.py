@@ -1,6 +1,6 @@
 """Many rows at once: split for IN lists, or each for one statement, at the driver's own speed.
 
-SQLAlchemy works out the parameters of every row anew, which takes longer than SQLite takes to
+SQLAlchemy works out the parameters again for every row, which takes longer than SQLite takes to
 write it. A statement is compiled here once; then its rows go to the driver as they are.
 """
 

@@ -72,7 +72,7 @@ _FILE_SHAPE = Shape(_FILE)
 def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
     """Return the stored rows of these DAG files, or of all.
 
-    A file whose row makes no sense gets no fingerprint, so that it is parsed anew.
+    A file whose row makes no sense gets no fingerprint, so that it is parsed again.
     """
     if paths is None:
         rows = list(connection.execute(_FILE))

@@ -126,14 +126,14 @@ def _find_some(
             continue
         try:
             _FIND_SHAPE.check(row)
-            run = runs.get(row[0]) or runs.setdefault(row[0], _run_info(row[:width]))
+            run = runs.get(row[0]) or runs.setdefault(row[0], _stored_run(row[:width]))
         except (ValueError, RecursionError) as error:
             logger.error("task %r of run %r cannot be read: %s", task_id, row.run_id, error)
         else:
             yield primary, Queued(*columns, run)  # type: ignore[call-arg]
 
 
-def _run_info(row: Sequence[Any]) -> StoredRun:
+def _stored_run(row: Sequence[Any]) -> StoredRun:
     values = list(row)
     at = StoredRun.__slots__.index("conf")
     values[at] = json.loads(values[at])
@@ -148,7 +148,7 @@ def find_run(
     """Return the run of a DAG with this id or this logical date; None if there is none."""
     same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
     row = connection.execute(_RUN.where(dag_run.c.dag_id == dag_id, same)).first()
-    return None if row is None else _run_info(row)
+    return None if row is None else _stored_run(row)
 
 
 def previous_run(
@@ -159,7 +159,7 @@ def previous_run(
     if state is not None:
         query = query.where(dag_run.c.state == state)
     row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
-    return None if row is None else _run_info(row)
+    return None if row is None else _stored_run(row)
 
 
 def finished_tasks(connection: sa.Connection, run_row_id: int) -> list[dict[str, Any]]:

@@ -129,7 +129,7 @@ def _run_steps(
 
 
 def reset(config: Config, *, skip_init: bool = False, use_files: bool = False) -> str:
-    """Drop every table and, unless `skip_init`, make them anew; return what was done."""
+    """Drop every table and, unless `skip_init`, make them again; return what was done."""
     with bare_store(config) as store:
         shown = shown_url(store.engine.url)
         with store.begin() as connection:

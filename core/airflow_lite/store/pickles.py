@@ -44,7 +44,7 @@ class Unsaved(NamedTuple):
 
 
 def pickled_by(sign: Sign | None) -> str | None:
-    """Return the versions and the key that pickle here; if they change, DAGs are pickled anew."""
+    """Return the versions and the key that pickle here; if they change, DAGs are pickled again."""
     if sign is None:
         return None
     return f"Python {PYTHON}, airflow-lite {__version__}, key {sign('', 0, b'')[:8]}"

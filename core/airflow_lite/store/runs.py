@@ -65,7 +65,7 @@ def create_run(
     try:
         inserted = connection.execute(dag_run.insert().values(row))
     except sa.exc.IntegrityError:
-        raise DagRunAlreadyExists(_taken(spec.dag_id, run_id, logical_us)) from None
+        raise DagRunAlreadyExists(_exists_message(spec.dag_id, run_id, logical_us)) from None
     run_row_id = new_id(inserted)
     insert_instances(connection, run_row_id, spec.tasks.values())
     return run_row_id
@@ -85,10 +85,10 @@ def _refuse_existing(connection: sa.Connection, dag_id: str, run_id: str, logica
     )
     existing = connection.execute(query).first()
     if existing is not None:
-        raise DagRunAlreadyExists(_taken(dag_id, existing.run_id, existing.logical_us))
+        raise DagRunAlreadyExists(_exists_message(dag_id, existing.run_id, existing.logical_us))
 
 
-def _taken(dag_id: str, run_id: str, logical_us: int) -> str:
+def _exists_message(dag_id: str, run_id: str, logical_us: int) -> str:
     return (
         f"DAG {dag_id!r} has a run {run_id!r} with logical date {iso(logical_us)} already."
         " Choose another run id or logical date."

@@ -277,7 +277,7 @@ class PoolRoom(NamedTuple):
 def pool_room(connection: sa.Connection, largest: int) -> dict[str, PoolRoom]:
     """Return pool -> its room, with what every queued and running instance takes counted.
 
-    A pool whose slots are no number is missing: it must be set anew.
+    A pool whose slots are no number is missing: it must be set again.
     """
     room = {}
     for name, slots, taken in connection.execute(_POOLS):
@@ -346,7 +346,7 @@ _REFRESH = (
 
 
 def refresh_instances(connection: sa.Connection, tasks: Iterable[tuple[int, TaskSpec]]) -> None:
-    """Give instances (by row id) that have not started what their task's newest definition says."""
+    """Write their tasks' newest definition to instances (by row id) that have not started."""
     rows = [{"row": row, **{name: getattr(task, name) for name in OF_TASK}} for row, task in tasks]
     run_many(connection, _REFRESH, rows)
 

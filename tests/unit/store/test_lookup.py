@@ -48,8 +48,8 @@ def test_each_key_gives_its_own_row_and_run(store):
 def test_runs_that_nobody_asks_for_are_not_read(store, monkeypatch):
     keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
     read = []
-    make = lookup._run_info
-    monkeypatch.setattr(lookup, "_run_info", lambda row: read.append(row[:3]) or make(row))
+    make = lookup._stored_run
+    monkeypatch.setattr(lookup, "_stored_run", lambda row: read.append(row[:3]) or make(row))
     with store.read() as connection:
         lookup.find(connection, keys)
 

@@ -74,16 +74,16 @@ def notices(kind: str, owner: str, values: Mapping[str, Any]) -> list[str]:
     `kind` is "DAG" or "BaseOperator", `owner` names whose arguments `values` are.
     """
     for argument in REFUSED[kind]:
-        if _used(argument, values):
+        if _is_used(argument, values):
             raise AirflowDagException(f"{owner}: {argument.name} is refused: {argument.why}.")
     return [
         f"{argument.name} has no effect: {argument.why}."
         for argument in ACCEPTED[kind]
-        if _used(argument, values)
+        if _is_used(argument, values)
     ]
 
 
-def _used(argument: AirflowArgument, values: Mapping[str, Any]) -> bool:
+def _is_used(argument: AirflowArgument, values: Mapping[str, Any]) -> bool:
     value = values.get(argument.name)
     return value is not None and not any(
         value is item or value == item for item in argument.harmless

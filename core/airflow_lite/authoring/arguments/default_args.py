@@ -33,7 +33,7 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
             kwargs = {name: defaults[name] for name in names & defaults.keys()} | kwargs
         missing = [name for name in required if name not in kwargs]
         if missing:
-            raise TypeError(_missing(self, missing, kwargs))
+            raise TypeError(_missing_message(self, missing, kwargs))
         init(self, **kwargs)
         if outermost:
             del self.__dict__["_defaults_in_force"]
@@ -58,7 +58,7 @@ def _default_args(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return defaults
 
 
-def _missing(operator: object, names: list[str], kwargs: Mapping[str, Any]) -> str:
+def _missing_message(operator: object, names: list[str], kwargs: Mapping[str, Any]) -> str:
     task = f" (task_id: {kwargs['task_id']})" if "task_id" in kwargs else ""
     shown = ", ".join(map(repr, names))
     plural = "s" if len(names) > 1 else ""

@@ -12,7 +12,7 @@ from airflow_lite.authoring.operators.python import PythonOperator
 from airflow_lite.errors import AirflowException
 
 
-def _listed(branches: Any) -> list[str]:
+def _branch_names(branches: Any) -> list[str]:
     if branches is None:
         return []
     if isinstance(branches, str):
@@ -45,7 +45,7 @@ class BranchPythonOperator(PythonOperator):
         """
         self.log.info("Branch into %s", branches)
         task: BaseOperator = context["task"]
-        followed = self._with_descendants(task, _listed(branches))
+        followed = self._with_descendants(task, _branch_names(branches))
         direct = sorted(task.downstream_task_ids & followed)
         skipped = sorted(task.downstream_task_ids - followed)
         self.log.info("Following branch %s, skipping %s", direct, skipped)
