@@ -37,13 +37,13 @@ CASES = [
     ("dags trigger good -c [1]", 1, "--conf '[1]' is not a JSON object."),
     ('dags trigger good -c {"count":0}', 1, "Invalid input for param 'count'"),
     ("dags trigger good -e 2024-13-01", 2, "'2024-13-01' is not a date"),
-    ("dags trigger good --timeout 3", 1, "--timeout is how long to --wait. Add --wait."),
-    ("dags trigger good --wait --timeout -1", 2, "'-1' is no number of seconds"),
-    ("dags trigger good --wait --timeout nan", 2, "'nan' is no number of seconds"),
+    ("dags trigger good --timeout 3", 1, "--timeout works only with --wait. Add --wait."),
+    ("dags trigger good --wait --timeout -1", 2, "'-1' is not a number of seconds"),
+    ("dags trigger good --wait --timeout nan", 2, "'nan' is not a number of seconds"),
     ("dags trigger good -e 9999-12-31", 2, "'9999-12-31' is out of range; write a year from"),
     ("dags trigger good -e 0001-01-01T00:00+14:00", 2, "is out of range"),
     ('dags trigger good -c {"a":NaN}', 1, "is not JSON: Out of range float values"),
-    ('dags trigger good -c {"a":"\\ud800"}', 1, "is not JSON: it holds half a character"),
+    ('dags trigger good -c {"a":"\\ud800"}', 1, "is not JSON: it has an incomplete character"),
     (
         "dags trigger good --wat",
         2,
@@ -226,8 +226,8 @@ def test_an_output_that_takes_no_more_is_told(home, call, unbuffered):
 
     assert done.returncode == 1
     assert done.stderr == (
-        "airflow-lite: error: The output, or a file of airflow-lite's, cannot be written:"
-        " No space left on device. Make room, and try again.\n"
+        "airflow-lite: error: The output or a file of airflow-lite cannot be written:"
+        " No space left on device. Free some disk space, and try again.\n"
     )
 
 
@@ -317,7 +317,9 @@ def test_a_dag_whose_file_broke_is_taken_as_it_was_with_a_notice(home):
     done = home.run("tasks", "list", "good")
 
     assert done.stdout == "only\n"
-    assert done.stderr.startswith(f"{path} cannot be imported as it is now; DAG 'good' is taken")
+    assert done.stderr.startswith(
+        f"{path} cannot be imported now. The last good version of DAG 'good'"
+    )
 
 
 def test_a_dag_that_left_its_file_is_not_run(home):

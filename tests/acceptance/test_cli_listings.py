@@ -166,7 +166,7 @@ def test_clearing_asks_and_takes_no_for_an_answer(home):
     home.run("dags", "trigger", "little")
 
     nobody = home.run("tasks", "clear", "little", exit_code=1)
-    assert "There is nobody to ask. Add --yes if you are sure." in nobody.stderr
+    assert "This needs your confirmation. Add --yes to give it." in nobody.stderr
     done = home.run("tasks", "clear", "little", "-t", "^f", "-y")
     assert done.stdout == "Cleared 1 task instance(s) in 1 run(s).\n"
     nothing = home.run("tasks", "clear", "little", "-s", "2100-01-01", "-y")

@@ -60,7 +60,7 @@ def test_waiting_without_a_scheduler_says_so_and_ends_in_time(home):
 
     notice, mistake = done.stderr.splitlines()[-2:]
     assert notice == "No scheduler is running: start one with `airflow-lite scheduler`."
-    assert "The run has not ended within 0.2 s. It goes on" in mistake
+    assert "The run has not ended within 0.2 s; it still runs. See" in mistake
 
 
 def test_a_cleared_task_runs_again_and_its_history_tells(home, wait_until):

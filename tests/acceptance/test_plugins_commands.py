@@ -209,8 +209,8 @@ def test_an_unknown_command_names_the_executors_that_may_bring_it(home, site):
     site.install("lite-bare", executors="Bare = bare:Own", modules={"bare": ""})
     done = home.run("barely", exit_code=2)
     assert done.stderr == (
-        "airflow-lite: error: There is no command 'barely'. It may come with an executor, chosen "
-        "by --executor: Bare of lite-bare (1.0). See `airflow-lite --help`.\n"
+        "airflow-lite: error: There is no command 'barely'. An executor may bring it; choose that "
+        "one with --executor: Bare of lite-bare (1.0). See `airflow-lite --help`.\n"
     )
     assert site.ran() == []
 

@@ -17,16 +17,16 @@ Args = Any
 
 
 def config(args: Any) -> Config:
-    """Return the configuration, what the command line says over it; raise `UserError`."""
-    found: Config | None = getattr(args, "_config", None)
-    if found is None:
+    """Return the configuration, overridden by the command line's options; raise `UserError`."""
+    settings: Config | None = getattr(args, "_config", None)
+    if settings is None:
         from airflow_lite.config import CONFIG_FILE, Config
 
-        found = Config.load(overrides=_overrides(args))
-        for line in found.unknown_options():
-            notice(f"airflow-lite: {found.path(CONFIG_FILE)}: {line}")
-        args._config = found  # noqa: SLF001 - ours, and no option's dest
-    return found
+        settings = Config.load(overrides=_overrides(args))
+        for line in settings.unknown_options():
+            notice(f"airflow-lite: {settings.path(CONFIG_FILE)}: {line}")
+        args._config = settings  # noqa: SLF001 - ours, and no option's dest
+    return settings
 
 
 def _overrides(args: Args) -> dict[tuple[str, str], str]:
@@ -54,30 +54,30 @@ def _folder(subdir: str) -> Path:
 
 def store(args: Args) -> Store:
     """Return the open store, made on first use with a notice on stderr; raise `StoreError`."""
-    found: Store | None = getattr(args, "_store", None)
-    if found is None:
+    the_store: Store | None = getattr(args, "_store", None)
+    if the_store is None:
         from airflow_lite.store.engine import open_store
 
-        found = open_store(config(args), notice)
-        args._store = found  # noqa: SLF001
-    return found
+        the_store = open_store(config(args), notice)
+        args._store = the_store  # noqa: SLF001
+    return the_store
 
 
 def close_store(args: Args) -> None:
     """Close the store if it is open: no connection may be carried across a fork."""
-    found: Store | None = getattr(args, "_store", None)
-    if found is not None:
-        found.close()
+    the_store: Store | None = getattr(args, "_store", None)
+    if the_store is not None:
+        the_store.close()
         args._store = None  # noqa: SLF001
 
 
 def notice(text: str) -> None:
-    """Tell the user something beside the output: one line on stderr."""
+    """Print one line on stderr, so that it does not mix with the output."""
     print(text, file=sys.stderr)
 
 
 def confirmed(args: Args, warning: str) -> bool:
-    """Return whether `--yes` was given or the user says y; raise if there is nobody to ask."""
+    """Return whether `--yes` was given or the user answers y; raise if stdin is closed."""
     if args.yes:
         return True
     print(warning)
@@ -86,12 +86,12 @@ def confirmed(args: Args, warning: str) -> bool:
     except EOFError:
         from airflow_lite.errors import UserError
 
-        raise UserError("There is nobody to ask. Add --yes if you are sure.") from None
+        raise UserError("This needs your confirmation. Add --yes to give it.") from None
     return answer.strip().lower() in {"y", "yes"}
 
 
-def ring(args: Args, **what: object) -> None:
-    """Wake the scheduler, if one listens; `what` is what it should look at."""
+def ring(args: Args, **hints: object) -> None:
+    """Wake the scheduler, if one listens; `hints` are what it should look at."""
     from airflow_lite.processes import doorbell
 
-    doorbell.ring(config(args).home, **what)
+    doorbell.ring(config(args).home, **hints)

@@ -45,10 +45,10 @@ def find(name: str) -> CLICommand | None:
 def load(entry: CoreCommand) -> CLICommand:
     """Import the spec of one row of the table."""
     module = entry.name if entry.is_group else "single"
-    found: tuple[CLICommand, ...] = import_module(f"airflow_lite.cli.specs.{module}").COMMANDS
+    commands: tuple[CLICommand, ...] = import_module(f"airflow_lite.cli.specs.{module}").COMMANDS
     if entry.is_group:
-        return GroupCommand(entry.name, entry.help, found)
-    return next(command for command in found if command.name == entry.name)
+        return GroupCommand(entry.name, entry.help, commands)
+    return next(command for command in commands if command.name == entry.name)
 
 
 def all_commands() -> list[CLICommand]:

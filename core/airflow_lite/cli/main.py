@@ -22,18 +22,18 @@ def run(argv: list[str]) -> int:
     """Run the command that `argv` (without the program's name) says; return its exit code."""
     verbose = "-v" in argv or "--verbose" in argv
     _open_streams()
-    _print_anything()
+    _escape_unprintable()
     try:
         code = _run_to_its_exit(argv, verbose=verbose)
         sys.stdout.flush()
     except UserError as error:
-        return _failed(error, str(error), error.exit_code, verbose=verbose)
+        return _report_failure(error, str(error), error.exit_code, verbose=verbose)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return _quiet()
     except Exception as error:  # the last boundary: a person reads it
-        return _failed(error, _unexpected(error), 1, verbose=verbose)
+        return _report_failure(error, _unexpected_message(error), 1, verbose=verbose)
     return code
 
 
@@ -63,8 +63,8 @@ def _null(number: int) -> int:
     return number
 
 
-def _print_anything() -> None:
-    """Have letters that the terminal's encoding lacks escaped, rather than fail."""
+def _escape_unprintable() -> None:
+    """Escape letters that the terminal's encoding lacks, rather than fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -125,28 +125,28 @@ def _without_command(flags: Flags, words: list[str]) -> int:
     return 0 if words else 2
 
 
-def _failed(error: BaseException, message: str, code: int, *, verbose: bool) -> int:
+def _report_failure(error: BaseException, message: str, code: int, *, verbose: bool) -> int:
     if verbose:
         import traceback
 
         traceback.print_exception(error)
     _write_or_drop_the_rest()
-    _say(f"{PROGRAM}: error: {' '.join(message.split())}")
+    _print_error(f"{PROGRAM}: error: {' '.join(message.split())}")
     return code
 
 
-def _unexpected(error: Exception) -> str:
-    """Name an error that is nobody's mistake; the database's own are told as such."""
+def _unexpected_message(error: Exception) -> str:
+    """Return the message of an error that no user made; the database's errors say so."""
     if isinstance(error, OSError) and error.errno in _FULL:
-        what = error.filename or "The output, or a file of airflow-lite's,"
-        return f"{what} cannot be written: {error.strerror}. Make room, and try again."
+        target = error.filename or "The output or a file of airflow-lite"
+        return f"{target} cannot be written: {error.strerror}. Free some disk space, and try again."
     original = getattr(error, "orig", None)
     if type(error).__module__.startswith("sqlalchemy") and original is not None:
-        return f"The metadata database refused: {original}. {_FOR_MORE}"
+        return f"The metadata database reported an error: {original}. {_FOR_MORE}"
     return f"{type(error).__name__}: {error}. {_FOR_MORE}"
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:  # stderr is gone as well: the exit code has to do
@@ -154,7 +154,7 @@ def _say(line: str) -> None:
 
 
 def _quiet() -> int:
-    """Let whoever closed the pipe go: nothing more is written, not even at exit."""
+    """Write nothing more after the reader closed the pipe, not even at exit."""
     _null(sys.stdout.fileno())
     return BROKEN_PIPE
 
@@ -170,5 +170,5 @@ def _write_or_drop_the_rest() -> None:
 def _exit_code(error: SystemExit) -> int:
     if error.code is None or isinstance(error.code, int):
         return error.code or 0
-    _say(f"{PROGRAM}: error: {error.code}")
+    _print_error(f"{PROGRAM}: error: {error.code}")
     return 1

@@ -69,7 +69,7 @@ def _program() -> _PageParser:
             command = _PageParser(prog=f"{PROGRAM} {entry.name}", command=load(entry))
             commands.choices[entry.name] = command.all_filled()
         else:
-            del commands.choices[entry.name]  # listed here; told on the group's own page
+            del commands.choices[entry.name]  # listed here, described on the group's own page
     return parser
 
 

@@ -17,7 +17,7 @@ def print_rows(rows: Sequence[dict[str, Any]], output: str = "table") -> None:
     `output` is one of `FORMATS`; raises ValueError for another.
     """
     if output not in FORMATS:
-        raise ValueError(f"{output!r} is no format of a listing. Use {', '.join(FORMATS)}.")
+        raise ValueError(f"{output!r} is not a format of a listing. Use {', '.join(FORMATS)}.")
     texts = [{key: _as_text(value, output) for key, value in row.items()} for row in rows]
     if output == "json":
         print(json.dumps(texts))

@@ -30,11 +30,11 @@ def take_flags(argv: list[str]) -> tuple[Flags, list[str]]:
     kept: list[str] = []
     flags = Flags()
     for word in words:
-        name, given, value = word.partition("=")
+        name, separator, value = word.partition("=")
         if word == "--no-plugins":
             flags = flags._replace(plugins=False)
         elif name == "--executor":
-            flags = flags._replace(executor=_executor(value if given else next(words, "")))
+            flags = flags._replace(executor=_executor(value if separator else next(words, "")))
         else:
             kept.append(word)
     return flags, kept + argv[end:]

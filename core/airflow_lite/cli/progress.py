@@ -32,7 +32,7 @@ def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
         shown = bar.add_task("", total=total, at="")
 
         def show(line: str) -> None:
-            if not line.startswith("run "):  # its end is told below the table
+            if not line.startswith("run "):  # its end is printed below the table
                 bar.update(shown, advance=_ended(line), at=line)
 
         yield show
@@ -44,6 +44,6 @@ def _print_line(line: str) -> None:
 
 
 def _ended(line: str) -> int:
-    """Return 1 for a line that tells of a task that has ended, else 0."""
+    """Return 1 for a line about a task that has ended, else 0."""
     state = line.rpartition(": ")[2].partition(" ")[0]
     return int(state in FINISHED)

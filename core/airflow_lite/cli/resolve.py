@@ -1,4 +1,4 @@
-"""What a user named: a DAG as its file has it now, a run, a task instance, a moment."""
+"""From what a user named to a DAG as its file has it now, a run, a task instance, a date."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from airflow_lite.store import dags, listing
 
 
 def refresh(
-    args: context.Args, dag_id: str | None = None, *, tells_passed_over: bool = False
+    args: context.Args, dag_id: str | None = None, *, reports_skipped_files: bool = False
 ) -> None:
     """Parse the DAG files that are new or changed: all, or those that may hold `dag_id`.
 
-    With `tells_passed_over` say what in the folder is no DAG file and might have been meant as one.
+    With `reports_skipped_files`, name the files that look like DAG files but are not read as such.
     """
     from airflow_lite.scheduler.dag_files.now import process_now
 
@@ -35,43 +35,43 @@ def refresh(
         context.notice(
             f"The DAG folder {folder} does not exist. Make it, or set [core] dags_folder."
         )
-        tells_passed_over = False
-    notice = context.notice if tells_passed_over else None
+        reports_skipped_files = False
+    notice = context.notice if reports_skipped_files else None
     process_now(config, store, dag_id, notice=notice)
 
 
 def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpec]:
-    """Return version id and spec of `args.dag_id` (or `dag_id`), its file looked at again.
+    """Return version id and spec of `args.dag_id` (or `dag_id`), its file checked for changes.
 
     Raises `InvalidIdError` and `DagNotFound`.
     """
-    wanted = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
-    refresh(args, wanted)
+    dag_id = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
+    refresh(args, dag_id)
     with context.store(args).read() as connection:
-        row = listing.the_dag(connection, wanted)
-        found = dags.latest_spec(connection, wanted)
-    if found is None or not row["is_active"]:
+        row = listing.the_dag(connection, dag_id)
+        latest = dags.latest_spec(connection, dag_id)
+    if latest is None or not row["is_active"]:
         raise DagNotFound(
-            f"DAG {wanted!r} is not in {row['fileloc']} any more. Put it back, or remove its"
-            f" records with `airflow-lite dags delete {wanted}`."
+            f"DAG {dag_id!r} is not in {row['fileloc']} any more. Put it back, or remove its"
+            f" records with `airflow-lite dags delete {dag_id}`."
         )
     if row["has_import_errors"]:
         context.notice(
-            f"{row['fileloc']} cannot be imported as it is now; DAG {wanted!r} is taken as it was."
-            " See `airflow-lite dags list-import-errors`."
+            f"{row['fileloc']} cannot be imported now. The last good version of DAG"
+            f" {dag_id!r} is used. See `airflow-lite dags list-import-errors`."
         )
-    return found
+    return latest
 
 
 def is_within(args: context.Args, path: str) -> bool:
     """Return whether a DAG file is what `--subdir` names, or in it; without one, True."""
     if not getattr(args, "subdir", None):
         return True
-    wanted = Path(args.subdir).expanduser().absolute()
-    return wanted in {Path(path), *Path(path).parents}
+    subdir = Path(args.subdir).expanduser().absolute()
+    return subdir in {Path(path), *Path(path).parents}
 
 
-def bury_dead_tests(args: context.Args) -> None:
+def fail_runs_of_dead_tests(args: context.Args) -> None:
     """Fail the runs of every `dags test` that was killed on this machine, before they are shown."""
     from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
 
@@ -84,18 +84,18 @@ def the_run(args: context.Args, connection: sa.Connection) -> RowMapping:
 
     Raises `InvalidIdError`, `DagNotFound` and `DagRunNotFound`.
     """
-    named = args.execution_date_or_run_id
-    logical_us = parsed_us(args, named)
+    id_or_date = args.execution_date_or_run_id
+    logical_us = parsed_us(args, id_or_date)
     try:
-        run_id = check_run_id(named)
+        run_id = check_run_id(id_or_date)
     except InvalidIdError:
         if logical_us is None:
             raise
         run_id = ""  # a date with a blank in it names no run, but it may be one's logical date
-    found: RowMapping = listing.the_run(
-        connection, check_id(args.dag_id, "DAG id"), run_id or named, logical_us
+    run: RowMapping = listing.the_run(
+        connection, check_id(args.dag_id, "DAG id"), run_id or id_or_date, logical_us
     )
-    return found
+    return run
 
 
 def the_instance(args: context.Args, connection: sa.Connection) -> tuple[RowMapping, RowMapping]:

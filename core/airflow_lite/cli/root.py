@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND …"
-#: So many executors are named to one who asks for a command that nobody is known to have.
+#: The most executors that are named to a user who asks for an unknown command.
 _MOST_EXECUTORS = 3
 
 
@@ -52,7 +52,7 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
 def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
     """Return the group of a plugin, and the configuration with its options.
 
-    Raises `UserError`: who has it and how to get at it, or that nobody does and the nearest name.
+    Raises `UserError`: which package has it and how to enable it, or the nearest name.
     """
     from airflow_lite.plugins.groups import UnknownGroupError, load_group
 
@@ -70,11 +70,13 @@ def _unknown(name: str, config: Config) -> UserError:
     from airflow_lite.text import did_you_mean
 
     offered = [group for group, _ in command_groups(config, CORE_NAMES)]
-    names = dict.fromkeys([*CORE_NAMES, *(known.group for known in KNOWN_PACKAGES), *offered])
+    names = dict.fromkeys([*CORE_NAMES, *(package.group for package in KNOWN_PACKAGES), *offered])
     hint = did_you_mean(name, names)
     plugins = class_only(config)
-    executors = [f"{entry.name} of {one.title}" for one in plugins for entry in one.executors]
+    executors = [
+        f"{entry.name} of {plugin.title}" for plugin in plugins for entry in plugin.executors
+    ]
     if executors:
         some = ", ".join(executors[:_MOST_EXECUTORS])
-        hint += f" It may come with an executor, chosen by --executor: {some}."
+        hint += f" An executor may bring it; choose that one with --executor: {some}."
     return UsageError(f"There is no command {name[:60]!r}.{hint} See `airflow-lite --help`.")

@@ -21,26 +21,26 @@ def checked_conf(text: str | None, spec: DagSpec) -> dict[str, Any]:
 
 
 def json_object(text: str | None, option: str) -> dict[str, Any]:
-    """Return the JSON object that an option gives, empty where it is not; raise `UserError`."""
+    """Return the JSON object in `text`, empty where there is none; raise `UserError`."""
     if not text:
         return {}
     shown = shortened(text, 60)
     try:
-        found = json.loads(text)
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise UserError(
-            f"{option} {shown!r} is not JSON: it holds half a character. Write it in UTF-8."
+            f"{option} {shown!r} is not JSON: it has an incomplete character. Write it in UTF-8."
         ) from None
     except (ValueError, RecursionError) as error:
         raise UserError(
             f'{option} {shown!r} is not JSON: {error}. Write for example \'{{"key": "value"}}\'.'
         ) from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise UserError(
             f'{option} {shown!r} is not a JSON object. Write for example \'{{"key": "value"}}\'.'
         )
-    return found
+    return value
 
 
 def _check_params(conf: dict[str, Any], spec: DagSpec) -> None:

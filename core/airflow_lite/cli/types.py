@@ -25,31 +25,31 @@ def _refused(reason: str) -> Exception:
 def moment(text: str) -> datetime:
     """Read a date or date and time in ISO 8601, `2024-01-31` or `2024-01-31T06:00:00+02:00`.
 
-    One without an offset stays naive: `known.to_us` gives it `[core] default_timezone`.
+    A date without an offset stays naive: `resolve.to_us` gives it `[core] default_timezone`.
     """
     from datetime import datetime
 
     try:
-        found = datetime.fromisoformat(text)
+        date = datetime.fromisoformat(text)
     except ValueError:
         raise _refused(
             f"{text[:60]!r} is not a date; write 2024-01-31 or 2024-01-31T06:00:00+00:00"
         ) from None
-    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+    if not _FIRST_YEAR <= date.year <= _LAST_YEAR:
         raise _refused(
             f"{text[:60]!r} is out of range; write a year from {_FIRST_YEAR} to {_LAST_YEAR}"
         )
-    return found
+    return date
 
 
 def whole(text: str) -> int:
     """Read a whole number, negative or not."""
-    found = _number(text)
-    if found is None:
+    number = _number(text)
+    if number is None:
         raise _refused(f"invalid int value: {text[:60]!r}")
-    if abs(found) > LARGEST:
+    if abs(number) > LARGEST:
         raise _refused(f"{text[:60]!r} is too large; write at most {LARGEST}")
-    return found
+    return number
 
 
 def _number(text: str) -> int | None:
@@ -64,20 +64,20 @@ def seconds(text: str) -> float:
     from math import inf
 
     try:
-        found = float(text)
+        number = float(text)
     except ValueError:
-        found = -1
-    if not 0 <= found < inf:
-        raise _refused(f"{text[:60]!r} is no number of seconds; write 0 or more")
-    return found
+        number = -1
+    if not 0 <= number < inf:
+        raise _refused(f"{text[:60]!r} is not a number of seconds; write 0 or more")
+    return number
 
 
 def positive_int(*, allow_zero: bool = False) -> Callable[[str], int]:
     """Return a type for whole numbers from 1, or 0, on."""
 
     def number(text: str) -> int:
-        found = _number(text)
-        if found is None or found < (0 if allow_zero else 1):
+        value = _number(text)
+        if value is None or value < (0 if allow_zero else 1):
             raise _refused(f"invalid positive int value: {text[:60]!r}")
         return whole(text)
 

@@ -30,7 +30,7 @@ def test_a_table_is_airflows_simple_table(capsys):
 
 
 def test_a_format_that_there_is_not_prints_nothing(capsys):
-    with pytest.raises(ValueError, match="'xml' is no format of a listing"):
+    with pytest.raises(ValueError, match="'xml' is not a format of a listing"):
         print_rows(ROWS, "xml")
     assert capsys.readouterr().out == ""
 

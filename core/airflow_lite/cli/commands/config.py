@@ -13,7 +13,7 @@ def get_value(args: context.Args) -> int:
     """Print the value of one option."""
     config = context.config(args)
     if args.section.lower() not in {option.section for option in core_options()}:
-        _know_plugins(config)
+        _add_plugin_options(config)
     print(config.get(args.section, args.option))
     return 0
 
@@ -22,11 +22,11 @@ def list_options(args: context.Args) -> int:
     """Print the options as a configuration file."""
     config = context.config(args)
     if not args.exclude_providers:
-        _know_plugins(config)
+        _add_plugin_options(config)
     options = config.options()
     sections = list(dict.fromkeys(option.section for option in options))
     if args.section is not None:
-        sections = [_known_section(args.section, sections)]
+        sections = [_checked_section(args.section, sections)]
     for section in sections:
         print(f"[{section}]")
         for option in options:
@@ -36,15 +36,15 @@ def list_options(args: context.Args) -> int:
     return 0
 
 
-def _know_plugins(config: Config) -> None:
-    """Let the configuration know the options of the plugins in use; no plugin runs for it here."""
+def _add_plugin_options(config: Config) -> None:
+    """Add the options of the plugins in use to the configuration; no plugin runs here."""
     from airflow_lite.plugins.loading import add_known_options
 
     for line in add_known_options(config):
         context.notice(f"[WARN] {line}")
 
 
-def _known_section(section: str, sections: list[str]) -> str:
+def _checked_section(section: str, sections: list[str]) -> str:
     if section.lower() not in sections:
         names = ", ".join(sections)
         raise ConfigError(f"There is no section {section[:60]!r}. There are: {names}.")

@@ -18,7 +18,7 @@ from airflow_lite.store import listing
 def list_runs(args: context.Args) -> int:
     """List the runs of a DAG, the latest first."""
     check_id(args.dag_id, "DAG id")
-    resolve.bury_dead_tests(args)
+    resolve.fail_runs_of_dead_tests(args)
     with context.store(args).read() as connection:
         rows = listing.runs(
             connection,
@@ -30,11 +30,11 @@ def list_runs(args: context.Args) -> int:
         )
     if not rows:
         resolve.the_spec(args)
-    print_rows([_listed(row) for row in rows], args.output)
+    print_rows([_run_row(row) for row in rows], args.output)
     return 0
 
 
-def _listed(run: RowMapping) -> dict[str, Any]:
+def _run_row(run: RowMapping) -> dict[str, Any]:
     return {
         "dag_id": run["dag_id"],
         "run_id": run["run_id"],
@@ -96,7 +96,7 @@ def _summary(args: context.Args, dag_id: str, logical_us: int) -> RowMapping:
         run = listing.the_run(connection, dag_id, "", logical_us)
         instances = listing.instances(connection, run["id"])
     print()
-    print_rows([_outcome(instance) for instance in instances])
+    print_rows([_task_row(instance) for instance in instances])
     print(f"\nRun {run['run_id']} of DAG {dag_id}: {run['state']}")
     failed = [instance for instance in instances if instance["state"] == "failed"]
     if failed:
@@ -113,13 +113,13 @@ def _draw(args: context.Args, run: RowMapping) -> None:
     write_dot(dot(spec, states), args.save_dagrun)
 
 
-def _outcome(instance: RowMapping) -> dict[str, Any]:
+def _task_row(instance: RowMapping) -> dict[str, Any]:
     start, end = instance["start_us"], instance["end_us"]
-    took = "" if start is None or end is None else f"{(end - start) / US_PER_S:.3f}"
+    seconds = "" if start is None or end is None else f"{(end - start) / US_PER_S:.3f}"
     name, index = instance["task_id"], instance["map_index"]
     return {
         "task": name if index < 0 else f"{name}[{index}]",
         "state": instance["state"] or "none",
         "try": instance["try_number"],
-        "seconds": took,
+        "seconds": seconds,
     }

@@ -28,7 +28,7 @@ SHORTEST_S, LONGEST_S = 0.05, 0.5
 def trigger(args: context.Args) -> int:
     """Make a new run; with `--wait`, return when it has ended."""
     if args.timeout is not None and not args.wait:
-        raise UserError("--timeout is how long to --wait. Add --wait.")
+        raise UserError("--timeout works only with --wait. Add --wait.")
     version_id, spec = resolve.the_spec(args)
     conf = checked_conf(args.conf, spec)
     run_row_id = _make_run(args, version_id, spec, conf)
@@ -36,12 +36,12 @@ def trigger(args: context.Args) -> int:
     _warn(args)
     state = _wait(args, run_row_id) if args.wait else None
     with context.store(args).read() as connection:
-        print_rows([_triggered(listing.run_by_id(connection, run_row_id))], args.output)
+        print_rows([_run_row(listing.run_by_id(connection, run_row_id))], args.output)
     return 0 if state in {None, "success"} else 1
 
 
 def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str, Any]) -> int:
-    """Insert the run. One that was given no date and finds its second taken gets microseconds."""
+    """Insert the run. If the user gave no date and its second is taken, it gets microseconds."""
     exact_us = resolve.to_us(args, args.exec_date) or SystemClock().now_us()
     logical_us = exact_us - exact_us % US_PER_S if args.replace_microseconds else exact_us
 
@@ -68,12 +68,12 @@ def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str
         return insert(exact_us)
 
 
-def _run_id(given: str | None, logical_us: int) -> str:
-    return f"manual__{iso(logical_us)}" if given is None else check_run_id(given)
+def _run_id(run_id: str | None, logical_us: int) -> str:
+    return f"manual__{iso(logical_us)}" if run_id is None else check_run_id(run_id)
 
 
 def _warn(args: context.Args) -> None:
-    """Say in one line why the run may not start soon."""
+    """Print why the run may not start soon: the DAG is paused, or no scheduler runs."""
     with context.store(args).read() as connection:
         paused = listing.the_dag(connection, args.dag_id)["is_paused"]
     if paused:
@@ -91,28 +91,28 @@ def _scheduler_runs(args: context.Args) -> bool:
 
 
 def _wait(args: context.Args, run_row_id: int) -> str:
-    """Return the state that the run ended in: looked at often at first, twice a second at last."""
+    """Return the state that the run ended in; look often at first, twice a second at last."""
     started_s = time.monotonic()
     pause_s = SHORTEST_S
     while True:
         with context.store(args).read() as connection:
             state = listing.run_state(connection, run_row_id)
         if state is None:
-            raise DagRunNotFound("The run was deleted while it was waited for.")
+            raise DagRunNotFound("The run was deleted before it ended. Trigger it again.")
         if state in RUN_FINISHED:
             return state
         if args.timeout is not None:
             pause_s = min(pause_s, args.timeout - (time.monotonic() - started_s))
         if pause_s <= 0:
             raise UserError(
-                f"The run has not ended within {args.timeout:g} s. It goes on: see"
+                f"The run has not ended within {args.timeout:g} s; it still runs. See"
                 f" `airflow-lite dags list-runs -d {args.dag_id}`."
             )
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.2, LONGEST_S)
 
 
-def _triggered(run: RowMapping) -> dict[str, Any]:
+def _run_row(run: RowMapping) -> dict[str, Any]:
     return {
         "conf": json.loads(run["conf"]),
         "dag_id": run["dag_id"],

@@ -1,4 +1,4 @@
-"""`airflow-lite dags …`: what there is, and pausing and deleting it."""
+"""`airflow-lite dags …`: listing, pausing and deleting DAGs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def list_dags(args: context.Args) -> int:
     """List the DAGs whose files have them."""
     resolve.refresh(args)
     with context.store(args).read() as connection:
-        found = listing.dags(connection)
+        records = listing.dags(connection)
         errors = dags.import_errors(connection)
-    rows = [dag_row(row) for row in found if resolve.is_within(args, row["fileloc"])]
+    rows = [dag_row(row) for row in records if resolve.is_within(args, row["fileloc"])]
     if any(resolve.is_within(args, file.path) for file in errors):
         context.notice(
             "Error: Failed to load all files."
@@ -34,15 +34,15 @@ def list_dags(args: context.Args) -> int:
     return 0
 
 
-def _columns(wanted: list[str], columns: list[str]) -> list[str]:
+def _columns(names: list[str], columns: list[str]) -> list[str]:
     """Return the columns that there are; name the others on stderr, as Airflow does."""
-    wrong = [name for name in wanted if name not in columns]
+    wrong = [name for name in names if name not in columns]
     if wrong:
         context.notice(
             f"Error: Ignoring the following invalid columns: {wrong}."
             f" List of valid columns: {columns}"
         )
-    return [name for name in wanted if name in columns]
+    return [name for name in names if name in columns]
 
 
 def details(args: context.Args) -> int:
@@ -66,7 +66,7 @@ def show(args: context.Args) -> int:
 
 def list_import_errors(args: context.Args) -> int:
     """List the DAG files that could not be imported; exit with 1 if there are any."""
-    resolve.refresh(args, tells_passed_over=True)
+    resolve.refresh(args, reports_skipped_files=True)
     with context.store(args).read() as connection:
         errors = dags.import_errors(connection)
     rows = [
@@ -100,7 +100,7 @@ def next_execution(args: context.Args) -> int:
 
 
 def _upcoming(spec: DagSpec, row: dict[str, Any], last_end_us: int | None) -> Iterator[DagRunInfo]:
-    """Give the coming runs: the next of the DAG's row if a scheduler planned it, and on."""
+    """Yield the coming runs: first the one that a scheduler planned, if the DAG's row has it."""
     now_us = SystemClock().now_us()
     names = ("logical", "interval_start", "interval_end", "create_after")
     planned = [row[f"next_{name}_us"] for name in names]
@@ -125,7 +125,7 @@ def unpause(args: context.Args) -> int:
 
 
 def _set_paused(args: context.Args, *, paused: bool) -> int:
-    ids = _to_change(args, paused=paused)
+    ids = _dags_to_change(args, paused=paused)
     if not ids:
         print(f"No {'un' if paused else ''}paused DAGs were found")
         return 0
@@ -141,7 +141,7 @@ def _set_paused(args: context.Args, *, paused: bool) -> int:
     return 0
 
 
-def _to_change(args: context.Args, *, paused: bool) -> list[str]:
+def _dags_to_change(args: context.Args, *, paused: bool) -> list[str]:
     regex = args.treat_dag_id_as_regex
     if regex:
         resolve.pattern(args.dag_id)

@@ -37,7 +37,7 @@ def check(args: context.Args) -> int:
     if steps.is_made(context.config(args)):
         from airflow_lite.cli import resolve
 
-        resolve.bury_dead_tests(args)
+        resolve.fail_runs_of_dead_tests(args)
     print("Connection successful.")
     return 0
 

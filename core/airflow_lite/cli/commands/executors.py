@@ -54,16 +54,16 @@ def _info(located: Located, config: Config) -> dict[str, Any]:
         plugin = Plugin(CORE, __version__)
     for verdict in verdicts:
         if not verdict.is_sound:
-            mend = remedy(verdict, plugin) if plugin.distribution else "Mend its module."
-            plugin = plugin.in_state(PluginState.QUARANTINED, reason(verdict), mend)
+            fix = remedy(verdict, plugin) if plugin.distribution else "Fix its module."
+            plugin = plugin.in_state(PluginState.QUARANTINED, reason(verdict), fix)
     own = [verdict for verdict in verdicts if verdict.kind == EXECUTOR]
-    speaking = [verdict for verdict in verdicts if verdict.kind != EXECUTOR] or own
+    modules = [verdict for verdict in verdicts if verdict.kind != EXECUTOR]
     return {
         **plugin_commands.row(plugin, None),
         "name": located.name,
         "class": located.path,
         "flags": {name: value for verdict in own for name, value in verdict.flags.items()},
-        "commands": plugin_commands.commands_of(speaking),
+        "commands": plugin_commands.commands_of(modules or own),
         "options": plugin_commands.options_of(plugin, verdicts),
     }
 

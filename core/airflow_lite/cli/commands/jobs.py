@@ -26,8 +26,8 @@ def check(args: context.Args) -> int:
         )
     count = len(jobs.beating[: args.limit or None])
     if count == 0:
-        found = jobs.silent[0] if jobs.silent else "Start one with `airflow-lite scheduler`."
-        raise UserError(f"No alive jobs found. {found}")
+        hint = jobs.silent[0] if jobs.silent else "Start one with `airflow-lite scheduler`."
+        raise UserError(f"No alive jobs found. {hint}")
     if count > 1 and not args.allow_multiple:
         raise UserError(f"Found {count} alive jobs, expected one. Add --allow-multiple.")
     print("Found one alive job." if count == 1 else f"Found {count} alive jobs.")

@@ -36,7 +36,7 @@ def man(args: context.Args) -> int:
     if sys.stdout.isatty():
         sys.stdout.flush()
         return subprocess.run(viewer, check=False).returncode
-    print(_plain(viewer), end="")
+    print(_plain_text(viewer), end="")
     return 0
 
 
@@ -52,7 +52,7 @@ def _viewer(path: Path) -> list[str]:
     )
 
 
-def _plain(viewer: list[str]) -> str:
+def _plain_text(viewer: list[str]) -> str:
     environ = {**os.environ, "MANPAGER": "cat", "PAGER": "cat", "GROFF_NO_SGR": "1"}
     environ.setdefault("MANWIDTH", "80")
     done = subprocess.run(viewer, env=environ, capture_output=True, check=False)
@@ -64,15 +64,15 @@ def _plain(viewer: list[str]) -> str:
 
 def _find_page(word: str | None, config: Config) -> Path:
     """Return the page of the program, or of the group that `word` names; raise `PageNotFound`."""
-    wanted = PROGRAM if not word else f"{PROGRAM}-{word.removeprefix(PROGRAM).lstrip('-')}"
+    page_name = PROGRAM if not word else f"{PROGRAM}-{word.removeprefix(PROGRAM).lstrip('-')}"
     pages = _installed_pages(config)
-    found = pages.get(wanted.rstrip("-"))
-    if found is not None:
-        return found
+    path = pages.get(page_name.rstrip("-"))
+    if path is not None:
+        return path
     groups = {entry.name for entry in CORE_COMMANDS if entry.is_group}
     if not word or word in groups:
         raise PageNotFound(
-            f"The page {wanted}(1) is not installed. Install {PROGRAM} from its wheel, or see"
+            f"The page {page_name}(1) is not installed. Install {PROGRAM} from its wheel, or see"
             f" `{' '.join(filter(None, (PROGRAM, word)))} --help`."
         )
     names = groups | {name.removeprefix(f"{PROGRAM}-") for name in pages}

@@ -48,17 +48,17 @@ def row(plugin: Plugin, entry: Entry | None) -> dict[str, Any]:
 def info(args: context.Args) -> int:
     """Show all about one plugin; it is probed, in a child process, if it was never used."""
     config = context.config(args)
-    found = _named(args.name, known_plugins(config))
-    print_fields([_info(plugin, config) for plugin in found], args.output)
+    plugins = _plugins_named(args.name, known_plugins(config))
+    print_fields([_info(plugin, config) for plugin in plugins], args.output)
     return 0
 
 
-def print_fields(things: list[dict[str, Any]], output: str) -> None:
+def print_fields(items: list[dict[str, Any]], output: str) -> None:
     """Print things of many fields: one row per field where people read it, else as they are."""
     if output in {"json", "yaml"}:
-        print_rows(things, output)
+        print_rows(items, output)
         return
-    for number, fields in enumerate(things):
+    for number, fields in enumerate(items):
         if number:
             print()
         print_rows([{"key": name, "value": _text(value)} for name, value in fields.items()], output)
@@ -70,20 +70,20 @@ def _text(value: Any) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def _named(name: str, plugins: list[Plugin]) -> list[Plugin]:
+def _plugins_named(name: str, plugins: list[Plugin]) -> list[Plugin]:
     """Return the distributions of this name, or that hold an entry point of it."""
     from airflow_lite.plugins.discovery.model import PluginError, normalised
     from airflow_lite.text import did_you_mean
 
     names = {plugin: _names(plugin) for plugin in plugins}
-    found = [plugin for plugin in plugins if {name, normalised(name)} & names[plugin]]
-    if not found:
-        known = sorted({word for words in names.values() for word in words})
+    matches = [plugin for plugin in plugins if {name, normalised(name)} & names[plugin]]
+    if not matches:
+        vocabulary = sorted({word for words in names.values() for word in words})
         raise PluginError(
-            f"There is no plugin {name[:60]!r}.{did_you_mean(name, known)} List them with "
+            f"There is no plugin {name[:60]!r}.{did_you_mean(name, vocabulary)} List them with "
             "`airflow-lite plugins list`."
         )
-    return found
+    return matches
 
 
 def _names(plugin: Plugin) -> set[str]:
@@ -133,9 +133,9 @@ def doctor(args: context.Args) -> int:
     from airflow_lite.plugins.probing.doctor import examine, health
 
     config = context.config(args)
-    found = in_conflict(installed_plugins(config), CORE_NAMES)  # whatever a probe once said
-    found = _named(args.name, found) if args.name else found
-    plugins = [plugin for plugin in found if not plugin.is_core]
+    plugins = in_conflict(installed_plugins(config), CORE_NAMES)  # whatever a probe once said
+    plugins = _plugins_named(args.name, plugins) if args.name else plugins
+    plugins = [plugin for plugin in plugins if not plugin.is_core]
     executors = [config.get("core", "executor")]
     if args.name:
         executors = [entry.name for plugin in plugins for entry in plugin.executors]

@@ -21,7 +21,7 @@ def quickstart(args: context.Args) -> int:
     config = _prepare(args)
     print(f"\nRunning the DAG {EXAMPLE!r} on {config.get('core', 'executor')}\n")
     run = run_with_progress(args, EXAMPLE, use_executor=True, live=True)
-    _tell_next(config, run["run_id"], run["state"])
+    _print_next_steps(config, run["run_id"], run["state"])
     return 0 if run["state"] == "success" else 1
 
 
@@ -79,7 +79,7 @@ def _settings(home: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tell_next(config: Config, run_id: str, state: str) -> None:
+def _print_next_steps(config: Config, run_id: str, state: str) -> None:
     reports = config.home / "reports" / EXAMPLE
     logs = Path(config.get("logging", "base_log_folder")) / f"dag_id={EXAMPLE}"
     if state == "success":

@@ -22,7 +22,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 def scheduler(args: context.Args) -> int:
-    """Run the scheduler until it is told to stop; return 0 if it ended as it should."""
+    """Run the scheduler until a signal stops it; return 0 if it ended well."""
     from airflow_lite.scheduler.loop.assembly import make_loop
 
     config = context.config(args)
@@ -32,7 +32,7 @@ def scheduler(args: context.Args) -> int:
     executor = _executor(args, config)
     store = context.store(args)
     loop = make_loop(config, store, executor)
-    _greet(config, executor)
+    _log_start(config, executor)
     serves_logs = executor.serve_logs and not args.skip_serve_logs
     return _run(loop, executor, serves_logs=serves_logs, most_passes=args.num_runs)
 
@@ -51,14 +51,14 @@ def _executor(args: context.Args, config: Config) -> BaseExecutor:
     try:
         return load_executor(config)
     except UserError as error:
-        waiting = _waiting(args, config)
-        if not waiting:
+        queued = _queued_tasks(args, config)
+        if not queued:
             raise
-        raise UnknownExecutorError(f"{error} {waiting}") from None
+        raise UnknownExecutorError(f"{error} {queued}") from None
 
 
-def _waiting(args: context.Args, config: Config) -> str | None:
-    """Look for what waits, in a store that is there; none is made for it."""
+def _queued_tasks(args: context.Args, config: Config) -> str | None:
+    """Say how many tasks are queued for the executor; no store is made for it."""
     from airflow_lite.store import migrate, scheduling
 
     if not migrate.is_made(config):
@@ -74,7 +74,7 @@ def _waiting(args: context.Args, config: Config) -> str | None:
     )
 
 
-def _greet(config: Config, executor: BaseExecutor) -> None:
+def _log_start(config: Config, executor: BaseExecutor) -> None:
     from airflow_lite.scheduler.loop.assembly import name_of
     from airflow_lite.worker.task.sentry import why_silent
 

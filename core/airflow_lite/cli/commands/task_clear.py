@@ -21,17 +21,17 @@ def clear(args: context.Args) -> int:
     """Clear task instances, so that they run again."""
     specs = _specs(args)
     with context.store(args).read() as connection:
-        found = [item for spec in specs for item in _chosen(args, connection, spec)]
-    if not found:
+        chosen = [item for spec in specs for item in _instances_to_clear(args, connection, spec)]
+    if not chosen:
         print("Nothing to clear.")
         return 0
-    if not context.confirmed(args, _warning(found)):
+    if not context.confirmed(args, _warning(chosen)):
         print("Cancelled, nothing was cleared.")
         return 1
     with context.store(args).begin() as connection:
-        runs = edits.clear(connection, [item for item, _ in found], now_us=SystemClock().now_us())
+        runs = edits.clear(connection, [item for item, _ in chosen], now_us=SystemClock().now_us())
     context.ring(args, runs=sorted(runs))
-    print(f"Cleared {len(found)} task instance(s) in {len(runs)} run(s).")
+    print(f"Cleared {len(chosen)} task instance(s) in {len(runs)} run(s).")
     return 0
 
 
@@ -46,7 +46,7 @@ def _specs(args: context.Args) -> list[DagSpec]:
     return [spec for _, spec in specs.values()]
 
 
-def _chosen(
+def _instances_to_clear(
     args: context.Args, connection: sa.Connection, spec: DagSpec
 ) -> list[tuple[Clearable, RowMapping]]:
     rows = edits.instances_to_clear(
@@ -72,8 +72,8 @@ def chosen_tasks(args: context.Args, spec: DagSpec) -> set[str]:
     """Return the ids of the tasks that match, with those up- and downstream if asked for."""
     if args.task_regex is None:
         return set(spec.tasks)
-    wanted = resolve.pattern(args.task_regex)
-    matching = {name for name in spec.tasks if wanted.search(name)}
+    pattern = resolve.pattern(args.task_regex)
+    matching = {name for name in spec.tasks if pattern.search(name)}
     chosen = set(matching)
     if args.upstream:
         chosen |= reach(matching, lambda name: spec.tasks[name].upstream)
@@ -91,8 +91,8 @@ def _states(args: context.Args) -> set[str] | None:
     return states or None
 
 
-def _warning(found: list[tuple[Clearable, RowMapping]]) -> str:
-    lines = [f"{row['run_id']} {row['task_id']} ({row['state']})" for _, row in found]
+def _warning(instances: list[tuple[Clearable, RowMapping]]) -> str:
+    lines = [f"{row['run_id']} {row['task_id']} ({row['state']})" for _, row in instances]
     more = [f"… and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
     title = f"You are about to clear these {len(lines)} task instances:"
     return "\n".join([title, *lines[:MOST_SHOWN], *more, ""])

@@ -24,7 +24,7 @@ from airflow_lite.store import dags, edits, listing
 
 
 def run(args: context.Args) -> int:
-    """Run one attempt: the queued one that `--attempt` names, or one of our own."""
+    """Run one attempt: the queued one that `--attempt` names, or a new one."""
     if args.mark_success:
         return _mark_success(args)
     command = _queued_command(args) if args.attempt is not None else _own_command(args)
@@ -89,7 +89,7 @@ def _own_command(args: context.Args) -> RunCommand:
             connection, instance, pool=args.pool, now_us=SystemClock().now_us()
         )
     if token is None:
-        raise UserError(f"Task {args.task_id!r} was changed by another at this moment. Try again.")
+        raise UserError(f"Another process changed task {args.task_id!r} meanwhile. Try again.")
     context.ring(args, runs=[run["id"]])
     key = TaskInstanceKey(
         args.dag_id,
@@ -131,22 +131,22 @@ def test(args: context.Args) -> int:
     for name, value in json_object(args.env_vars, "--env-vars").items():
         os.environ[name] = str(value)
     params = json_object(args.task_params, "--task-params")
-    where = _where(args)
+    task_and_run = _task_and_run(args)
     from airflow_lite.worker.in_process import dry_run
 
     if args.dry_run:
-        return _show(dry_run.render_task(context.config(args), **where, params=params))
+        return _show(dry_run.render_task(context.config(args), **task_and_run, params=params))
     return int(
-        dry_run.test_task(context.config(args), **where, params=params, pdb=args.post_mortem)
+        dry_run.test_task(context.config(args), **task_and_run, params=params, pdb=args.post_mortem)
     )
 
 
 def render(args: context.Args) -> int:
     """Print a task's templated fields, rendered for a run that is or might be."""
-    where = _where(args)
+    task_and_run = _task_and_run(args)
     from airflow_lite.worker.in_process import dry_run
 
-    return _show(dry_run.render_task(context.config(args), **where, params={}))
+    return _show(dry_run.render_task(context.config(args), **task_and_run, params={}))
 
 
 def _show(fields: dict[str, Any]) -> int:
@@ -156,19 +156,19 @@ def _show(fields: dict[str, Any]) -> int:
     return 0
 
 
-def _where(args: context.Args) -> dict[str, Any]:
+def _task_and_run(args: context.Args) -> dict[str, Any]:
     """Return the task, and the run by its id or, if it is a date, by its logical date."""
     _, spec = resolve.the_spec(args)
     task_id = check_id(args.task_id, "task id")
     if task_id not in spec.tasks:
         raise _no_task(args, list(spec.tasks))
-    named = args.execution_date_or_run_id
-    logical_us = SystemClock().now_us() if named is None else resolve.parsed_us(args, named)
+    name = args.execution_date_or_run_id
+    logical_us = SystemClock().now_us() if name is None else resolve.parsed_us(args, name)
     return {
         "dag_id": args.dag_id,
         "task_id": task_id,
         "logical_us": logical_us,
-        "run_id": check_run_id(named) if logical_us is None else None,
+        "run_id": check_run_id(name) if logical_us is None else None,
         "map_index": args.map_index,
     }
 

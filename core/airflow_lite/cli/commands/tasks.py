@@ -1,4 +1,4 @@
-"""`airflow-lite tasks …`: what there is and what happened to it."""
+"""`airflow-lite tasks …`: listing tasks, their states, history and logs."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def list_tasks(args: context.Args) -> int:
 def _tree(spec: DagSpec) -> Iterator[str]:
     """Yield each task below those upstream of it; one with several of them stands below each.
 
-    What is below a task is told once: where it comes again, `…` stands for it.
+    What is below a task is listed once; where the task comes again, `…` stands for it.
     """
-    told: set[str] = set()
+    expanded: set[str] = set()
     waiting = [(name, 0) for name in sorted(spec.roots, reverse=True)]
     while waiting:
         name, depth = waiting.pop()
         task = spec.tasks[name]
-        again = name in told and task.downstream
+        again = name in expanded and task.downstream
         yield f"{'    ' * depth}<Task({task.operator}): {name}>{' …' if again else ''}"
         if not again:
-            told.add(name)
+            expanded.add(name)
             waiting += [(other, depth + 1) for other in reversed(task.downstream)]
 
 
 def state(args: context.Args) -> int:
     """Print the state of a task instance; None if nothing was decided of it."""
-    resolve.bury_dead_tests(args)
+    resolve.fail_runs_of_dead_tests(args)
     with context.store(args).read() as connection:
         _, instance = resolve.the_instance(args, connection)
     print(instance["state"])
@@ -54,7 +54,7 @@ def state(args: context.Args) -> int:
 
 def states_for_dag_run(args: context.Args) -> int:
     """List the states of all task instances of a run."""
-    resolve.bury_dead_tests(args)
+    resolve.fail_runs_of_dead_tests(args)
     with context.store(args).read() as connection:
         run = resolve.the_run(args, connection)
         instances = listing.instances(connection, run["id"])
@@ -139,14 +139,14 @@ def _wait_for_try(args: context.Args, run: RowMapping) -> RowMapping:
         return resolve.the_instance(args, connection)[1]
 
 
-def _try(wanted: int | None, instance: RowMapping) -> int:
+def _try(try_number: int | None, instance: RowMapping) -> int:
     """Return the try that is asked for, else the last; raise `UserError` where there is none."""
     last = int(instance["try_number"])
     if not last:
         raise UserError(f"Task {instance['task_id']!r} was not started yet: it has no log.")
-    if wanted is not None and wanted > last:
+    if try_number is not None and try_number > last:
         raise UserError(
-            f"Task {instance['task_id']!r} has no try {wanted} yet: its last is {last}."
+            f"Task {instance['task_id']!r} has no try {try_number} yet: its last is {last}."
             " Leave --try-number out for the last one."
         )
-    return last if wanted is None else wanted
+    return last if try_number is None else try_number

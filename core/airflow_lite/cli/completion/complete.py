@@ -1,4 +1,4 @@
-"""Which words may stand where the cursor is: pure, what there is to choose from is asked."""
+"""Which words may stand where the cursor is: pure, the choices come from `Sources`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REPEATED = {"append", "append_const", "count", "extend"}
 
 
 class Completion(NamedTuple):
-    """The words to offer and what each is; `is_file`: a path is wanted, the shell knows best."""
+    """The words to offer, each with its help; with `is_file` the shell offers paths itself."""
 
     candidates: tuple[tuple[str, str], ...] = ()
     is_file: bool = False
@@ -36,17 +36,17 @@ class Sources(Protocol):
         """Return the spec of one of them; None if it is not known."""
 
     def values(
-        self, completer: str, given: Mapping[str, str], prefix: str
+        self, completer: str, arguments: Mapping[str, str], prefix: str
     ) -> Iterable[tuple[str, str]]:
-        """Return what `Arg.completer` stands for; `given` are the other arguments by dest."""
+        """Return what `Arg.completer` stands for; `arguments` are the other arguments by dest."""
 
 
 class _Place(NamedTuple):
-    """Where the words before the cursor lead: the option that waits for a value, and so on."""
+    """What the words before the cursor leave open: the option that waits for a value, and so on."""
 
     waiting: Arg | None
     positional: Arg | None
-    given: dict[str, str]
+    arguments: dict[str, str]
     used: set[Arg]
     only_positionals: bool
 
@@ -63,8 +63,8 @@ def complete(words: Sequence[str], sources: Sources) -> Completion:
         if current.startswith("-"):
             return _flags(GLOBAL, set(), current)
         return _matching(sources.commands(), current)
-    found = sources.command(name)
-    return Completion() if found is None else _within(found, rest, current, sources)
+    command = sources.command(name)
+    return Completion() if command is None else _within(command, rest, current, sources)
 
 
 def _without_globals(words: Sequence[str]) -> list[str]:
@@ -88,12 +88,12 @@ def _within(command: CLICommand, words: list[str], current: str, sources: Source
         if not names:
             if current.startswith("-"):
                 return _flags((HELP,), set(), current)
-            shown = [one for one in command.subcommands if not getattr(one, "hide", False)]
-            return _matching(sorted((one.name, one.help) for one in shown), current)
-        inner = [one for one in command.subcommands if one.name == names[0]]
-        if not inner:
+            shown = [child for child in command.subcommands if not getattr(child, "hide", False)]
+            return _matching(sorted((child.name, child.help) for child in shown), current)
+        matches = [child for child in command.subcommands if child.name == names[0]]
+        if not matches:
             return Completion()
-        command, words = inner[0], words[words.index(names[0]) + 1 :]
+        command, words = matches[0], words[words.index(names[0]) + 1 :]
     return _argument(command, words, current, sources)
 
 
@@ -103,13 +103,13 @@ def _argument(
     args = [*all_args(command), HELP]
     place = _place(args, words)
     if place.waiting is not None:
-        return _values(place.waiting, place.given, current, sources)
+        return _values(place.waiting, place.arguments, current, sources)
     if current.startswith("-") and not place.only_positionals:
         if "=" in current:
-            return _after_equals(args, place.given, current, sources)
+            return _after_equals(args, place.arguments, current, sources)
         return _flags(args, place.used, current)
     if place.positional is not None:
-        return _values(place.positional, place.given, current, sources)
+        return _values(place.positional, place.arguments, current, sources)
     if current or place.only_positionals:
         return Completion()
     return _flags(args, place.used, current)
@@ -117,8 +117,8 @@ def _argument(
 
 def _place(args: Iterable[Arg], words: Iterable[str]) -> _Place:
     options = {flag: arg for arg in args if not arg.is_positional for flag in arg.flags}
-    positionals = deque(_one_by_one(arg for arg in args if arg.is_positional))
-    given: dict[str, str] = {}
+    positionals = deque(_one_per_word(arg for arg in args if arg.is_positional))
+    arguments: dict[str, str] = {}
     used: set[Arg] = set()
     waiting: deque[Arg] = deque()
     only_positionals = False
@@ -127,8 +127,8 @@ def _place(args: Iterable[Arg], words: Iterable[str]) -> _Place:
         if is_option:
             waiting.clear()  # of an option that takes any number of words
         if waiting:
-            given.setdefault(waiting[0].dest, word)
-            _take_one(waiting)
+            arguments.setdefault(waiting[0].dest, word)
+            _consume(waiting)
         elif word == "--" and is_option:
             only_positionals = True
         elif is_option:
@@ -138,27 +138,27 @@ def _place(args: Iterable[Arg], words: Iterable[str]) -> _Place:
                 continue
             used.add(option)
             if has_value:
-                given.setdefault(option.dest, value)
-            elif _takes(option) != "0":
-                waiting.extend(_one_by_one([option]))
+                arguments.setdefault(option.dest, value)
+            elif _nargs(option) != "0":
+                waiting.extend(_one_per_word([option]))
         elif positionals:
-            given.setdefault(positionals[0].dest, word)
-            _take_one(positionals)
+            arguments.setdefault(positionals[0].dest, word)
+            _consume(positionals)
     return _Place(
         waiting[0] if waiting else None,
         positionals[0] if positionals else None,
-        given,
+        arguments,
         used,
         only_positionals,
     )
 
 
-def _one_by_one(args: Iterable[Arg]) -> list[Arg]:
+def _one_per_word(args: Iterable[Arg]) -> list[Arg]:
     """Return each argument as often as it takes a word."""
-    return [arg for arg in args for _ in range(int(_takes(arg)) if _takes(arg).isdecimal() else 1)]
+    return [arg for arg in args for _ in range(int(_nargs(arg)) if _nargs(arg).isdecimal() else 1)]
 
 
-def _takes(arg: Arg) -> str:
+def _nargs(arg: Arg) -> str:
     """Return how many words an argument takes: a number, or argparse's `?`, `*`, `+`."""
     action = arg.kwargs.get("action")
     if getattr(action, "__name__", action) in _NO_VALUE:
@@ -166,8 +166,8 @@ def _takes(arg: Arg) -> str:
     return str(arg.kwargs.get("nargs") or 1)
 
 
-def _take_one(args: deque[Arg]) -> None:
-    if _takes(args[0]) not in {"*", "+", "..."}:
+def _consume(args: deque[Arg]) -> None:
+    if _nargs(args[0]) not in {"*", "+", "..."}:
         args.popleft()
 
 
@@ -175,11 +175,13 @@ def _flags(args: Iterable[Arg], used: set[Arg], current: str) -> Completion:
     """Return the options that are not yet given: by their long name, unless `-x` is asked for."""
     options = [arg for arg in args if not arg.is_positional]
     free = [arg for arg in options if arg not in used or arg.kwargs.get("action") in _REPEATED]
-    rows = [(flag, arg.kwargs.get("help") or "") for arg in free for flag in _shown(arg, current)]
+    rows = [
+        (flag, arg.kwargs.get("help") or "") for arg in free for flag in _flags_of(arg, current)
+    ]
     return _matching(sorted(rows), current)
 
 
-def _shown(arg: Arg, current: str) -> tuple[str, ...]:
+def _flags_of(arg: Arg, current: str) -> tuple[str, ...]:
     """Return the flags of an option that are worth offering for what was typed."""
     long = tuple(flag for flag in arg.flags if flag.startswith("--"))
     if current in {"", "-", "--"}:
@@ -188,26 +190,28 @@ def _shown(arg: Arg, current: str) -> tuple[str, ...]:
 
 
 def _after_equals(
-    args: Iterable[Arg], given: Mapping[str, str], current: str, sources: Sources
+    args: Iterable[Arg], arguments: Mapping[str, str], current: str, sources: Sources
 ) -> Completion:
     flag, _, prefix = current.partition("=")
     option = next((arg for arg in args if flag in arg.flags), None)
-    if option is None or _takes(option) == "0":
+    if option is None or _nargs(option) == "0":
         return Completion()
-    answer = _values(option, given, prefix, sources)
+    answer = _values(option, arguments, prefix, sources)
     return answer._replace(
         candidates=tuple((f"{flag}={value}", text) for value, text in answer.candidates)
     )
 
 
-def _values(arg: Arg, given: Mapping[str, str], prefix: str, sources: Sources) -> Completion:
+def _values(arg: Arg, arguments: Mapping[str, str], prefix: str, sources: Sources) -> Completion:
     if choices := arg.kwargs.get("choices"):
         return _matching(((str(choice), "") for choice in choices), prefix)
     if arg.completer == FILE:
         return Completion(is_file=True)
-    return _matching(sources.values(arg.completer, given, prefix) if arg.completer else (), prefix)
+    if arg.completer is None:
+        return Completion()
+    return _matching(sources.values(arg.completer, arguments, prefix), prefix)
 
 
 def _matching(rows: Iterable[tuple[str, str]], prefix: str) -> Completion:
-    found = ((value, " ".join(text.split())) for value, text in rows)
-    return Completion(tuple(row for row in found if row[0].startswith(prefix)))
+    candidates = ((value, " ".join(text.split())) for value, text in rows)
+    return Completion(tuple(row for row in candidates if row[0].startswith(prefix)))

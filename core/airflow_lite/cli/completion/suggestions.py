@@ -50,8 +50,10 @@ class Suggestions:
         """Return name and help of the core's commands and of the groups that plugins offer."""
         from airflow_lite.plugins.groups import command_groups
 
-        known = [*CORE_COMMANDS, *self._kept(self._class_only())]
-        return sorted([*command_groups(self._config), *((one.name, one.help) for one in known)])
+        entries = [*CORE_COMMANDS, *self._groups_of(self._class_only_plugins())]
+        return sorted(
+            [*command_groups(self._config), *((entry.name, entry.help) for entry in entries)]
+        )
 
     def command(self, name: str) -> CLICommand | None:
         """Return the spec of a core command, or of a plugin's group as its probe saw it."""
@@ -60,75 +62,79 @@ class Suggestions:
             return command
         from airflow_lite.plugins.in_use import companions
 
-        kept = self._kept([*companions(self._config), *self._class_only()])
-        return next((one for one in kept if one.name == name), None)
+        groups = self._groups_of([*companions(self._config), *self._class_only_plugins()])
+        return next((group for group in groups if group.name == name), None)
 
-    def _class_only(self) -> list[Plugin]:
+    def _class_only_plugins(self) -> list[Plugin]:
         """Return the configured executor's plugin, if only its class tells of its commands."""
         from airflow_lite.plugins.discovery.owners import is_meant
         from airflow_lite.plugins.in_use import class_only
 
         name = self._config.get("core", "executor").strip()
         plugins = class_only(self._config)
-        return [one for one in plugins if any(is_meant(entry, name) for entry in one.executors)]
+        return [
+            plugin for plugin in plugins if any(is_meant(entry, name) for entry in plugin.executors)
+        ]
 
-    def _kept(self, plugins: list[Plugin]) -> list[CLICommand]:
+    def _groups_of(self, plugins: list[Plugin]) -> list[CLICommand]:
         """Return the groups of these plugins, as their probes saw them."""
         if not plugins:
             return []
         from airflow_lite.plugins.probing.quarantine import kept_outlines
 
-        data = [one for plugin in plugins for one in kept_outlines(plugin, self._config)]
+        outlines = [
+            outline for plugin in plugins for outline in kept_outlines(plugin, self._config)
+        ]
         try:
-            return [from_json(one) for one in data]
+            return [from_json(outline) for outline in outlines]
         except (TypeError, ValueError):  # kept by another version
             return []
 
     def values(
-        self, completer: str, given: Mapping[str, str], prefix: str
+        self, completer: str, arguments: Mapping[str, str], prefix: str
     ) -> Iterable[tuple[str, str]]:
         """Return what a completer stands for; nothing for one that is not known."""
         if completer in _STORED:
-            return self._stored(*_STORED[completer], given, prefix)
+            return self._stored(*_STORED[completer], arguments, prefix)
         choose = getattr(self, f"_{completer}_values", None)
-        return [] if choose is None else choose(given)
+        return [] if choose is None else choose(arguments)
 
     def _stored(
-        self, query: str, needs: tuple[str, ...], given: Mapping[str, str], prefix: str
+        self, query: str, needs: tuple[str, ...], arguments: Mapping[str, str], prefix: str
     ) -> Iterable[tuple[str, str]]:
         from airflow_lite.store import completion
 
         path = completion.sqlite_path(self._config.get("database", "sql_alchemy_conn"))
-        if not path or not given.keys() >= {*needs}:
+        if not path or not arguments.keys() >= {*needs}:
             return []
         rows: Iterable[tuple[str, str]]
-        rows = getattr(completion, query)(path, *(given[name] for name in needs), prefix)
+        rows = getattr(completion, query)(path, *(arguments[name] for name in needs), prefix)
         return rows
 
-    def _executor_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    def _executor_values(self, arguments: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS
 
-        found = dict.fromkeys(CORE_EXECUTORS, "")
+        executors = dict.fromkeys(CORE_EXECUTORS, "")
         for plugin in self._plugins:
             for entry in plugin.executors if plugin.is_ready else ():
-                found.setdefault(entry.name, plugin.summary)
-        return sorted(found.items())
+                executors.setdefault(entry.name, plugin.summary)
+        return sorted(executors.items())
 
-    def _plugin_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    def _plugin_values(self, arguments: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         return sorted({plugin.distribution: plugin.summary for plugin in self._plugins}.items())
 
-    def _section_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    def _section_values(self, arguments: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         from airflow_lite.config import core_options
 
         return [(section, "") for section in dict.fromkeys(row.section for row in core_options())]
 
-    def _option_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    def _option_values(self, arguments: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         from airflow_lite.config import core_options
 
-        wanted = given.get("section", "").lower()
-        return [(row.name, row.help) for row in core_options() if row.section == wanted]
+        section = arguments.get("section", "").lower()
+        return [(row.name, row.help) for row in core_options() if row.section == section]
 
-    def _page_values(self, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    def _page_values(self, arguments: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         groups = [(entry.name, entry.help) for entry in CORE_COMMANDS if entry.is_group]
         for plugin in self._plugins:
             groups += [(entry.name, plugin.summary) for entry in plugin.groups]

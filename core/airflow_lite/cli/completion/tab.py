@@ -41,8 +41,8 @@ def answer(argv: Sequence[str]) -> int:
         words = words[1:]
     if "--no-plugins" in words[:-1]:
         os.environ["AIRFLOW_LITE_NO_PLUGINS"] = "1"
-    found = complete(words, Suggestions(lambda: _config(words[:-1])))
-    sys.stdout.write("\n".join(_lines(found, shell, cut)) + "\n")
+    completion = complete(words, Suggestions(lambda: _config(words[:-1])))
+    sys.stdout.write("\n".join(_lines(completion, shell, cut)) + "\n")
     return 0
 
 
@@ -53,10 +53,10 @@ def _config(words: Sequence[str]) -> Config:
     return config_of(take_flags([*complete_words])[0])
 
 
-def _lines(found: Completion, shell: str, cut: int) -> list[str]:
-    if found.is_file:
+def _lines(completion: Completion, shell: str, cut: int) -> list[str]:
+    if completion.is_file:
         return ["file"]
-    return ["words", *(_FORMS[shell](value[cut:], text) for value, text in found.candidates)]
+    return ["words", *(_FORMS[shell](value[cut:], text) for value, text in completion.candidates)]
 
 
 def _for_zsh(value: str, text: str) -> str:
