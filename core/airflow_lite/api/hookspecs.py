@@ -33,7 +33,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True)
 class HealthContext:
-    """What a health check is given."""
+    """The argument of `check_health`."""
 
     config: Config
     timeout_s: float
@@ -41,7 +41,7 @@ class HealthContext:
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What a health check found: `message` says in one line what, and what to do."""
+    """The result of `check_health`: `message` is one line, with what to do if it is not healthy."""
 
     healthy: bool
     message: str
@@ -94,7 +94,7 @@ def on_task_finished(event: TaskFinished) -> None:
 
 @hookspec
 def on_executor_heartbeat(event: ExecutorHeartbeat) -> None:
-    """Hear that the executor was looked at. On the listener thread.
+    """Hear that the executor had a heartbeat. On the listener thread.
 
     When: now and then while attempts are under way, and once after the last of them.
     """

@@ -1,4 +1,4 @@
-"""What listeners are told: one frozen dataclass an event."""
+"""The events that listeners get, each a frozen dataclass."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TaskFinished:
 
 @dataclass(frozen=True)
 class ExecutorHeartbeat:
-    """The executor was looked at.
+    """The executor had a heartbeat.
 
     The last three fields are what its gauges `executor.open_slots`, `executor.queued_tasks` and
     `executor.running_tasks` told last.

@@ -184,6 +184,6 @@ def test_a_task_that_cannot_be_run_at_all_comes_back(make, caplog):
     inline.queue([item])
     inline.poke()
     failure, event = inline.drain()
-    assert (failure.what, str(failure.error)) == ("heartbeat", "no store")
+    assert (failure.method, str(failure.error)) == ("heartbeat", "no store")
     assert (event.key, event.state) == (item.task_instance.key, "failed")
     assert str(event.info) == "the task could not be run: OSError: no store"

@@ -6,7 +6,7 @@ from airflow_lite.api.commands.spec import ActionCommand, Arg
 
 
 def switch(flags: str | tuple[str, str], help: str) -> Arg:
-    """Return an option that takes no value: it is given or not."""
+    """Return an option that takes no value."""
     return Arg(flags, help, action="store_true")
 
 

@@ -1,4 +1,4 @@
-"""Commands as data that JSON can hold, so that a plugin's are completed without importing it."""
+"""Commands as JSON, so that a plugin's are completed without importing it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _MOST_CHOICES = 200
 def to_json(command: CLICommand) -> list[Any]:
     """Return name, help, arguments and commands; a group has None for arguments."""
     if isinstance(command, GroupCommand):
-        shown = [to_json(one) for one in command.subcommands if not getattr(one, "hide", False)]
-        return [command.name, command.help, None, shown]
+        shown = [child for child in command.subcommands if not getattr(child, "hide", False)]
+        return [command.name, command.help, None, [*map(to_json, shown)]]
     return [command.name, command.help, [_argument(arg) for arg in command.args], []]
 
 
 def _argument(arg: Arg) -> list[Any]:
-    """Return what of an argument tells which words may follow."""
+    """Return the part of an argument that completion needs."""
     kwargs: dict[str, Any] = {name: arg.kwargs.get(name) for name in ("help", "nargs")}
-    kwargs["choices"] = [str(one) for one in islice(arg.kwargs.get("choices") or (), _MOST_CHOICES)]
+    kwargs["choices"] = [*map(str, islice(arg.kwargs.get("choices") or (), _MOST_CHOICES))]
     action = arg.kwargs.get("action")
     kwargs["action"] = getattr(action, "__name__", action)
     kwargs["dest"] = arg.dest
@@ -32,8 +32,8 @@ def from_json(data: Any) -> CLICommand:
     """Read what `to_json` made, after JSON; raise `TypeError` or `ValueError`."""
     name, text, args, commands = data
     if args is None:
-        return GroupCommand(str(name), str(text), tuple(from_json(one) for one in commands))
-    return ActionCommand(str(name), str(text), _never, tuple(_argument_from(one) for one in args))
+        return GroupCommand(str(name), str(text), tuple(map(from_json, commands)))
+    return ActionCommand(str(name), str(text), _never, tuple(map(_argument_from, args)))
 
 
 def _argument_from(data: Any) -> Arg:

@@ -72,17 +72,19 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(func=command.func)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, filled first; a command, unlike a group, knows all of its words."""
+        """Fill the parser and parse; a command, unlike a group, refuses unknown words."""
         self.filled()
-        found, unknown = super().parse_known_args(args, namespace)
+        parsed, unknown = super().parse_known_args(args, namespace)
         if unknown and self._subparsers is None:
-            self.error(f"unrecognized arguments: {' '.join(unknown)[:200]}{self._meant(unknown)}")
-        return found, unknown
+            self.error(
+                f"unrecognized arguments: {' '.join(unknown)[:200]}{self._suggestion(unknown)}"
+            )
+        return parsed, unknown
 
-    def _meant(self, unknown: list[str]) -> str:
-        known = [word for word in self._option_string_actions if word.startswith("--")]
+    def _suggestion(self, unknown: list[str]) -> str:
+        flags = [word for word in self._option_string_actions if word.startswith("--")]
         options = (word.partition("=")[0] for word in unknown if word.startswith("--"))
-        return next((_hint(option, known) for option in options if nearest(option, known)), "")
+        return next((_hint(option, flags) for option in options if nearest(option, flags)), "")
 
     def format_help(self) -> str:
         """Return the help text, filled first."""
@@ -113,7 +115,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog} command error: {text}. See `{self.prog} --help`.\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Write help so that a full disk or a closed pipe is told, as with all output."""
+        """Write help so that a full disk or a closed pipe raises, as with all output."""
         if file is sys.stdout and message:
             file.write(message)
         else:
@@ -123,9 +125,9 @@ class Parser(argparse.ArgumentParser):
         """Name the nearest words for one that is not a choice, as for an unknown command."""
         if action.choices is None or value in action.choices:
             return
-        known = [str(choice) for choice in action.choices]
+        choices = [str(choice) for choice in action.choices]
         raise argparse.ArgumentError(
-            action, f"invalid choice: {str(value)[:60]!r}{_hint(str(value), known)}"
+            action, f"invalid choice: {str(value)[:60]!r}{_hint(str(value), choices)}"
         )
 
 
@@ -133,18 +135,18 @@ def _columns() -> int:
     """Return how wide the terminal is, at most 100 and at least 40 columns."""
     text = os.environ.get("COLUMNS", "")
     try:
-        found = int(text) if text.isdecimal() else os.get_terminal_size().columns
+        width = int(text) if text.isdecimal() else os.get_terminal_size().columns
     except OSError:
-        found = 80
-    return min(max(found, 40), 100)
+        width = 80
+    return min(max(width, 40), 100)
 
 
-def _hint(word: str, known: list[str]) -> str:
+def _hint(word: str, choices: list[str]) -> str:
     """Return the words nearest to `word`, or the list to choose from."""
-    found = nearest(word, known)
-    if found:
-        return f" (did you mean {' or '.join(map(repr, found))}?)"
-    return f" (choose from {', '.join(map(repr, known))})"
+    matches = nearest(word, choices)
+    if matches:
+        return f" (did you mean {' or '.join(map(repr, matches))}?)"
+    return f" (choose from {', '.join(map(repr, choices))})"
 
 
 def _order(argument: Arg) -> tuple[bool, str]:

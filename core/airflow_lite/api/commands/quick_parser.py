@@ -15,22 +15,22 @@ _SWITCHES = {"store_true": False, "store_false": True}
 
 
 def parsed(command: CLICommand, words: list[str]) -> SimpleNamespace | None:
-    """Return what argparse would make of `words`; None if that takes argparse to tell."""
+    """Return what argparse would make of `words`; None if only argparse can say."""
     if any(word.startswith("-") or not word for word in words):
         return None
-    found: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     while isinstance(command, GroupCommand):
         if not isinstance(command.subcommands, list | tuple):
-            return None  # it may be gone once it was looked through
+            return None  # an iterator would be empty after one look
         name, *words = words or [""]
-        inner = [one for one in command.subcommands if one.name == name]
-        if not inner:
+        matches = [child for child in command.subcommands if child.name == name]
+        if not matches:
             return None
-        command, found["subcommand"] = inner[0], name
+        command, names["subcommand"] = matches[0], name
     if not isinstance(command.args, list | tuple):
         return None
     values = _values(command, words)
-    return None if values is None else SimpleNamespace(**found, **values, func=command.func)
+    return None if values is None else SimpleNamespace(**names, **values, func=command.func)
 
 
 def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
@@ -51,10 +51,10 @@ def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:
 
 def _has_plain_default(option: Arg) -> bool:
     """Return whether the option's absence means its default, as it stands."""
-    given = option.kwargs
-    converted = "type" in given and isinstance(given.get("default"), str)
-    known = given.get("action", "store") in {"store", *_SWITCHES}
-    return known and not converted and not given.get("required")
+    kwargs = option.kwargs
+    converted = "type" in kwargs and isinstance(kwargs.get("default"), str)
+    is_plain = kwargs.get("action", "store") in {"store", *_SWITCHES}
+    return is_plain and not converted and not kwargs.get("required")
 
 
 def _default(option: Arg) -> Any:

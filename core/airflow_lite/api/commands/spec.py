@@ -1,4 +1,4 @@
-"""What a command line is made of, as plain data: `Arg`, `ActionCommand`, `GroupCommand`.
+"""A command line as plain data: `Arg`, `ActionCommand`, `GroupCommand`.
 
 Imports the standard library alone, reads no configuration and does no work, since parsers, help,
 man pages, completion and documentation are all made from it.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Unset:
-    """The value of a parameter that was not given, so that None and 0 can be."""
+    """The value of a parameter that was left out, since None and 0 are values."""
 
     def __repr__(self) -> str:
         return "UNSET"
@@ -46,18 +46,18 @@ class Arg:
         dest: Any = UNSET,
         completer: str | None = None,
     ) -> None:
-        given = {**locals()}
+        parameters = {**locals()}
         self.flags: tuple[str, ...] = (flags,) if isinstance(flags, str) else tuple(flags)
         self.completer = completer
         own = {"self", "flags", "completer"}
-        self.kwargs = {k: v for k, v in given.items() if k not in own and v is not UNSET}
+        self.kwargs = {k: v for k, v in parameters.items() if k not in own and v is not UNSET}
 
     def __repr__(self) -> str:
         return f"Arg({', '.join(self.flags)})"
 
     @property
     def is_positional(self) -> bool:
-        """Whether the argument is named by its place."""
+        """Whether the argument is positional: named by its place, without dashes."""
         return not self.flags[0].startswith("-")
 
     @property

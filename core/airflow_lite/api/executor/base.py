@@ -1,4 +1,4 @@
-"""The contract between the scheduler and what gets attempts run."""
+"""`BaseExecutor`: the contract between the scheduler and what gets attempts run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BaseExecutor(EventBuffer):
     #: Tasks may be run from pickled DAGs: the command, with `--pickle ID`, goes to a task host or
     #: to `airflow-lite tasks run`. Nothing is pickled unless the user turns that on.
     supports_pickling: bool = True
-    #: Its tasks run on task hosts, which tell Sentry of those that fail.
+    #: Its tasks run on task hosts, which report those that fail to Sentry.
     supports_sentry: bool = False
     #: Tasks run on the scheduler's machine.
     is_local: bool = False
@@ -85,7 +85,7 @@ class BaseExecutor(EventBuffer):
 
     @property
     def config(self) -> Config:
-        """The settings of this process; those that `configure` gave, else what is found now."""
+        """The settings that `configure` got, else those that `Config.load` reads now."""
         if self._config is None:
             from airflow_lite.config import Config
 
@@ -99,7 +99,7 @@ class BaseExecutor(EventBuffer):
             self.parallelism = _checked(config.getint("core", "parallelism"))
 
     def sync(self) -> None:
-        """Look at the engine, and tell what ended by `success` and `fail`."""
+        """Look at the engine, and report what ended by `success` and `fail`."""
 
     def execute_async(
         self,
@@ -221,11 +221,11 @@ class BaseExecutor(EventBuffer):
         `ValueError`.
         """
         passed_on = _PASSED_ON | ({"pickle_id"} if self.supports_pickling else set())
-        given = {name: value for name, value in locals().items() if name not in passed_on}
-        asked = [name for name, value in given.items() if value]
-        if asked:
+        arguments = {name: value for name, value in locals().items() if name not in passed_on}
+        names = [name for name, value in arguments.items() if value]
+        if names:
             raise ValueError(
-                f"queue_task_instance cannot pass on {', '.join(asked)}. "
+                f"queue_task_instance cannot pass on {', '.join(names)}. "
                 "An attempt is queued when the scheduler has decided that it runs."
             )
         command = RunCommand(
@@ -302,7 +302,7 @@ class BaseExecutor(EventBuffer):
 
     def _process_tasks(self, task_tuples: list[TaskTuple]) -> None:
         for key, command, queue, executor_config in task_tuples:
-            self.running.add(key)  # before the call: it may tell an event of the key at once
+            self.running.add(key)  # before the call: it may report an event of the key at once
             self.queued_tasks.pop(key, None)
             try:
                 self.execute_async(
@@ -349,7 +349,7 @@ class BaseExecutor(EventBuffer):
 
     @staticmethod
     def validate_command(command: CommandType) -> None:
-        """Check a run command under the name that older executors know."""
+        """Check a run command under the older name of the method."""
         import warnings
 
         warnings.warn(
@@ -361,12 +361,12 @@ class BaseExecutor(EventBuffer):
 
     def debug_dump(self) -> None:
         """Log what is queued, what runs, and the events that nobody took yet."""
-        for name, found in (
+        for name, entries in (
             ("queued", self.queued_tasks.items()),
             ("running", self.running),
             ("event_buffer", self.event_buffer.items()),
         ):
-            items = list(found)
+            items = list(entries)
             logger.info("executor.%s (%d)\n\t%s", name, len(items), "\n\t".join(map(repr, items)))
 
     def _overrides(self, method: str) -> bool:

@@ -1,4 +1,4 @@
-"""What makes a class an executor's."""
+"""The check that a class is an executor's."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 MANDATORY = ("sync", "execute_async")
 
 
-def check_class(found: Any, title: str) -> type[BaseExecutor]:
-    """Return what was found if it is an executor's class; raise `ConfigError`, naming `title`."""
+def check_class(candidate: Any, title: str) -> type[BaseExecutor]:
+    """Return `candidate` if it is an executor's class; raise `ConfigError`, naming `title`."""
     from airflow_lite.api.executor.base import BaseExecutor
 
-    if not inspect.isclass(found) or not issubclass(found, BaseExecutor):
+    if not inspect.isclass(candidate) or not issubclass(candidate, BaseExecutor):
         raise ConfigError(
             f"{title} is not a subclass of airflow_lite.executors.BaseExecutor. "
             "Name an executor's class."
         )
-    missing = [name for name in MANDATORY if getattr(found, name) is getattr(BaseExecutor, name)]
+    missing = [
+        name for name in MANDATORY if getattr(candidate, name) is getattr(BaseExecutor, name)
+    ]
     if missing:
         raise ConfigError(
             f"{title} does not define {' and '.join(missing)}. "
             "Every executor must: tell its author."
         )
-    return found
+    return candidate

@@ -1,4 +1,4 @@
-"""How an executor tells what becomes of attempts, from whatever thread learns of it."""
+"""How an executor reports what becomes of attempts, from whatever thread learns of it."""
 # ruff: noqa: FBT001, FBT002 - the signatures are Airflow's
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class EventBuffer:
         self._news = threading.Event()
 
     def bind(self, wake: Callable[[], None]) -> None:
-        """Make the calling thread the executor's own; `wake` is called when another has news."""
+        """Make the calling thread the executor's own; `wake` is called when another reports."""
         self._owner_thread = threading.get_ident()
         self._wake = wake
 
@@ -71,19 +71,19 @@ class EventBuffer:
             self._apply(*self._foreign.popleft())
 
     def fail(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that an attempt ended, and not well."""
+        """Report that an attempt ended badly: its outcome may not be recorded."""
         self.change_state(key, TaskInstanceState.FAILED, info)
 
     def success(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that an attempt ended well."""
+        """Report that an attempt ended well: its outcome is recorded."""
         self.change_state(key, TaskInstanceState.SUCCESS, info)
 
     def queued(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that the engine has the attempt; `info` is its id there. It keeps its slot."""
+        """Report that the engine has the attempt; `info` is its id there. It keeps its slot."""
         self.change_state(key, TaskInstanceState.QUEUED, info, remove_running=False)
 
     def running_state(self, key: TaskInstanceKey, info: Any = None) -> None:
-        """Tell that the attempt runs; `info` is its id at the engine."""
+        """Report that the attempt runs; `info` is its id at the engine."""
         self.change_state(key, TaskInstanceState.RUNNING, info, remove_running=False)
 
     def get_event_buffer(
@@ -94,12 +94,12 @@ class EventBuffer:
         if dag_ids is None:
             taken, self.event_buffer = self.event_buffer, {}
             return taken
-        wanted = set(dag_ids)
-        keys = [key for key in self.event_buffer if key.dag_id in wanted]
+        ids = set(dag_ids)
+        keys = [key for key in self.event_buffer if key.dag_id in ids]
         return {key: self.event_buffer.pop(key) for key in keys}
 
     def take_external_ids(self) -> dict[TaskInstanceKey, str]:
-        """Take the ids at the engine that were told since; a later event cannot hide them."""
+        """Take the ids at the engine that were reported since; a later event cannot hide them."""
         taken, self.external_ids = self.external_ids, {}
         return taken
 

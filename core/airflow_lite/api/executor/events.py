@@ -1,4 +1,4 @@
-"""What an executor tells the scheduler: reasons beside an event, and the reports of its thread."""
+"""What an executor reports to the scheduler: events, reasons beside them, failed calls."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TaskEventLog(NamedTuple):
 
 
 class Event(NamedTuple):
-    """The executor says that an attempt is queued at its engine, runs, or has ended.
+    """The executor reports that an attempt is queued at its engine, runs, or has ended.
 
     Never carries the outcome: for that the row is read. `info` of QUEUED and RUNNING is the
     attempt's id at the engine, or None; of FAILED a `Refused`, a `Requeue`, or the executor's own.
@@ -66,17 +66,17 @@ class Revoked(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A call of the executor raised; `what` is the method's name. It goes on, except `start`."""
+    """A call of the executor raised; `method` is its name. It goes on, except `start`."""
 
-    what: str
+    method: str
     error: BaseException
 
 
 class CallbackRequest(NamedTuple):
     """What an executor may send by `send_callback`: a task's callback is to be called.
 
-    `callback` is "on_failure", "on_retry", "on_success", "on_execute" or "on_skipped"; `reason` is
-    told to it.
+    `callback` is "on_failure", "on_retry", "on_success", "on_execute" or "on_skipped"; it gets
+    `reason`.
     """
 
     key: TaskInstanceKey

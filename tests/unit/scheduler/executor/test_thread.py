@@ -179,7 +179,7 @@ def test_a_raising_sync_is_reported_and_logged_once_and_the_thread_goes_on(
         runner.thread.queue([item(ti)])
         reports = runner.until(2)
     failures = [report for report in reports if isinstance(report, Failure)]
-    assert [(failure.what, str(failure.error)) for failure in failures] == [
+    assert [(failure.method, str(failure.error)) for failure in failures] == [
         ("heartbeat", "engine is gone")
     ]
     assert Event(ti.key, TaskInstanceState.SUCCESS, None) in reports
@@ -209,7 +209,7 @@ def test_a_failing_start_is_reported_and_what_is_queued_comes_back(
     ti = make_ti()
     runner.thread.queue([item(ti)])
     failure, event = runner.until(2)
-    assert (failure.what, str(failure.error)) == ("start", "no broker")
+    assert (failure.method, str(failure.error)) == ("start", "no broker")
     assert event == Event(ti.key, TaskInstanceState.FAILED, Requeue("Unstartable did not start"))
 
 
@@ -443,7 +443,7 @@ def test_an_inline_executor_reports_what_raises(steered, make_ti, caplog):
     inline.revoke(make_ti())
     inline.adopt([make_ti("orphan")])
     failure, *others = inline.drain()
-    assert (failure.what, str(failure.error)) == ("heartbeat", "broken")
+    assert (failure.method, str(failure.error)) == ("heartbeat", "broken")
     assert others == [Revoked(make_ti().key), Adopted([], [make_ti("orphan").key])]
 
 
