@@ -192,14 +192,14 @@ HOSTILE = {
     "executors": (clash(executors="ExecutorsExecutor = executors_twin:Own"), "comes from lite-executors (1.0) and twin-executors (1.0)", "comes from"),
     "shadow": (shadowing, "There is no executor", "is a name of the core"),
     "latin": (entry_points(b"[airflow_lite.plugins.v1]\nWORD = \xff\xfe\n"), "lite-latin", "UnicodeDecodeError"),
-    "binary": (entry_points(bytes(range(256))), "lite-binary", "is not text that can be read"),
-    "fifo": (entry_points(None), "lite-fifo", "is not text that can be read"),
+    "binary": (entry_points(bytes(range(256))), "lite-binary", "cannot be read as text"),
+    "fifo": (entry_points(None), "lite-fifo", "cannot be read as text"),
     "garbled": (entry_points(b"[airflow_lite.plugins.v1\nWORD : : = x [\n"), "lite-garbled", "cannot be parsed"),
     "bare": (missing_metadata, "its METADATA cannot be read", "its METADATA cannot be read"),
     "later": (needs_core, "needs airflow-lite>=99", "needs airflow-lite>=99"),
     "v2": (another_interface, "is made for airflow_lite.executors.v2", "is made for airflow_lite"),
-    "stale": (stale_twin, "", "comes before this"),
-    "escapes": (escapes_in_names, "is no name", "is no name"),
+    "stale": (stale_twin, "", "is used in place of this"),
+    "escapes": (escapes_in_names, "has a bad name", "has a bad name"),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""From `[core] executor` to an executor: by the name of an entry point, or by module path."""
+"""From `[core] executor` to an executor object: by entry-point name, or by module path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
-    """Import and return the class of an executor; not the core's, only once a child process could.
+    """Import and return the class of an executor, a plugin's only once a child process could.
 
     Raises what `locate` raises, `PluginError` for a plugin that is quarantined, and `ConfigError`
     where the class cannot be imported, or is none of an executor.
@@ -46,39 +46,39 @@ def imported(located: Located) -> type[BaseExecutor]:
     """Import and return the class that is located there; raise as `executor_class` does."""
     try:
         with redirect_stdout(sys.stderr):  # what a module prints is not a command's output
-            found = import_string(located.path)
+            value = import_string(located.path)
     except UserError as error:
         raise ConfigError(f"Executor {located.title} cannot be loaded. {error}") from error
-    return check_class(found, f"Executor {located.title}")
+    return check_class(value, f"Executor {located.title}")
 
 
 def load_executor(config: Config) -> BaseExecutor:
     """Make the configured executor, with its plugin's options known to `config`; not started.
 
     Raises what `executor_class` raises, and `ConfigError` where it cannot be made or may not
-    take as many attempts as it is told to.
+    take as many attempts as configured.
     """
     insist(config)
     located = locate(configured_name(config), config)
-    found = checked_executor(located, config)
+    verdicts = checked_executor(located, config)
     if located.plugin is not None:
         from airflow_lite.plugins.loading import add_options
 
-        add_options(located.plugin, config, found)
-    executor = _made(imported(located), located)
+        add_options(located.plugin, config, verdicts)
+    executor = _new_executor(imported(located), located)
     executor.name = located.name.rpartition(".")[2]
     executor.configure(config)
     return executor
 
 
-def _made(executor_type: type[BaseExecutor], located: Located) -> BaseExecutor:
+def _new_executor(executor_type: type[BaseExecutor], located: Located) -> BaseExecutor:
     try:
         executor = executor_type()
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"Executor {located.title} cannot be made: {type(error).__name__}: {error}"
+            f"Executor {located.title} cannot be created: {type(error).__name__}: {error}"
         ) from error
     if not hasattr(executor, "event_buffer"):
         raise ConfigError(

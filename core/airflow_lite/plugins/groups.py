@@ -1,4 +1,4 @@
-"""Which groups of commands plugins offer, and the one that a user asked for."""
+"""The groups of commands that plugins offer, and the import of the one that is called."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from airflow_lite.errors import UsageError, UserError
 from airflow_lite.plugins.discovery.index import plugins_allowed
 from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_group
 from airflow_lite.plugins.discovery.model import Plugin, PluginError
-from airflow_lite.plugins.discovery.owners import groups_named, the_one
-from airflow_lite.plugins.in_use import companions
+from airflow_lite.plugins.discovery.owners import groups_named, sole_owner
+from airflow_lite.plugins.in_use import plugins_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ def command_groups(config: Config, core_names: Collection[str] = ()) -> list[tup
     """
     return sorted(
         (entry.name, plugin.summary)
-        for plugin in companions(config)
+        for plugin in plugins_in_use(config)
         for entry in plugin.groups
         if entry.name not in core_names
     )
@@ -41,21 +41,23 @@ def load_group(name: str, config: Config) -> GroupCommand:
     """Import the plugin that owns the group `name`, that one alone, and return its commands.
 
     Raises `UserError` with one line: what enables it, which package brings it, who else claims
-    it, or why it cannot be loaded; `UnknownGroupError` where nobody knows the name.
+    it, or why it cannot be loaded; `UnknownGroupError` for an unknown name.
     """
     from airflow_lite.plugins.probing.quarantine import insist
 
     insist(config)
     owners = groups_named(config, name)
     if owners:
-        owned = the_one(owners, f"group of commands {name!r}")
-        if owned.plugin.distribution not in {found.distribution for found in companions(config)}:
+        owned = sole_owner(owners, f"group of commands {name!r}")
+        if owned.plugin.distribution not in {
+            plugin.distribution for plugin in plugins_in_use(config)
+        }:
             raise UserError(_not_configured(name, owned.plugin, config))
         return _from_module(name, owned.plugin, config)
-    found = _from_class(name, config)
-    if found is None:
-        raise _nobody_has(name, config)
-    return found
+    group = _from_class(name, config)
+    if group is None:
+        raise _unknown_group(name, config)
+    return group
 
 
 def _not_configured(name: str, plugin: Plugin, config: Config) -> str:
@@ -67,7 +69,7 @@ def _not_configured(name: str, plugin: Plugin, config: Config) -> str:
     )
 
 
-def _nobody_has(name: str, config: Config) -> UserError:
+def _unknown_group(name: str, config: Config) -> UserError:
     package = package_of_group(name)
     if package is None:
         return UnknownGroupError(f"There is no command {name!r}. See `airflow-lite --help`.")
@@ -93,13 +95,13 @@ def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
             f"Plugin {plugin.title} failed to give its commands; the log says why. Remove it with "
             f"`pip uninstall {plugin.distribution}`, or tell its author."
         )
-    found = _named(name, groups)
-    if found is None:
+    group = _group_named(name, groups)
+    if group is None:
         raise PluginError(
             f"Plugin {plugin.title} declares the group {name!r}, but gives "
             f"{[group.name for group in groups]}. Tell its author."
         )
-    return found
+    return group
 
 
 def _from_class(name: str, config: Config) -> GroupCommand | None:
@@ -114,19 +116,19 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     try:
         located = locate(executor, config)
     except UserError:
-        return None  # an unusable setting is not what was asked about
+        return None  # the user asked for a command, not about this setting
     if located.plugin is not None and located.plugin.groups:
         return None
     try:
         checked_executor(located, config)
         groups = import_string(located.path).get_cli_commands()
-    except Exception as error:  # a class of an author's, asked for the first time
+    except Exception as error:  # the class is an author's code
         raise UserError(
-            f"There is no command {name!r} in the core, and executor {executor!r} cannot be asked "
-            f"for it: {error}"
+            f"There is no command {name!r} in the core, and the commands of executor {executor!r} "
+            f"cannot be loaded: {error}"
         ) from error
-    return _named(name, groups)
+    return _group_named(name, groups)
 
 
-def _named(name: str, groups: Sequence[GroupCommand]) -> GroupCommand | None:
+def _group_named(name: str, groups: Sequence[GroupCommand]) -> GroupCommand | None:
     return next((group for group in groups if group.name == name), None)

@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def class_only(config: Config) -> list[Plugin]:
-    """Return the plugins whose groups only their executors' classes could tell."""
+    """Return the plugins without a module: their groups come from their executors' classes."""
     plugins = [plugin for plugin in installed_plugins(config) if plugin.is_ready]
     return [plugin for plugin in plugins if not plugin.is_core and not plugin.groups]
 
 
-def companions(config: Config) -> list[Plugin]:
-    """Return the plugins in use.
+def plugins_in_use(config: Config) -> list[Plugin]:
+    """Return the plugins in use that have groups of commands.
 
     These are the configured executor's, those that it requires, and those without executors.
     """
     plugins = [plugin for plugin in in_conflict(installed_plugins(config)) if plugin.is_ready]
     name = config.get("core", "executor").strip()
-    wanted: set[str] = set()
+    distributions: set[str] = set()
     for plugin in plugins:
         if any(is_meant(entry, name) for entry in plugin.executors):
-            wanted |= {plugin.distribution, *plugin.requires}
+            distributions |= {plugin.distribution, *plugin.requires}
     return [
         plugin
         for plugin in plugins
-        if plugin.groups and (plugin.distribution in wanted - {CORE} or not plugin.executors)
+        if plugin.groups and (plugin.distribution in distributions - {CORE} or not plugin.executors)
     ]

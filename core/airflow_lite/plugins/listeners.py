@@ -1,4 +1,4 @@
-"""The thread on which plugins hear what happens, behind a queue that cannot grow for ever."""
+"""The thread that calls the hooks of listeners, behind a bounded queue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOSE_S = 5.0
 
 
 class Listeners:
-    """Tells plugins events, on a thread of its own that begins with the first event.
+    """Delivers events to plugins, on a thread of its own that begins with the first event.
 
     `tell` never blocks: what does not fit into the queue is dropped, and counted in `dropped`.
     """
@@ -40,10 +40,12 @@ class Listeners:
         except queue.Full:
             self.dropped += 1
             if self.dropped == 1:
-                logger.warning("Listeners are too slow: events are dropped.")
+                logger.warning(
+                    "The listeners of plugins are too slow: some events do not reach them."
+                )
 
     def close(self, timeout_s: float = CLOSE_S) -> bool:
-        """Let what is queued be told; return False if that took longer than `timeout_s`."""
+        """Deliver what is queued; return False if that took longer than `timeout_s`."""
         if self._thread is None:
             return True
         try:
@@ -52,10 +54,13 @@ class Listeners:
             return False
         self._thread.join(timeout_s)
         if self.dropped:
-            logger.warning("%d events were dropped, for listeners were too slow.", self.dropped)
+            logger.warning(
+                "%d events did not reach the listeners of plugins, which were too slow.",
+                self.dropped,
+            )
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (told := self._queue.get()) is not None:
-            hook, event = told
+        while (item := self._queue.get()) is not None:
+            hook, event = item
             self._registry.call(hook, event=event)

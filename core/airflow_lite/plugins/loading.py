@@ -1,4 +1,4 @@
-"""Taking a plugin into use: its options, known from its probe, and its modules."""
+"""Loading a plugin: its options, known from its probe, and its modules."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def listening_plugins(config: Config) -> Registry:
 
     A plugin that cannot be loaded is logged and left out; with `[plugins] strict` it raises.
     """
-    from airflow_lite.plugins.in_use import companions
+    from airflow_lite.plugins.in_use import plugins_in_use
 
     registry = Registry()
-    for plugin in companions(config):
+    for plugin in plugins_in_use(config):
         try:
             register_plugin(registry, plugin, config)
         except PluginError as error:
@@ -63,10 +63,10 @@ def add_known_options(config: Config) -> list[str]:
 
     A plugin that was never used is probed, in a child process.
     """
-    from airflow_lite.plugins.in_use import companions
+    from airflow_lite.plugins.in_use import plugins_in_use
 
     failed = []
-    for plugin in companions(config):
+    for plugin in plugins_in_use(config):
         try:
             add_options(plugin, config)
         except PluginError as error:
@@ -79,16 +79,16 @@ def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | No
 
     They are looked up, or the plugin probed, where they are not given. Raises `PluginError`.
     """
-    known = {(option.section, option.name) for option in config.options()}
+    names = {(option.section, option.name) for option in config.options()}
     for verdict in checked(plugin, modules_of(plugin), config) if verdicts is None else verdicts:
         for option in verdict.options:
             section, name, *_ = option
             if not may_declare(plugin, section):
                 logger.warning(
-                    "Plugin %s declares [%s] %s, but not in a section of its own; left out.",
+                    "Plugin %s declares the option [%s] %s outside its own section. It is ignored.",
                     plugin.title,
                     section,
                     name,
                 )
-            elif (section, name) not in known:
+            elif (section, name) not in names:
                 config.plugin_options += (ConfigOption(*option),)

@@ -17,7 +17,7 @@ from airflow_lite.errors import UserError
 from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES
 
 TEMPLATE = Path(__file__).parent / "template"
-#: What the template says of the versions of the core that it works with.
+#: The versions of the core that the template requires.
 TEMPLATE_RANGE = "airflow-lite>=0.1.0.dev0,<0.2"
 #: Ends the names of files that tools would take for their settings of the template.
 _SUFFIX = ".in"
@@ -45,9 +45,9 @@ def names_of(name: str, core_names: Collection[str] = ()) -> Names:
     package = name.replace("-", "_")
     executor = "".join(word.capitalize() for word in name.split("-"))
     executor = executor if executor.endswith("Executor") else f"{executor}Executor"
-    known = {group.group for group in KNOWN_PACKAGES} | {*core_names, "airflow_lite"}
-    known |= {group.executor for group in KNOWN_PACKAGES} | set(CORE_EXECUTORS)
-    taken = {package, executor} & known
+    reserved = {group.group for group in KNOWN_PACKAGES} | {*core_names, "airflow_lite"}
+    reserved |= {group.executor for group in KNOWN_PACKAGES} | set(CORE_EXECUTORS)
+    taken = {package, executor} & reserved
     if taken or package in sys.stdlib_module_names or keyword.iskeyword(package):
         raise UserError(
             f"{(taken or {package}).pop()!r} is taken, by airflow-lite or by Python. Choose "
@@ -59,10 +59,10 @@ def names_of(name: str, core_names: Collection[str] = ()) -> Names:
 def write_plugin(names: Names, folder: Path) -> list[Path]:
     """Write the distribution into `folder`, which is made; return its files.
 
-    Raises `UserError` where something stands already.
+    Raises `UserError` if the folder is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already. Choose another name, or move it away.")
+        raise UserError(f"{folder} exists already. Choose another name, or move it away.")
     written = []
     try:
         for source in sorted(TEMPLATE.rglob("*"), key=lambda file: (file.parent, file.name)):
@@ -74,15 +74,17 @@ def write_plugin(names: Names, folder: Path) -> list[Path]:
             file.write_text(_renamed(source.read_text(encoding="utf-8"), names), encoding="utf-8")
             written.append(file)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}. Go elsewhere.") from None
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Choose another folder."
+        ) from None
     return written
 
 
 def _renamed(text: str, names: Names) -> str:
-    found = text.replace(TEMPLATE_RANGE, f"airflow-lite{core_range(__version__)}")
-    found = found.replace("my_executor", names.package).replace("my-executor", names.distribution)
-    found = found.replace("MY_EXECUTOR", names.package.upper())
-    return found.replace("MyExecutor", names.executor)
+    text = text.replace(TEMPLATE_RANGE, f"airflow-lite{core_range(__version__)}")
+    text = text.replace("my_executor", names.package).replace("my-executor", names.distribution)
+    text = text.replace("MY_EXECUTOR", names.package.upper())
+    return text.replace("MyExecutor", names.executor)
 
 
 def core_range(version: str) -> str:

@@ -42,7 +42,7 @@ class Registry:
     def register(self, module: Any, owner: str) -> None:
         """Take a plugin's module; raise `PluginError` if it cannot be one.
 
-        Hooks that this version does not know are told by one warning, and left alone.
+        A hook that this version does not have is logged as a warning and ignored.
         """
         import pluggy
 

@@ -137,7 +137,7 @@ def test_an_unknown_name_is_told_with_the_nearest_ones(tmp_path, monkeypatch, na
         ),
         (
             "own_executors.Raising",
-            "Executor 'own_executors.Raising' cannot be made: OSError: no disk",
+            "Executor 'own_executors.Raising' cannot be created: OSError: no disk",
         ),
     ],
 )

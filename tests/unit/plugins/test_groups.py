@@ -103,7 +103,7 @@ def test_options_of_a_plugin_are_known_in_its_own_section_alone(site, configured
     load_group("red", config)
     assert config.getint("red", "speed") == 3
     assert [option.name for option in config.plugin_options] == ["speed"]
-    assert "declares [core] stolen" in caplog.text
+    assert "declares the option [core] stolen outside its own section" in caplog.text
 
 
 def test_the_group_of_an_executor_that_is_not_configured_says_what_enables_it(site, configured):
@@ -164,8 +164,8 @@ def test_the_class_of_an_executor_without_a_plugin_module_speaks_for_its_command
 
 def test_an_executor_that_cannot_be_asked_for_its_commands_is_told_with_the_reason(configured):
     assert message(load_group, "mine", configured("absent_module.Own")) == (
-        "There is no command 'mine' in the core, and executor 'absent_module.Own' cannot be asked "
-        "for it: There is no module 'absent_module'. Check the path, and that its package is "
+        "There is no command 'mine' in the core, and the commands of executor "
+        "'absent_module.Own' cannot be loaded: There is no module 'absent_module'. Check the path, and that its package is "
         "installed."
     )
 
@@ -204,5 +204,5 @@ def test_a_group_whose_metadata_changed_is_not_imported_on_the_indexs_word(site,
     command_groups(config)
     text = "[airflow_lite.plugins.v1]\ntools = elsewhere\n"
     (found / "entry_points.txt").write_text(text)
-    with pytest.raises(PluginError, match="no longer as tools"):
+    with pytest.raises(PluginError, match="has changed, and its group"):
         load_group("tools", config)

@@ -46,7 +46,7 @@ def test_nothing_of_the_template_is_left_in_another_ones_files(tmp_path):
 
 def test_what_is_there_already_is_left_alone(tmp_path):
     (tmp_path / "kept").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         write_plugin(names_of("big-iron"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 

@@ -60,9 +60,9 @@ class Suggestions:
         command = find(name)
         if command is not None:
             return command
-        from airflow_lite.plugins.in_use import companions
+        from airflow_lite.plugins.in_use import plugins_in_use
 
-        groups = self._groups_of([*companions(self._config), *self._class_only_plugins()])
+        groups = self._groups_of([*plugins_in_use(self._config), *self._class_only_plugins()])
         return next((group for group in groups if group.name == name), None)
 
     def _class_only_plugins(self) -> list[Plugin]:

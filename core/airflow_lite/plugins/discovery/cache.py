@@ -1,4 +1,4 @@
-"""Files of JSON in the home that save work. One that is old, or makes no sense, is as none."""
+"""JSON files in the home that save work. A file of an old format, or a broken one, is ignored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(config: Config, name: str, form: int) -> dict[str, Any]:
 
 
 def write(config: Config, name: str, form: int, fields: dict[str, Any]) -> None:
-    """Write the file, if there is a home to keep it in; a read-only one does without."""
+    """Write the file if there is a home to keep it in; ignore a home that is read-only."""
     if not config.home.is_dir():
         return
     file = config.home / name

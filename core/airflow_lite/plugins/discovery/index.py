@@ -1,8 +1,8 @@
 """The index of plugins, kept in the home so that most commands need not look for them.
 
 Reading it imports the standard library alone. It holds what each directory of `sys.path` has,
-with its modification time, which installing and uninstalling change. Nothing is imported on its
-word: whoever imports a plugin reads that distribution's metadata again.
+with its modification time, which installing and uninstalling change. Nothing is imported
+because of it: whoever imports a plugin reads that distribution's metadata again.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def installed_plugins(config: Config) -> list[Plugin]:
 
     Airflow-lite itself is among them. With `--no-plugins` it is alone.
     """
-    found = _with_disabled(_all(config), disabled_distributions(config))
-    return found if plugins_allowed(config) else [plugin for plugin in found if plugin.is_core]
+    plugins = _with_disabled(_all(config), disabled_distributions(config))
+    return plugins if plugins_allowed(config) else [plugin for plugin in plugins if plugin.is_core]
 
 
 def disabled_distributions(config: Config) -> frozenset[str]:
@@ -66,16 +66,16 @@ def read_again(plugin: Plugin) -> Plugin | None:
 
 
 def _all(config: Config) -> list[Plugin]:
-    key, known = search_key(), _read(config)
-    changed = [place for place in key if known.get(place[0], (None,))[0] != place[1]]
+    key, directories = search_key(), _read(config)
+    changed = [place for place in key if directories.get(place[0], (None,))[0] != place[1]]
     if changed:
         from airflow_lite.plugins.discovery.metadata import discover
 
         for directory, time_ns in changed:
-            known.pop(directory, None)  # the newest stand last
-            known[directory] = time_ns, discover([directory], __version__)
-        _write(config, known)
-    return mark_stale([plugin for directory, _ in key for plugin in known[directory][1]])
+            directories.pop(directory, None)  # the newest stand last
+            directories[directory] = time_ns, discover([directory], __version__)
+        _write(config, directories)
+    return mark_stale([plugin for directory, _ in key for plugin in directories[directory][1]])
 
 
 def _read(config: Config) -> dict[str, tuple[int, list[Plugin]]]:
@@ -83,16 +83,17 @@ def _read(config: Config) -> dict[str, tuple[int, list[Plugin]]]:
     try:
         rows = kept["directories"] if kept["core"] == __version__ else []
         return {
-            name: (time, [Plugin.from_json(one) for one in found]) for name, time, found in rows
+            name: (time, [Plugin.from_json(fields) for fields in plugins])
+            for name, time, plugins in rows
         }
     except (KeyError, TypeError, ValueError):
         return {}
 
 
-def _write(config: Config, known: dict[str, tuple[int, list[Plugin]]]) -> None:
+def _write(config: Config, directories: dict[str, tuple[int, list[Plugin]]]) -> None:
     rows = [
-        [name, time_ns, [plugin.to_json() for plugin in found]]
-        for name, (time_ns, found) in known.items()
+        [name, time_ns, [plugin.to_json() for plugin in plugins]]
+        for name, (time_ns, plugins) in directories.items()
     ]
     fields = {"core": __version__, "directories": rows[-_MOST_DIRECTORIES:]}
     cache.write(config, FILE, FORMAT, fields)

@@ -1,4 +1,4 @@
-"""Which package brings what: the names that are known although nothing of them is installed."""
+"""The packages that are known before they are installed: their executors and groups."""
 
 from __future__ import annotations
 
@@ -34,9 +34,11 @@ KNOWN_PACKAGES = (
 
 def package_of_executor(name: str) -> str | None:
     """Return the distribution known to bring the executor `name`."""
-    return next((known.distribution for known in KNOWN_PACKAGES if known.executor == name), None)
+    return next(
+        (package.distribution for package in KNOWN_PACKAGES if package.executor == name), None
+    )
 
 
 def package_of_group(name: str) -> str | None:
     """Return the distribution known to bring the group of commands `name`."""
-    return next((known.distribution for known in KNOWN_PACKAGES if known.group == name), None)
+    return next((package.distribution for package in KNOWN_PACKAGES if package.group == name), None)

@@ -1,4 +1,4 @@
-"""From `[core] executor` to where that executor is: nothing of it is imported."""
+"""From `[core] executor` to where its class is: nothing of it is imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_lite.errors import ConfigError, UnknownExecutorError
 from airflow_lite.plugins.discovery.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_executor
 from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginState
-from airflow_lite.plugins.discovery.owners import executors_named, the_one
+from airflow_lite.plugins.discovery.owners import executors_named, sole_owner
 from airflow_lite.plugins.discovery.search_path import spec_of
 from airflow_lite.plugins.discovery.targets import EXECUTOR, Target, modules_of
 from airflow_lite.text import did_you_mean
@@ -62,10 +62,10 @@ def checked_name(text: str) -> str:
 
 
 def locate(name_or_path: str, config: Config) -> Located:
-    """Return where an executor is, importing nothing of it.
+    """Return where an executor is; nothing of it is imported.
 
-    Raises `UnknownExecutorError` for a name that nobody has, with the nearest ones or the package
-    to install, and `PluginError` for one that two have, or one that is out of order.
+    Raises `UnknownExecutorError` for an unknown name, with the nearest ones or the package to
+    install, and `PluginError` for one that two plugins have, or one that is out of order.
     """
     name = checked_name(name_or_path)
     if name in CORE_EXECUTORS:
@@ -75,7 +75,7 @@ def locate(name_or_path: str, config: Config) -> Located:
         return Located(name, name)
     if not owners:
         raise UnknownExecutorError(_unknown(name, config))
-    plugin, entry = the_one(owners, f"executor {name!r}")
+    plugin, entry = sole_owner(owners, f"executor {name!r}")
     return Located(name, entry.value, plugin, entry.name)
 
 
@@ -88,15 +88,15 @@ def _unknown(name: str, config: Config) -> str:
     package = package_of_executor(name)
     if package is not None:
         return f"{name} is not installed. Install it with `pip install {package}`."
-    known = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
-    hint = did_you_mean(name, sorted(known | set(CORE_EXECUTORS)))
+    names = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
+    hint = did_you_mean(name, sorted(names | set(CORE_EXECUTORS)))
     return (
-        f"There is no executor {name!r}.{hint}{_may_be_in(config)} List the installed ones with "
+        f"There is no executor {name!r}.{hint}{_broken_hint(config)} List the installed ones with "
         "`airflow-lite plugins list`."
     )
 
 
-def _may_be_in(config: Config) -> str:
+def _broken_hint(config: Config) -> str:
     """Return a sentence on a distribution of which not even the executors' names can be read."""
     for plugin in installed_plugins(config):
         if plugin.state is PluginState.BROKEN and not plugin.executors:

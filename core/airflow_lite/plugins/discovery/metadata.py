@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from importlib_metadata import EntryPoint
 
 ENTRY_POINTS = "entry_points.txt"
-#: No honest file of metadata that is read here is larger.
+#: No real file of metadata that is read here is larger.
 _LARGEST_FILE = 4 * 1024 * 1024
 _MARK = b"airflow_lite."
 _GROUP = re.compile(r"airflow_lite\.(executors|plugins)\.v\d+")
@@ -44,12 +44,12 @@ _LONGEST_TEXT = 200
 
 def discover(directories: Sequence[str], core_version: str) -> list[Plugin]:
     """Return every distribution with an entry point of ours, in the order of `directories`."""
-    found = [
+    plugins = [
         read_plugin(location, core_version)
         for directory in directories
         for location in _metadata_of(directory)
     ]
-    return mark_stale([plugin for plugin in found if plugin is not None])
+    return mark_stale([plugin for plugin in plugins if plugin is not None])
 
 
 def _metadata_of(directory: str) -> list[Path]:
@@ -70,13 +70,13 @@ def read_plugin(location: Path, core_version: str) -> Plugin | None:
 
 
 def _content(file: Path) -> bytes:
-    """Return what a file holds, nothing if it is not there; raise ValueError if it is no text.
+    """Return a file's content, nothing if it is not there; raise ValueError if it is not text.
 
     That is so for what is no regular file, as a FIFO would block, or of no sensible size.
     """
     try:
-        found = file.stat()
-        if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST_FILE:
+        status = file.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _LARGEST_FILE:
             content = file.read_bytes()
             if b"\0" not in content:
                 return content
@@ -84,7 +84,7 @@ def _content(file: Path) -> bytes:
         return b""
     except OSError:
         pass
-    raise ValueError(f"its {file.name} is not text that can be read")
+    raise ValueError(f"its {file.name} cannot be read as text")
 
 
 def _broken(location: Path, error: Exception) -> Plugin:
@@ -98,7 +98,7 @@ def _broken(location: Path, error: Exception) -> Plugin:
 
 
 def _printable(text: str) -> str:
-    """Return text of a stranger's as it can be shown on one line of a terminal."""
+    """Return text from a distribution as it can be shown on one line of a terminal."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     return shown[:_LONGEST_TEXT]
 
@@ -112,24 +112,24 @@ def _read(location: Path, entry_points: bytes, core_version: str) -> Plugin | No
     metadata = distribution.metadata
     name, requires = metadata.get("Name"), list(distribution.requires or ())
     if not name or not _DISTRIBUTION.fullmatch(name):
-        raise ValueError(f"its METADATA has no Name that is one: {(name or '')[:60]!r}")
+        raise ValueError(f"its METADATA has no valid Name: {(name or '')[:60]!r}")
     ours = [point for point in distribution.entry_points if _GROUP.fullmatch(point.group or "")]
     if not ours:
         if _GROUP.search(entry_points.decode()):
             raise ValueError(f"its {ENTRY_POINTS} names a group of ours, but cannot be parsed")
         return None
-    spoken = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
+    usable = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
     plugin = Plugin(
         distribution=normalised(_printable(name)),
         version=_printable(metadata.get("Version") or ""),
         summary=_printable(metadata.get("Summary") or ""),
-        executors=_entries(spoken or ours, "executors"),
-        groups=_entries(spoken or ours, "plugins"),
+        executors=_entries(usable or ours, "executors"),
+        groups=_entries(usable or ours, "plugins"),
         requires=required_names(requires),
         location=str(location),
     )
-    trouble = _trouble(plugin, ours, unmet_range(requires, CORE, core_version), core_version)
-    return plugin.in_state(*trouble) if trouble else plugin
+    defect = _defect(plugin, ours, unmet_range(requires, CORE, core_version), core_version)
+    return plugin.in_state(*defect) if defect else plugin
 
 
 def _entries(points: Iterable[EntryPoint], kind: str) -> tuple[Entry, ...]:
@@ -140,43 +140,48 @@ def _entries(points: Iterable[EntryPoint], kind: str) -> tuple[Entry, ...]:
     )
 
 
-def _trouble(
+def _defect(
     plugin: Plugin, points: Sequence[EntryPoint], unmet: str | None, core_version: str
 ) -> tuple[PluginState, str, str] | None:
     """Return the state, reason and remedy of a plugin that cannot be used."""
-    another = f"Install another version of {plugin.distribution} or of airflow-lite."
+    remedy = f"Install another version of {plugin.distribution} or of airflow-lite."
     for point in points:
         if not _NAME.fullmatch(point.name):
-            why = (
-                f"entry point {point.name[:60]!r} is no name: letters, digits, `_` and `-` make one"
-            )
-            return PluginState.BROKEN, why, f"Tell its author, or {plugin.removal}"
+            reason = f"entry point {point.name[:60]!r} has a bad name: use letters, digits, _ and -"
+            return PluginState.BROKEN, reason, f"Tell its author, or {plugin.removal}"
     if not {point.group for point in points} & {EXECUTORS_GROUP, PLUGINS_GROUP}:
-        why = f"is made for {points[0].group}, this airflow-lite has {EXECUTORS_GROUP}"
-        return PluginState.NEEDS_ANOTHER_CORE, why, another
+        reason = f"is made for {points[0].group}, but this airflow-lite has {EXECUTORS_GROUP}"
+        return PluginState.NEEDS_ANOTHER_CORE, reason, remedy
     if unmet:
-        why = f"needs airflow-lite{unmet}, this is {core_version}"
-        return PluginState.NEEDS_ANOTHER_CORE, why, another
+        reason = f"needs airflow-lite{unmet}, but this is {core_version}"
+        return PluginState.NEEDS_ANOTHER_CORE, reason, remedy
     for entry in plugin.groups:
         if ":" in entry.value:
-            why = f"entry point {entry.name!r} of {PLUGINS_GROUP} is {entry.value!r}, not a module"
-            away = f"Tell its author that the value is the path of a module, or {plugin.removal}"
-            return PluginState.WRONG_TYPE, why, away
+            reason = (
+                f"entry point {entry.name!r} of {PLUGINS_GROUP} is {entry.value!r}, not a module"
+            )
+            remedy = f"Tell its author that the value is the path of a module, or {plugin.removal}"
+            return PluginState.WRONG_TYPE, reason, remedy
     return None
 
 
 def required_names(lines: list[str]) -> tuple[str, ...]:
     """Return the normalised names that are required without an extra."""
-    plain = (found for found in _requirements(lines) if "extra" not in str(found.marker or ""))
-    return tuple(dict.fromkeys(canonicalize_name(found.name) for found in plain))
+    names = [
+        canonicalize_name(requirement.name)
+        for requirement in _requirements(lines)
+        if "extra" not in str(requirement.marker or "")
+    ]
+    return tuple(dict.fromkeys(names))
 
 
 def unmet_range(lines: list[str], name: str, version: str) -> str | None:
     """Return the first range that `lines` ask of `name` and `version` is not in, or None."""
-    for found in _requirements(lines):
-        wanted = found.specifier
-        if canonicalize_name(found.name) == name and not wanted.contains(version, prereleases=True):
-            return str(wanted)
+    for requirement in _requirements(lines):
+        versions = requirement.specifier
+        is_unmet = not versions.contains(version, prereleases=True)
+        if is_unmet and canonicalize_name(requirement.name) == name:
+            return str(versions)
     return None
 
 
@@ -184,5 +189,5 @@ def _requirements(lines: list[str]) -> Iterator[Requirement]:
     for line in lines:
         try:
             yield Requirement(line)
-        except InvalidRequirement:  # whoever wrote it, nothing is known of it
+        except InvalidRequirement:  # pip would refuse it, too
             continue

@@ -1,4 +1,4 @@
-"""What is known of an installed distribution before anything of it is imported.
+"""An installed distribution as its metadata describe it, before anything of it is imported.
 
 Read for every `--help`, so there are no dataclasses: they take longer to import than all the rest.
 """
@@ -82,7 +82,7 @@ class Plugin(NamedTuple):
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something keeps it from being used that nobody asked for."""
+        """Whether it cannot be used although the user did not disable it."""
         return self.state not in {PluginState.READY, PluginState.DISABLED}
 
     def in_state(self, state: PluginState, reason: str, remedy: str) -> Plugin:
@@ -99,7 +99,7 @@ class Plugin(NamedTuple):
     def from_json(cls, fields: dict[str, Any]) -> Plugin:
         """Build from what `to_json` returned; raise `KeyError`, `TypeError` or `ValueError`."""
         pairs = {
-            name: tuple(Entry(str(one), str(other)) for one, other in fields[name])
+            name: tuple(Entry(str(key), str(value)) for key, value in fields[name])
             for name in ("executors", "groups")
         }
         requires = tuple(map(str, fields["requires"]))
@@ -123,15 +123,15 @@ def mark_stale(plugins: Sequence[Plugin]) -> list[Plugin]:
         owner = owners.setdefault(plugin.distribution, plugin)
         if owner is not plugin and _is_later(plugin, owner):
             owners[plugin.distribution] = plugin
-    return [_behind(plugin, owners[plugin.distribution]) for plugin in plugins]
+    return [_as_stale(plugin, owners[plugin.distribution]) for plugin in plugins]
 
 
-def _behind(plugin: Plugin, owner: Plugin) -> Plugin:
+def _as_stale(plugin: Plugin, owner: Plugin) -> Plugin:
     if plugin is owner:
         return plugin
     return plugin.in_state(
         PluginState.STALE,
-        f"{owner.version} in {owner.location} comes before this {plugin.version}",
+        f"{owner.version} in {owner.location} is used in place of this {plugin.version}",
         f"Remove {plugin.location}, or install {plugin.distribution} again.",
     )
 

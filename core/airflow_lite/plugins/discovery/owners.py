@@ -1,4 +1,4 @@
-"""From a name that a user wrote to the one distribution that owns it."""
+"""From a name that a user wrote to the distribution that owns it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from airflow_lite.config import Config
 
-    #: Who claims a name: of a group of commands (True), or of an executor.
+    #: The plugins that claim a name: of a group of commands (True), or of an executor.
     _Owners = dict[tuple[bool, str], list[Plugin]]
 
 
-_ONE_OF_TWO = "Uninstall one, or name it in [plugins] disabled."
+_CONFLICT_REMEDY = "Uninstall one, or name it in [plugins] disabled."
 
 
 class OwnedEntry(NamedTuple):
@@ -32,14 +32,14 @@ def is_meant(executor: Entry, name_or_path: str) -> bool:
 
 
 def executors_named(config: Config, name_or_path: str) -> list[OwnedEntry]:
-    """Return who has an executor of this name or module path, whatever their state."""
+    """Return the entries of executors with this name or module path, whatever their state."""
     plugins = installed_plugins(config)
     owners = [OwnedEntry(plugin, entry) for plugin in plugins for entry in plugin.executors]
     return _current([owned for owned in owners if is_meant(owned.entry, name_or_path)])
 
 
 def groups_named(config: Config, name: str) -> list[OwnedEntry]:
-    """Return who has a group of commands of this name, whatever their state."""
+    """Return the entries of groups of commands with this name, whatever their state."""
     plugins = installed_plugins(config)
     owners = [OwnedEntry(plugin, entry) for plugin in plugins for entry in plugin.groups]
     return _current([owned for owned in owners if owned.entry.name == name])
@@ -47,33 +47,33 @@ def groups_named(config: Config, name: str) -> list[OwnedEntry]:
 
 def _current(owners: list[OwnedEntry]) -> list[OwnedEntry]:
     """Return the owners but for stale ones, unless there are no others."""
-    return [one for one in owners if one.plugin.state is not PluginState.STALE] or owners
+    return [owned for owned in owners if owned.plugin.state is not PluginState.STALE] or owners
 
 
-def the_one(owners: list[OwnedEntry], what: str) -> OwnedEntry:
+def sole_owner(owners: list[OwnedEntry], subject: str) -> OwnedEntry:
     """Return the only owner that is ready; raise `PluginError` for a clash, or with its state.
 
-    `what` names what is asked for, such as "executor 'DaskExecutor'".
+    `subject` is what the message names, such as "executor 'DaskExecutor'".
     """
     ready = [owned for owned in owners if owned.plugin.is_ready]
     if len(ready) > 1:
         titles = " and ".join(owned.plugin.title for owned in ready)
-        raise PluginError(f"The {what} comes from {titles}. {_ONE_OF_TWO}")
+        raise PluginError(f"The {subject} comes from {titles}. {_CONFLICT_REMEDY}")
     if not ready:
         plugin = owners[0].plugin
         raise PluginError(
-            f"The {what} comes from {plugin.title}, which cannot be used ({plugin.state}): "
+            f"The {subject} comes from {plugin.title}, which cannot be used ({plugin.state}): "
             f"{plugin.reason}. {plugin.remedy}"
         )
-    return _read_again(ready[0], what)
+    return _up_to_date(ready[0], subject)
 
 
-def _read_again(owned: OwnedEntry, what: str) -> OwnedEntry:
-    """Return the same as the distribution's metadata say now: an index may be old."""
+def _up_to_date(owned: OwnedEntry, subject: str) -> OwnedEntry:
+    """Return the entry as the distribution's metadata have it now: an index may be old."""
     now = read_again(owned.plugin)
     if now is None or owned.entry not in now.executors + now.groups or not now.is_ready:
         raise PluginError(
-            f"The {what} is no longer as {owned.plugin.title} declared it. Run the command again."
+            f"{owned.plugin.title} has changed, and its {subject} with it. Run the command again."
         )
     return OwnedEntry(now, owned.entry)
 
@@ -87,7 +87,7 @@ def in_conflict(plugins: list[Plugin], core_names: Collection[str] = ()) -> list
     for plugin in plugins:
         for claim in _claims(plugin) if plugin.is_ready else ():
             owners.setdefault(claim, []).append(plugin)
-    return [_judged(plugin, owners, core_names) for plugin in plugins]
+    return [_with_conflict(plugin, owners, core_names) for plugin in plugins]
 
 
 def _claims(plugin: Plugin) -> list[tuple[bool, str]]:
@@ -96,14 +96,15 @@ def _claims(plugin: Plugin) -> list[tuple[bool, str]]:
     return [*((False, entry.name) for entry in plugin.executors), *groups]
 
 
-def _judged(plugin: Plugin, owners: _Owners, core_names: Collection[str]) -> Plugin:
+def _with_conflict(plugin: Plugin, owners: _Owners, core_names: Collection[str]) -> Plugin:
     for claim in () if plugin.is_core else _claims(plugin):
         is_group, name = claim
         others = [other for other in owners.get(claim, ()) if other is not plugin]
         if any(other.is_core for other in others) or (is_group and name in core_names):
-            why, remedy = f"{name!r} is a name of the core", f"Tell its author, or {plugin.removal}"
-            return plugin.in_state(PluginState.CONFLICT, why, remedy)
+            reason = f"{name!r} is a name of the core"
+            remedy = f"Tell its author, or {plugin.removal}"
+            return plugin.in_state(PluginState.CONFLICT, reason, remedy)
         if others:
-            why = f"{name!r} comes from {others[0].title}, too"
-            return plugin.in_state(PluginState.CONFLICT, why, _ONE_OF_TWO)
+            reason = f"{name!r} comes from {others[0].title}, too"
+            return plugin.in_state(PluginState.CONFLICT, reason, _CONFLICT_REMEDY)
     return plugin

@@ -1,4 +1,4 @@
-"""Where plugins are searched, and how one sees cheaply that nothing changed there."""
+"""The directories where plugins are searched, and a cheap key of their content."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def _key(directories: list[str]) -> list[list[Any]]:
     key = []
     for directory in dict.fromkeys(directories):
         try:
-            found = os.stat(directory)
+            status = os.stat(directory)
         except OSError:
             continue
         if os.path.isdir(directory):
-            key.append([directory, found.st_mtime_ns])
+            key.append([directory, status.st_mtime_ns])
     return key
 
 

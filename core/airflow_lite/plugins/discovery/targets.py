@@ -1,4 +1,4 @@
-"""What of a distribution is imported to use it: its executors' classes and its modules."""
+"""The entry points that are imported to use a distribution: executor classes and modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
 
 def modules_of(plugin: Plugin) -> list[Target]:
-    """Return the modules that speak for a distribution."""
+    """Return the modules with a distribution's hooks."""
     return [Target(MODULE, *entry) for entry in plugin.groups]
 
 

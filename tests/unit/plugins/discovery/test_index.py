@@ -76,7 +76,7 @@ def test_a_broken_distribution_is_listed_and_harms_no_other(site):
         "no_metadata-1.0.dist-info: its METADATA cannot be read"
     )
     assert plugins["fifo"].reason == (
-        "fifo-1.0.dist-info: its entry_points.txt is not text that can be read"
+        "fifo-1.0.dist-info: its entry_points.txt cannot be read as text"
     )
     assert plugins["control"].summary == "?[31mred"
     assert plugins["misnamed"].executors == ()
@@ -92,7 +92,7 @@ def test_a_distribution_for_another_interface_alone_needs_another_core(site):
         (Entry("Later", "later:Later"),),
     )
     assert plugin.reason == (
-        "is made for airflow_lite.executors.v2, this airflow-lite has airflow_lite.executors.v1"
+        "is made for airflow_lite.executors.v2, but this airflow-lite has airflow_lite.executors.v1"
     )
 
 
@@ -100,7 +100,7 @@ def test_a_range_of_the_core_that_is_not_met_is_told_before_any_import(site):
     site.install("newer", executors="A = a:A", requires=("airflow-lite>=9",))
     (plugin,) = discover([str(site.directory)], "0.1.0")
     assert plugin.state is PluginState.NEEDS_ANOTHER_CORE
-    assert plugin.reason == "needs airflow-lite>=9, this is 0.1.0"
+    assert plugin.reason == "needs airflow-lite>=9, but this is 0.1.0"
 
 
 def test_a_plugin_entry_that_is_no_module_is_the_wrong_type(site):

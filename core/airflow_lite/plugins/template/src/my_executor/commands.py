@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 def settings(args: argparse.Namespace) -> int:
     """Print each setting with its value; return the exit code."""
-    found = config(args)
+    options = config(args)
     names = [("core", "parallelism"), ("my_executor", "kill_grace_s")]
     print_rows(
         [
-            {"setting": f"[{section}] {name}", "value": found.get(section, name)}
+            {"setting": f"[{section}] {name}", "value": options.get(section, name)}
             for section, name in names
         ],
         args.output,

@@ -40,9 +40,9 @@ def check_health(context: HealthContext) -> HealthReport:
     """Say whether the command that runs a task can be found."""
     from my_executor.executor import search_path, which_airflow_lite
 
-    found = which_airflow_lite()
-    if found is None:
+    program = which_airflow_lite()
+    if program is None:
         return HealthReport(
             False, f"airflow-lite is not on PATH ({search_path()}). Add the folder that holds it."
         )
-    return HealthReport(True, f"tasks are run by {found}")
+    return HealthReport(True, f"tasks are run by {program}")
