@@ -57,17 +57,16 @@ def _home(environ: Mapping[str, str]) -> str:
 
 
 def _expanded(path: str, setting: str) -> str:
-    found = os.path.expanduser(path)
-    if found.startswith("~"):
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
         raise ConfigError(
-            f"{path} is in a home folder that the system does not know. Make {setting} a path"
-            " without ~."
+            f"{path} is in the home folder of an unknown user. Make {setting} a path without ~."
         )
-    return found
+    return expanded
 
 
 class Config:
-    """The settings of one process: what `[section] name` is, and where that was said."""
+    """The settings of one process: the value of `[section] name`, and where it comes from."""
 
     def __init__(
         self,
@@ -158,14 +157,14 @@ class Config:
         return self._converted(section, name, lambda text: _TRUTH[text.lower()], "true or false")
 
     def _converted(
-        self, section: str, name: str, convert: Callable[[str], _Value], wanted: str
+        self, section: str, name: str, convert: Callable[[str], _Value], kind: str
     ) -> _Value:
         value, source = self.lookup(section, name)
         try:
             return convert(value.strip())
         except (ValueError, KeyError):
             raise ConfigError(
-                f"[{section}] {name} is {value!r} (from {source}). Make it {wanted}."
+                f"[{section}] {name} is {value!r} (from {source}). Make it {kind}."
             ) from None
 
     def getpath(self, section: str, name: str) -> Path:
@@ -181,30 +180,30 @@ class Config:
     def unknown_options(self) -> list[str]:
         """Return one line for each option of the file that nothing reads.
 
-        Of sections that are not the core's, which may be a plugin's, only those are judged whose
-        name is nearly that of a core section.
+        A section that is not the core's may be a plugin's, so it counts only where its name is
+        nearly that of a core section.
         """
         if not self.file:
             return []
         from airflow_lite.text import nearest
 
         sections = {option.section for option in core_options()}
-        known = {(option.section, option.name) for option in self.options()}
+        names = {(option.section, option.name) for option in self.options()}
         return [
             _unknown(section, name, self.options())
             for section, values in self.file.items()
             for name in values
-            if (section, name) not in known and (section in sections or nearest(section, sections))
+            if (section, name) not in names and (section in sections or nearest(section, sections))
         ]
 
 
 def child_environment(config: Config) -> dict[str, str]:
     """Return the environment of a child process, in which `Config.load` finds `config` again."""
-    given = {
+    variables = {
         f"{ENV_PREFIX}{section.upper()}__{name.upper()}": value
         for (section, name), value in config.overrides.items()
     }
-    return {**config.environ, "AIRFLOW_LITE_HOME": str(config.home), **given}
+    return {**config.environ, "AIRFLOW_LITE_HOME": str(config.home), **variables}
 
 
 def _read_file(path: str) -> dict[str, dict[str, str]]:
@@ -225,7 +224,7 @@ def _read_file(path: str) -> dict[str, dict[str, str]]:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open a file; a pipe that nobody writes to is not waited for."""
+    """Open a file; do not wait for a writer if it is a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -83,7 +83,7 @@ class TaskInstanceKey(NamedTuple):
     attempt: str = ""
 
     def __str__(self) -> str:
-        """Return it as a person reads it; the token tells a person nothing."""
+        """Return it as a person reads it, without the token."""
         index = f"[{self.map_index}]" if self.map_index >= 0 else ""
         task = f"{self.dag_id}.{self.task_id}{index}"
         return f"{task} try {self.try_number} of run {self.run_id}"
@@ -143,7 +143,7 @@ class RunCommand(NamedTuple):
             check_token(options.pop("--attempt", None)),
         )
         pickle = options.pop("--pickle", None)
-        found = cls(
+        run_command = cls(
             key,
             options.pop("--pool", None),
             options.pop("--subdir", None),
@@ -151,7 +151,7 @@ class RunCommand(NamedTuple):
         )
         if options:
             raise ValueError(f"Unknown options in the run command: {sorted(options)}.")
-        return found
+        return run_command
 
 
 def _options(words: list[str]) -> dict[str, str]:

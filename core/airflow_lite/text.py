@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: No id or name that we know is longer; a longer word is not searched for in full.
+#: No id or name of ours is longer; a longer word is not searched for in full.
 LONGEST = 60
 
 
@@ -14,7 +14,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """Return an exception's message in one line, also that of a class that cannot tell its own.
+    """Return an exception's message in one line, whatever its `__str__` does.
 
     What no database holds becomes its escape: a NUL, and half a character, as in odd file names.
     """
@@ -31,14 +31,14 @@ def described(error: BaseException) -> str:
     return shortened(f"{name}: {message}" if message else name, 1000)
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return the at most three of `known` that are most like `word`."""
+def nearest(word: str, candidates: Iterable[str]) -> list[str]:
+    """Return those of `candidates` that are most like `word`, at most three."""
     from difflib import get_close_matches  # slow to import, and rarely needed
 
-    return get_close_matches(word[:LONGEST], list(known), n=3, cutoff=0.6)
+    return get_close_matches(word[:LONGEST], list(candidates), n=3, cutoff=0.6)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean …?" with the known words nearest to `word`, or nothing."""
-    found = nearest(word, known)
-    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Return " Did you mean …?" with the candidates nearest to `word`, or nothing."""
+    matches = nearest(word, candidates)
+    return f" Did you mean {' or '.join(map(repr, matches))}?" if matches else ""
