@@ -214,7 +214,7 @@ def delete_dag(connection: sa.Connection, dag_id: str) -> int:
 
 
 def _forget_file(dag_id: str) -> sa.Delete:
-    """Forget the DAG's file, so that it is parsed again, and the DAG returns if it has that still."""
+    """Forget the DAG's file, so that it is parsed again; the DAG returns if the file has it."""
     files = sa.select(dag.c.fileloc).where(dag.c.dag_id == dag_id)
     return dag_file.delete().where(dag_file.c.path.in_(files))
 

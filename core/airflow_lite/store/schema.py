@@ -1,6 +1,6 @@
 """The tables. Moments are UTC in integer microseconds (`*_us`), documents are JSON text.
 
-Every state change of a task instance is copied to `task_event` by a trigger, whatever process made it:
+Every state change of a task instance is copied to `task_event` by a trigger, whoever made it:
 a writer sets `changed_by`, `change_cause` and `changed_at_us` beside the new state.
 """
 
