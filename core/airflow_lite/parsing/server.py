@@ -22,6 +22,7 @@ from typing import NoReturn
 from airflow_lite.parsing import file as dag_file
 from airflow_lite.parsing.errors import RAISE_TIMEOUT, frames_of_dump
 from airflow_lite.parsing.file import Options
+from airflow_lite.parsing.load import preload
 from airflow_lite.processes import children
 from airflow_lite.processes.children import Pipe
 
@@ -64,6 +65,7 @@ def import_authoring() -> None:
 
 def _serve(control: socket.socket, path: str, options: Options) -> None:
     started = time.monotonic()
+    preload(path)
     verdict, result = _parsed(control, path, options)
     header = {
         "error": verdict,

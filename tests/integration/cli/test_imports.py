@@ -12,6 +12,7 @@ HEAVY = {
     "cronsim",
     "importlib_metadata",
     "jinja2",
+    "jsonschema",
     "pluggy",
     "rich",
     "sqlalchemy",

@@ -18,8 +18,7 @@ class Param:
     """One value with its schema: `Param(5, type="integer", minimum=1)`.
 
     `default` is the value if a run brings none, `description` is for people, all else are keywords
-    of JSON Schema; `const`, `enum`, `type`, ranges, lengths, `pattern`, `format`, `items`,
-    `properties`, `required`, `anyOf`, `oneOf`, `allOf` and `not` are checked, others are kept.
+    of JSON Schema (draft 2020-12, or the one that `$schema` names); those of other use are kept.
     """
 
     def __init__(
@@ -35,12 +34,19 @@ class Param:
         if chosen is NOTSET:
             raise ParamValidationError(f"Param {name!r} has no value and no default. Give it one.")
         if self.schema:
-            from airflow_lite.authoring.arguments.json_schema import faults
+            from airflow_lite.authoring.arguments.json_schema import fault
 
-            reason = next(faults(chosen, self.schema), None)
+            reason = fault(chosen, self.schema)
             if reason is not None:
                 raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")
         return chosen
+
+    def prepare(self) -> None:
+        """Import and keep what checks values, so that a process forked later has it."""
+        if self.schema:
+            from airflow_lite.authoring.arguments.json_schema import fault
+
+            fault(None, self.schema)
 
     def dump(self) -> dict[str, Any]:
         """Return the param as `DagSpec.params` holds it; without "value" where there is none."""
@@ -99,6 +105,11 @@ class ParamsDict(MutableMapping[str, Any]):
     def get_param(self, name: str) -> Param:
         """Return the Param itself."""
         return self._params[name]
+
+    def prepare(self) -> None:
+        """Import and keep what checks values, so that a process forked later has it."""
+        for param in self._params.values():
+            param.prepare()
 
     def dump(self) -> dict[str, Any]:
         """Return the values as a plain dict, unchecked."""

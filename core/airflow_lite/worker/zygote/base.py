@@ -15,11 +15,12 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from airflow_lite.parsing import load
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.security.signing import KEY_VARIABLE
-from airflow_lite.worker.task.sentry import preload
+from airflow_lite.worker.task import sentry
 from airflow_lite.worker.zygote.dag_file import DagFileZygote
 from airflow_lite.worker.zygote.reaper import Reaper, in_child, serve
 
@@ -93,7 +94,8 @@ class _BaseZygote:
         fd = self._channel.fds.popleft()
         parent = os.getpid()
         if message["sentry"]:
-            preload()
+            sentry.preload()
+        load.preload(message["path"])
         try:
             pid = self._reaper.fork()
         except OSError as error:  # no process more, for one

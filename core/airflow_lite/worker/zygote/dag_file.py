@@ -74,10 +74,18 @@ class DagFileZygote:
 
         self._output = TaskOutput()
         self._reporter = Reporter(self._sentry)
+        self._prepare_params()
         self._reaper.arm()
         self._reaper.deafen()
         gc.collect()
         gc.freeze()
+
+    def _prepare_params(self) -> None:
+        """Import here, once, what checks params; a child that imports is a slow child."""
+        with suppress(Exception):  # an author's own class of DAGs; the tasks tell
+            for dag in self._dags.values():
+                for owner in (dag, *dag.tasks):
+                    owner.params.prepare()
 
     def _parse(self) -> dict[str, Any]:
         from airflow_lite.parsing.errors import explain

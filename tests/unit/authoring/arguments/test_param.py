@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite import DAG, EmptyOperator, Param
+from airflow_lite.authoring.arguments.json_schema import validator
 from airflow_lite.authoring.arguments.param import ParamsDict, resolve_params, task_params
 from airflow_lite.errors import ParamValidationError
 from airflow_lite.parsing.serialize import dag_spec
@@ -31,12 +32,32 @@ from airflow_lite.parsing.serialize import dag_spec
         ({"format": "date"}, ["2024-02-29", 5], ["2023-02-29", "x"]),
         (
             {"format": "date-time"},
-            ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00+01:00"],
-            ["2024-02-29", "2024-02-29T12:00:00"],
+            [
+                "2024-02-29T12:00:00Z",
+                "2024-02-29t12:00:00.5+01:00",
+                "2024-02-29 12:00",
+                "20240229T1200",
+            ],
+            [
+                "2024-02-29",
+                "12:00:00",
+                "2023-02-29T12:00:00Z",
+                "2024-02-29T24:00:60Z",
+                "now",
+                "T",
+                " ",
+            ],
         ),
-        ({"format": "time"}, ["12:00:00"], ["25:00:00"]),
+        (
+            {"items": {"format": "date-time"}},
+            [["2024-02-29T12:00:00Z"]],
+            [["2024-02-29T12:00:00"], ["2024-02-29T12:00Z"]],
+        ),
+        ({"format": "time"}, ["12:00:00"], ["25:00:00", "12:00", "12:00:00Z"]),
         ({"format": "email"}, ["a@example.com"], ["a"]),
-        ({"format": "uri"}, ["https://example.com"], ["example"]),
+        ({"format": "uri"}, ["https://example.com", "unchecked"], []),
+        ({"format": "ipv4"}, ["1.2.3.4"], ["1.2.3"]),
+        ({"format": "uuid"}, ["123e4567-e89b-12d3-a456-426614174000"], ["123"]),
         ({"format": "regex"}, ["a+"], ["("]),
         ({"format": "multiline"}, ["whatever"], []),
         ({"items": {"type": "integer"}}, [[1, 2]], [[1, "x"]]),
@@ -51,6 +72,20 @@ from airflow_lite.parsing.serialize import dag_spec
         ({"oneOf": [{"type": "integer"}, {"minimum": 3}]}, [2, 3.5], [3, 1.5]),
         ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, [3], [2, "x"]),
         ({"not": {"type": "string"}}, [1], ["x"]),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}, ["x"], [1]),
+        ({"if": {"minimum": 3}, "then": {"multipleOf": 2}, "else": {"const": 1}}, [4, 1], [5, 2]),
+        ({"prefixItems": [{"type": "string"}], "items": False}, [["x"], ("x",)], [[1], ["x", 1]]),
+        ({"contains": {"const": 1}}, [[0, 1]], [[0]]),
+        ({"patternProperties": {"^a": {"type": "string"}}}, [{"a1": "x", "b": 1}], [{"a1": 1}]),
+        ({"propertyNames": {"maxLength": 1}}, [{"a": 1}], [{"ab": 1}]),
+        ({"minProperties": 1, "maxProperties": 1}, [{"a": 1}], [{}, {"a": 1, "b": 1}]),
+        ({"dependentRequired": {"a": ["b"]}}, [{"a": 1, "b": 1}, {}], [{"a": 1}]),
+        (
+            {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}]},
+            [["x", 1]],
+            [[1]],
+        ),
+        ({"enum": ("a", "b")}, ["a"], ["c"]),
         ({"title": "shown", "section": "x", "values_display": {}}, [Ellipsis], []),
     ],
     ids=str,
@@ -70,6 +105,83 @@ def test_a_fault_deep_inside_says_where():
         ParamValidationError, match=r"param 'p': a: \[1\]: 'x' is not of type 'integer'$"
     ):
         Param({"a": [1, "x"]}, schema=schema).resolve(name="p")
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        ({"type": "integer"}, "seven", "'seven' is not of type 'integer'"),
+        ({"minimum": 3}, 1, "1 is less than the minimum of 3"),
+        ({"maxLength": 3}, "xxxx", "'xxxx' is too long (maxLength 3)"),
+        ({"required": ["a"]}, {}, "'a' is a required property"),
+        ({"format": "date"}, "x", "'x' is not a 'date'"),
+        ({"type": "integer"}, "x" * 999, f"'{'x' * 76}... is not of type 'integer'"),
+        ({"additionalProperties": {"type": "null"}}, {"a\nb": 1}, "a b: 1 is not of type 'null'"),
+        (
+            {"type": "integr"},
+            1,
+            "its schema is not valid: type: 'integr' is not valid under any of the given schemas",
+        ),
+        ({"pattern": 1}, "x", "its schema is not valid: pattern: 1 is not of type 'string'"),
+        (
+            {"enum": {1}},
+            1,
+            "it cannot be checked: TypeError: Object of type set is not JSON serializable",
+        ),
+    ],
+    ids=str,
+)
+def test_a_fault_is_told_in_one_line(schema, value, message):
+    with pytest.raises(ParamValidationError) as caught:
+        Param(value, schema=schema).resolve(name="p")
+
+    assert str(caught.value) == f"Invalid input for param 'p': {message}"
+
+
+def nested(depth):
+    found = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        ({"$ref": "#"}, 1, "the value or its schema is nested too deeply"),
+        ({"type": "string"}, nested(5_000), "the value or its schema is nested too deeply"),
+        ({"const": nested(5_000)}, [], "the value or its schema is nested too deeply"),
+        ({"items": {"$ref": "#"}}, nested(5_000), "the value or its schema is nested too deeply"),
+        ({"pattern": "("}, "x", "its schema is not valid: pattern: '(' is not a 'regex'"),
+        ({"multipleOf": 0.1}, float("inf"), "it cannot be checked: OverflowError"),
+        ({"patternProperties": {"a": {}}}, {1: 1}, "it cannot be checked: TypeError"),
+    ],
+    ids=["endless", "deep value", "deep schema", "both", "pattern", "infinity", "names"],
+)
+def test_what_cannot_be_checked_is_refused_in_one_line(schema, value, message):
+    with pytest.raises(ParamValidationError) as caught:
+        Param(value, schema=schema).resolve(name="p")
+
+    assert str(caught.value).startswith(f"Invalid input for param 'p': {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_schema_is_never_read_from_the_network(monkeypatch):
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda *args, **_: asked.append(args))
+
+    with pytest.raises(ParamValidationError, match="it cannot be checked: .*Unresolvable"):
+        Param(1, schema={"$ref": "http://example.com/schema.json"}).resolve(name="p")
+    assert asked == []
+
+
+def test_what_was_prepared_is_there_when_values_are_checked():
+    params = ParamsDict({"a": Param(1, type="integer", title="prepared"), "b": 2})
+    params.prepare()
+    before = validator.cache_info()
+
+    assert params.validate() == {"a": 1, "b": 2}
+    assert validator.cache_info().misses == before.misses
 
 
 def params_of_golden():
