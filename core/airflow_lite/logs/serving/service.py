@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: What the extra `server` brings.
-_NEEDS = ("jwt", "starlette", "uvicorn")
+_NEEDS = ("starlette", "uvicorn")
 #: Seconds without a request after which the server ends.
 IDLE_S = 60.0
 #: Seconds until a port that is taken is tried again; the one who has it may end.

@@ -231,7 +231,7 @@ def test_an_executor_that_serves_no_logs_has_none_served(home):
     assert "logs are" not in done.stderr
 
 
-@pytest.mark.parametrize("module", ["uvicorn", "starlette", "jwt"])
+@pytest.mark.parametrize("module", ["uvicorn", "starlette"])
 def test_without_the_extra_one_line_says_so_and_the_scheduler_goes_on(home, tmp_path, module):
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
     home.environ["PYTHONPATH"] = str(tmp_path)
