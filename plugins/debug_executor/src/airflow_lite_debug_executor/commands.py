@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 def run(args: argparse.Namespace) -> int:
     """Run a DAG once on DebugExecutor; return 0 only if the run succeeded."""
     settings = config(args)
-    wanted = {("debug", name): "True" for name in ("fail_fast", "pdb") if getattr(args, name)}
-    settings.overrides = {**settings.overrides, **wanted}
+    overrides = {("debug", name): "True" for name in ("fail_fast", "pdb") if getattr(args, name)}
+    settings.overrides = {**settings.overrides, **overrides}
     return run_dag_once(args, args.dag_id, args.logical_date)

@@ -223,8 +223,8 @@ class Bench:
 
     def most_at_once(self, attempts: list[Attempt]) -> int:
         """Return how many of these attempts' codes ran at the same time, at most."""
-        moments = [(start.at, 1) for one in attempts for start in self.starts(one)]
-        moments += [(at, -1) for one in attempts for at in self.end_times(one)]
+        moments = [(start.at, 1) for attempt in attempts for start in self.starts(attempt)]
+        moments += [(at, -1) for attempt in attempts for at in self.end_times(attempt)]
         count = most = 0
         for _, step in sorted(moments):
             count += step

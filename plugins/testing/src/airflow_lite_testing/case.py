@@ -1,4 +1,4 @@
-"""What a case of the conformance kit is: a rule with a stable id, and when it does not apply."""
+"""A case of the conformance kit: a rule with a stable id, and when it does not apply."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def _require(reason: str | None) -> None:
 def cases_of(suite: type) -> dict[str, str]:
     """Return the id of every case of a suite, and the name of its method, in order of the ids."""
     methods = ((name, getattr(suite, name)) for name in dir(suite) if name.startswith("test_"))
-    found = {method.case.id: name for name, method in methods if hasattr(method, "case")}
-    return dict(sorted(found.items()))
+    names = {method.case.id: name for name, method in methods if hasattr(method, "case")}
+    return dict(sorted(names.items()))

@@ -1,4 +1,4 @@
-"""What must hold of a history, whatever died while it was made: read from the store's own rows."""
+"""The rules that every history must keep, whatever died: checked on the store's own rows."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _MOVES: dict[str | None, frozenset[str | None]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold: the rule's name, and what breaks it."""
+    """A rule that does not hold: its name, and what breaks it."""
 
     rule: str
-    what: str
+    detail: str
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.what}"
+        return f"{self.rule}: {self.detail}"
 
 
 def check(store: Store, *, all_ended: bool = True) -> list[Finding]:
@@ -80,10 +80,10 @@ def _check(connection: sa.Connection, *, all_ended: bool) -> Iterator[Finding]:
 
 
 def _grouped(rows: Iterable[Any], column: str) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = defaultdict(list)
+    groups: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
-        found[getattr(row, column)].append(row)
-    return found
+        groups[getattr(row, column)].append(row)
+    return groups
 
 
 def _name(row: Any, instance_id: int) -> str:
@@ -120,8 +120,8 @@ def _check_attempts(
     for token, count in ends.items():
         if count > 1:
             yield Finding("at most one outcome is accepted", f"{name}: {token} {count} times")
-    seen = {event.attempt: place for place, event in reversed(list(enumerate(history)))}
-    in_order = sorted(attempts, key=lambda one: seen.get(one.token, -1))
+    places = {event.attempt: place for place, event in reversed(list(enumerate(history)))}
+    in_order = sorted(attempts, key=lambda attempt: places.get(attempt.token, -1))
     yield from _check_tries(in_order, history, name)
     if row is not None and row.try_number > row.max_tries + 1:
         yield Finding("tries have a limit", f"{name}: {row.try_number} of {row.max_tries + 1}")

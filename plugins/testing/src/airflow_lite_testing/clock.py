@@ -9,7 +9,7 @@ START_US = 1_704_067_200_000_000
 
 
 class FakeClock:
-    """Stands still until it is told to `advance`; both its times move together."""
+    """Stands still until `advance` is called; both its times move together."""
 
     def __init__(self, now_us: int = START_US) -> None:
         """Start at `now_us`, microseconds since 1970-01-01 UTC."""

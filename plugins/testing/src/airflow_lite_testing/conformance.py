@@ -73,15 +73,15 @@ class ExecutorConformance(
     @classmethod
     def kit(cls) -> Iterator[tuple[Any, Bench, dict[str, str]]]:
         """Make one bench, and start the engine if there is one, for all cases of the class."""
-        given = inspect.getattr_static(cls, "executor")
-        engine = _engine(inspect.getattr_static(cls, "engine"), given)
+        executor = inspect.getattr_static(cls, "executor")
+        engine = _engine_of(inspect.getattr_static(cls, "engine"), executor)
         bench = Bench(Path(tempfile.mkdtemp(prefix="airflow-lite-kit-")))
         bench.make()
         try:
             with bench.enter():
                 extra = dict(engine.start(bench.environ())) if engine else {}
             with bench.enter(extra):
-                subject = subject_of(given, engine)
+                subject = subject_of(executor, engine)
             yield subject, bench, extra
         finally:
             bench.release_all()
@@ -119,15 +119,14 @@ class ExecutorConformance(
         return rig
 
 
-def _engine(given: Any, executor: Any) -> Engine | None:
-    if isinstance(given, staticmethod):
-        given = given.__func__
-    if given is None:
+def _engine_of(engine: Any, executor: Any) -> Engine | None:
+    if isinstance(engine, staticmethod):
+        engine = engine.__func__
+    if engine is None:
         name = executor if isinstance(executor, str) else getattr(executor, "__name__", "")
         return installed_engine(name.rpartition(":")[2].rpartition(".")[2])
-    if isinstance(given, str):
-        given = import_string(given)
-    if inspect.isclass(given) or (callable(given) and not isinstance(given, Engine)):
-        given = given()
-    found: Engine = given
-    return found
+    if isinstance(engine, str):
+        engine = import_string(engine)
+    is_factory = inspect.isclass(engine) or (callable(engine) and not isinstance(engine, Engine))
+    made: Engine = engine() if is_factory else engine
+    return made

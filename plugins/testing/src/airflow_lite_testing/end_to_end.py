@@ -223,13 +223,13 @@ class EndToEnd:
         return path.read_text().splitlines() if path.exists() else []
 
     def until(
-        self, condition: Callable[[], Any], what: str, scheduler: subprocess.Popen[bytes]
+        self, condition: Callable[[], Any], goal: str, scheduler: subprocess.Popen[bytes]
     ) -> None:
-        """Wait for `condition`; fail with `what` after the deadline, or if the scheduler ends."""
+        """Wait for `condition`; fail with `goal` after the deadline, or if the scheduler ends."""
         end = time.monotonic() + self.deadline_s
         while not condition():
             assert scheduler.poll() is None, f"the scheduler ended itself: {self.output()[-500:]}"
-            assert time.monotonic() < end, f"waited {self.deadline_s:g} s for {what}"
+            assert time.monotonic() < end, f"waited {self.deadline_s:g} s for {goal}"
             time.sleep(_POLL_S)
 
     def until_ended(self, scheduler: subprocess.Popen[bytes]) -> None:

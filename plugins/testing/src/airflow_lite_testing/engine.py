@@ -61,6 +61,6 @@ def installed_engine(name: str) -> Engine | None:
     engine without arguments.
     """
     for entry in metadata.entry_points(group=ENGINE_GROUP, name=name):
-        made: Engine = import_string(entry.value)()
-        return made
+        engine: Engine = import_string(entry.value)()
+        return engine
     return None

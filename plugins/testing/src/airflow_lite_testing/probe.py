@@ -31,12 +31,12 @@ module, name, then, report = sys.argv[1:]
 before = set(sys.modules)
 threads = threading.active_count()
 began = spent_s()
-found = importlib.import_module(module)
+target = importlib.import_module(module)
 for part in name.split("."):
-    found = getattr(found, part)
+    target = getattr(target, part)
 took = spent_s() - began
 if then:
-    getattr(found, then)()
+    getattr(target, then)()
 children = []
 for entry in os.listdir("/proc"):
     try:
@@ -82,10 +82,10 @@ def probe_import(path: str, then: str = "", *, bytecode: str = "") -> Import:
         output = _run(["-c", _SPENT_S + _CHILD, module, name, then, report], bytecode)
         try:
             with open(report, encoding="utf-8") as file:
-                found: dict[str, Any] = json.load(file)
+                fields: dict[str, Any] = json.load(file)
         except OSError:
             raise AssertionError(f"importing {path} ended the interpreter: {output}") from None
-    return Import(**found, output=output)
+    return Import(**fields, output=output)
 
 
 def _run(arguments: list[str], bytecode: str) -> str:

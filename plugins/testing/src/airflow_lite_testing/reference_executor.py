@@ -70,11 +70,11 @@ class ReferenceExecutor(BaseExecutor):
 
     def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
         """Watch the processes of a dead scheduler that are still there; give back the rest."""
-        found = [ti for ti in tis if _lives(ti.external_executor_id or "")]
-        for ti in found:
+        survivors = [ti for ti in tis if _lives(ti.external_executor_id or "")]
+        for ti in survivors:
             self.running.add(ti.key)
             self.adopted[ti.key] = ti.external_executor_id or ""
-        return [ti for ti in tis if ti not in found]
+        return [ti for ti in tis if ti not in survivors]
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Stop the attempt's process group and forget the attempt."""

@@ -27,8 +27,8 @@ BUDGET_S = 5.0
 _BEAT_S = 0.02
 
 
-class Told(NamedTuple):
-    """An event that the executor told."""
+class ReportedEvent(NamedTuple):
+    """An event that the executor reported."""
 
     key: TaskInstanceKey
     state: str | None
@@ -56,7 +56,7 @@ class Rig:
         """Make an executor of `parallelism` (None: as configured); waits take `deadline_s`."""
         self.deadline_s = deadline_s
         self.bench = bench
-        self.events: list[Told] = []
+        self.events: list[ReportedEvent] = []
         self.durations: dict[str, float] = {}
         self.attempts: list[Attempt] = []
         self.woken = threading.Event()
@@ -66,23 +66,23 @@ class Rig:
         self.call("configure", lambda: self._configure(parallelism))
 
     def _configure(self, parallelism: int | None) -> None:
-        given = {} if parallelism is None else {("core", "parallelism"): str(parallelism)}
+        overrides = {} if parallelism is None else {("core", "parallelism"): str(parallelism)}
         self.executor.name = self._subject.name.rpartition(":")[2].rpartition(".")[2]
-        config = Config.load(overrides=given)
+        config = Config.load(overrides=overrides)
         config.plugin_options = self._subject.options
         self.executor.configure(config)
         self.executor.bind(self.woken.set)
 
-    def call(self, what: str, function: Callable[[], Any], budget_s: float = BUDGET_S) -> Any:
+    def call(self, name: str, function: Callable[[], Any], budget_s: float = BUDGET_S) -> Any:
         """Call `function` on the executor's thread; return or raise what it does."""
         began = time.monotonic()
         try:
             if self._thread is None:
                 return function()
-            return self._thread.call(what, function, budget_s)
+            return self._thread.call(name, function, budget_s)
         finally:
             took = time.monotonic() - began
-            self.durations[what] = max(took, self.durations.get(what, 0.0))
+            self.durations[name] = max(took, self.durations.get(name, 0.0))
 
     def start(self) -> Rig:
         """Start the executor."""
@@ -103,20 +103,20 @@ class Rig:
 
     def collect(self) -> None:
         """Take the events."""
-        found = self.call("get_event_buffer", self.executor.get_event_buffer)
-        self.events += [Told(key, state, info) for key, (state, info) in found.items()]
+        events = self.call("get_event_buffer", self.executor.get_event_buffer)
+        self.events += [ReportedEvent(key, state, info) for key, (state, info) in events.items()]
 
     def until(
-        self, condition: Callable[[], Any], what: str, deadline_s: float | None = None
+        self, condition: Callable[[], Any], goal: str, deadline_s: float | None = None
     ) -> None:
-        """Beat until `condition` is true; fail with `what` after the deadline."""
+        """Beat until `condition` is true; fail with `goal` after the deadline."""
         deadline_s = deadline_s or self.deadline_s
         end = time.monotonic() + deadline_s
         while True:
             self.beat()
             if condition():
                 return
-            assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
+            assert time.monotonic() < end, f"waited {deadline_s:g} s for {goal}"
             self._rest()
 
     def for_a_while(self, quiet_s: float = QUIET_S) -> None:
@@ -131,7 +131,7 @@ class Rig:
         self.woken.clear()
 
     def run(self, *attempts: Attempt) -> None:
-        """Queue attempts and beat until the end of each was told."""
+        """Queue attempts and beat until the end of each was reported."""
         self.queue(*attempts)
         self.until_ended(*attempts)
 
@@ -143,13 +143,13 @@ class Rig:
         )
 
     def until_ended(self, *attempts: Attempt) -> None:
-        """Beat until the end of each of these attempts was told."""
+        """Beat until the end of each of these attempts was reported."""
         self.until(
             lambda: all(self.ends(attempt) for attempt in attempts),
-            f"the end of {len(attempts)} attempt(s) to be told",
+            f"the end of {len(attempts)} attempt(s) to be reported",
         )
 
-    def ends(self, attempt: Attempt) -> list[Told]:
+    def ends(self, attempt: Attempt) -> list[ReportedEvent]:
         """Return the events that said that this attempt is over."""
         return [event for event in self.events if event.key == attempt.ti.key and event.is_end]
 
@@ -207,7 +207,7 @@ class _Thread:
         while (call := self._calls.get()) is not None:
             call()
 
-    def call(self, what: str, function: Callable[[], Any], budget_s: float) -> Any:
+    def call(self, name: str, function: Callable[[], Any], budget_s: float) -> Any:
         answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
         def run() -> None:
@@ -220,7 +220,7 @@ class _Thread:
         try:
             value, error = answer.get(timeout=budget_s)
         except queue.Empty:
-            raise AssertionError(f"{what} took longer than {budget_s:g} s") from None
+            raise AssertionError(f"{name} took longer than {budget_s:g} s") from None
         if error is not None:
             raise error
         return value

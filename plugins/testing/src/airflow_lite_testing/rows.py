@@ -39,9 +39,9 @@ class Rows:
         result = FileResult(str(path), "kit", (self._spec,))
         with self._store.begin() as connection:
             save_results(connection, [result], SystemClock().now_us())
-            found = latest_spec(connection, DAG_ID)
-        assert found is not None, "the kit's DAG was not saved"
-        return found[0]
+            latest = latest_spec(connection, DAG_ID)
+        assert latest is not None, "the kit's DAG was not saved"
+        return latest[0]
 
     def queue(self, token: str) -> tuple[str, str]:
         """Queue the next free task instance under `token`; return its task id and run id."""
@@ -65,8 +65,8 @@ class Rows:
         assert DAG_ID in result.pickles, f"the kit's DAG: {result.error or result.warnings}"
         unsaved = Unsaved(DAG_ID, self._version, result.pickles[DAG_ID])
         with self._store.begin() as connection:
-            found = save(connection, [unsaved], signer(self._config), SystemClock().now_us())
-        return found[DAG_ID]
+            pickle_ids = save(connection, [unsaved], signer(self._config), SystemClock().now_us())
+        return pickle_ids[DAG_ID]
 
     def requeue(self, ti: TaskInstance, token: str) -> None:
         """Queue the task instance of `ti` under a new token, whatever state it is in."""
@@ -115,8 +115,8 @@ class Rows:
             run = find_run(connection, ti.dag_id, ti.run_id, None)
             assert run is not None, f"no run {ti.run_id}"
             rows = instance_rows(connection, [run.id])
-        found = next(row for row in rows if row.task_id == ti.task_id)
-        return found.id, found.state, found.attempt
+        row = next(row for row in rows if row.task_id == ti.task_id)
+        return row.id, row.state, row.attempt
 
     def close(self) -> None:
         """Close the store."""

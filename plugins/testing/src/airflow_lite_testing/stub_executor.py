@@ -1,4 +1,4 @@
-"""An executor without an engine: it claims and records in bulk what it is told to say."""
+"""An executor without an engine: it claims attempts and records outcomes in bulk."""
 
 from __future__ import annotations
 
@@ -90,17 +90,17 @@ class StubExecutor(BaseExecutor):
         assert self.store is not None
         now_us = self.clock.now_us()
         with self.store.begin() as connection:
-            who = self._signed(connection)
-            found = lookup.find(connection, keys)
-            wanted = {key: found[key.primary] for key in keys if key.primary in found}
+            supervisor = self._signed(connection)
+            rows = lookup.find(connection, keys)
+            queued = {key: rows[key.primary] for key in keys if key.primary in rows}
             claims = [
                 attempts.Claim(row.id, key.attempt, key.try_number, row.queued_us or now_us)
-                for key, row in wanted.items()
+                for key, row in queued.items()
             ]
-            mine = attempts.claim(connection, claims, who, now_us) if claims else set()
+            mine = attempts.claim(connection, claims, supervisor, now_us) if claims else set()
         for key in keys:
             if key.attempt in mine:
-                self._claimed[key] = wanted[key]
+                self._claimed[key] = queued[key]
             else:
                 self.success(key)  # not mine: superseded or claimed already
 
@@ -118,7 +118,7 @@ class StubExecutor(BaseExecutor):
         return self._supervisor
 
     def finish(self, states: dict[TaskInstanceKey, TaskInstanceState]) -> None:
-        """Record how claimed attempts ended, and tell of it."""
+        """Record how claimed attempts ended, and report them."""
         from airflow_lite.store import attempts
 
         assert self.store is not None
@@ -150,8 +150,8 @@ class StubExecutor(BaseExecutor):
         from airflow_lite.spec.retry import after_failure
         from airflow_lite.store import dags
 
-        found = dags.latest_spec(connection, key.dag_id)
-        task = found[1].tasks.get(key.task_id) if found is not None else None
+        latest = dags.latest_spec(connection, key.dag_id)
+        task = latest[1].tasks.get(key.task_id) if latest is not None else None
         if task is None:
             return TaskInstanceState.FAILED, None
         verdict = after_failure(
@@ -167,7 +167,7 @@ class StubExecutor(BaseExecutor):
         return verdict.state, at_us if delayed else None
 
     def beat(self) -> None:
-        """Say that the one who claimed lives, as a task host does every few seconds."""
+        """Say that the supervisor of the claims lives, as a task host does every few seconds."""
         from airflow_lite.store import attempts
 
         assert self.store is not None
@@ -176,7 +176,7 @@ class StubExecutor(BaseExecutor):
                 attempts.beat(connection, self._supervisor.id, self.clock.now_us())
 
     def die(self, cause: str = "killed by a test") -> None:
-        """Let the one who claimed die: nothing more is recorded, and that is written."""
+        """Let the supervisor of the claims die: its death is recorded, and nothing after it."""
         from airflow_lite.store import attempts
 
         assert self.store is not None
@@ -187,7 +187,7 @@ class StubExecutor(BaseExecutor):
         self._supervisor = None
 
     def revoke_task(self, *, ti: Any) -> None:
-        """Forget the attempt, and note that it was asked for."""
+        """Forget the attempt, and note the call in `revoked`."""
         self.revoked.append(ti.key)
         self._pending = [key for key in self._pending if key != ti.key]
 

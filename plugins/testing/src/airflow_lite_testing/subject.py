@@ -36,27 +36,27 @@ class Subject:
         return self.name
 
 
-def subject_of(given: Any, engine: Engine | None = None) -> Subject:
+def subject_of(executor: Any, engine: Engine | None = None) -> Subject:
     """Return the subject that an author named: by entry point, module path, class or factory.
 
     A factory takes no arguments and returns an executor that is not started. Raises `TypeError`,
     or `UserError` where a name leads nowhere.
     """
-    if isinstance(given, staticmethod):
-        given = given.__func__
-    name = given if isinstance(given, str) else getattr(given, "__name__", repr(given))
-    found = _named(given) if isinstance(given, str) else given
-    if inspect.isclass(found):
-        executor_type, path = _class(found), _path(found)
-    elif callable(found):
-        executor_type, path = _class(type(found())), None
+    if isinstance(executor, staticmethod):
+        executor = executor.__func__
+    name = executor if isinstance(executor, str) else getattr(executor, "__name__", repr(executor))
+    target = _imported(executor) if isinstance(executor, str) else executor
+    if inspect.isclass(target):
+        executor_type, path = _checked_class(target), _path(target)
+    elif callable(target):
+        executor_type, path = _checked_class(type(target())), None
     else:
-        raise TypeError(f"executor is {given!r}. Make it a name, a class or a factory.")
-    is_named = isinstance(given, str) and given.isidentifier()
-    return Subject(name, executor_type, found, path, engine, is_named, _options(name, path))
+        raise TypeError(f"executor is {executor!r}. Make it a name, a class or a factory.")
+    is_named = isinstance(executor, str) and executor.isidentifier()
+    return Subject(name, executor_type, target, path, engine, is_named, _options(name, path))
 
 
-def _named(name: str) -> Any:
+def _imported(name: str) -> Any:
     if "." in name or ":" in name:
         return import_string(name)
     from airflow_lite.config import Config
@@ -79,17 +79,18 @@ def _options(name: str, path: str | None) -> tuple[ConfigOption, ...]:
     return ()
 
 
-def _class(found: type) -> type[BaseExecutor]:
-    if not issubclass(found, BaseExecutor):
+def _checked_class(executor_type: type) -> type[BaseExecutor]:
+    if not issubclass(executor_type, BaseExecutor):
         raise TypeError(
-            f"{found.__qualname__} is not a subclass of airflow_lite.executors.BaseExecutor."
+            f"{executor_type.__qualname__} is not a subclass of "
+            "airflow_lite.executors.BaseExecutor."
         )
-    return found
+    return executor_type
 
 
-def _path(found: type) -> str | None:
-    path = f"{found.__module__}:{found.__qualname__}"
+def _path(executor_type: type) -> str | None:
+    path = f"{executor_type.__module__}:{executor_type.__qualname__}"
     try:
-        return path if import_string(path) is found else None
+        return path if import_string(path) is executor_type else None
     except Exception:
         return None  # made in a function, or in a test file that is no module

@@ -68,12 +68,12 @@ class CliCases(Cases):
     def test_commands_cost_nothing_to_ask_for(self) -> None:
         """Asking for the commands imports nothing heavy, starts nothing and prints nothing."""
         assert self.subject.path is not None
-        found = probe_import(self.subject.path, "get_cli_commands")
-        heavy = {name.partition(".")[0] for name in found.modules} & HEAVY
+        result = probe_import(self.subject.path, "get_cli_commands")
+        heavy = {name.partition(".")[0] for name in result.modules} & HEAVY
         assert not heavy, f"get_cli_commands imports {', '.join(sorted(heavy))}"
-        assert not found.output, f"get_cli_commands prints {found.output[:200]!r}"
-        assert not found.threads, f"get_cli_commands starts {found.threads}"
-        assert not found.children, "get_cli_commands starts a process"
+        assert not result.output, f"get_cli_commands prints {result.output[:200]!r}"
+        assert not result.threads, f"get_cli_commands starts {result.threads}"
+        assert not result.children, "get_cli_commands starts a process"
 
     @case("basic.cli.functions-can-be-imported", _brings_commands)
     def test_functions_of_commands_can_be_imported(self) -> None:

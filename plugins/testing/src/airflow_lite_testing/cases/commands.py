@@ -21,9 +21,9 @@ class CommandCases(Cases):
         attempts = [self.bench.attempt() for _ in range(2)]
         rig.run(*attempts)
         for attempt in attempts:
-            seen = self._one_start(attempt).words
-            assert seen == _expected(attempt, self._one_start(attempt)), (
-                f"the command {attempt.command} arrived as {seen}"
+            words = self._one_start(attempt).words
+            assert words == _expected(attempt, self._one_start(attempt)), (
+                f"the command {attempt.command} arrived as {words}"
             )
 
     @case("basic.command.no-shell")

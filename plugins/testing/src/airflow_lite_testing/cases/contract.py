@@ -62,9 +62,9 @@ class ContractCases(Cases):
         """Every method takes the arguments that the scheduler gives it."""
         for name, (count, names) in CALLS.items():
             signature = inspect.signature(getattr(self.subject.type, name))
-            given: dict[str, Any] = dict.fromkeys(names)
+            arguments: dict[str, Any] = dict.fromkeys(names)
             try:
-                signature.bind(None, *[None] * count, **given)
+                signature.bind(None, *[None] * count, **arguments)
             except TypeError as error:
                 raise AssertionError(f"{name}{signature} cannot be called: {error}") from None
 
@@ -92,14 +92,16 @@ class ContractCases(Cases):
     def test_takes_the_configured_parallelism(self) -> None:
         """`[core] parallelism` is what it takes at once, unless its author fixed that."""
         default = self.rig().executor.parallelism
-        found = self.rig(parallelism=3).executor.parallelism
+        parallelism = self.rig(parallelism=3).executor.parallelism
         if self.subject.type.is_single_threaded or self.subject.type.runs_in_process:
             return
-        if found == default != 3:
+        if parallelism == default != 3:
             fixed = self.subject.make()._takes_configured_parallelism  # noqa: SLF001
-            assert not fixed, f"{self.subject} stays at {found} when [core] parallelism is 3"
-            raise NotApplicable(f"its author fixed its parallelism at {found}")
-        assert found == 3, f"{self.subject} takes {found} at once when [core] parallelism is 3"
+            assert not fixed, f"{self.subject} stays at {parallelism} when [core] parallelism is 3"
+            raise NotApplicable(f"its author fixed its parallelism at {parallelism}")
+        assert parallelism == 3, (
+            f"{self.subject} takes {parallelism} at once when [core] parallelism is 3"
+        )
 
     @case("basic.contract.refuses-negative-parallelism")
     def test_refuses_negative_parallelism(self) -> None:

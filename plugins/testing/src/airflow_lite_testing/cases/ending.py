@@ -29,14 +29,14 @@ class EndingCases(Cases):
 
     @case("faults.end.waits-for-what-runs", own_thread)
     def test_end_waits_for_what_runs(self) -> None:
-        """`end` lets what runs come to its end, and tells it."""
+        """`end` lets what runs come to its end, and reports it."""
         rig = self.rig().start()
         attempt = self.bench.attempt(waits=True)
         rig.queue(attempt)
         rig.until_started(attempt)
         self.bench.release(attempt)
         rig.end(END_S)
-        assert rig.ends(attempt), "end() returned without telling the end of what ran"
+        assert rig.ends(attempt), "end() returned without reporting the end of what ran"
         assert self.bench.recorded(attempt), "end() stopped what had only to finish"
 
     @case("faults.end.bounded", own_thread)
@@ -92,16 +92,16 @@ class EndingCases(Cases):
 
     @case("faults.kill.attempt-is-told-as-failed", local)
     def test_killed_attempt_is_told(self) -> None:
-        """The end of an attempt whose process is killed is told within seconds."""
+        """The end of an attempt whose process is killed is reported within seconds."""
         rig = self.rig().start()
         attempt = self.bench.attempt(waits=True)
         rig.queue(attempt)
         rig.until_started(attempt)
         kill(self.bench.starts(attempt)[0].pid)
         rig.until(lambda: rig.ends(attempt), "the end of a killed attempt", _SETTLE_S)
-        told = rig.ends(attempt)[0]
-        assert told.state != TaskInstanceState.SUCCESS or self.bench.recorded(attempt), (
-            "a success was told of an attempt whose process was killed"
+        event = rig.ends(attempt)[0]
+        assert event.state != TaskInstanceState.SUCCESS or self.bench.recorded(attempt), (
+            "a success was reported for an attempt whose process was killed"
         )
         assert not rig.has(attempt), "a killed attempt is still held"
 

@@ -24,25 +24,25 @@ class EngineCases(Cases):
 
     @case("faults.worker.lost", workers, own_thread)
     def test_lost_worker_is_told(self) -> None:
-        """The end of an attempt whose worker was killed is told, never as a success; others run."""
+        """A killed worker's attempt is reported as ended, never as a success; others run."""
         rig, attempt = self._one_in_flight()
         engine = self.subject.engine
         assert isinstance(engine, Workers)
         engine.kill_worker()
         rig.until_ended(attempt)
         state = rig.ends(attempt)[0].state
-        assert state != TaskInstanceState.SUCCESS, "a success was told of what its worker lost"
+        assert state != TaskInstanceState.SUCCESS, "a success was reported for what its worker lost"
         assert not rig.has(attempt), "what its worker lost is still held"
         self._runs(rig)
 
     @case("faults.backend.cut-in-flight", link, own_thread)
     def test_what_runs_survives_a_cut(self) -> None:
-        """While the engine cannot be reached nothing is raised nor told; afterwards the end is."""
+        """While the engine cannot be reached, nothing is raised or reported; later the end is."""
         rig, attempt = self._one_in_flight()
         with self._cut():
             rig.for_a_while()
-            assert not rig.ends(attempt), f"{rig.ends(attempt)} was told as the engine was cut off"
-            assert rig.has(attempt), "what runs was let go of as the engine was cut off"
+            assert not rig.ends(attempt), f"{rig.ends(attempt)} was reported during the cut"
+            assert rig.has(attempt), "what runs was let go of during the cut"
         self.bench.release(attempt)
         rig.until_ended(attempt)
         self._runs(rig)
@@ -74,8 +74,8 @@ class EngineCases(Cases):
             rig.queue(attempt)
             rig.for_a_while()
             assert rig.has(attempt) or rig.ends(attempt), "an attempt got lost without the engine"
-            early = [told.state for told in rig.ends(attempt)]
-            assert TaskInstanceState.SUCCESS not in early, "a success was told of what never ran"
+            states = {event.state for event in rig.ends(attempt)}
+            assert TaskInstanceState.SUCCESS not in states, "what never ran was reported a success"
         rig.until_ended(attempt)
         self._runs(rig)
 

@@ -1,4 +1,4 @@
-"""Basic: what the executor tells of its attempts."""
+"""Basic: what the executor reports of its attempts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class EventCases(Cases):
 
     @case("basic.events.success-only-where-it-ended-with-0")
     def test_success_only_where_the_command_ended_with_0(self) -> None:
-        """A success is told only of an attempt whose command ended with 0: its outcome is kept."""
+        """Success is reported only where the command ended with 0: the outcome is recorded."""
         rig = self.rig().start()
         good = self.bench.attempt()
         ill = [self.bench.attempt(exit_code=code) for code in self._ill_ends()]
         rig.run(good, *ill)
         for attempt in (good, *ill):
-            early = [told for told in rig.ends(attempt) if told.state == TaskInstanceState.SUCCESS]
-            assert not early or self.bench.recorded(attempt), (
-                f"a success was told of an attempt that {_ended(attempt, good)}"
+            states = {event.state for event in rig.ends(attempt)}
+            assert TaskInstanceState.SUCCESS not in states or self.bench.recorded(attempt), (
+                f"a success was reported for an attempt that {_ended(attempt, good)}"
             )
 
     def _ill_ends(self) -> tuple[int, ...]:
@@ -37,28 +37,28 @@ class EventCases(Cases):
 
     @case("basic.events.success-where-it-ended-with-0")
     def test_success_is_told_where_the_command_ended_with_0(self) -> None:
-        """An attempt whose command ended with 0 is told as a success, its outcome on record."""
+        """An attempt whose command ended with 0 is reported as a success, its outcome on record."""
         rig = self.rig().start()
         attempt = self.bench.attempt()
         rig.run(attempt)
         state = rig.ends(attempt)[0].state
         assert state == TaskInstanceState.SUCCESS, (
-            f"{state} was told of a command that ended with 0"
+            f"{state} was reported for a command that ended with 0"
         )
-        assert self.bench.recorded(attempt), "a success was told before the outcome was on record"
+        assert self.bench.recorded(attempt), "success was reported before the outcome was on record"
 
     @case("basic.events.one-end-of-each")
     def test_one_end_is_told_of_each(self) -> None:
-        """The end of each attempt is told, once, and of nothing else."""
+        """The end of each attempt is reported, once, and that of nothing else."""
         rig = self.rig().start()
         attempts = [self.bench.attempt(exit_code=code) for code in (0, 1, 0)]
         rig.run(*attempts)
         rig.for_a_while()
         for attempt in attempts:
             ends = rig.ends(attempt)
-            assert len(ends) == 1, f"the end of {attempt} was told {len(ends)} times: {ends}"
+            assert len(ends) == 1, f"the end of {attempt} was reported {len(ends)} times: {ends}"
         others = {event.key for event in rig.events} - {attempt.ti.key for attempt in attempts}
-        assert not others, f"events were told of keys that nobody queued: {others}"
+        assert not others, f"events were reported for keys that nobody queued: {others}"
 
     @case("basic.events.key-with-its-attempt")
     def test_events_have_the_whole_key(self) -> None:
@@ -66,28 +66,28 @@ class EventCases(Cases):
         rig = self.rig().start()
         attempt = self.bench.attempt()
         rig.queue(attempt)
-        rig.until(lambda: any(event.is_end for event in rig.events), "an end to be told")
+        rig.until(lambda: any(event.is_end for event in rig.events), "an end to be reported")
         keys = {event.key for event in rig.events}
-        assert keys == {attempt.ti.key}, f"events were told of {keys}, not of {attempt.ti.key}"
+        assert keys == {attempt.ti.key}, f"the events are of {keys}, not of {attempt.ti.key}"
         for key in keys:
             assert isinstance(key, TaskInstanceKey), f"{key!r} is no TaskInstanceKey"
 
     @case("basic.events.no-end-before-the-end", own_thread)
     def test_no_end_is_told_while_it_runs(self) -> None:
-        """No end is told, and the attempt is held, while its command runs."""
+        """No end is reported, and the attempt is held, while its command runs."""
         rig = self.rig().start()
         attempt = self.bench.attempt(waits=True)
         rig.queue(attempt)
         rig.until_started(attempt)
         rig.for_a_while()
-        assert not rig.ends(attempt), f"{rig.ends(attempt)} was told while the command ran"
+        assert not rig.ends(attempt), f"{rig.ends(attempt)} was reported while the command ran"
         assert rig.has(attempt), "has_task is False while the command runs"
         self.bench.release(attempt)
         rig.until_ended(attempt)
 
     @case("basic.events.held-from-queue-to-end")
     def test_task_is_held_from_queue_to_end(self) -> None:
-        """`has_task` is True from `queue_command` until the end is told, and False after it."""
+        """`has_task` is True from `queue_command` until the end is reported, and False after it."""
         rig = self.rig().start()
         attempt, other = self.bench.attempt(), self.bench.attempt()
         assert not rig.has(attempt), "has_task is True of an attempt that was not queued"
@@ -95,20 +95,21 @@ class EventCases(Cases):
         assert rig.has(attempt), "has_task is False of a queued attempt"
         assert not rig.has(other), "has_task is True of an attempt that was not queued"
         rig.until_ended(attempt)
-        assert not rig.has(attempt), "has_task is True after the end was told"
+        assert not rig.has(attempt), "has_task is True after the end was reported"
 
     @case("basic.events.taken-once")
     def test_events_are_taken_once(self) -> None:
         """`get_event_buffer` hands each event out once, and only those of `dag_ids` if given."""
         rig = self.rig().start()
-        one, two = (TaskInstanceKey(name, "t", "r", attempt=new_attempt_token()) for name in "ab")
-        for key in (one, two):
+        key_a = TaskInstanceKey("a", "t", "r", attempt=new_attempt_token())
+        key_b = TaskInstanceKey("b", "t", "r", attempt=new_attempt_token())
+        for key in (key_a, key_b):
             rig.call("fail", partial(rig.executor.fail, key))
         take = rig.executor.get_event_buffer
         first = rig.call("get_event_buffer", lambda: take(dag_ids=["b"]))
-        assert set(first) == {two}, f"dag_ids=['b'] gave {set(first)}"
+        assert set(first) == {key_b}, f"dag_ids=['b'] gave {set(first)}"
         rest = rig.call("get_event_buffer", take)
-        assert set(rest) == {one}, f"the rest of the events is {set(rest)}, not {one}"
+        assert set(rest) == {key_a}, f"the rest of the events is {set(rest)}, not {key_a}"
         again = rig.call("get_event_buffer", take)
         assert not again, f"events were handed out twice: {again}"
 
@@ -130,8 +131,8 @@ class EventCases(Cases):
             thread.join()
         assert rig.woken.is_set(), "change_state on a foreign thread did not wake the executor's"
         rig.beat()
-        found = {event.key for event in rig.events}
-        assert found == set(keys), f"{len(set(keys) - found)} of 50 events got lost"
+        reported = {event.key for event in rig.events}
+        assert reported == set(keys), f"{len(set(keys) - reported)} of 50 events got lost"
 
 
 def _ended(attempt: object, good: object) -> str:

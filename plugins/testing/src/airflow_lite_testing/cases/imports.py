@@ -49,18 +49,18 @@ class ImportCases(Cases):
     @case("basic.import.light", module_of_its_own)
     def test_import_is_light(self) -> None:
         """Importing it imports no heavy library."""
-        found = {name.partition(".")[0] for name in self._import().modules} & HEAVY
-        assert not found, (
-            f"importing {self.subject.path} imports {', '.join(sorted(found))}: "
+        heavy = {name.partition(".")[0] for name in self._import().modules} & HEAVY
+        assert not heavy, (
+            f"importing {self.subject.path} imports {', '.join(sorted(heavy))}: "
             "import them in the functions that need them"
         )
 
     @case("basic.import.starts-nothing", module_of_its_own)
     def test_import_starts_nothing(self) -> None:
         """Importing it starts no thread and no process."""
-        found = self._import()
-        assert not found.threads, f"importing {self.subject.path} starts threads: {found.threads}"
-        assert not found.children, f"importing {self.subject.path} starts a process"
+        result = self._import()
+        assert not result.threads, f"importing {self.subject.path} starts threads: {result.threads}"
+        assert not result.children, f"importing {self.subject.path} starts a process"
 
     @case("basic.import.silent", module_of_its_own)
     def test_import_is_silent(self) -> None:

@@ -25,14 +25,14 @@ class OptionalCases(Cases):
 
     @case("optional.revoke.forgets", own_thread)
     def test_revoke_forgets(self) -> None:
-        """A revoked attempt is held no more, frees its slot, and is told no event."""
+        """A revoked attempt is held no more, frees its slot, and gets no event."""
         rig, attempt = self._with_one_running()
         free = rig.slots
         self._revoke(rig, attempt)
         assert not rig.has(attempt), "a revoked attempt is still held"
         assert rig.slots == free + 1, "a revoked attempt still takes a slot"
         rig.for_a_while()
-        assert not rig.ends(attempt), f"{rig.ends(attempt)} was told of a revoked attempt"
+        assert not rig.ends(attempt), f"{rig.ends(attempt)} was reported for a revoked attempt"
 
     @case("optional.revoke.queued-never-starts", own_thread)
     def test_revoked_while_queued_never_starts(self) -> None:
@@ -55,15 +55,15 @@ class OptionalCases(Cases):
 
     @case("optional.revoke.unknown-or-ended-does-no-harm")
     def test_revoke_of_what_is_not_there_does_no_harm(self) -> None:
-        """Revoking what ended, or was never queued, raises nothing and tells nothing."""
+        """Revoking what ended, or was never queued, raises nothing and reports nothing."""
         rig = self.rig().start()
         ended, unknown = self.bench.attempt(), self.bench.attempt()
         rig.run(ended)
-        told = len(rig.events)
+        count = len(rig.events)
         for attempt in (ended, unknown, unknown):
             self._revoke(rig, attempt)
         rig.beat()
-        assert len(rig.events) == told, f"revoking told {rig.events[told:]}"
+        assert len(rig.events) == count, f"revoking reported {rig.events[count:]}"
 
     @case("faults.cancel.races-with-success", own_thread)
     def test_cancel_may_race_with_success(self) -> None:
@@ -105,10 +105,11 @@ class OptionalCases(Cases):
         rig = self.rig().start()
         attempts = [self.bench.attempt() for _ in range(2)]
         rig.queue(*attempts)
-        clean = partial(rig.executor.cleanup_stuck_queued_tasks, [one.ti for one in attempts])
-        found = rig.call("cleanup_stuck_queued_tasks", clean)
-        assert len(list(found)) == len(attempts), f"it returned {found!r} for two attempts"
-        assert all(isinstance(text, str) for text in found), f"{found!r} are not all texts"
+        tis = [attempt.ti for attempt in attempts]
+        clean = partial(rig.executor.cleanup_stuck_queued_tasks, tis)
+        texts = rig.call("cleanup_stuck_queued_tasks", clean)
+        assert len(list(texts)) == len(attempts), f"it returned {texts!r} for two attempts"
+        assert all(isinstance(text, str) for text in texts), f"{texts!r} are not all texts"
         for attempt in attempts:
             assert not rig.has(attempt), "a stuck attempt is still held after it was taken back"
 
@@ -118,16 +119,16 @@ class OptionalCases(Cases):
         rig = self.rig().start()
         offered = [self.bench.attempt(), self.bench.attempt(external_executor_id="no-such-id")]
         back = {ti.key for ti in self._adopt(rig, offered)}
-        assert back <= {one.ti.key for one in offered}, "what was not offered came back"
+        assert back <= {attempt.ti.key for attempt in offered}, "what was not offered came back"
         for attempt in offered:
             taken = attempt.ti.key not in back
-            said = "was not given back and is not held" if taken else "was given back and is held"
-            assert rig.has(attempt) is taken, f"an attempt {said}"
-        rig.until_ended(*(one for one in offered if one.ti.key not in back))
+            fault = "was not given back and is not held" if taken else "was given back and is held"
+            assert rig.has(attempt) is taken, f"an attempt {fault}"
+        rig.until_ended(*(attempt for attempt in offered if attempt.ti.key not in back))
 
     @case("optional.adoption.goes-on", overrides("try_adopt_task_instances"), own_thread)
     def test_adopted_attempt_goes_on(self) -> None:
-        """An adopted attempt keeps running, takes a slot, and its end is told."""
+        """An adopted attempt keeps running, takes a slot, and its end is reported."""
         from dataclasses import replace
 
         from airflow_lite_testing.bench import Attempt as Adoptable
@@ -136,15 +137,16 @@ class OptionalCases(Cases):
         ids = old.call("take_external_ids", old.executor.take_external_ids)
         external_id = ids.get(attempt.ti.key)
         if external_id is None:
-            raise NotApplicable("it tells no id of an attempt at its engine, by which to adopt")
+            raise NotApplicable("it reports no id of an attempt at its engine, by which to adopt")
         new = self.rig().start()
         free = new.slots
-        seen = Adoptable(replace(attempt.ti, external_executor_id=external_id), attempt.command)
-        assert not self._adopt(new, [seen]), "an attempt that its id names was given back"
+        ti = replace(attempt.ti, external_executor_id=external_id)
+        returned = self._adopt(new, [Adoptable(ti, attempt.command)])
+        assert not returned, "an attempt that its id names was given back"
         assert new.has(attempt), "an adopted attempt is not held"
         assert new.slots == free - 1, "an adopted attempt takes no slot"
         new.for_a_while()
-        assert not new.ends(attempt), "an adopted attempt was told as ended while it ran"
+        assert not new.ends(attempt), "an adopted attempt was reported as ended while it ran"
         assert len(self.bench.starts(attempt)) == 1, "an adopted attempt was started again"
         self.bench.release(attempt)
         new.until_ended(attempt)
@@ -156,10 +158,10 @@ class OptionalCases(Cases):
         ran, unknown = self.bench.attempt(), self.bench.attempt()
         rig.run(ran)
         for attempt in (ran, unknown):
-            found = rig.call("get_task_log", partial(rig.executor.get_task_log, attempt.ti, 1))
-            assert isinstance(found, tuple), f"get_task_log returned {found!r}, not two lists"
-            assert len(found) == 2, f"get_task_log returned {len(found)} parts, not two lists"
-            texts: list[Any] = [text for part in found for text in part]
+            result = rig.call("get_task_log", partial(rig.executor.get_task_log, attempt.ti, 1))
+            assert isinstance(result, tuple), f"get_task_log returned {result!r}, not two lists"
+            assert len(result) == 2, f"get_task_log returned {len(result)} parts, not two lists"
+            texts: list[Any] = [text for part in result for text in part]
             assert all(isinstance(text, str) for text in texts), f"{texts!r} are not all texts"
 
     @case("optional.callbacks.to-the-sink-or-an-error")
@@ -193,18 +195,18 @@ class OptionalCases(Cases):
         """The queue and executor_config of an attempt reach `execute_async` as they are."""
         rig = self.rig().start()
         attempt = self.bench.attempt(queue="default", executor_config={})
-        seen: list[tuple[Any, Any]] = []
+        calls: list[tuple[Any, Any]] = []
         submit = rig.executor.execute_async
 
-        def look(key: Any, command: Any, queue: Any = None, executor_config: Any = None) -> None:
-            seen.append((queue, executor_config))
+        def record(key: Any, command: Any, queue: Any = None, executor_config: Any = None) -> None:
+            calls.append((queue, executor_config))
             submit(key=key, command=command, queue=queue, executor_config=executor_config)
 
-        rig.executor.execute_async = look
+        rig.executor.execute_async = record
         rig.run(attempt)
-        if not seen:
+        if not calls:
             raise NotApplicable("it hands attempts over in a batch, without execute_async")
-        assert seen == [("default", {})], f"execute_async got {seen}"
+        assert calls == [("default", {})], f"execute_async got {calls}"
 
     def _with_one_running(self) -> tuple[Rig, Attempt]:
         rig = self.rig().start()
@@ -217,7 +219,8 @@ class OptionalCases(Cases):
         rig.call("revoke_task", lambda: rig.executor.revoke_task(ti=attempt.ti))
 
     def _adopt(self, rig: Rig, attempts: list[Attempt]) -> list[Any]:
-        adopt = partial(rig.executor.try_adopt_task_instances, [one.ti for one in attempts])
+        tis = [attempt.ti for attempt in attempts]
+        adopt = partial(rig.executor.try_adopt_task_instances, tis)
         return list(rig.call("try_adopt_task_instances", adopt))
 
 

@@ -21,8 +21,9 @@ class SecretCases(Cases):
         attempt = self.bench.attempt(waits=True)
         rig.queue(attempt)
         rig.until_started(attempt)
-        shown = [found.words for found in processes() if any(SECRET in w for w in found.words)]
-        assert not shown, f"a secret of the environment is in the arguments of {shown[0][0]}"
+        commands = (process.words for process in processes())
+        leaks = [words for words in commands if any(SECRET in word for word in words)]
+        assert not leaks, f"a secret of the environment is in the arguments of {leaks[0][0]}"
         self.bench.release(attempt)
         rig.until_ended(attempt)
 

@@ -16,7 +16,7 @@ from airflow_lite_testing.needs import own_thread
 
 if TYPE_CHECKING:
     from airflow_lite_testing.bench import Attempt
-    from airflow_lite_testing.rig import Rig, Told
+    from airflow_lite_testing.rig import ReportedEvent, Rig
 
 
 class SubmitCases(Cases):
@@ -27,54 +27,54 @@ class SubmitCases(Cases):
         """Where handing over one attempt raises, the rest of the batch runs; it comes back."""
         rig = self.rig().start()
         attempts = [self.bench.attempt() for _ in range(3)]
-        ill = attempts[1]
-        self._raise_for(rig, ill, RuntimeError("the engine said no"))
+        failing = attempts[1]
+        self._raise_for(rig, failing, RuntimeError("the engine said no"))
         rig.run(*attempts)
-        told = self._only_end(rig, ill)
-        assert told.state == TaskInstanceState.FAILED, f"{told.state} was told of what never ran"
-        assert not isinstance(told.info, Refused), "an accident was told as a refusal"
-        assert not self.bench.starts(ill), "what could not be handed over ran"
-        assert not rig.has(ill), "what could not be handed over is still held"
+        event = self._only_end(rig, failing)
+        assert event.state == TaskInstanceState.FAILED, f"what never ran was reported {event.state}"
+        assert not isinstance(event.info, Refused), "an unexpected error was reported as a refusal"
+        assert not self.bench.starts(failing), "what could not be handed over ran"
+        assert not rig.has(failing), "what could not be handed over is still held"
         for attempt in (attempts[0], attempts[2]):
             assert self.bench.recorded(attempt), "an attempt of the same batch did not run"
 
     @case("faults.submit.refusal-ends-the-try")
     def test_refusal_is_told_with_its_reason(self) -> None:
-        """`AttemptRefused` is told as `Refused` with its reason, and spoils no other."""
+        """`AttemptRefused` is reported as `Refused` with its reason, and spoils no other."""
         rig = self.rig().start()
         refused, other = self.bench.attempt(), self.bench.attempt()
         self._raise_for(rig, refused, AttemptRefused("there is no queue 'gpu'"))
         rig.run(refused, other)
-        told = self._only_end(rig, refused)
-        assert isinstance(told.info, Refused), f"a refusal was told as {told.info!r}"
-        assert "there is no queue 'gpu'" in str(told.info), f"the reason got lost: {told.info}"
+        event = self._only_end(rig, refused)
+        assert isinstance(event.info, Refused), f"a refusal was reported as {event.info!r}"
+        assert "there is no queue 'gpu'" in str(event.info), f"the reason got lost: {event.info}"
         assert not rig.has(refused), "a refused attempt is still held"
         assert self.bench.recorded(other), "another attempt of the batch did not run"
 
-    def _raise_for(self, rig: Rig, ill: Attempt, error: Exception) -> None:
-        """Let handing over `ill` raise; whether that can be done is tried with another first."""
+    def _raise_for(self, rig: Rig, failing: Attempt, error: Exception) -> None:
+        """Make `execute_async` of `failing` raise; first see that the executor calls it at all."""
         submit = rig.executor.execute_async
-        met: set[TaskInstanceKey] = set()
+        keys: set[TaskInstanceKey] = set()
 
         def execute_async(key: TaskInstanceKey, *args: Any, **kwargs: Any) -> None:
-            met.add(key)
-            if key == ill.ti.key:
+            keys.add(key)
+            if key == failing.ti.key:
                 raise error
             submit(key, *args, **kwargs)
 
         rig.executor.execute_async = execute_async
         rig.run(self.bench.attempt())
-        if not met:
+        if not keys:
             raise NotApplicable("it hands attempts over in a batch, without execute_async")
 
-    def _only_end(self, rig: Rig, attempt: Attempt) -> Told:
+    def _only_end(self, rig: Rig, attempt: Attempt) -> ReportedEvent:
         ends = rig.ends(attempt)
-        assert len(ends) == 1, f"the end of {attempt} was told {len(ends)} times: {ends}"
+        assert len(ends) == 1, f"the end of {attempt} was reported {len(ends)} times: {ends}"
         return ends[0]
 
     @case("faults.submit.command-that-cannot-start")
     def test_command_that_cannot_start_is_told(self) -> None:
-        """Where the program cannot be started, a failure is told, never a success nor nothing."""
+        """Where the program cannot be started, the attempt is reported as failed."""
         rig = self.rig().start()
         empty = self.bench.folder / "nothing"
         empty.mkdir(exist_ok=True)
@@ -84,8 +84,8 @@ class SubmitCases(Cases):
         rig.run(attempt)
         if self.bench.starts(attempt):
             raise NotApplicable("it looks for airflow-lite neither on PATH nor beside its Python")
-        told = self._only_end(rig, attempt)
-        assert told.state == TaskInstanceState.FAILED, f"{told.state} was told of what never ran"
+        event = self._only_end(rig, attempt)
+        assert event.state == TaskInstanceState.FAILED, f"what never ran was reported {event.state}"
         assert not rig.has(attempt), "what could not start is still held"
 
     @case("faults.queue.twice-runs-once")
@@ -117,7 +117,7 @@ class SubmitCases(Cases):
 
     @case("faults.events.twice-does-no-harm")
     def test_event_that_comes_twice_does_no_harm(self) -> None:
-        """An end that is told again raises nothing and frees no second slot."""
+        """An end that is reported again raises nothing and frees no second slot."""
         rig = self.rig().start()
         attempt = self.bench.attempt()
         free = rig.slots

@@ -53,9 +53,10 @@ def mutants() -> Iterator[Wrong]:
     package = __name__.rpartition(".")[0]
     for name in MODULES:
         module = import_module(f"{package}.{name}")
-        for found in vars(module).values():
-            if getattr(found, "__module__", "") == module.__name__ and hasattr(found, "caught_by"):
-                engine = getattr(found, "mutants_engine", None)
-                yield Wrong(f"{module.__name__}:{found.__name__}", found.caught_by, engine)
+        for member in vars(module).values():
+            is_own = getattr(member, "__module__", "") == module.__name__
+            if is_own and hasattr(member, "caught_by"):
+                engine = getattr(member, "mutants_engine", None)
+                yield Wrong(f"{module.__name__}:{member.__name__}", member.caught_by, engine)
     for case, path in IMPORTS:
         yield Wrong(f"{package}.{path}", case)

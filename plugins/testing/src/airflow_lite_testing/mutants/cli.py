@@ -14,7 +14,7 @@ def _group(name: str, *commands: ActionCommand) -> list[GroupCommand]:
 
 
 class CommandsOfTheInstance(Mutant):
-    """Needs an instance to tell its commands."""
+    """Needs an instance to list its commands."""
 
     caught_by = "basic.cli.static-list-of-groups"
 
@@ -58,7 +58,7 @@ class ShadowsCoreCommand(Mutant):
 
 
 class CommandsThatImport(Mutant):
-    """Imports a heavy library to tell its commands."""
+    """Imports a heavy library to list its commands."""
 
     caught_by = "basic.cli.free-to-ask"
 

@@ -65,7 +65,7 @@ class LosesThePickle(_Spawning):
 
 
 class TriesAgainByItself(Mutant):
-    """Runs a command that failed once more before it tells."""
+    """Runs a command that failed once more before it reports."""
 
     caught_by = "basic.command.runs-once"
 

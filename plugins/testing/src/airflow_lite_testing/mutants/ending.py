@@ -95,7 +95,7 @@ class BlindToSignals(Mutant):
 
     def sync(self) -> None:
         """Tell the ends of those that exited."""
-        killed = {key: one for key, one in self.children.items() if (one.poll() or 0) < 0}
+        killed = {key: child for key, child in self.children.items() if (child.poll() or 0) < 0}
         for key in killed:
             del self.children[key]
         super().sync()
@@ -159,8 +159,8 @@ class KeepsZombies(Mutant):
     def sync(self) -> None:
         """Look at the processes without waiting for them."""
         for key, pid in list(self.pids.items()):
-            found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if found is not None:
+            status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if status is not None:
                 del self.pids[key]
                 self.success(key)
 

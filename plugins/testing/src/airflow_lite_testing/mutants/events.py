@@ -1,4 +1,4 @@
-"""Wrong in what it tells."""
+"""Wrong in what it reports."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ class TellsAgain(Mutant):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.told: list[TaskInstanceKey] = []
+        self.reported: list[TaskInstanceKey] = []
 
     def sync(self) -> None:
         """Tell the ends, and those of the last time."""
-        told, self.told = self.told, []
+        keys, self.reported = self.reported, []
         super().sync()
-        for key in told:
+        for key in keys:
             super().success(key)
 
     def success(self, key: TaskInstanceKey, info: Any = None) -> None:
         """Tell a success, and keep it."""
         super().success(key, info)
-        self.told.append(key)
+        self.reported.append(key)
 
 
 class KeyWithoutAttempt(Mutant):

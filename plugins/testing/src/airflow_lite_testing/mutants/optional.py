@@ -23,7 +23,7 @@ class RevokeTells(Mutant):
     caught_by = "optional.revoke.forgets"
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
-        """Stop the attempt and tell."""
+        """Stop the attempt and report it."""
         super().revoke_task(ti=ti)
         self.fail(ti.key, "revoked")
 
@@ -95,7 +95,7 @@ class AdoptsAll(Mutant):
 
 
 class AdoptsAndForgets(Mutant):
-    """Holds what it adopted, and never tells its end."""
+    """Holds what it adopted, and never reports its end."""
 
     caught_by = "optional.adoption.goes-on"
 
@@ -133,4 +133,7 @@ class LosesTheQueue(Mutant):
     caught_by = "optional.queues.reach-execute-async"
 
     def _process_tasks(self, task_tuples: list[TaskTuple]) -> None:
-        super()._process_tasks([(key, words, None, given) for key, words, _, given in task_tuples])
+        queueless: list[TaskTuple] = [
+            (key, command, None, config) for key, command, _, config in task_tuples
+        ]
+        super()._process_tasks(queueless)

@@ -86,7 +86,7 @@ class TaskForAttempt(Mutant):
         info: Any,
         remove_running: bool,  # noqa: FBT001 - the contract's signature
     ) -> None:
-        same = [one for one in self.running if one.primary == key.primary]
+        same = [other for other in self.running if other.primary == key.primary]
         super()._apply(same[0] if same else key, state, info, remove_running)
 
 
