@@ -170,7 +170,7 @@ def test_workers_look_again_where_no_scheduler_answers_what_they_ask(monkeypatch
         ),
         (
             ["status"],
-            "[dask] cluster_address is empty, so there is no cluster but while a scheduler runs. "
+            "[dask] cluster_address is empty: there is a cluster only while the scheduler runs. "
             "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS.",
         ),
     ],

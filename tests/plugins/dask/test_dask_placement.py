@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from airflow_lite.executors import AttemptRefused
-from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.cluster import Cluster, DaskWorker
 from airflow_lite_dask_executor.placement import Placement, place
 
-ANY = WorkerSeen("tcp://10.0.0.1:40000", "any", 4)
-GPU = WorkerSeen("tcp://10.0.0.2:40000", "gpu-box", 2, {"gpu": 2, "memory_gb": 16})
+ANY = DaskWorker("tcp://10.0.0.1:40000", "any", 4)
+GPU = DaskWorker("tcp://10.0.0.2:40000", "gpu-box", 2, {"gpu": 2, "memory_gb": 16})
 
 
 def placed(queue=None, executor_config=None, priority=1, workers=(ANY, GPU)):
@@ -29,7 +29,7 @@ def test_a_queue_is_one_of_a_resource_of_its_name():
 
 
 def test_the_default_queue_is_a_resource_too_where_workers_name_it():
-    named = WorkerSeen("tcp://10.0.0.3:40000", "named", 1, {"default": 1})
+    named = DaskWorker("tcp://10.0.0.3:40000", "named", 1, {"default": 1})
     assert placed("default", workers=[ANY, named]).resources == (("default", 1),)
 
 

@@ -13,7 +13,7 @@ import airflow_lite_dask_executor
 from airflow_lite.config import Config
 from airflow_lite.executors import ConfigError
 from airflow_lite.plugins.groups import load_group
-from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.cluster import Cluster, DaskWorker
 from airflow_lite_dask_executor.health import judge
 from airflow_lite_dask_executor.looking import elsewhere, is_here
 from airflow_lite_dask_executor.remote import database_of
@@ -116,8 +116,8 @@ def test_an_address_is_here_if_it_can_be_bound():
 
 
 def test_workers_of_other_machines_are_told_apart():
-    here = WorkerSeen("tcp://127.0.0.1:4000", "here", 1)
-    there = WorkerSeen("tls://192.0.2.1:4000", "there", 1)
+    here = DaskWorker("tcp://127.0.0.1:4000", "here", 1)
+    there = DaskWorker("tls://192.0.2.1:4000", "there", 1)
     assert elsewhere(Cluster((here, there))) == [there.address]
 
 
@@ -192,7 +192,7 @@ def test_workers_that_see_the_same_are_healthy():
         ),
         (
             {"sees_database": False},
-            "cannot reach database 'postgresql://db/airflow'. Open the way to it",
+            "cannot reach database 'postgresql://db/airflow'. Check its network",
         ),
         (
             {"fault": "its task host cannot start: no such column"},

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_lite.executors import RunCommand, TaskInstance
 from airflow_lite.testing import FakeClock
-from airflow_lite_dask_executor.cluster import Cluster, WorkerSeen
+from airflow_lite_dask_executor.cluster import Cluster, DaskWorker
 from airflow_lite_dask_executor.executor import DaskExecutor
 from airflow_lite_dask_executor.pace import BRISK_S
 
@@ -16,7 +16,7 @@ class Link:
 
     def __init__(self):
         self.is_ready = True
-        self.cluster = Cluster((WorkerSeen("tcp://127.0.0.1:1", "one", 4),))
+        self.cluster = Cluster((DaskWorker("tcp://127.0.0.1:1", "one", 4),))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What was given to the executor: what waits to be handed over, and what is on the cluster."""
+"""The executor's attempts: those that wait to be handed over, and those on the cluster."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from airflow_lite_dask_executor.connection import Connection
     from airflow_lite_dask_executor.placement import Placement
 
-#: So often an attempt is handed over anew after the cluster let go of it.
+#: So often an attempt is handed over again after the cluster released it.
 MOST_RETURNS = 5
-_LET_GO = "it was cancelled there, or the connection was lost"
+_RELEASED = "it was cancelled there, or the connection was lost"
 _NOT_QUEUED = (
     "in the database that the worker sees, it is not queued under this attempt (any more)."
 )
 
 
 class Teller(Protocol):
-    """What is told of attempts, from any thread: an executor's own methods."""
+    """The methods of an executor that record events of attempts, called from any thread."""
 
     def success(self, key: TaskInstanceKey, info: Any = None) -> None:
         """It has ended, whatever its outcome."""
@@ -41,7 +41,7 @@ class Teller(Protocol):
 
 
 class Board:
-    """Hands attempts over in lanes, hears of their ends, and hands over again what came back.
+    """Hands attempts over in lanes, records their ends, and hands over again those that came back.
 
     `wake()` is called, on a thread of Dask's, when `hand_over` has something to do; `now()` tells
     seconds.
@@ -72,7 +72,7 @@ class Board:
         return [lane.future] if lane is not None and not self._live(lane) else []
 
     def clear(self) -> list[str]:
-        """Forget all; return the tokens of what there was."""
+        """Forget all attempts; return their tokens."""
         tokens = list(self._submissions)
         self._submissions.clear()
         self._unsent.clear()
@@ -85,7 +85,7 @@ class Board:
         return self._pace.room(threads, 0.0 if oldest is None else self._now() - oldest.since)
 
     def hand_over(self, connection: Connection) -> None:
-        """Hand over what is new, and again what Dask let go of."""
+        """Hand over new attempts, and again those that Dask released."""
         self._take_back_stranded(connection)
         self._take_returned()
         if self._unsent and connection.is_ready:
@@ -99,7 +99,7 @@ class Board:
         self, connection: Connection, placement: Placement, group: list[Submission]
     ) -> None:
         workers = connection.cluster.restriction(placement.workers)
-        if workers == []:  # all who could take them are set aside
+        if workers == []:  # all workers that could take them are set aside
             return
         lanes = lanes_of(group, self._lane_size(connection, placement, group), self._now())
         words = [
@@ -112,7 +112,7 @@ class Board:
             self._lanes.add(lane)
             for token in lane.tokens:
                 self._unsent.pop(token, None)
-            future.add_done_callback(partial(self._ended, connection, lane))
+            future.add_done_callback(partial(self._note_done, connection, lane))
 
     def _lane_size(
         self, connection: Connection, placement: Placement, group: list[Submission]
@@ -123,12 +123,12 @@ class Board:
         return self._pace.lane_size(len(group), threads, len(self._lanes))
 
     def _take_back_stranded(self, connection: Connection) -> None:
-        """Take back what waits for workers that are gone or set aside."""
+        """Take back the lanes that wait for workers that are gone or set aside."""
         fit = {worker.address for worker in connection.cluster.fit}
         for lane in list(self._lanes):
             if lane.workers is not None and fit.isdisjoint(lane.workers):
                 self._lanes.discard(lane)
-                self._let_go(lane)
+                self._release(lane)
                 connection.stop([], [lane.future])
 
     def _take_returned(self) -> None:
@@ -146,25 +146,25 @@ class Board:
             if submission.returns > MOST_RETURNS:
                 self._drop(submission, f"it came back from the Dask cluster too often: {reason}")
 
-    def _ended(self, connection: Connection, lane: Lane, future: Any) -> None:
-        """Take note that Dask is done with a lane."""
+    def _note_done(self, connection: Connection, lane: Lane, future: Any) -> None:
+        """Record that Dask is done with a lane."""
         self._lanes.discard(lane)
         if future.status == "finished":
             self._pace.ended(self._now() - lane.since)
-            self._each_ended(lane, {})
+            self._end_lane(lane, {})
         elif future.status == "error":
             self._failed(connection, lane, future.exception(timeout=5))
         elif self._live(lane):  # cancelled, or the connection is lost: whether any runs is unknown
             connection.suspect()
-            self._let_go(lane)
+            self._release(lane)
 
-    def _let_go(self, lane: Lane) -> None:
-        self._each_ended(lane, dict.fromkeys(lane.tokens, _LET_GO))
+    def _release(self, lane: Lane) -> None:
+        self._end_lane(lane, dict.fromkeys(lane.tokens, _RELEASED))
 
     def _live(self, lane: Lane) -> list[Submission]:
-        """Return what has neither ended nor been handed over in another lane since."""
-        found = [self._submissions.get(token) for token in lane.tokens]
-        return [one for one in found if one is not None and one.lane is lane]
+        """Return the attempts that neither ended nor were handed over in another lane since."""
+        submissions = (self._submissions.get(token) for token in lane.tokens)
+        return [item for item in submissions if item is not None and item.lane is lane]
 
     def _failed(self, connection: Connection, lane: Lane, error: Any) -> None:
         if not isinstance(error, NotRunError):
@@ -174,13 +174,13 @@ class Board:
             return
         if error.fault is not None:
             connection.set_aside(error.worker, error.fault)
-        self._each_ended(lane, error.reasons, error.worker)
+        self._end_lane(lane, error.reasons, error.worker)
 
-    def _each_ended(self, lane: Lane, reasons: dict[str, str], worker: str = "") -> None:
+    def _end_lane(self, lane: Lane, reasons: dict[str, str], worker: str = "") -> None:
         for submission in self._live(lane):
-            self._one_ended(submission, reasons.get(submission.token), worker)
+            self._end_submission(submission, reasons.get(submission.token), worker)
 
-    def _one_ended(self, submission: Submission, reason: str | None, worker: str) -> None:
+    def _end_submission(self, submission: Submission, reason: str | None, worker: str) -> None:
         if reason is None:
             self._submissions.pop(submission.token, None)
             self._teller.success(submission.key)
@@ -196,13 +196,13 @@ class Board:
         self._unsent.pop(submission.token, None)
         self._teller.fail(submission.key, reason)
 
-    def hear(self, told: dict[str, Any]) -> None:
-        """Take note of what a worker tells."""
-        for token in told.get("running", ()):
+    def hear(self, event: dict[str, Any]) -> None:
+        """Record an event that a worker sent."""
+        for token in event.get("running", ()):
             submission = self._submissions.get(token)
             if submission is not None:
-                self._teller.running_state(submission.key, told["worker"])
-        for token, reason in told.get("ended", {}).items():
+                self._teller.running_state(submission.key, event["worker"])
+        for token, reason in event.get("ended", {}).items():
             submission = self._submissions.get(token)
             if submission is not None and submission.lane is not None:
-                self._one_ended(submission, reason, told["worker"])
+                self._end_submission(submission, reason, event["worker"])

@@ -31,7 +31,7 @@ def new_client(settings: DaskSettings, address: str) -> Any:
 
 
 def picture(client: Any) -> Cluster:
-    """Ask the Dask scheduler what the cluster looks like; raise OSError if it does not answer."""
+    """Ask the Dask scheduler for the cluster; raise OSError if it does not answer."""
     return Cluster.of(client.sync(client.scheduler.identity, callback_timeout=ANSWER_S))
 
 
@@ -49,6 +49,6 @@ async def stop(client: Any, tokens: list[str], futures: list[Any], grace_s: floa
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an exception says, or its name."""
+    """Return the first line of an exception's message, or its name."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""What the cluster looked like when it was last asked: plain data."""
+"""The cluster as it was at the last look: plain data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TAKES_TASKS = frozenset({"init", "running", "paused"})
 
 
 @dataclass(frozen=True)
-class WorkerSeen:
+class DaskWorker:
     """One Dask worker; the names of its resources are its queues; `memory` is in bytes.
 
     With a `fault` it is set aside: no attempt is sent there.
@@ -34,7 +34,7 @@ class WorkerSeen:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name under which `executor_config` may ask for it."""
+        """Every name that `executor_config` may name it by."""
         return frozenset({self.address, self.name, self.host, self.address.partition("://")[2]})
 
 
@@ -42,23 +42,23 @@ class WorkerSeen:
 class Cluster:
     """The workers that take tasks; where `is_closed`, none but these may be sent any."""
 
-    workers: tuple[WorkerSeen, ...] = ()
+    workers: tuple[DaskWorker, ...] = ()
     is_closed: bool = False
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> Cluster:
-        """Read what the Dask scheduler says of itself and its workers."""
-        found = (
+        """Read the answer of `Client.scheduler.identity`."""
+        workers = (
             _worker(address, worker)
             for address, worker in info["workers"].items()
             if worker.get("status", "running") in _TAKES_TASKS
         )
-        return cls(tuple(sorted(found, key=lambda one: one.address)))
+        return cls(tuple(sorted(workers, key=lambda worker: worker.address)))
 
     def judged(self, faults: Mapping[str, str | None], *, is_closed: bool) -> Cluster:
         """Return it with the faults of its workers, by address; None: there is none.
 
-        Where it is closed, a worker that nobody looked at yet is as good as absent.
+        Where it is closed, a worker that was not checked yet counts as absent.
         """
         workers = tuple(
             replace(worker, fault=faults.get(worker.address))
@@ -68,7 +68,7 @@ class Cluster:
         return Cluster(workers, is_closed)
 
     @property
-    def fit(self) -> tuple[WorkerSeen, ...]:
+    def fit(self) -> tuple[DaskWorker, ...]:
         """The workers that are not set aside."""
         return tuple(worker for worker in self.workers if worker.fault is None)
 
@@ -85,26 +85,26 @@ class Cluster:
     def restriction(self, names: Iterable[str]) -> list[str] | None:
         """Return the addresses that Dask may send attempts to; None: any.
 
-        `names` are the workers that were asked for, if any were.
+        `names` are the workers that `executor_config` names, if any.
         """
-        wanted = frozenset(names)
-        if not wanted and not self.is_closed and len(self.fit) == len(self.workers):
+        name_set = frozenset(names)
+        if not name_set and not self.is_closed and len(self.fit) == len(self.workers):
             return None
-        return [one.address for one in self.fit if not wanted or wanted & one.names]
+        return [worker.address for worker in self.fit if not name_set or name_set & worker.names]
 
     def could_give(self, resources: Mapping[str, float], names: Iterable[str]) -> bool:
         """Return whether one of the named workers, or any if none is, has all of these."""
-        wanted = frozenset(names)
+        name_set = frozenset(names)
         return any(
             all(worker.resources.get(name, 0) >= much for name, much in resources.items())
             for worker in self.fit
-            if not wanted or wanted & worker.names
+            if not name_set or name_set & worker.names
         )
 
 
-def _worker(address: str, info: Mapping[str, Any]) -> WorkerSeen:
+def _worker(address: str, info: Mapping[str, Any]) -> DaskWorker:
     metrics = info.get("metrics") or {}
-    return WorkerSeen(
+    return DaskWorker(
         address,
         str(info.get("name", address)),
         int(info.get("nthreads", 0)),

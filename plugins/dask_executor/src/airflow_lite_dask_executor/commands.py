@@ -1,4 +1,4 @@
-"""What the commands of `airflow-lite dask` do."""
+"""The functions behind the commands of `airflow-lite dask`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def status(args: argparse.Namespace) -> int:
     store = StoreFile.of(config(args).get("database", "sql_alchemy_conn"))
     if not settings.address:
         raise UserError(
-            "[dask] cluster_address is empty, so there is no cluster but while a scheduler runs. "
+            "[dask] cluster_address is empty: there is a cluster only while the scheduler runs. "
             "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS."
         )
     try:
@@ -88,23 +88,23 @@ def _rows(settings: DaskSettings, store: StoreFile | None) -> list[dict[str, Any
     nothing: tuple[str, list[str]] = ("does not answer", [])
     return [
         {
-            "worker": one.address,
-            "name": one.name,
-            "threads": one.threads,
-            "queues": sorted(one.resources),
-            "memory_mb": one.memory >> 20,
-            "state": reports.get(one.address, nothing)[0] or "ready",
-            "running": len(reports.get(one.address, nothing)[1]),
-            "attempts": reports.get(one.address, nothing)[1],
+            "worker": worker.address,
+            "name": worker.name,
+            "threads": worker.threads,
+            "queues": sorted(worker.resources),
+            "memory_mb": worker.memory >> 20,
+            "state": reports.get(worker.address, nothing)[0] or "ready",
+            "running": len(reports.get(worker.address, nothing)[1]),
+            "attempts": reports.get(worker.address, nothing)[1],
         }
-        for one in workers
+        for worker in workers
     ]
 
 
-def _threads(asked: int, workers: int) -> int:
-    if asked < 0:
-        raise UserError(f"--nthreads is {asked}. Make it 1 or more, or leave it out.")
-    return asked or max(1, len(os.sched_getaffinity(0)) // workers)
+def _threads(threads: int, workers: int) -> int:
+    if threads < 0:
+        raise UserError(f"--nthreads is {threads}. Make it 1 or more, or leave it out.")
+    return threads or max(1, len(os.sched_getaffinity(0)) // workers)
 
 
 def _positive(number: int, flag: str) -> int:

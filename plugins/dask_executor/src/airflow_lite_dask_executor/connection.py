@@ -1,4 +1,4 @@
-"""The way to the cluster: a Dask client that is made again whenever its connection is lost."""
+"""The connection to the cluster: a Dask client that is made again whenever it is lost."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 class Connection:
-    """Keeps a client connected, and knows what the cluster looks like.
+    """Keeps a client connected, and the latest picture of the cluster.
 
     `on_change()` is called, on a thread of this object's, when the cluster has changed or can be
-    reached again; `on_told(told)` on the client's thread with what a worker tells of attempts.
+    reached again; `on_message(message)`, on the client's thread, with a worker's events.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class Connection:
         vetting: Vetting,
         *,
         on_change: Callable[[], None],
-        on_told: Callable[[dict[str, Any]], None],
+        on_message: Callable[[dict[str, Any]], None],
     ) -> None:
         self._settings = settings
         self._address = settings.address
         self._on_change = on_change
-        self._on_told = on_told
+        self._on_message = on_message
         self._vetting = vetting
         self._client: Any = None
         self._local: Any = None
         self._is_ready = False
-        self._is_told = False
+        self._is_loss_logged = False
         self._closing = threading.Event()
         self._bell = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="dask-connection", daemon=True)
@@ -89,7 +89,7 @@ class Connection:
 
     @property
     def is_ready(self) -> bool:
-        """Whether attempts can be handed over; where not, that is being worked on."""
+        """Whether attempts can be handed over; if not, the connection is being restored."""
         if self._is_ready and self._client.status != "running":
             self.suspect()
         return self._is_ready
@@ -100,7 +100,7 @@ class Connection:
         return self._local is not None
 
     def suspect(self) -> None:
-        """Note that attempts were let go of: see about the connection before any is handed over."""
+        """Note that attempts came back: check the connection before any is handed over."""
         self._is_ready = False
         self._bell.set()
 
@@ -120,7 +120,7 @@ class Connection:
         )
 
     def set_aside(self, worker: str, fault: str | None) -> None:
-        """Send a worker nothing more, for what it said of itself; None: ask it anew."""
+        """Send a worker nothing more because of its `fault`; None: check it again."""
         if fault is not None:
             self._vetting.judge(worker, fault)
             self.cluster = self._vetting.judged(self.cluster)
@@ -141,11 +141,11 @@ class Connection:
             return
         try:
             client.sync(client.run, stop_attempts, tokens, 0.0, callback_timeout=timeout_s)
-        except Exception as error:  # whatever the cluster is in, this is on the way out
+        except Exception as error:  # in whatever state the cluster is, this executor ends
             logger.warning("not every Dask worker could be told to stop: %s", error)
 
     def close(self) -> None:
-        """Close the client, and the cluster if it is ours; what runs goes on without it."""
+        """Close the client, and the cluster if it is ours; running attempts go on without it."""
         self._is_ready = False
         self._closing.set()
         self._bell.set()
@@ -153,12 +153,12 @@ class Connection:
             self._thread.join(_CLOSE_S)
         client, self._client = self._client, None
         if client is not None and client.status == "running":
-            with suppress(Exception):  # else the Dask scheduler tells it of its own leaving
+            with suppress(Exception):  # else the Dask scheduler sends it its own leaving
                 client.unsubscribe_topic("all")
-        for one in (client, self._local):
-            if one is not None:
+        for resource in (client, self._local):
+            if resource is not None:
                 with suppress(Exception):
-                    one.close(timeout=_CLOSE_S)
+                    resource.close(timeout=_CLOSE_S)
         self._local = None
 
     def _keep(self) -> None:
@@ -173,8 +173,8 @@ class Connection:
             try:
                 self._restore()
                 return
-            except Exception as error:  # of Dask's or the network's, all of the same meaning
-                self._tell_lost(error)
+            except Exception as error:  # of Dask or the network: either way it is lost
+                self._log_loss(error)
             self._closing.wait(delay_s)
             delay_s = min(delay_s * 2, _LONGEST_RETRY_S)
 
@@ -195,17 +195,17 @@ class Connection:
         self._is_ready = True
         if not was_ready or self.cluster != before:
             self._on_change()
-        if self._is_told:
-            self._is_told = False
+        if self._is_loss_logged:
+            self._is_loss_logged = False
             logger.info("connected to the Dask scheduler at %s again", self._address)
 
-    def _tell_lost(self, error: Exception) -> None:
+    def _log_loss(self, error: Exception) -> None:
         self._is_ready = False
-        if not self._is_told:
-            self._is_told = True
+        if not self._is_loss_logged:
+            self._is_loss_logged = True
             logger.warning(
-                "the Dask scheduler at %s cannot be reached (%s); trying on. What was handed to "
-                "it is looked up in the database.",
+                "the Dask scheduler at %s cannot be reached (%s); trying again. The attempts that "
+                "it had are looked up in the database.",
                 self._address,
                 error,
             )
@@ -227,14 +227,14 @@ class Connection:
         self.cluster = self._vetting.look(self._client)
 
     def _hear_worker(self, event: tuple[float, dict[str, Any]]) -> None:
-        _, told = event
-        if "fault" in told:
-            self.set_aside(told["worker"], told["fault"])
-        self._on_told(told)
+        _, message = event
+        if "fault" in message:
+            self.set_aside(message["worker"], message["fault"])
+        self._on_message(message)
 
     def _hear_scheduler(self, event: tuple[float, dict[str, Any]]) -> None:
-        _, told = event
-        if str(told.get("action", "")).endswith("-worker"):
+        _, message = event
+        if str(message.get("action", "")).endswith("-worker"):
             self._bell.set()
 
 

@@ -58,12 +58,14 @@ class DaskExecutor(BaseExecutor):
         url = self.config.get("database", "sql_alchemy_conn")
         is_closed = StoreFile.of(url) is not None and not settings.is_loopback
         vetting = Vetting(url, is_closed=is_closed)
-        connection = Connection(settings, vetting, on_change=self._wake, on_told=self._board.hear)
+        connection = Connection(
+            settings, vetting, on_change=self._wake, on_message=self._board.hear
+        )
         connection.open(child_environment(self.config))
         self._connection = connection
 
     def end(self) -> None:
-        """Wait for what runs, as long as `shutdown_grace_s` goes, then leave the cluster."""
+        """Wait for running attempts, at most `shutdown_grace_s`, then leave the cluster."""
         if self._connection is not None:
             super().end()
             self._close()
@@ -114,11 +116,11 @@ class DaskExecutor(BaseExecutor):
                 queue, executor_config, priority, cluster=self._connection.cluster, **options
             )
         except AttemptRefused:  # unless a worker came just now that can take it
-            found = self._connection.look()
-            return place(queue, executor_config, priority, cluster=found, **options)
+            cluster = self._connection.look()
+            return place(queue, executor_config, priority, cluster=cluster, **options)
 
     def sync(self) -> None:
-        """Hand over what is new, and again what Dask let go of."""
+        """Hand over new attempts, and again those that Dask released."""
         if self._connection is not None:
             self._board.hand_over(self._connection)
 
@@ -142,7 +144,7 @@ class DaskExecutor(BaseExecutor):
             self._connection.stop([ti.attempt], futures)
 
     def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
-        """Hand over what was queued for a dead scheduler, under the same token."""
+        """Hand over the attempts that a dead scheduler had queued, under the same tokens."""
         return [ti for ti in tis if not self._adopt(ti)]
 
     def _adopt(self, ti: TaskInstance) -> bool:
@@ -159,13 +161,13 @@ class DaskExecutor(BaseExecutor):
         return True
 
     def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
-        """Return what the Dask workers know of the attempt, each line with the worker's address."""
+        """Return the Dask workers' lines of the attempt, each with the worker's address."""
         from airflow_lite_dask_executor.looking import task_lines
 
         return task_lines(self.config, ti), []
 
     def check_store(self, url: str) -> str | None:
-        """Return why SQLite will not do: a worker may be on another machine; None if it will."""
+        """Return why SQLite cannot serve: a worker is on another machine; None if it can."""
         if not url.startswith("sqlite"):
             return None
         from airflow_lite_dask_executor.looking import workers_elsewhere

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_lite_dask_executor.settings import Tls
 
 LOOPBACK = "127.0.0.1"
-#: What each worker runs when it starts.
+#: The module that each worker runs when it starts.
 PRELOAD = "airflow_lite_dask_executor.preload"
 #: Distributed's settings that are ours for the processes that we start: the worker itself does
 #: nothing but wait, its tasks' processes are not to be given thread limits, and an idle cluster is
@@ -26,7 +26,7 @@ QUIET: dict[str, Any] = {
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "5s",
 }
-#: The same for what they log: their chatter is not the user's.
+#: The same for their logs, which are not for the user.
 _LOG_LEVEL = ("DASK_LOGGING__DISTRIBUTED", "warning")
 
 
@@ -58,7 +58,7 @@ def local_cluster(
     import dask
     from distributed import LocalCluster
 
-    logging.getLogger("distributed").setLevel(logging.WARNING)  # its chatter is not the user's
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # its lines are not for the user
     with dask.config.set(QUIET):
         return LocalCluster(
             n_workers=workers,

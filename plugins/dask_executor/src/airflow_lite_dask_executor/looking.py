@@ -22,7 +22,7 @@ LOOK_S = 5.0
 
 @contextmanager
 def connected(settings: DaskSettings, timeout_s: float = LOOK_S) -> Iterator[Any]:
-    """Give a client for the length of the block; raise OSError if nobody answers in time."""
+    """Give a client for the block; raise OSError if no scheduler answers in time."""
     timeout_s = min(timeout_s, settings.connect_timeout_s)
     client = new_client(settings._replace(connect_timeout_s=timeout_s), settings.address)
     try:
@@ -40,16 +40,18 @@ def task_lines(config: Config, ti: TaskInstance) -> list[str]:
         return []
     try:
         with connected(settings) as client:
-            found = client.run(lines_of_attempt, ti.attempt, on_error="ignore")
+            lines_by_worker = client.run(lines_of_attempt, ti.attempt, on_error="ignore")
     except OSError as error:
         return [f"The Dask cluster at {settings.address} cannot be asked: {error}"]
-    return [f"{address}: {line}" for address, lines in sorted(found.items()) for line in lines]
+    return [
+        f"{address}: {line}" for address, lines in sorted(lines_by_worker.items()) for line in lines
+    ]
 
 
 def workers_elsewhere(config: Config) -> list[str]:
     """Return the addresses of workers that are not on this machine.
 
-    Empty where there can be none, or where the cluster does not answer: `start` tells that.
+    Empty where there can be none, or where the cluster does not answer: `start` raises then.
     """
     settings = DaskSettings.read(config)
     if settings.is_loopback:
@@ -73,8 +75,8 @@ def is_here(host: str) -> bool:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
         )[0]
-        with socket.socket(family, kind, protocol) as one:
-            one.bind(address)
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
     except OSError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a Dask worker remembers of the attempts that it was handed, for `get_task_log`."""
+"""The events of a Dask worker's latest attempts, for `get_task_log`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Memory:
     def __init__(self) -> None:
         self._lines: OrderedDict[str, list[tuple[float, str]]] = OrderedDict()
 
-    def note(self, token: str, what: str) -> None:
-        """Remember what happened to an attempt just now."""
-        self._lines.setdefault(token, []).append((time.time(), what))
+    def note(self, token: str, event: str) -> None:
+        """Add an event of an attempt, with the time."""
+        self._lines.setdefault(token, []).append((time.time(), event))
         self._lines.move_to_end(token)
         while len(self._lines) > MOST:
             self._lines.popitem(last=False)
 
     def lines_of(self, token: str) -> list[str]:
-        """Return what is known of an attempt."""
-        return [f"{_stamp(moment)} {what}" for moment, what in self._lines.get(token, ())]
+        """Return the lines of an attempt."""
+        return [f"{_stamp(moment)} {event}" for moment, event in self._lines.get(token, ())]
 
 
 def _stamp(moment_s: float) -> str:

@@ -1,12 +1,12 @@
-"""How many attempts to have on the cluster, and how many of them in one Dask task."""
+"""The number of attempts to have on the cluster, and of those in one Dask task."""
 
 from __future__ import annotations
 
 #: While no attempt is on the cluster for longer, in seconds, others may wait there behind it.
 BRISK_S = 3.0
-#: What is over so soon after it was handed over, in seconds, could have been in a larger lane.
+#: A lane that is over so soon after it was handed over, in seconds, could have been larger.
 SOON_S = 1.0
-#: What took longer than this, in seconds, waited too long.
+#: A lane that took longer than this, in seconds, waited too long.
 LATE_S = 2.0
 #: Most attempts in one Dask task.
 MOST_IN_LANE = 16
@@ -22,14 +22,14 @@ class Pace:
         self.depth = 1
 
     def ended(self, age_s: float) -> None:
-        """Take note that a lane has ended so long after it was handed over."""
+        """Record that a lane has ended so long after it was handed over."""
         if age_s < SOON_S:
             self.depth = min(self.depth + 1, MOST_IN_LANE)
         elif age_s > LATE_S:
             self.depth = max(self.depth - 1, 1)
 
     def stumbled(self) -> None:
-        """Take note that attempts came back, since one before them takes long."""
+        """Record that attempts came back, since one before them takes long."""
         self.depth = 1
 
     def room(self, threads: int, oldest_s: float) -> int:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from airflow_lite_dask_executor.cluster import Cluster
 
-#: What `executor_config` may say.
+#: The keys of `executor_config`.
 KEYS = ("priority", "resources", "workers")
 
 
 class Placement(NamedTuple):
-    """What is asked of Dask: hashable, so that attempts placed alike are handed over at once."""
+    """Arguments for Dask: hashable, so that attempts placed alike are handed over at once."""
 
     priority: int = 1
     resources: tuple[tuple[str, float], ...] = ()
@@ -38,17 +38,17 @@ def place(
     """Return the placement; raise `AttemptRefused` for one that this cluster can never give.
 
     The default queue means any worker, unless workers name that queue too. Without any worker
-    nothing is refused: the first may bring what is asked for.
+    nothing is refused: the first worker may have the resources.
     """
-    asked = _checked(executor_config)
-    resources: dict[str, float] = dict(asked.get("resources") or {})
-    workers = _names(asked.get("workers"))
+    config = _checked(executor_config)
+    resources: dict[str, float] = dict(config.get("resources") or {})
+    workers = _names(config.get("workers"))
     if cluster.fit:
         _add_queue(resources, queue, default_queue, cluster)
         _check_there(resources, workers, cluster)
     elif queue not in {None, default_queue}:
         resources[str(queue)] = 1
-    return Placement(asked.get("priority", priority), tuple(sorted(resources.items())), workers)
+    return Placement(config.get("priority", priority), tuple(sorted(resources.items())), workers)
 
 
 def _add_queue(
@@ -68,11 +68,11 @@ def _add_queue(
 def _check_there(
     resources: Mapping[str, float], workers: tuple[str, ...], cluster: Cluster
 ) -> None:
-    known = frozenset(name for worker in cluster.workers for name in worker.names)
-    unknown = [name for name in workers if name not in known]
-    if unknown:
+    names = frozenset(name for worker in cluster.workers for name in worker.names)
+    missing = [name for name in workers if name not in names]
+    if missing:
         raise AttemptRefused(
-            f"executor_config asks for Dask worker {unknown[0]!r}, which is not in the cluster. "
+            f"executor_config asks for Dask worker {missing[0]!r}, which is not in the cluster. "
             f"The workers are {', '.join(worker.address for worker in cluster.workers)}."
         )
     _check_fit(workers, cluster)
@@ -84,32 +84,32 @@ def _check_there(
 
 
 def _check_fit(workers: tuple[str, ...], cluster: Cluster) -> None:
-    asked = [one for one in cluster.workers if one.names & frozenset(workers)]
-    if asked and all(one.fault is not None for one in asked):
+    matches = [worker for worker in cluster.workers if worker.names & frozenset(workers)]
+    if matches and all(worker.fault is not None for worker in matches):
         raise AttemptRefused(
-            f"executor_config asks for Dask worker {asked[0].address}, which gets no tasks: "
-            f"{asked[0].fault}."
+            f"executor_config asks for Dask worker {matches[0].address}, which gets no tasks: "
+            f"{matches[0].fault}."
         )
 
 
 def _checked(executor_config: Any) -> Mapping[str, Any]:
-    asked = executor_config or {}
-    if not isinstance(asked, dict):
-        raise AttemptRefused(f"executor_config is {asked!r:.200}. Make it a dict.")
-    unknown = sorted(map(str, asked.keys() - set(KEYS)))
+    config = executor_config or {}
+    if not isinstance(config, dict):
+        raise AttemptRefused(f"executor_config is {config!r:.200}. Make it a dict.")
+    unknown = sorted(map(str, config.keys() - set(KEYS)))
     if unknown:
         raise AttemptRefused(
             f"executor_config has {unknown[0]!r}. DaskExecutor takes {', '.join(KEYS)}."
         )
-    _check_types(asked)
-    return asked
+    _check_types(config)
+    return config
 
 
-def _check_types(asked: Mapping[str, Any]) -> None:
-    priority = asked.get("priority", 0)
+def _check_types(config: Mapping[str, Any]) -> None:
+    priority = config.get("priority", 0)
     if not _is_number(priority, int):
         raise AttemptRefused(f"executor_config priority is {priority!r}. Make it a whole number.")
-    resources = asked.get("resources") or {}
+    resources = config.get("resources") or {}
     if not isinstance(resources, dict) or not all(
         isinstance(name, str) and _is_number(much, int | float) and much > 0
         for name, much in resources.items()

@@ -1,4 +1,4 @@
-"""What this distribution adds to airflow-lite."""
+"""The hooks of this distribution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def get_config_options() -> list[ConfigOption]:
 
 @hookimpl
 def check_health(context: HealthContext) -> HealthReport | None:
-    """Say whether the cluster answers, and its workers see what they must."""
+    """Say whether the cluster answers, and its workers see the DAG folder and the database."""
     from airflow_lite_dask_executor.health import report
 
     return report(context)

@@ -1,4 +1,4 @@
-"""What each Dask worker of ours runs when it starts."""
+"""Each Dask worker that we start runs this module first."""
 
 from __future__ import annotations
 

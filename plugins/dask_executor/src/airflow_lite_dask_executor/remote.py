@@ -1,4 +1,4 @@
-"""What clients have Dask workers call."""
+"""The functions that clients call on Dask workers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_lite_dask_executor.store_file import StoreFile
 from airflow_lite_dask_executor.verdict import NotRunError
 from airflow_lite_dask_executor.worker import NAME, TaskHostPlugin, worker_environ
 
-#: What must be the same everywhere.
+#: The packages whose versions must be the same everywhere.
 PACKAGES = ("airflow-lite", "airflow-lite-dask-executor", "distributed")
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ async def stop_attempts(
 
 
 def lines_of_attempt(token: str, *, dask_worker: Any) -> list[str]:
-    """Return what this worker knows of an attempt."""
+    """Return this worker's lines of an attempt."""
     plugin = _plugin(dask_worker)
     return plugin.memory.lines_of(token) if plugin is not None else []
 
@@ -53,8 +53,8 @@ def vet(store: StoreFile | None, *, dask_worker: Any) -> str | None:
     """Return why this worker can run nothing for a scheduler with that store; None: it can."""
     plugin = _plugin(dask_worker)
     fault = _fault(plugin, store)
-    if plugin is not None and fault != plugin.told:
-        plugin.told = fault
+    if plugin is not None and fault != plugin.logged_fault:
+        plugin.logged_fault = fault
         logger.warning("This Dask worker gets %s", f"no tasks: {fault}" if fault else "tasks again")
     return fault
 
@@ -66,13 +66,13 @@ def _fault(plugin: TaskHostPlugin | None, store: StoreFile | None) -> str | None
 
 
 def report(store: StoreFile | None, *, dask_worker: Any) -> tuple[str | None, list[str]]:
-    """Return what `vet` would say, and the tasks that wait or run on this worker."""
+    """Return this worker's fault, as `vet` does, and the tasks that wait or run on it."""
     plugin = _plugin(dask_worker)
     return _fault(plugin, store), plugin.running() if plugin is not None else []
 
 
 def look_around(store: StoreFile | None = None, *, dask_worker: Any = None) -> dict[str, Any]:
-    """Return what this worker's machine has installed and can see, and what `vet` would say."""
+    """Return what this worker's machine has installed and can see, and the fault, as `vet` does."""
     from importlib import metadata
 
     from airflow_lite.config import Config

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 #: Seconds until a scheduler that went away is looked for again; doubled up to the longest.
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.5, 5.0
-#: A worker that takes longer to start asks what is no scheduler, if only itself: where no one
-#: listens on the scheduler's port yet, the kernel may give that port to a worker.
+#: A worker that takes longer to start talks to no scheduler, perhaps to itself: while the
+#: scheduler's port is free, the kernel may give that port to a worker.
 _START_S = 60.0
 #: Seconds that a worker has to end. It has nothing to save: tasks run beside it.
 _CLOSE_S = 3.0
-#: A worker's machine that fell silent without a word is given up after so long.
+#: A worker's machine that falls silent is given up after so long.
 _WORKER_TTL = "25s"
 _DASHBOARD_PORT = 8787
 
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class Crew(NamedTuple):
-    """The workers of one command: how many, how wide, for whom."""
+    """The workers of one command: how many, with how many threads, for which scheduler."""
 
     address: str
     workers: int
@@ -137,7 +137,7 @@ async def _close(nanny: Any) -> None:
     try:
         await asyncio.wait_for(nanny.close(timeout=_CLOSE_S), _CLOSE_S + 1)
     except (OSError, TimeoutError) as error:
-        logger.warning("a Dask worker did not end well: %s", error)
+        logger.warning("a Dask worker could not be stopped cleanly: %s", error)
 
 
 async def _until(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
@@ -197,7 +197,7 @@ def _cannot_listen(address: str, error: Exception) -> Exception:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the first cause of all that says something, as a timeout does not."""
+    """Return the first cause that has a message, which a timeout has not."""
     root, cause = error, error.__cause__
     while cause is not None:
         root, cause = (cause if str(cause) else root), cause.__cause__

@@ -1,4 +1,4 @@
-"""Which file an SQLite store is: whoever would share it must see the very same one."""
+"""The identity of an SQLite file: workers that share it must see the very same one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class StoreFile(NamedTuple):
-    """A file on a machine that runs: no other boot and no other inode is it."""
+    """A file on a running machine: another boot or another inode is another file."""
 
     path: str
     hostname: str
@@ -30,8 +30,8 @@ class StoreFile(NamedTuple):
         with suppress(OSError):
             boot_id = Path(_BOOT_ID).read_text(encoding="ascii").strip()
         with suppress(OSError):
-            found = os.stat(path)
-            device, inode = found.st_dev, found.st_ino
+            status = os.stat(path)
+            device, inode = status.st_dev, status.st_ino
         return cls(path, socket.gethostname(), boot_id, device, inode)
 
     def fault_of(self, url: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What is on the cluster: attempts, and the lanes that they were handed over in."""
+"""Attempts on the cluster, and the lanes that they were handed over in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Submission:
-    """An attempt that Dask has in `lane`, or is about to get; `returns` are the times it let go."""
+    """An attempt that Dask has in `lane`, or is about to get; it came back `returns` times."""
 
     key: TaskInstanceKey
     command: list[str]
@@ -35,7 +35,7 @@ class Lane:
     tokens: tuple[str, ...]
     since: float
     future: Any = None
-    workers: list[str] | None = None  # the addresses of those that may have it; None: any
+    workers: list[str] | None = None  # the addresses that may have it; None: any
 
     @property
     def name(self) -> str:
@@ -46,13 +46,13 @@ class Lane:
 
 def lanes_of(group: list[Submission], size: int, now: float) -> list[Lane]:
     """Put attempts into lanes of at most `size`; those that came back are in one of their own."""
-    alone = [[one] for one in group if one.is_alone]
-    rest = [one for one in group if not one.is_alone]
+    alone = [[submission] for submission in group if submission.is_alone]
+    rest = [submission for submission in group if not submission.is_alone]
     chunks = alone + [rest[at : at + size] for at in range(0, len(rest), size)]
     lanes = []
     for chunk in chunks:
-        lane = Lane(tuple(one.token for one in chunk), now)
-        for one in chunk:
-            one.lane = lane
+        lane = Lane(tuple(submission.token for submission in chunk), now)
+        for submission in chunk:
+            submission.lane = lane
         lanes.append(lane)
     return lanes

@@ -1,4 +1,4 @@
-"""The engine of the conformance kit: a Dask scheduler, a worker, and a way that can be cut."""
+"""The engine of the conformance kit: a Dask scheduler, a worker, and a proxy that can be cut."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PORTS = range(10_000, 32_768)
 class DaskEngine:
     """Runs `airflow-lite dask scheduler` and `dask worker`, as `airflow_lite.testing.Engine` says.
 
-    The executor reaches them through a `Way`; the worker does not, so that it goes on when that is
+    The executor reaches them through a `Proxy`; the worker does not, so that it goes on when it is
     cut.
     """
 
@@ -38,19 +38,19 @@ class DaskEngine:
         self._environ: dict[str, str] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._port = 0
-        self._way: Way | None = None
+        self._proxy: Proxy | None = None
         self._log = Path(tempfile.mkdtemp(prefix="airflow-lite-dask-")) / "engine.log"
 
     def start(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Start the scheduler, the worker and the way; return once the worker takes tasks."""
+        """Start the scheduler, the worker and the proxy; return once the worker takes tasks."""
         self._environ = {**os.environ, **environ, "AIRFLOW_LITE__CORE__EXECUTOR": "DaskExecutor"}
         self._log.parent.mkdir(exist_ok=True)
         self._port = free_port()
         self._run("scheduler", "--port", str(self._port))
         self._run("worker", f"{_LOOPBACK}:{self._port}", "--nthreads", str(THREADS))
         self._wait(lambda: bool(self._workers()), "a Dask worker")
-        self._way = Way(self._port)
-        return {"AIRFLOW_LITE__DASK__CLUSTER_ADDRESS": f"{_LOOPBACK}:{self._way.port}"}
+        self._proxy = Proxy(self._port)
+        return {"AIRFLOW_LITE__DASK__CLUSTER_ADDRESS": f"{_LOOPBACK}:{self._proxy.port}"}
 
     def stop(self) -> None:
         """Stop all of it."""
@@ -63,9 +63,9 @@ class DaskEngine:
                 process.kill()
                 process.wait()
         self._processes.clear()
-        if self._way is not None:
-            self._way.close()
-            self._way = None
+        if self._proxy is not None:
+            self._proxy.close()
+            self._proxy = None
         with suppress(OSError):
             self._log.unlink()
             self._log.parent.rmdir()
@@ -78,14 +78,14 @@ class DaskEngine:
         self._wait(lambda: bool(self._workers().keys() - before.keys()), "a new Dask worker")
 
     def cut(self) -> None:
-        """Close the way, and the connections on it."""
-        assert self._way is not None  # it was started
-        self._way.cut()
+        """Close the proxy, and the connections on it."""
+        assert self._proxy is not None  # it was started
+        self._proxy.cut()
 
     def restore(self) -> None:
-        """Open the way again."""
-        assert self._way is not None  # it was started
-        self._way.open()
+        """Open the proxy again."""
+        assert self._proxy is not None  # it was started
+        self._proxy.open()
 
     def _run(self, *words: str) -> None:
         program = [sys.executable, "-m", "airflow_lite", "dask", *words]
@@ -101,21 +101,21 @@ class DaskEngine:
 
         try:
             with Client(f"{_LOOPBACK}:{self._port}", timeout=2, set_as_default=False) as client:
-                found: dict[str, int] = client.run(os.getpid, on_error="ignore")
+                pids: dict[str, int] = client.run(os.getpid, on_error="ignore")
         except OSError:
             return {}
-        return found
+        return pids
 
-    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+    def _wait(self, condition: Callable[[], bool], subject: str) -> None:
         end = time.monotonic() + _DEADLINE_S
         while not condition():
             assert time.monotonic() < end, (
-                f"waited {_DEADLINE_S:g} s for {what}:\n{self._log.read_text()[-3000:]}"
+                f"waited {_DEADLINE_S:g} s for {subject}:\n{self._log.read_text()[-3000:]}"
             )
             time.sleep(_POLL_S)
 
 
-class Way:
+class Proxy:
     """Forwards a port of loopback to another, until it is cut."""
 
     def __init__(self, target: int) -> None:

@@ -1,4 +1,4 @@
-"""What a worker says of attempts that it did not run."""
+"""The reasons of a worker for attempts that it did not run."""
 
 from __future__ import annotations
 

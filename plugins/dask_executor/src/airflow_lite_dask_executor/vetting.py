@@ -26,18 +26,20 @@ class Vetting:
         self._faults: dict[str, str | None] = {}
 
     def look(self, client: Any) -> Cluster:
-        """Return what the cluster looks like now; raise OSError if nobody answers."""
-        found = picture(client)
-        present = {worker.address for worker in found.workers}
+        """Return the cluster as it is now; raise OSError if no scheduler answers."""
+        cluster = picture(client)
+        present = {worker.address for worker in cluster.workers}
         for gone in self._faults.keys() - present:
             del self._faults[gone]
-        unproven = sorted(one for one in present if self._faults.get(one, "") is not None)
+        unproven = sorted(
+            address for address in present if self._faults.get(address, "") is not None
+        )
         if unproven:
             self._ask(client, unproven)
-        return self.judged(found)
+        return self.judged(cluster)
 
     def judged(self, cluster: Cluster) -> Cluster:
-        """Return the cluster with what is known of its workers."""
+        """Return the cluster with the faults of its workers."""
         return cluster.judged(self._faults, is_closed=self._is_closed)
 
     def _ask(self, client: Any, addresses: list[str]) -> None:
@@ -55,7 +57,7 @@ class Vetting:
             self.judge(address, _fault(answer))
 
     def judge(self, address: str, fault: str | None) -> None:
-        """Take note of what is wrong with a worker; None: nothing."""
+        """Record the fault of a worker; None: it has none."""
         before, self._faults[address] = self._faults.get(address), fault
         if fault is not None and before != fault:
             logger.warning("Dask worker %s gets no tasks: %s", address, fault)

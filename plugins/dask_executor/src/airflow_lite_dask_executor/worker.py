@@ -1,7 +1,7 @@
-"""What runs inside a Dask worker: it hands attempts to the task host beside it, and waits.
+"""The code inside a Dask worker: it hands attempts to the task host beside it, and waits.
 
 No user code runs here. The task host is a process of its own that outlives the worker: if the
-worker dies, it finishes and records what runs, and takes nothing new.
+worker dies, it finishes and records its running attempts, and takes no new one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: The name of the plugin on every worker, and of the topic of its events.
 NAME = "airflow-lite"
-#: What runs for longer, in seconds, takes long: schedulers hear that it runs, and what waits here
-#: is handed back.
+#: Seconds after which an attempt takes long: schedulers hear that it runs, and the attempts that
+#: wait here are handed back.
 LONG_S = 0.5
 #: What distributed's nanny sets for all its workers; not meant for the user's tasks.
 _NANNY_HASH_SEED = "6640"
@@ -50,8 +50,8 @@ class TaskHostPlugin(WorkerPlugin):
         self.memory = Memory()
         #: Why no attempt can be run here now; None: they can.
         self.fault: str | None = None
-        #: The same, or why a scheduler sends none, as the worker's log has it.
-        self.told: str | None = None
+        #: The last fault in the worker's log: the same, or why a scheduler sends it no attempts.
+        self.logged_fault: str | None = None
 
     def __reduce__(self) -> Any:
         """Travel to workers without any state."""
@@ -66,7 +66,7 @@ class TaskHostPlugin(WorkerPlugin):
         self._loop = asyncio.get_running_loop()
         self._host = TaskHost(
             Config.load(worker_environ()),
-            on_ended=lambda *told: self._call(self._ended, *told),
+            on_ended=lambda *outcome: self._call(self._ended, *outcome),
             on_running=lambda token: self._call(self._runs, token),
             on_trouble=lambda fault: self._call(self._in_trouble, fault),
             most_at_once=worker.state.nthreads,
@@ -74,7 +74,7 @@ class TaskHostPlugin(WorkerPlugin):
         self._host.start()
 
     def teardown(self, worker: Worker) -> None:
-        """Let the host finish and record what runs by itself."""
+        """Let the host finish and record its running attempts by itself."""
         if self._host is not None:
             self._host.drain()
             self._host.detach()
@@ -112,7 +112,7 @@ class TaskHostPlugin(WorkerPlugin):
         return sorted(self._tasks.values())
 
     def _call(self, function: Any, *args: Any) -> None:
-        """Pass on to the event loop what is told on the task host's thread."""
+        """Call a function on the event loop, from the task host's thread."""
         assert self._loop is not None  # setup came first
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *args)
@@ -121,13 +121,13 @@ class TaskHostPlugin(WorkerPlugin):
         self.memory.note(token, "ended; its outcome is recorded" if was_claimed else "not run here")
         self._tasks.pop(token, None)
         for lane in self._lanes.pop(token, ()):
-            reason = None if was_claimed else self._why_not(token, lane)
+            reason = None if was_claimed else self._reason_not_run(token, lane)
             is_told = lane.is_slow and len(lane.left) > 1
             if is_told:
                 self._tell(ended={token: reason})
             lane.end(token, None if is_told else reason)
 
-    def _why_not(self, token: str, lane: _Lane) -> str:
+    def _reason_not_run(self, token: str, lane: _Lane) -> str:
         if self.fault is not None:
             return self.fault
         return HANDED_BACK if token in lane.released else NOT_CLAIMED
@@ -148,7 +148,7 @@ class TaskHostPlugin(WorkerPlugin):
             self._hand_back()
 
     def _hand_back(self) -> None:
-        """Let a free thread elsewhere have what has not begun here and is not alone in its lane."""
+        """Hand back the attempts that have not begun here and are not alone in their lane."""
         waiting: list[str] = []
         for lane in {lane for lanes in self._lanes.values() for lane in lanes}:
             if not lane.is_slow and not lane.is_single:
@@ -158,8 +158,8 @@ class TaskHostPlugin(WorkerPlugin):
         if waiting and self._host is not None:
             self._host.release(waiting)
 
-    def _tell(self, **what: Any) -> None:
-        self._worker.log_event(NAME, {"worker": self._address, **what})
+    def _tell(self, **fields: Any) -> None:
+        self._worker.log_event(NAME, {"worker": self._address, **fields})
 
 
 class _Lane:
@@ -171,10 +171,10 @@ class _Lane:
         self.over = over
         self.reasons: dict[str, str] = {}
         self.released: set[str] = set()
-        self.is_slow = False  # each end is told by itself
+        self.is_slow = False  # each end is sent by itself
 
     def end(self, token: str, reason: str | None) -> None:
-        """Take note that one has ended, or why it was not run if nobody knows yet."""
+        """Record that an attempt has ended, or why it was not run if that was not sent yet."""
         self.left.discard(token)
         if reason is not None:
             self.reasons[token] = reason
@@ -183,7 +183,7 @@ class _Lane:
 
 
 def worker_environ() -> dict[str, str]:
-    """Return the worker's environment without what only Dask's processes want in it."""
+    """Return the worker's environment without the variables of Dask's processes alone."""
     environ = without_quiet(os.environ)
     if environ.get("PYTHONHASHSEED") == _NANNY_HASH_SEED:
         del environ["PYTHONHASHSEED"]
