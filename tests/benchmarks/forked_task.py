@@ -47,16 +47,18 @@ _helpers: dict[str, str] = {}
 
 def run(number, path):
     """Have task `number` of the DAG file run by a fork of the helper; return its state."""
+    from airflow_lite.worker.messages import FROM_CHILD, ReportOutcome, SaveRendered, unpacked
+
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(_helper_of(path))
         line.sendall(f"{number}\n".encode())
         said = b""
         while data := line.recv(1 << 16):
             said += data
-    told = [json.loads(one) for one in said.splitlines()]
-    states = [one["outcome"]["state"] for one in told if "outcome" in one]
-    if states != ["success"] or "rendered" not in told[0]:
-        raise RuntimeError(f"task {number} reported {told}")
+    messages = [unpacked(json.loads(line), FROM_CHILD) for line in said.splitlines()]
+    states = [each.outcome.state for each in messages if isinstance(each, ReportOutcome)]
+    if states != ["success"] or not isinstance(messages[0], SaveRendered):
+        raise RuntimeError(f"task {number} reported {messages}")
     return states[0]
 
 

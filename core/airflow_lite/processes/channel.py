@@ -6,21 +6,26 @@ import array
 import json
 import os
 import socket
-import threading
 from collections import deque
 from contextlib import suppress
 from typing import Any
-
-from airflow_lite.errors import AirflowException
 
 #: Descriptors that may come with one message.
 _MOST_FDS = 16
 _CHUNK = 1 << 18
 
 
-def _encode(message: dict[str, Any]) -> bytes:
+def encoded(message: Any) -> bytes:
+    """Return a message as a line of JSON."""
     text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "replace") + b"\n"  # no database holds half a character
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 class Channel:
@@ -47,9 +52,9 @@ class Channel:
         """Whether `flush` must be called once the socket is writable."""
         return bool(self._unsent)
 
-    def send(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+    def send(self, message: Any, fds: tuple[int, ...] = ()) -> None:
         """Queue a message and send what fits; `fds` are closed here once they are sent."""
-        self._unsent.append((memoryview(_encode(message)), fds))
+        self._unsent.append((memoryview(encoded(message)), fds))
         self.flush()
 
     def flush(self) -> None:
@@ -78,21 +83,24 @@ class Channel:
             _close_all(fds)
         self._unsent.clear()
 
-    def receive(self) -> list[dict[str, Any]]:
-        """Return the whole messages that have come; the peer's end sets `is_closed`."""
-        found: list[dict[str, Any]] = []
+    def receive(self) -> list[Any]:
+        """Return the whole messages that have come, None for a line that is no JSON.
+
+        The peer's end sets `is_closed`.
+        """
+        messages: list[Any] = []
         while True:
             try:
                 data = self._receive_once()
             except BlockingIOError:
-                return found
+                return messages
             except OSError:
                 data = b""
             if not data:
                 self.is_closed = True
-                return found
+                return messages
             *lines, self._unread = (self._unread + data).split(b"\n")
-            found.extend(json.loads(line) for line in lines)
+            messages.extend(_decoded(line) for line in lines)
 
     def _receive_once(self) -> bytes:
         size = _MOST_FDS * array.array("i").itemsize
@@ -118,57 +126,3 @@ def _close_all(fds: tuple[int, ...]) -> None:
     for fd in fds:
         with suppress(OSError):
             os.close(fd)
-
-
-class Line:
-    """The child's end: blocking. Each thread gets the answers to its own questions."""
-
-    def __init__(self, end: socket.socket) -> None:
-        end.setblocking(True)
-        self._socket = end
-        self._lock = threading.RLock()  # a signal's handler may ask while its own thread does
-        self._unread = b""
-        self._asked = 0
-        self._answers: dict[int, dict[str, Any]] = {}
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Send one message; raise OSError if the host is gone."""
-        with self._lock:
-            self._socket.sendall(_encode(message))
-
-    def check(self) -> None:
-        """Raise EOFError if the host has closed its end."""
-        with suppress(BlockingIOError):
-            if not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                raise EOFError("The task host gave this attempt up.")
-
-    def ask(self, message: dict[str, Any]) -> Any:
-        """Send one message and return the answer's `value`; raise EOFError without one.
-
-        Raises `AirflowException` where the host could not read what it was asked for.
-        """
-        with self._lock:
-            self._asked += 1
-            number = self._asked
-            self.send({**message, "question": number})
-            while number not in self._answers:  # what a signal interrupted may be answered first
-                answer = self._received()
-                self._answers[answer["question"]] = answer
-            answer = self._answers.pop(number)
-        if "error" in answer:
-            raise AirflowException(answer["error"])
-        return answer["value"]
-
-    def _received(self) -> dict[str, Any]:
-        while b"\n" not in self._unread:
-            data = self._socket.recv(1 << 16)
-            if not data:
-                raise EOFError("The task host went away.")
-            self._unread += data
-        line, self._unread = self._unread.split(b"\n", 1)
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def close(self) -> None:
-        """Close this end."""
-        self._socket.close()

@@ -1,8 +1,31 @@
-"""What a child is told of the attempt that it runs, and what it reports of its end."""
+"""Every message that crosses a boundary of processes: scheduler, task host, zygotes, child.
+
+Each is a NamedTuple; on its way it is a JSON list that begins with its name. What comes from a
+process that runs user code may be anything: what is no message is logged and ignored.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import logging
+from base64 import b64decode, b64encode
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_lite.processes.channel import Channel
+
+logger = logging.getLogger(__name__)
 
 #: What is called back for a try that failed, by the state that follows.
 CALLBACK_OF = {"failed": "on_failure", "up_for_retry": "on_retry"}
@@ -35,17 +58,6 @@ class AttemptRequest(NamedTuple):
         """The attempt's token."""
         return self.key[5]
 
-    def to_message(self) -> dict[str, Any]:
-        """Return it as JSON-able data."""
-        return self._asdict()
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> AttemptRequest:
-        """Read what `to_message` gave."""
-        return cls(
-            **{**message, "key": tuple(message["key"]), "notices": tuple(message["notices"])}
-        )
-
 
 class Outcome(NamedTuple):
     """How the code of an attempt ended: success, failed, skipped or up_for_reschedule."""
@@ -60,10 +72,6 @@ class Outcome(NamedTuple):
     exit_code: int | None = None
     log_error: str | None = None  # why something could not be written into the log
     is_reported: bool = True  # by the child, which then calls back; False: it vanished
-
-    def to_message(self) -> dict[str, Any]:
-        """Return it as JSON-able data."""
-        return self._asdict()
 
 
 class RetryPolicy(NamedTuple):
@@ -81,7 +89,7 @@ class RetryPolicy(NamedTuple):
         """Read it from an operator."""
         return cls(
             _seconds(task.execution_timeout),
-            task.retries or 0,
+            int(task.retries or 0),
             _seconds(task.retry_delay) or 0.0,
             bool(task.retry_exponential_backoff),
             _seconds(task.max_retry_delay),
@@ -93,3 +101,373 @@ def _seconds(duration: Any) -> float | None:
     if duration is None:
         return None
     return float(getattr(duration, "total_seconds", lambda: duration)())
+
+
+# From the scheduler to its task host.
+
+
+class RunAttempts(NamedTuple):
+    """Claim and run the attempts of these run commands."""
+
+    commands: list[list[str]]
+
+
+class CancelAttempt(NamedTuple):
+    """Stop one attempt: SIGTERM, and SIGKILL after `grace_s`; None: after the usual time."""
+
+    token: str
+    grace_s: float | None = None
+
+
+class ReleaseAttempts(NamedTuple):
+    """Let go of those of these attempts that are not claimed yet."""
+
+    tokens: list[str]
+
+
+class Drain(NamedTuple):
+    """Claim no more, and end once nothing runs."""
+
+
+class Terminate(NamedTuple):
+    """Stop all that runs, and end."""
+
+    grace_s: float
+
+
+SchedulerMessage = RunAttempts | CancelAttempt | ReleaseAttempts | Drain | Terminate
+
+
+# From the task host to its scheduler.
+
+
+class StoreTrouble(NamedTuple):
+    """Why attempts cannot be claimed now; None: they can."""
+
+    reason: str | None
+
+
+class AttemptsRunning(NamedTuple):
+    """These attempts have run for a while."""
+
+    tokens: list[str]
+
+
+class AttemptsEnded(NamedTuple):
+    """The ends of these attempts are recorded."""
+
+    tokens: list[str]
+
+
+class AttemptsDropped(NamedTuple):
+    """These attempts are not, or not any more, this host's to claim."""
+
+    tokens: list[str]
+
+
+HostMessage = StoreTrouble | AttemptsRunning | AttemptsEnded | AttemptsDropped
+
+
+# From the task host to the base zygote, and back.
+
+
+class ForkZygote(NamedTuple):
+    """Fork a zygote for a file, or for the pickled DAG that goes by that name.
+
+    Its channel's end comes along. `is_alone`: it runs a single attempt in itself. `sentry` is what
+    `SentrySettings` is made of.
+    """
+
+    number: int
+    path: str
+    folder: str
+    is_alone: bool = False
+    sentry: tuple[str, str] | None = None
+    is_pickled: bool = False
+
+
+class ZygoteForked(NamedTuple):
+    """The process of a zygote."""
+
+    number: int
+    pid: int
+
+
+class ZygoteEnded(NamedTuple):
+    """How a zygote ended: its exit code, or why there is no process of it at all."""
+
+    number: int
+    code: int | None
+    error: str | None = None
+
+
+BaseMessage = ZygoteForked | ZygoteEnded
+
+
+# From the task host to a file's zygote, and back.
+
+
+class PickledDag(NamedTuple):
+    """The pickled DAG that a zygote takes in place of its file, in base 64."""
+
+    text: str
+
+    @classmethod
+    def of(cls, payload: bytes) -> PickledDag:
+        """Make one of the pickle."""
+        return cls(b64encode(payload).decode())
+
+    @property
+    def payload(self) -> bytes:
+        """The pickle."""
+        return b64decode(self.text)
+
+
+class ForkAttempt(NamedTuple):
+    """Fork a child for an attempt; its line, its output and its log come along."""
+
+    request: AttemptRequest
+
+
+class ChildOrder(NamedTuple):
+    """What a child is forked for, and the monotonic time then; descriptors as `ForkAttempt`'s."""
+
+    request: AttemptRequest
+    forked_at: float
+
+
+class FileParsed(NamedTuple):
+    """A zygote has imported its file, or could not: `error`. `threads` are names."""
+
+    error: str | None
+    fingerprint: str
+    threads: list[str]
+
+
+class AttemptForked(NamedTuple):
+    """The process of an attempt."""
+
+    token: str
+    pid: int
+    policy: RetryPolicy
+
+
+class TaskMissing(NamedTuple):
+    """The file has no such task."""
+
+    token: str
+
+
+class ForkFailed(NamedTuple):
+    """No process could be made for an attempt."""
+
+    token: str
+    error: str
+
+
+class ChildEnded(NamedTuple):
+    """The exit code of an attempt's process; negative: the signal that killed it."""
+
+    token: str
+    code: int
+
+
+ZygoteMessage = FileParsed | AttemptForked | TaskMissing | ForkFailed | ChildEnded
+ZygoteOrder = PickledDag | ForkAttempt
+
+
+# From a child to the task host, and back.
+
+
+class PushXCom(NamedTuple):
+    """Write an XCom of the task instance; `value` is JSON text."""
+
+    key: str
+    value: str
+
+
+class SaveRendered(NamedTuple):
+    """Save the rendered fields, as JSON text."""
+
+    fields: str
+
+
+class ReportOutcome(NamedTuple):
+    """How the task's code ended; `has_more`: callbacks follow, and then `CallbacksDone`."""
+
+    outcome: Outcome
+    policy: RetryPolicy
+    has_more: bool
+
+
+class CallbacksDone(NamedTuple):
+    """Nothing more comes from this attempt."""
+
+
+class Ask(NamedTuple):
+    """A question to the store, packed, with a number that the `Answer` bears, too."""
+
+    number: int
+    question: list[Any]
+
+
+class Answer(NamedTuple):
+    """The answer to a question, or why there is none."""
+
+    number: int
+    value: Any = None
+    error: str | None = None
+
+
+ChildMessage = PushXCom | SaveRendered | ReportOutcome | CallbacksDone | Ask
+
+
+# What a task may ask of the store: what each asks for.
+
+
+class PullXComs(NamedTuple):
+    """The XComs of a query; the fields are those of `store.xcoms.XComQuery`."""
+
+    dag_id: str
+    run_id: str
+    logical_us: int
+    key: str | None
+    task_ids: list[str] | None = None
+    map_indexes: list[int] | None = None
+    include_prior_dates: bool = False
+
+
+class PreviousRun(NamedTuple):
+    """The newest run before this one, in `state` if one is given."""
+
+    state: str | None
+
+
+class FinishedTasks(NamedTuple):
+    """The tasks of this run that have ended, in the order of their ends."""
+
+
+class TaskInstances(NamedTuple):
+    """The task instances of a run, as their rows are now."""
+
+    run_row_id: int
+
+
+class FirstReschedule(NamedTuple):
+    """The moment at which a try first started that was rescheduled."""
+
+    try_number: int
+
+
+class GivenState(NamedTuple):
+    """The state that somebody gave the row of the attempt that asks."""
+
+
+Question = PullXComs | PreviousRun | FinishedTasks | TaskInstances | FirstReschedule | GivenState
+
+
+# How they are written and read.
+
+M = TypeVar("M", bound=tuple[Any, ...])
+
+
+def packed(message: tuple[Any, ...]) -> list[Any]:
+    """Return a message as a list for JSON, its name first."""
+    return [type(message).__name__, *message]
+
+
+def unpacked(parts: Any, kinds: Mapping[str, type[M]]) -> M:
+    """Return the message of `kinds` that was packed so; raise `ValueError` if there is none."""
+    try:
+        name, *fields = parts
+        read: Callable[[list[Any]], M] = _reader(kinds[name])
+        return read(fields)
+    except (TypeError, LookupError, ValueError) as error:
+        raise ValueError(f"no message: {parts!r:.100}") from error
+
+
+def send(channel: Channel, message: tuple[Any, ...], fds: tuple[int, ...] = ()) -> None:
+    """Send a message; `fds` are closed here once they are sent."""
+    channel.send(packed(message), fds)
+
+
+def receive(channel: Channel, kinds: Mapping[str, type[M]]) -> list[M]:
+    """Return the messages that have come; what is none of `kinds` is logged and ignored."""
+    messages = []
+    for parts in channel.receive():
+        try:
+            messages.append(unpacked(parts, kinds))
+        except ValueError as error:
+            logger.warning("what another process sent is ignored: %s", error)
+    return messages
+
+
+@cache
+def _reader(kind: type[M]) -> Callable[[list[Any]], M]:
+    """Return what makes a message of its fields; that raises `TypeError` if they do not fit."""
+    hints = list(get_type_hints(kind).values())
+    types = tuple(_runtime_type(hint) for hint in hints) if kind in _CHECKED else None
+    conversions = [
+        (place, convert)
+        for place, hint in enumerate(hints)
+        if (convert := _conversion(hint)) is not None
+    ]
+
+    def read(fields: list[Any]) -> M:
+        if not isinstance(fields, list):
+            raise TypeError(f"not the fields of {kind.__name__}")
+        for place, convert in conversions:
+            if place < len(fields) and fields[place] is not None:
+                fields[place] = convert(fields[place])
+        if types is not None and not all(map(isinstance, fields, types)):
+            raise TypeError(f"not the fields of {kind.__name__}")
+        return kind(*fields)
+
+    return read
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
+
+
+def _runtime_type(hint: Any) -> tuple[type, ...]:
+    """Return what values that fit a hint are instances of, by `isinstance`."""
+    if hint is Any:
+        return (object,)
+    plain = tuple(get_origin(one) or one for one in _alternatives(hint))
+    return (*plain, int) if float in plain else plain
+
+
+def _conversion(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what makes the field's value of a JSON list; None where it is one already."""
+    (kind,) = (one for one in _alternatives(hint) if one is not NoneType)
+    if hasattr(kind, "_fields"):
+        return _reader(kind)
+    return tuple if get_origin(kind) is tuple else None
+
+
+def _by_name(kinds: Any) -> Mapping[str, type[Any]]:
+    members: Iterable[type[Any]] = get_args(kinds) or (kinds,)
+    return {kind.__name__: kind for kind in members}
+
+
+#: What user code can send, too: only the fields of such a message are looked at.
+_CHECKED = frozenset(
+    (
+        *(Outcome, RetryPolicy),
+        *get_args(ZygoteMessage),
+        *get_args(ChildMessage),
+        *get_args(Question),
+    )
+)
+#: What each process may be sent, by name and by who sends it.
+FROM_SCHEDULER: Mapping[str, type[SchedulerMessage]] = _by_name(SchedulerMessage)
+FROM_HOST: Mapping[str, type[HostMessage]] = _by_name(HostMessage)
+TO_BASE: Mapping[str, type[ForkZygote]] = _by_name(ForkZygote)
+FROM_BASE: Mapping[str, type[BaseMessage]] = _by_name(BaseMessage)
+TO_ZYGOTE: Mapping[str, type[ZygoteOrder]] = _by_name(ZygoteOrder)
+FROM_ZYGOTE: Mapping[str, type[ZygoteMessage]] = _by_name(ZygoteMessage)
+TO_CHILD: Mapping[str, type[ChildOrder]] = _by_name(ChildOrder)
+FROM_CHILD: Mapping[str, type[ChildMessage]] = _by_name(ChildMessage)
+ANSWERS: Mapping[str, type[Answer]] = _by_name(Answer)
+QUESTIONS: Mapping[str, type[Question]] = _by_name(Question)

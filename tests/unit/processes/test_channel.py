@@ -8,7 +8,9 @@ import socket
 
 import pytest
 
-from airflow_lite.processes.channel import Channel, Line
+from airflow_lite.processes.channel import Channel
+from airflow_lite.worker.messages import FROM_CHILD, Answer, PreviousRun, receive, send
+from airflow_lite.worker.task.line import Line
 
 
 @pytest.fixture
@@ -93,14 +95,14 @@ def test_a_question_after_one_that_a_signal_interrupted_gets_its_own_answer():
     signal.setitimer(signal.ITIMER_REAL, 0.05)
     try:
         with pytest.raises(InterruptedError):
-            line.ask({"pull": "old"})
+            line.ask(PreviousRun("success"))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    (asked,) = host.receive()
-    host.send({"question": asked["question"], "value": "an answer to the old one"})
-    host.send({"question": asked["question"] + 1, "value": "an answer to the new one"})
+    (ask,) = receive(host, FROM_CHILD)
+    send(host, Answer(ask.number, "an answer to the old one"))
+    send(host, Answer(ask.number + 1, "an answer to the new one"))
 
-    assert line.ask({"pull": "new"}) == "an answer to the new one"
+    assert line.ask(PreviousRun("failed")) == "an answer to the new one"
     host.close()
     line.close()

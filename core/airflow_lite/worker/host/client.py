@@ -13,15 +13,30 @@ import time
 import uuid
 from collections import deque
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
 from airflow_lite.processes.channel import Channel
+from airflow_lite.worker.messages import (
+    FROM_HOST,
+    AttemptsDropped,
+    AttemptsEnded,
+    AttemptsRunning,
+    CancelAttempt,
+    Drain,
+    ReleaseAttempts,
+    RunAttempts,
+    StoreTrouble,
+    Terminate,
+    receive,
+    send,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_lite.config import Config
+    from airflow_lite.worker.messages import HostMessage, SchedulerMessage
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +82,7 @@ class TaskHost:
         self._is_ready = False
         self._trouble: str | None = None
         self._commands: dict[str, list[str]] = {}
-        self._outbox: deque[dict[str, Any]] = deque()
+        self._outbox: deque[SchedulerMessage] = deque()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -98,27 +113,27 @@ class TaskHost:
 
         token = RunCommand.parse(command).key.attempt
         self._commands[token] = command
-        self._send({"run": [command]})
+        self._send(RunAttempts([command]))
         if self._is_over:
             self._tell(token, was_claimed=False)  # nobody is there to do so
 
     def cancel(self, token: str, grace_s: float | None = None) -> None:
         """Stop one attempt, whether it runs or waits; SIGKILL after `grace_s`."""
-        self._send({"cancel": token, "grace_s": grace_s})
+        self._send(CancelAttempt(token, grace_s))
 
     def release(self, tokens: list[str]) -> None:
         """Let go of those of these attempts that are not claimed yet: they end as such."""
-        self._send({"release": tokens})
+        self._send(ReleaseAttempts(tokens))
 
     def drain(self) -> None:
         """Claim nothing more; the host ends once what runs has ended."""
         self._is_ending = True
-        self._send({"drain": True})
+        self._send(Drain())
 
     def terminate(self, grace_s: float = 0.0) -> None:
         """Stop all that runs, and end the host."""
         self._is_ending = True
-        self._send({"terminate": grace_s})
+        self._send(Terminate(grace_s))
 
     def detach(self) -> None:
         """Leave the host to finish and record what runs by itself, without new work."""
@@ -129,7 +144,7 @@ class TaskHost:
         """Wait until the host has ended or is detached; False if that takes too long."""
         return self._thread.ident is None or self._done.wait(timeout_s)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: SchedulerMessage) -> None:
         self._outbox.append(message)
         self._wake()
 
@@ -192,7 +207,7 @@ class TaskHost:
             if writable:
                 self._channel.flush()
             if self._channel in readable:
-                for message in self._channel.receive():
+                for message in receive(self._channel, FROM_HOST):
                     self._hear(message)
 
     def _patience_s(self) -> float | None:
@@ -203,7 +218,7 @@ class TaskHost:
         """Tell a host without work to end; what comes from now on is for the next one."""
         if not self._outbox:
             self._is_resting = True
-            self._channel.send({"drain": True})
+            send(self._channel, Drain())
 
     def _rest(self) -> float:
         """Wait for work without a host; return the delay of the next restart."""
@@ -220,27 +235,31 @@ class TaskHost:
         runs: list[list[str]] = []
         while self._outbox:
             message = self._outbox.popleft()
-            if "run" in message:
-                runs += message["run"]
+            if isinstance(message, RunAttempts):
+                runs += message.commands
                 continue
             if runs:
-                self._channel.send({"run": runs})
+                send(self._channel, RunAttempts(runs))
                 runs = []
-            self._channel.send(message)
+            send(self._channel, message)
         if runs:
-            self._channel.send({"run": runs})
+            send(self._channel, RunAttempts(runs))
 
-    def _hear(self, message: dict[str, Any]) -> None:
-        if "trouble" in message:
-            self._is_ready = self._is_ready or message["trouble"] is None
-            self._tell_trouble(message["trouble"])
-        for token in message.get("ended", ()):
-            self._tell(token, was_claimed=True)
-        for token in message.get("dropped", ()):
-            self._tell(token, was_claimed=False)
-        for token in message.get("running", ()):
-            if token in self._commands:
-                self._call(self._on_running, token)
+    def _hear(self, message: HostMessage) -> None:
+        match message:
+            case StoreTrouble(reason):
+                self._is_ready = self._is_ready or reason is None
+                self._tell_trouble(reason)
+            case AttemptsEnded(tokens):
+                for token in tokens:
+                    self._tell(token, was_claimed=True)
+            case AttemptsDropped(tokens):
+                for token in tokens:
+                    self._tell(token, was_claimed=False)
+            case AttemptsRunning(tokens):
+                for token in tokens:
+                    if token in self._commands:
+                        self._call(self._on_running, token)
 
     def _tell(self, token: str, *, was_claimed: bool) -> None:
         if self._commands.pop(token, None) is not None:
@@ -307,8 +326,10 @@ class TaskHost:
             except OSError:
                 logger.exception("the task host cannot be started")
                 continue
-            self._outbox = deque(one for one in self._outbox if "run" not in one)
-            self._outbox.appendleft({"run": list(self._commands.values())})
+            self._outbox = deque(
+                message for message in self._outbox if not isinstance(message, RunAttempts)
+            )
+            self._outbox.appendleft(RunAttempts(list(self._commands.values())))
             self._send_all()
             break
         return delay_s

@@ -17,7 +17,7 @@ from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.pickles import PickleRefused, Pickles
-from airflow_lite.worker.messages import Outcome
+from airflow_lite.worker.messages import ForkAttempt, Outcome, send
 from airflow_lite.worker.task_log.paths import open_for_writing
 from airflow_lite.worker.task_log.pipe import LogPipe
 
@@ -166,7 +166,7 @@ class Launcher:
         attempt.line = Channel(ours)
         self._state.watch(attempt.line, lambda: self._wards.hear_child(attempt))
         request = attempt.request(self._state.settings, self._state.clock.now_us())
-        zygote.channel.send({"run": request.to_message()}, (theirs.detach(), output, log_fd))
+        send(zygote.channel, ForkAttempt(request), (theirs.detach(), output, log_fd))
         self._expect_fork(attempt, zygote)
 
     def _expect_fork(self, attempt: Attempt, zygote: ZygoteHandle, tries: int = 2) -> None:

@@ -12,22 +12,41 @@ import signal
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite.processes import doorbell
 from airflow_lite.processes.backoff import SHORTEST_S, Trouble
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
-from airflow_lite.store import lookup, xcoms
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
 from airflow_lite.worker.host.monitor import AttemptMonitor
+from airflow_lite.worker.host.questions import given_state
 from airflow_lite.worker.host.state import HostState
 from airflow_lite.worker.host.zygote_pool import ZygoteHandle, Zygotes
-from airflow_lite.worker.messages import Outcome
+from airflow_lite.worker.messages import (
+    FROM_SCHEDULER,
+    AttemptForked,
+    AttemptsDropped,
+    AttemptsEnded,
+    AttemptsRunning,
+    CancelAttempt,
+    ChildEnded,
+    Drain,
+    FileParsed,
+    ForkFailed,
+    Outcome,
+    ReleaseAttempts,
+    RunAttempts,
+    StoreTrouble,
+    TaskMissing,
+    Terminate,
+    receive,
+    send,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,6 +55,7 @@ if TYPE_CHECKING:
     from airflow_lite.keys import RunCommand
     from airflow_lite.store.attempts import Supervisor
     from airflow_lite.store.engine import Store
+    from airflow_lite.worker.messages import HostMessage, SchedulerMessage, ZygoteMessage
     from airflow_lite.worker.settings import HostSettings
 
 logger = logging.getLogger(__name__)
@@ -117,29 +137,41 @@ class HostLoop:
             self._wards.stop(attempt, "the task host was told to stop", grace_s)
 
     def _hear_scheduler(self) -> None:
-        from airflow_lite.keys import RunCommand
-
         scheduler = self._scheduler
         assert scheduler is not None  # it is watched
-        for message in scheduler.receive():
-            for words in message.get("run", ()):
-                try:
-                    self.accept(RunCommand.parse(words))
-                except ValueError as error:
-                    logger.error("not a run command: %s: %r", error, words)
-            if "cancel" in message:
-                self.cancel(message["cancel"], message.get("grace_s"))
-            if "release" in message:
-                self.release(message["release"])
-            if "drain" in message:
-                self.drain()
-            if "terminate" in message:
-                self.terminate(message["terminate"])
+        for message in receive(scheduler, FROM_SCHEDULER):
+            self._obey(message)
         if scheduler.is_closed:  # detached, or dead: what runs finishes and records itself
             self._state.unwatch(scheduler)
             scheduler.close()
             self._scheduler = None
             self.drain()
+
+    def _obey(self, message: SchedulerMessage) -> None:
+        match message:
+            case RunAttempts(commands):
+                self._accept_all(commands)
+            case CancelAttempt(token, grace_s):
+                self.cancel(token, grace_s)
+            case ReleaseAttempts(tokens):
+                self.release(tokens)
+            case Drain():
+                self.drain()
+            case Terminate(grace_s):
+                self.terminate(grace_s)
+
+    def _accept_all(self, commands: list[list[str]]) -> None:
+        from airflow_lite.keys import RunCommand
+
+        for words in commands:
+            try:
+                self.accept(RunCommand.parse(words))
+            except ValueError as error:
+                logger.error("not a run command: %s: %r", error, words)
+
+    def _tell_scheduler(self, message: HostMessage) -> None:
+        if self._scheduler is not None:
+            send(self._scheduler, message)
 
     def run(self) -> None:
         """Serve until drained."""
@@ -192,7 +224,7 @@ class HostLoop:
                 self._tell_running()
             if self._state.batch.is_urgent or self._state.must_flush:
                 self._commit()
-            self._answer()
+            self._state.questions.answer()
             self._trouble.end()
         except SQLAlchemyError as error:
             self._wait_for_store(str(error).splitlines()[0])
@@ -215,8 +247,7 @@ class HostLoop:
             )
 
     def _tell_trouble(self, trouble: str | None) -> None:
-        if self._scheduler is not None:
-            self._scheduler.send({"trouble": trouble})
+        self._tell_scheduler(StoreTrouble(trouble))
 
     def _prove_store(self) -> None:
         with self._state.store.begin() as connection:
@@ -275,7 +306,7 @@ class HostLoop:
             tokens.append(one.token)
             ids.append(attempt.queued.id)
         if self._scheduler is not None:
-            self._scheduler.send({"ended": tokens})
+            send(self._scheduler, AttemptsEnded(tokens))
         else:
             doorbell.ring(self._state.settings.home, instances=ids)
 
@@ -285,26 +316,26 @@ class HostLoop:
         dropped, self._state.dropped = self._state.dropped, []
         for token in dropped:
             self.on_end(token, None)
-        if self._scheduler is not None:
-            self._scheduler.send({"dropped": dropped})
+        self._tell_scheduler(AttemptsDropped(dropped))
 
-    def _hear_zygote(self, zygote: ZygoteHandle, message: dict[str, Any]) -> None:
-        if "parsed" in message:
-            if zygote.error is not None:
-                self._launcher.blame(zygote, zygote.error)
-        elif "forked" in message:
-            zygote.forks += 1
-            self._wards.forked(message)
-        elif "missing" in message:
-            self._launcher.missing(message["missing"], zygote)
-        elif "unforked" in message:
-            zygote.tokens.discard(message["unforked"])
-            self._wards.unforked(message["unforked"], message["error"])
-            self._zygotes.close_if_idle(zygote)
-        elif "ended" in message:
-            zygote.tokens.discard(message["ended"])
-            self._wards.child_gone(message["ended"], message["code"])
-            self._zygotes.close_if_idle(zygote)
+    def _hear_zygote(self, zygote: ZygoteHandle, message: ZygoteMessage) -> None:
+        match message:
+            case FileParsed(error):
+                if error is not None:
+                    self._launcher.blame(zygote, error)
+            case AttemptForked():
+                zygote.forks += 1
+                self._wards.forked(message)
+            case TaskMissing(token):
+                self._launcher.missing(token, zygote)
+            case ForkFailed(token, error):
+                zygote.tokens.discard(token)
+                self._wards.fork_failed(token, error)
+                self._zygotes.close_if_idle(zygote)
+            case ChildEnded(token, code):
+                zygote.tokens.discard(token)
+                self._wards.child_gone(token, code)
+                self._zygotes.close_if_idle(zygote)
 
     def _zygote_gone(self, zygote: ZygoteHandle, code: int | None) -> None:
         if not zygote.is_parsed:
@@ -349,9 +380,9 @@ class HostLoop:
             row = found.get(row_id)
             if attempt.phase is Phase.ENDING or attempt.stop_reason is not None:
                 continue
-            given = _given_state([] if row is None else [row], attempt.token)
-            if given is not None:
-                how = given if row is None else f"set to {given}"
+            state = given_state([] if row is None else [row], attempt.token)
+            if state is not None:
+                how = state if row is None else f"set to {state}"
                 self._wards.stop(attempt, f"its row was {how}", self._state.settings.kill_grace_s)
 
     def _tell_running(self) -> None:
@@ -364,56 +395,5 @@ class HostLoop:
         for attempt in running:
             attempt.is_told = True
             self._wards.note_process(attempt)
-        if running and self._scheduler is not None:
-            self._scheduler.send({"running": [one.token for one in running]})
-
-    def _answer(self) -> None:
-        """Answer what tasks asked; what is left when the database fails is answered later."""
-        questions = self._state.questions
-        if not questions:
-            return
-        with self._state.store.read() as connection:
-            while questions:
-                attempt, message = questions[0]
-                if attempt.line is not None:
-                    self._answer_one(connection, attempt, message)
-                questions.popleft()
-
-    def _answer_one(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> None:
-        """Answer one question; what makes no sense, asked or found, is an error of who asked."""
-        line = attempt.line
-        assert line is not None  # who asked still listens
-        of = {"question": message.get("question")}
-        try:
-            line.send({**of, "value": self._value(connection, attempt, message)})
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            why = f"The metadata database has what cannot be read: {error!s:.200}"
-            line.send({**of, "error": why})
-        except (DataError, InterfaceError, ProgrammingError) as error:
-            why = f"The metadata database cannot be asked that: {error.orig!s:.200}"
-            line.send({**of, "error": why})
-
-    def _value(self, connection: Any, attempt: Attempt, message: dict[str, Any]) -> Any:
-        if "pull" in message:
-            return [list(row) for row in xcoms.get(connection, xcoms.XComQuery(**message["pull"]))]
-        if "given_state" in message:
-            watched = rows.watch(connection, [attempt.queued.id])
-            return _given_state(watched, attempt.token)
-        if "finished_tasks" in message:
-            return lookup.finished_tasks(connection, attempt.queued.run.id)
-        if "task_instances" in message:
-            return lookup.task_instances(connection, message["task_instances"])
-        if "first_reschedule" in message:
-            try_number = message["first_reschedule"]
-            return lookup.first_reschedule(connection, attempt.queued.id, try_number)
-        run = attempt.queued.run
-        found = lookup.previous_run(connection, run.dag_id, run.logical_us, message["previous_run"])
-        return None if found is None else found.fields()
-
-
-def _given_state(found: list[rows.Watched], token: str) -> str | None:
-    """Return what others made of the row of an attempt that runs; None if it is as it should be."""
-    if not found:
-        return "deleted"
-    (row,) = found
-    return None if (row.attempt, row.state) == (token, "running") else str(row.state)
+        if running:
+            self._tell_scheduler(AttemptsRunning([attempt.token for attempt in running]))

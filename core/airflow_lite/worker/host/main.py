@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     from airflow_lite.config import Config
     from airflow_lite.errors import UserError
     from airflow_lite.processes.channel import Channel
+    from airflow_lite.worker.messages import StoreTrouble, send
 
     name, job, fd, *most = arguments
     scheduler = socket.socket(fileno=int(fd))
@@ -53,7 +54,8 @@ def main(arguments: list[str]) -> int:
         host = make_host(config, base, "host", name, int(job) if job else None, *map(int, most))
     except UserError as error:
         logging.error("%s", error)  # noqa: LOG015 - this is the program
-        Channel(scheduler).send({"trouble": f"its task host cannot start: {error}"})
+        trouble = StoreTrouble(f"its task host cannot start: {error}")
+        send(Channel(scheduler), trouble)
         return 1
     host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
     host.serve(scheduler)

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.processes.proc import (
     describe_end,
@@ -18,7 +18,15 @@ from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import xcoms
 from airflow_lite.worker.host.attempt import Attempt, Phase
-from airflow_lite.worker.messages import Outcome, RetryPolicy
+from airflow_lite.worker.messages import (
+    FROM_CHILD,
+    CallbacksDone,
+    Outcome,
+    PushXCom,
+    ReportOutcome,
+    SaveRendered,
+    receive,
+)
 from airflow_lite.worker.stored_policy import stored_policy
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle
+    from airflow_lite.worker.messages import AttemptForked, ChildMessage
 
 
 logger = logging.getLogger(__name__)
@@ -43,13 +52,13 @@ class AttemptMonitor:
         self._state = state
         self.on_hanging: Callable[[ZygoteHandle], None] = lambda _: None
 
-    def forked(self, told: dict[str, Any]) -> None:
+    def forked(self, message: AttemptForked) -> None:
         """Take note of the process that runs an attempt."""
-        attempt = self._state.attempts.get(told["forked"])
+        attempt = self._state.attempts.get(message.token)
         if attempt is None:
             return
-        attempt.pid = told["pid"]
-        attempt.policy = RetryPolicy(*told["policy"])
+        attempt.pid = message.pid
+        attempt.policy = message.policy
         if attempt.phase is not Phase.CLAIMED:
             return
         attempt.phase = Phase.RUNNING
@@ -58,7 +67,7 @@ class AttemptMonitor:
         if attempt.stop_reason is not None:
             self._signal(attempt, self._state.settings.kill_grace_s)
 
-    def unforked(self, token: str, error: str) -> None:
+    def fork_failed(self, token: str, error: str) -> None:
         """End an attempt that no process could be made for."""
         attempt = self._state.attempts.get(token)
         if attempt is not None and attempt.is_claimed:
@@ -79,7 +88,7 @@ class AttemptMonitor:
         """Act on what a child has said."""
         if attempt.line is None:  # closed by another event of this turn
             return
-        for message in attempt.line.receive():
+        for message in receive(attempt.line, FROM_CHILD):
             self._hear(attempt, message)
         if attempt.line is not None and attempt.line.is_closed:
             self.close_line(attempt)  # its zygote tells how it ended
@@ -109,27 +118,27 @@ class AttemptMonitor:
 
         self._state.later(attempt, _END_LOOK_S, look)
 
-    def _hear(self, attempt: Attempt, message: dict[str, Any]) -> None:
-        if "push" in message:
-            key, value = message["push"]
-            ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
-            self._state.batch.xcoms.append(xcoms.XComValue(*ids, key, value))
-        elif "rendered" in message:
-            self._state.batch.rendered[attempt.queued.id] = message["rendered"]
-            self._state.write_later()
-        elif "outcome" in message:
-            attempt.policy = RetryPolicy(*message["policy"])  # its zygote may tell of it later
-            self._outcome(attempt, Outcome(**message["outcome"]), more=message["more"])
-        elif "done" in message:
-            self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
-        else:
-            self._state.questions.append((attempt, message))
+    def _hear(self, attempt: Attempt, message: ChildMessage) -> None:
+        match message:
+            case PushXCom(key, value):
+                ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
+                self._state.batch.xcoms.append(xcoms.XComValue(*ids, key, value))
+            case SaveRendered(fields):
+                self._state.batch.rendered[attempt.queued.id] = fields
+                self._state.write_later()
+            case ReportOutcome():
+                self._take_outcome(attempt, message)
+            case CallbacksDone():
+                self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
+            case _:
+                self._state.questions.add(attempt, message)
 
-    def _outcome(self, attempt: Attempt, outcome: Outcome, *, more: bool) -> None:
+    def _take_outcome(self, attempt: Attempt, report: ReportOutcome) -> None:
+        attempt.policy = report.policy  # its zygote may tell of it later
         if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING}:
             return
-        attempt.outcome = outcome._replace(exit_code=0)
-        if not more:
+        attempt.outcome = report.outcome._replace(exit_code=0)
+        if not report.has_more:
             self.finish(attempt, attempt.outcome)
             return
         attempt.phase = Phase.CALLING_BACK

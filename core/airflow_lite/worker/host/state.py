@@ -5,11 +5,11 @@ from __future__ import annotations
 import selectors
 import sys
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.processes.timers import Timers
 from airflow_lite.worker.host.attempt import Phase
+from airflow_lite.worker.host.questions import Questions
 from airflow_lite.worker.host.write_batch import WriteBatch
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class HostState:
         self.batch = WriteBatch()
         self.attempts: dict[str, Attempt] = {}
         self.waiting: dict[str, Attempt] = {}  # NEW and WAITING, in order
-        self.questions: deque[tuple[Attempt, dict[str, Any]]] = deque()
+        self.questions = Questions(store)
         self.dropped: list[str] = []
         self.must_flush = False
         self._is_lazy_due = False  # a timer will flush

@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.processes.channel import Channel
+from airflow_lite.worker.messages import (
+    FROM_BASE,
+    FROM_ZYGOTE,
+    FileParsed,
+    ForkZygote,
+    PickledDag,
+    ZygoteForked,
+    receive,
+    send,
+)
 from airflow_lite.worker.zygote.start import execute_base
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
+    from airflow_lite.worker.messages import ZygoteMessage
     from airflow_lite.worker.task.sentry import SentrySettings
 
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
@@ -71,7 +81,7 @@ class Zygotes:
         self._current: dict[str, ZygoteHandle] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
         self.all: dict[int, ZygoteHandle] = {}
-        self.on_message: Callable[[ZygoteHandle, dict[str, Any]], None] = lambda *_: None
+        self.on_message: Callable[[ZygoteHandle, ZygoteMessage], None] = lambda *_: None
         self.on_gone: Callable[[ZygoteHandle, int | None], None] = lambda *_: None
         self._base = self._listen(base)
 
@@ -81,15 +91,15 @@ class Zygotes:
         return channel
 
     def _hear_base(self) -> None:
-        for message in self._base.receive():
-            zygote = self.all.get(message["gone"] if "gone" in message else message["zygote"])
+        for message in receive(self._base, FROM_BASE):
+            zygote = self.all.get(message.number)
             if zygote is None:
                 continue
-            if "pid" in message:
-                zygote.pid = message["pid"]
+            if isinstance(message, ZygoteForked):
+                zygote.pid = message.pid
             else:
-                zygote.error = zygote.error or message.get("error")
-                self._gone(zygote.number, message["code"])
+                zygote.error = zygote.error or message.error
+                self._gone(zygote.number, message.code)
         if self._base.is_closed:
             self._replace_base()
 
@@ -149,27 +159,26 @@ class Zygotes:
         self._count += 1
         zygote = ZygoteHandle(self._count, path, Channel(ours), now, alone, payload)
         self.all[zygote.number] = zygote
-        order = {
-            "zygote": zygote.number,
-            "path": path,
-            "folder": self._dags_folder,
-            "alone": alone,
-            "sentry": self._sentry,
-            "pickled": payload is not None,
-        }
-        self._base.send(order, (theirs.detach(),))
+        order = ForkZygote(
+            zygote.number,
+            path,
+            self._dags_folder,
+            is_alone=alone,
+            sentry=self._sentry,
+            is_pickled=payload is not None,
+        )
+        send(self._base, order, (theirs.detach(),))
         self._watch(zygote.channel, lambda: self._hear(zygote))
         if payload is not None:
-            zygote.channel.send({"dag": b64encode(payload).decode()})
+            send(zygote.channel, PickledDag.of(payload))
         return zygote
 
     def _hear(self, zygote: ZygoteHandle) -> None:
-        for message in zygote.channel.receive():
-            if "parsed" in message:
-                verdict = message["parsed"]
-                zygote.is_parsed, zygote.error = True, verdict["error"]
-                zygote.fingerprint = verdict["fingerprint"]
-                zygote.threads = verdict["threads"]
+        for message in receive(zygote.channel, FROM_ZYGOTE):
+            if isinstance(message, FileParsed):
+                zygote.is_parsed, zygote.error = True, message.error
+                zygote.fingerprint = message.fingerprint
+                zygote.threads = message.threads
             self.on_message(zygote, message)
         if not zygote.channel.is_closed:
             return
@@ -185,7 +194,7 @@ class Zygotes:
         if self._current.get(zygote.path) is zygote:
             del self._current[zygote.path]
         self._unwatch(zygote.channel)
-        for message in zygote.channel.receive():
+        for message in receive(zygote.channel, FROM_ZYGOTE):
             self.on_message(zygote, message)
         zygote.channel.close()
         self.on_gone(zygote, code)

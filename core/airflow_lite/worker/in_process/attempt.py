@@ -87,7 +87,7 @@ class _Claimed:
             return bool(attempts.claim(connection, [attempt.claim()], self._who, now_us))
 
     def _execute(self, attempt: Attempt) -> Outcome:
-        from airflow_lite.worker.in_process.store_access import StoreApi
+        from airflow_lite.worker.in_process.store_access import DirectStoreClient
 
         try:
             task = find_task(attempt.path, attempt.key.dag_id, attempt.key.task_id)
@@ -98,11 +98,11 @@ class _Claimed:
             return Outcome("failed", f"{type(error).__name__}: {error}"[:1000])
         attempt.policy = RetryPolicy.of(task)
         row = attempt.queued
-        api = StoreApi(
+        client = DirectStoreClient(
             self._store, self._clock, row.run, (row.id, attempt.key.task_id, attempt.key.map_index)
         )
         request = attempt.request(self._settings, self._clock.now_us())
-        execution = Execution(request, task, api, passes_interrupts=True)
+        execution = Execution(request, task, client, passes_interrupts=True)
         return run_in_this_process(execution, attempt.policy, pdb=self._pdb)
 
     def _record(self, attempt: Attempt, outcome: Outcome) -> str | None:

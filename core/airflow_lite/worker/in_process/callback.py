@@ -56,7 +56,7 @@ def _call(store: Store, config: Config, request: Callback) -> str | None:
     from airflow_lite.clock import SystemClock
     from airflow_lite.errors import AirflowException
     from airflow_lite.worker.in_process.runner import load_dags
-    from airflow_lite.worker.in_process.store_access import StoreApi
+    from airflow_lite.worker.in_process.store_access import DirectStoreClient
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.task.execution import Execution
 
@@ -72,7 +72,7 @@ def _call(store: Store, config: Config, request: Callback) -> str | None:
     execution = Execution(
         _attempt_request(request, settings),
         task,
-        StoreApi(store, SystemClock(), row.run, owner),
+        DirectStoreClient(store, SystemClock(), row.run, owner),
     )
     context = execution.ti.get_template_context()
     context["reason"] = request.reason

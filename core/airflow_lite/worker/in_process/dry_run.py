@@ -86,7 +86,7 @@ def _test_execution(
     from airflow_lite.authoring.arguments.param import ParamsDict
     from airflow_lite.clock import SystemClock
     from airflow_lite.store.engine import open_store
-    from airflow_lite.worker.in_process.store_access import TestApi
+    from airflow_lite.worker.in_process.store_access import DryRunStoreClient
     from airflow_lite.worker.settings import HostSettings
 
     dag_id, task_id, map_index = where
@@ -105,8 +105,8 @@ def _test_execution(
             test_mode=True,
         )
         with kept_environment():
-            api = TestApi(store, clock, run, (0, task_id, map_index))
-            execution = Execution(request, task, api, passes_interrupts=True)
+            client = DryRunStoreClient(store, clock, run, (0, task_id, map_index))
+            execution = Execution(request, task, client, passes_interrupts=True)
             if params:
                 execution.task.params = ParamsDict(task.params)
                 execution.task.params.update(params)

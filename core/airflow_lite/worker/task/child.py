@@ -11,13 +11,13 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_lite.processes.channel import Line
 from airflow_lite.processes.proc import UNHEARD
 from airflow_lite.task_logger import task_logger
-from airflow_lite.worker.messages import RetryPolicy
+from airflow_lite.worker.messages import CallbacksDone, ReportOutcome, RetryPolicy
 from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task.line import Line
 from airflow_lite.worker.task.signals import Interrupts
-from airflow_lite.worker.task.store_client import LineApi
+from airflow_lite.worker.task.store_client import HostStoreClient
 from airflow_lite.worker.task_log.file import LogFile, log_to, set_level
 from airflow_lite.worker.task_log.streams import TaskStream
 
@@ -67,7 +67,7 @@ def run_attempt(
         output.begin(log_fd, request)
         if reporter.notice is not None:
             logger.warning("%s", reporter.notice)
-        execution = Execution(request, task, LineApi(line))
+        execution = Execution(request, task, HostStoreClient(line))
         reporter.tag(execution.ti)
         policy = RetryPolicy.of(task)
         line.check()  # its zygote may have hung for so long that it was given up
@@ -131,13 +131,12 @@ def _report(
 ) -> None:
     """Tell the host the outcome; what follows it there is bounded in time, and cannot change it."""
     has_more = bool(execution.callbacks()) or reporter.is_on
-    told = measured(outcome).to_message()
-    line.send({"outcome": told, "policy": policy, "more": has_more})
+    line.send(ReportOutcome(measured(outcome), policy, has_more))
     if has_more:
         reporter.capture(execution)
         execution.call_back()
         reporter.flush()
-        line.send({"done": True})
+        line.send(CallbacksDone())
 
 
 def measured(outcome: Outcome) -> Outcome:

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from airflow_lite.worker.task.store_client import TaskApi
+    from airflow_lite.worker.task.store_client import StoreClient
 
 
 class DagRun:
     """A DAG run with Airflow's names, made from the fields of `store.lookup.StoredRun`."""
 
-    def __init__(self, fields: dict[str, Any], api: TaskApi | None = None) -> None:
-        self._api = api
+    def __init__(self, fields: dict[str, Any], store: StoreClient | None = None) -> None:
+        self._store = store
         self.id: int = fields["id"]
         self.dag_id: str = fields["dag_id"]
         self.run_id: str = fields["run_id"]
@@ -53,7 +53,7 @@ class DagRun:
         self, state: Iterable[str | None] | str | None = None, session: object = None
     ) -> list[TaskInstanceRow]:
         """Return the run's task instances as they are now, those in `state` if any is given."""
-        rows = self._api.task_instances(self.id) if self._api is not None else []
+        rows = self._store.task_instances(self.id) if self._store is not None else []
         found = [TaskInstanceRow.of_run(self, row) for row in rows]
         if state is None:
             return found

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from airflow_lite.worker.task.store_client import TaskApi
+    from airflow_lite.worker.task.store_client import StoreClient
 
 logger = task_logger()
 
@@ -53,18 +53,17 @@ class Execution:
         self,
         request: AttemptRequest,
         task: Any,
-        api: TaskApi,
+        store: StoreClient,
         *,
         passes_interrupts: bool = False,
     ) -> None:
         self.task = task.prepare_for_execution()
         if request.reschedules_sensors:
             _reschedule(self.task)
-        self.ti = RuntimeTaskInstance(
-            request, self.task, DagRun(request.run, api), api, build_context
-        )
+        run = DagRun(request.run, store)
+        self.ti = RuntimeTaskInstance(request, self.task, run, store, build_context)
         self.context: dict[str, Any] = {}
-        self._api = api
+        self._store = store
         self._given_state: str | None = None  # what its row was set to while it ran
         self._test_mode = request.test_mode
         self._passes_interrupts = passes_interrupts
@@ -109,7 +108,7 @@ class Execution:
 
         fields = render_fields(self.task, self.context)
         if not self._test_mode:
-            self._api.rendered(json_text(fields))
+            self._store.rendered(json_text(fields))
 
     def _export(self) -> None:
         """Set the variables that Airflow sets for what a task starts."""
@@ -158,7 +157,7 @@ class Execution:
     def _failed(self, error: BaseException) -> Outcome:
         self.context["exception"] = error
         if isinstance(error, AirflowTaskTerminated):
-            self._given_state = self._api.given_state()
+            self._given_state = self._store.given_state()
         if isinstance(error, AirflowTaskTimeout | AirflowTaskTerminated):
             logger.error("%s", error)
         else:
@@ -194,7 +193,7 @@ class Execution:
 
         The duration is in seconds. So many as can be had cheaply, the one that ended last at last.
         """
-        return self._api.finished_tasks()
+        return self._store.finished_tasks()
 
     def callbacks(self) -> list[tuple[str, Callable[..., Any]]]:
         """Return the callbacks that the outcome calls for, each with the name of its argument.

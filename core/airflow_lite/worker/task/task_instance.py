@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.task_logger import task_logger
+from airflow_lite.worker.messages import PullXComs
 from airflow_lite.worker.task.dag_run import DagRun, duration_s
 from airflow_lite.worker.task.datetimes import optional_moment
 from airflow_lite.worker.task.xcom import RETURN_KEY, from_json, to_json
 
 if TYPE_CHECKING:
     from airflow_lite.worker.messages import AttemptRequest
-    from airflow_lite.worker.task.store_client import Found, TaskApi
+    from airflow_lite.worker.task.store_client import StoreClient, XComRow
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class RuntimeTaskInstance:
         request: AttemptRequest,
         task: Any,
         dag_run: DagRun,
-        api: TaskApi,
+        store: StoreClient,
         build_context: Callable[[RuntimeTaskInstance], Any],
     ) -> None:
         self.key = TaskInstanceKey(*request.key)
@@ -56,7 +57,7 @@ class RuntimeTaskInstance:
         self.log: logging.Logger = task_logger()
         #: What a branch decided: {"followed": [task ids]} or {"skipped": [task ids]}.
         self.skip_decision: dict[str, list[str]] | None = None
-        self._api = api
+        self._store = store
         self._build_context = build_context
         self._max_xcom_bytes = request.max_xcom_bytes
         self._pushed: dict[str, str] = {}
@@ -104,7 +105,7 @@ class RuntimeTaskInstance:
         first_try = self.max_tries - self.task.retries + 1
         if self.try_number <= first_try:
             return self.try_started
-        return optional_moment(self._api.first_reschedule(first_try)) or self.try_started
+        return optional_moment(self._store.first_reschedule(first_try)) or self.try_started
 
     @property
     def duration(self) -> float | None:
@@ -129,8 +130,8 @@ class RuntimeTaskInstance:
 
     def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
         """Return the run before this one, in `state` if one is given."""
-        found = self._api.previous_run(state)
-        return None if found is None else DagRun(found, self._api)
+        found = self._store.previous_run(state)
+        return None if found is None else DagRun(found, self._store)
 
     def get_previous_start_date(self, state: str | None = None) -> datetime | None:
         """Return when the run before this one started."""
@@ -158,7 +159,7 @@ class RuntimeTaskInstance:
             )
         text = to_json(key, value, self._max_xcom_bytes)
         self._pushed[key] = text
-        self._api.push(key, text)
+        self._store.push(key, text)
 
     def xcom_pull(
         self,
@@ -181,16 +182,16 @@ class RuntimeTaskInstance:
                 _check(name, value, str)
         tasks = _as_list("task_ids", task_ids, str)
         indexes = _as_list("map_indexes", map_indexes, int)
-        query = {
-            "dag_id": dag_id or self.dag_id,
-            "run_id": run_id or self.run_id,
-            "logical_us": self.dag_run.logical_us,
-            "key": key,
-            "task_ids": tasks,
-            "map_indexes": indexes,
-            "include_prior_dates": include_prior_dates,
-        }
-        found = self._api.pull(query)
+        query = PullXComs(
+            dag_id or self.dag_id,
+            run_id or self.run_id,
+            self.dag_run.logical_us,
+            key,
+            tasks,
+            indexes,
+            bool(include_prior_dates),
+        )
+        found = self._store.pull(query)
         one_task = task_ids is None or isinstance(task_ids, str)
         one_index = map_indexes is None or isinstance(map_indexes, int)
         if one_task and one_index:
@@ -214,7 +215,7 @@ def _check(what: str, value: Any, kind: type) -> None:
         raise TypeError(f"xcom_pull: {what} must be {wanted}, not {value!r:.100}.")
 
 
-def _single(found: list[Found], default: Any, *, every_index: bool) -> Any:
+def _single(found: list[XComRow], default: Any, *, every_index: bool) -> Any:
     if not found:
         return default
     if every_index and found[0][1] >= 0:

@@ -13,16 +13,20 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow_lite.parsing import load
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.security.signing import KEY_VARIABLE
+from airflow_lite.worker.messages import TO_BASE, ZygoteEnded, ZygoteForked, receive, send
 from airflow_lite.worker.task import sentry
 from airflow_lite.worker.zygote.dag_file import DagFileZygote
 from airflow_lite.worker.zygote.reaper import Reaper, in_child, serve
+
+if TYPE_CHECKING:
+    from airflow_lite.worker.messages import ForkZygote
 
 
 def main(host: socket.socket) -> NoReturn:
@@ -86,44 +90,48 @@ class _BaseZygote:
         self._reaper.deafen()
         gc.collect()
         gc.freeze()
-        serve(self._channel, self._reaper, self._fork, self._ended)
+        serve(self._channel, self._reaper, self._hear, self._ended)
         for pid in self._alone & self._numbers.keys():
             kill_session(pid)
 
-    def _fork(self, message: dict[str, Any]) -> None:
+    def _hear(self) -> None:
+        for order in receive(self._channel, TO_BASE):
+            self._fork(order)
+
+    def _fork(self, order: ForkZygote) -> None:
         fd = self._channel.fds.popleft()
         parent = os.getpid()
-        if message["sentry"]:
+        if order.sentry:
             sentry.preload()
-        load.preload(message["path"])
+        load.preload(order.path)
         try:
             pid = self._reaper.fork()
         except OSError as error:  # no process more, for one
             os.close(fd)
-            told = f"{message['path']}: no process could be started for it: {error}"
-            self._channel.send({"gone": message["zygote"], "code": None, "error": told})
+            reason = f"{order.path}: no process could be started for it: {error}"
+            send(self._channel, ZygoteEnded(order.number, None, reason))
             return
         if pid == 0:
-            in_child(lambda: self._be_file_zygote(message, fd, parent))
+            in_child(lambda: self._be_file_zygote(order, fd, parent))
         os.close(fd)
-        self._numbers[pid] = message["zygote"]
-        if message["alone"]:
+        self._numbers[pid] = order.number
+        if order.is_alone:
             self._alone.add(pid)
-        self._channel.send({"zygote": message["zygote"], "pid": pid})
+        send(self._channel, ZygoteForked(order.number, pid))
 
-    def _be_file_zygote(self, message: dict[str, Any], fd: int, parent: int) -> None:
+    def _be_file_zygote(self, order: ForkZygote, fd: int, parent: int) -> None:
         self._channel.close()
         self._reaper.close()
-        if message["alone"]:
+        if order.is_alone:
             die_with_parent(parent)
         channel = Channel(socket.socket(fileno=fd))
-        DagFileZygote(channel, message).serve()
+        DagFileZygote(channel, order).serve()
 
     def _ended(self, pid: int, code: int) -> None:
         self._alone.discard(pid)
         number = self._numbers.pop(pid, None)
         if number is not None:
-            self._channel.send({"gone": number, "code": code})
+            send(self._channel, ZygoteEnded(number, code))
 
 
 if __name__ == "__main__":

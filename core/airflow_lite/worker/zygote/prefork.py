@@ -6,18 +6,20 @@ then, and no page of it must be copied any more. So an attempt in it takes half 
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.channel import Channel, encoded
 from airflow_lite.processes.proc import kill_session
+from airflow_lite.worker.messages import TO_CHILD, packed, receive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow_lite.worker.messages import ChildOrder
 
 #: A preforked child that nothing came for in so many seconds ends: a zygote at rest has none.
 IDLE_S = 2.0
@@ -39,9 +41,9 @@ class PreforkedChild:
         """Seconds until it has waited for long enough."""
         return max(self._idle_from + IDLE_S - time.monotonic(), 0.0)
 
-    def hand_over(self, order: dict[str, Any], fds: Sequence[int]) -> None:
+    def hand_over(self, order: ChildOrder, fds: Sequence[int]) -> None:
         """Give it an attempt; one that does not take it is killed, and its end tells of that."""
-        data = json.dumps(order).encode() + b"\n"
+        data = encoded(packed(order))
         try:
             sent = socket.send_fds(self._end, [data], list(fds))
             if sent < len(data):  # it has hung up once it has the whole
@@ -55,7 +57,7 @@ class PreforkedChild:
         self._end.close()
 
 
-def await_order(end: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def await_order(end: socket.socket) -> tuple[ChildOrder, list[int]]:
     """Wait in a preforked child for its attempt; return that and its descriptors.
 
     Ends with the zygote.
@@ -63,7 +65,7 @@ def await_order(end: socket.socket) -> tuple[dict[str, Any], list[int]]:
     channel = Channel(end)
     while True:
         select.select([channel], [], [])
-        for order in channel.receive():
+        for order in receive(channel, TO_CHILD):
             fds = list(channel.fds)
             channel.fds.clear()
             channel.close()

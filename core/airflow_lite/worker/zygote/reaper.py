@@ -102,12 +102,15 @@ def _do_nothing(_number: int, _frame: FrameType | None) -> None:
 def serve(
     channel: Channel,
     reaper: Reaper,
-    act: Callable[[dict[str, Any]], None],
+    hear: Callable[[], None],
     ended: Callable[[int, int], None],
     patience_s: Callable[[], float | None] = lambda: None,
     rest: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until the host goes away; `rest` is called where nothing came for `patience_s()`."""
+    """Serve until the host goes away: `hear` takes what it sent, `ended` the end of a child.
+
+    `rest` is called where nothing came for `patience_s()`.
+    """
     while not channel.is_closed:
         waiting = [channel] if channel.has_unsent else []
         watched: list[Channel | int] = [channel, reaper.fd]
@@ -117,8 +120,7 @@ def serve(
         if writable:
             channel.flush()
         if channel in readable:
-            for message in channel.receive():
-                act(message)
+            hear()
         if reaper.fd in readable:
             for pid, code in reaper.ended():
                 ended(pid, code)

@@ -15,15 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.authoring.dag import DAG
 from airflow_lite.authoring.operators.python import PythonOperator
+from airflow_lite.processes.channel import encoded
 from airflow_lite.task_logger import task_logger
-from airflow_lite.worker.messages import AttemptRequest
+from airflow_lite.worker.messages import (
+    TO_ZYGOTE,
+    AttemptRequest,
+    ForkAttempt,
+    ReportOutcome,
+    RetryPolicy,
+    packed,
+    unpacked,
+)
 from airflow_lite.worker.task.child import measured
 from airflow_lite.worker.task.environment import kept_environment
 from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task.store_client import StoreClient
 
 if TYPE_CHECKING:
+    from airflow_lite.worker.messages import Question
     from airflow_lite.worker.task.child import TaskOutput
-    from airflow_lite.worker.task.store_client import Found
 
 #: CPython adapts a function at its eighth call, and what it then does within the next few.
 ROUNDS = 24
@@ -32,31 +42,16 @@ _NOTHING = logging.CRITICAL + 1
 _NOW_US = 1_700_000_000_000_000
 
 
-class _NoApi:
+class _NoStore(StoreClient):
     """The store of a rehearsal: takes everything, holds nothing."""
 
     def push(self, key: str, value: str) -> None:
         pass
 
-    def pull(self, query: dict[str, Any]) -> list[Found]:
-        return []
-
-    def previous_run(self, state: str | None) -> dict[str, Any] | None:
-        return None
-
     def rendered(self, fields: str) -> None:
         pass
 
-    def finished_tasks(self) -> list[dict[str, Any]]:
-        return []
-
-    def task_instances(self, run_row_id: int) -> list[dict[str, Any]]:
-        return []
-
-    def first_reschedule(self, try_number: int) -> int | None:
-        return None
-
-    def given_state(self) -> str | None:
+    def ask(self, question: Question) -> Any:
         return None
 
 
@@ -100,11 +95,12 @@ def _task() -> PythonOperator:
 
 
 def _run(task: Any) -> None:
-    told = json.loads(json.dumps(_request().to_message()))
-    execution = Execution(AttemptRequest.from_message(told), task, _NoApi())
+    order = unpacked(json.loads(encoded(packed(ForkAttempt(_request())))), TO_ZYGOTE)
+    assert isinstance(order, ForkAttempt)  # as it was packed
+    execution = Execution(order.request, task, _NoStore())
     outcome = execution.run()
     execution.callbacks()
-    json.dumps(measured(outcome).to_message(), separators=(",", ":"), ensure_ascii=False)
+    encoded(packed(ReportOutcome(measured(outcome), RetryPolicy.of(task), has_more=False)))
 
 
 def _request() -> AttemptRequest:

@@ -31,7 +31,7 @@ def pull_in_threads(ti):
     return [numbers.index(n) for n, found in zip(numbers, pulled, strict=True) if n != found]
 
 def ask_past(ti):
-    return ti._api.first_reschedule([1])
+    return ti._store.first_reschedule([1])
 
 with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None) as dag:
     PythonOperator(task_id="other", python_callable=lambda: 7)

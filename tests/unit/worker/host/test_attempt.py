@@ -8,7 +8,14 @@ from airflow_lite.keys import RunCommand, TaskInstanceKey
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt
-from airflow_lite.worker.messages import AttemptRequest, Outcome, RetryPolicy
+from airflow_lite.worker.messages import (
+    TO_ZYGOTE,
+    ForkAttempt,
+    Outcome,
+    RetryPolicy,
+    packed,
+    unpacked,
+)
 
 TOKEN = "a" * 32
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {"k": 1}, 0)
@@ -80,9 +87,9 @@ def test_a_request_survives_the_way_to_the_child():
         None, None, "/dags", "host", "INFO", 1, 2, 1.0, 1.0, 1.0, 1.0, 1.0, False
     )
     request = _attempt().request(settings, 11)
-    text = json.dumps(request.to_message())
+    text = json.dumps(packed(ForkAttempt(request)))
 
-    assert AttemptRequest.from_message(json.loads(text)) == request
+    assert unpacked(json.loads(text), TO_ZYGOTE) == ForkAttempt(request)
     assert (request.start_us, request.try_started_us, request.token) == (11, 11, TOKEN)
 
 

@@ -8,7 +8,7 @@ from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
 from airflow_lite.keys import RunCommand, TaskInstanceKey
 from airflow_lite.parsing.pool import FileResult
-from airflow_lite.processes.channel import Channel, Line
+from airflow_lite.processes.channel import Channel
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dag_saving import save_results
@@ -17,8 +17,9 @@ from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.state import HostState
-from airflow_lite.worker.messages import Outcome, RetryPolicy
+from airflow_lite.worker.messages import AttemptForked, Outcome, ReportOutcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
+from airflow_lite.worker.task.line import Line
 
 TOKEN = "a" * 32
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
@@ -49,7 +50,7 @@ def attempt(host_state, phase):
 def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(host_state):
     monitor = AttemptMonitor(host_state)
     monitor.finish(attempt(host_state, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
-    monitor.forked({"forked": TOKEN, "pid": 1, "policy": [None, 1, 0.0, False, None]})
+    monitor.forked(AttemptForked(TOKEN, 1, RetryPolicy(retries=1, retry_delay_s=0.0)))
     (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "ValueError: quick")
 
@@ -63,8 +64,7 @@ def test_what_a_child_reports_needs_no_stored_dag(host_state):
     quick = attempt(host_state, Phase.CLAIMED)
     quick.line = Channel(ours)
     policy = RetryPolicy(retries=1, retry_delay_s=0.0)
-    said = {"outcome": Outcome("failed", "E").to_message(), "policy": policy, "more": False}
-    Line(theirs).send(said)
+    Line(theirs).send(ReportOutcome(Outcome("failed", "E"), policy, has_more=False))
     monitor = AttemptMonitor(host_state)
     host_state.watch(quick.line, lambda: None)
 
