@@ -21,16 +21,15 @@ def run(command: RunCommand, config: Config) -> int:
     from airflow_lite.worker.host.main import make_host
     from airflow_lite.worker.zygote.start import fork_base
 
-    base = fork_base()
-    host = make_host(config, base, "foreground", uuid.uuid4().hex, None)
-    host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
     codes: list[int] = []
 
-    def ended(_token: str, state: str | None) -> None:
+    def end(_token: str, state: str | None) -> None:
         codes.append(NOT_MINE if state is None else RECORDED)
         host.drain()
 
-    host.on_end = ended
+    base = fork_base()
+    host = make_host(config, base, "foreground", uuid.uuid4().hex, None, on_end=end)
+    host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
     host.accept(command)
     host.run()
     return codes[0] if codes else NOT_RECORDED

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import socket
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from airflow_lite.parsing.folder import has_changed
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup
+from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.pickles import PickleRefused, Pickles
 from airflow_lite.worker.messages import ForkAttempt, Outcome, send
@@ -22,12 +22,10 @@ from airflow_lite.worker.task_log.paths import open_for_writing
 from airflow_lite.worker.task_log.pipe import LogPipe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from airflow_lite.keys import RunCommand
     from airflow_lite.worker.host.monitor import AttemptMonitor
     from airflow_lite.worker.host.state import HostState
-    from airflow_lite.worker.host.zygote_pool import ZygoteHandle, Zygotes
+    from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +36,10 @@ _LEAST_FORK_S = 10.0
 class Launcher:
     """Brings attempts from the command to a running child."""
 
-    def __init__(self, state: HostState, zygotes: Zygotes, monitor: AttemptMonitor) -> None:
+    def __init__(self, state: HostState, zygotes: ZygotePool, monitor: AttemptMonitor) -> None:
         self._state = state
         self._zygotes = zygotes
-        self._wards = monitor
-        monitor.on_hanging = self._give_up
+        self._monitor = monitor
         self._pickles = Pickles(state.settings, state.store)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
@@ -94,7 +91,7 @@ class Launcher:
             self._claim(attempt)
 
     def _zygote_of(self, attempt: Attempt) -> ZygoteHandle:
-        now = time.monotonic()
+        now = self._state.clock.monotonic()
         load = partial(self._payload, attempt)
         zygote = self._zygotes.get(attempt.path, has_changed, now, load)
         if zygote.asked_at == now:
@@ -122,7 +119,7 @@ class Launcher:
         )
         attempt.notices = (notice,)
         zygote = self._zygotes.start(
-            attempt.path, time.monotonic(), alone=True, payload=parsed.payload
+            attempt.path, self._state.clock.monotonic(), alone=True, payload=parsed.payload
         )
         self._limit_import(zygote)
         return zygote
@@ -156,7 +153,7 @@ class Launcher:
         try:
             self._hand_over(attempt, zygote)
         except OSError as error:  # no descriptors left, for one
-            self._wards.finish(attempt, Outcome("failed", f"could not be started: {error}"))
+            ending.finish(self._state, attempt, Outcome("failed", f"could not be started: {error}"))
 
     def _hand_over(self, attempt: Attempt, zygote: ZygoteHandle) -> None:
         ours, theirs = socket.socketpair()
@@ -164,7 +161,7 @@ class Launcher:
         assert attempt.log_pipe is not None  # just opened
         log_fd = os.dup(attempt.log_pipe.log_fd)
         attempt.line = Channel(ours)
-        self._state.watch(attempt.line, lambda: self._wards.hear_child(attempt))
+        self._state.watch(attempt.line, lambda: self._monitor.hear_child(attempt))
         request = attempt.request(self._state.settings, self._state.clock.now_us())
         send(zygote.channel, ForkAttempt(request), (theirs.detach(), output, log_fd))
         self._expect_fork(attempt, zygote)
@@ -191,29 +188,10 @@ class Launcher:
                 f"its process was not forked within {limit_s:g} s:"
                 " a library's at-fork handler may hang"
             )
-            self._wards.finish(attempt, Outcome("failed", reason, is_reported=False))
-            self._give_up(zygote)
+            ending.finish(self._state, attempt, Outcome("failed", reason, is_reported=False))
+            self._monitor.give_up(zygote)
 
         self._state.later(attempt, limit_s / 2, look)
-
-    def _give_up(self, zygote: ZygoteHandle) -> None:
-        """Fork no more from a zygote that hangs."""
-        if zygote.number in self._zygotes.all:
-            self._zygotes.retire(zygote)
-            self._bury(zygote)
-
-    def _bury(self, zygote: ZygoteHandle) -> None:
-        """Kill a zygote that hangs, once nothing that it forked before talks to us any more."""
-        if zygote.number not in self._zygotes.all:
-            return
-        if any(one.zygote is zygote and one.line is not None for one in self._attempts()):
-            again_at = time.monotonic() + self._state.settings.beat_interval_s
-            self._state.timers.at(again_at, partial(self._bury, zygote))
-        else:
-            self._zygotes.kill(zygote)
-
-    def _attempts(self) -> Collection[Attempt]:
-        return self._state.attempts.values()
 
     def _open_log(self, attempt: Attempt) -> int:
         """Make the log and the pipe into it; return the pipe's writing end."""
@@ -245,7 +223,7 @@ class Launcher:
         assert attempt.error is not None  # why this is called
         for line in attempt.error.splitlines():
             attempt.log_pipe.note(line)
-        self._wards.finish(attempt, Outcome("failed", attempt.error.splitlines()[0][:1000]))
+        ending.finish(self._state, attempt, Outcome("failed", attempt.error.splitlines()[0][:1000]))
 
     def blame(self, zygote: ZygoteHandle, error: str) -> None:
         """Let every attempt that waits for this zygote fail with its error."""
@@ -271,7 +249,7 @@ class Launcher:
         attempt = self._state.attempts.get(token)
         if attempt is None:
             return
-        self._wards.close_line(attempt)
+        ending.close_line(self._state, attempt)
         if attempt.is_second_parse:
             key = attempt.key
             attempt.error = (

@@ -11,7 +11,6 @@ import selectors
 import signal
 import socket
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,12 +20,13 @@ from airflow_lite.processes.backoff import SHORTEST_S, Trouble
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
+from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.questions import given_state
 from airflow_lite.worker.host.state import HostState
-from airflow_lite.worker.host.zygote_pool import ZygoteHandle, Zygotes
+from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
 from airflow_lite.worker.messages import (
     FROM_SCHEDULER,
     AttemptForked,
@@ -65,7 +65,11 @@ _UNDER_WAY = frozenset({Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK})
 
 
 class HostLoop:
-    """The loop. `run` returns when it was told to end and nothing runs any more."""
+    """The loop. `run` returns when it was told to end and nothing runs any more.
+
+    `on_end(token, state)` is called for each attempt that ended; its state is None if the attempt
+    was not this host's to claim.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,8 @@ class HostLoop:
         base: socket.socket,
         clock: Clock,
         most_at_once: int = sys.maxsize,
+        *,
+        on_end: Callable[[str, str | None], None] = lambda *_: None,
     ) -> None:
         self._state = HostState(settings, store, who, clock, most_at_once)
         self._scheduler: Channel | None = None
@@ -85,14 +91,10 @@ class HostLoop:
         self._has_given_up = False
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
-        self.on_end: Callable[[str, str | None], None] = lambda *_: None
-        self._zygotes = Zygotes(
-            base, settings.dags_folder, self._state.watch, self._state.unwatch, settings.sentry
-        )
-        self._zygotes.on_message = self._hear_zygote
-        self._zygotes.on_gone = self._zygote_gone
-        self._wards = AttemptMonitor(self._state)
-        self._launcher = Launcher(self._state, self._zygotes, self._wards)
+        self._on_end = on_end
+        self._zygotes = ZygotePool(base, self._state, self._hear_zygote, self._zygote_gone)
+        self._monitor = AttemptMonitor(self._state, self._zygotes)
+        self._launcher = Launcher(self._state, self._zygotes, self._monitor)
 
     def serve(self, scheduler: socket.socket) -> None:
         """Take orders from the scheduler at the other end of this socket."""
@@ -113,7 +115,7 @@ class HostLoop:
         """Stop one attempt: SIGTERM, and SIGKILL after `grace_s`."""
         attempt = self._state.attempts.get(token)
         if attempt is not None:
-            self._wards.stop(
+            self._monitor.stop(
                 attempt, reason, self._state.settings.kill_grace_s if grace_s is None else grace_s
             )
 
@@ -134,7 +136,7 @@ class HostLoop:
         """Stop all that runs, then end."""
         self.drain()
         for attempt in list(self._state.attempts.values()):
-            self._wards.stop(attempt, "the task host was told to stop", grace_s)
+            self._monitor.stop(attempt, "the task host was told to stop", grace_s)
 
     def _hear_scheduler(self) -> None:
         scheduler = self._scheduler
@@ -209,7 +211,7 @@ class HostLoop:
                 key.data()
         while self._stop_graces:
             self.terminate(self._stop_graces.pop())
-        self._state.timers.run_due(time.monotonic())
+        self._state.timers.run_due(self._state.clock.monotonic())
         if not self._store_fails:
             self._work()
         self._state.want_writable()
@@ -234,7 +236,7 @@ class HostLoop:
         logger.error("the task host cannot use the metadata database, trying on: %s", cause)
         self._store_fails = self._has_trouble = True
         self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
-        now = time.monotonic()
+        now = self._state.clock.monotonic()
         self._state.timers.at(now + self._trouble.note(now), self._try_store_again)
         is_needed = self._scheduler is not None or any(
             one.phase in _UNDER_WAY for one in self._state.attempts.values()
@@ -264,7 +266,7 @@ class HostLoop:
         ):
             return 0 if not self._store_fails else SHORTEST_S
         due = self._state.timers.next_at()
-        return None if due is None else max(due - time.monotonic(), 0)
+        return None if due is None else max(due - self._state.clock.monotonic(), 0)
 
     def _end(self) -> None:
         if not self._has_given_up:
@@ -285,12 +287,12 @@ class HostLoop:
         for token in asked:
             attempt = self._state.attempts[token]
             if token not in granted:
-                self._wards.release(attempt)
+                ending.release(self._state, attempt)
                 self._state.drop(attempt)
             elif attempt.error:
                 self._launcher.fail_unstarted(attempt)
             elif attempt.stop_reason is not None:
-                self._wards.finish(attempt, Outcome("failed", attempt.stop_reason))
+                ending.finish(self._state, attempt, Outcome("failed", attempt.stop_reason))
             else:
                 self._launcher.fork(attempt)
         if written.ended:
@@ -302,7 +304,7 @@ class HostLoop:
         tokens, ids = [], []
         for one in ended:
             attempt = self._state.attempts.pop(one.token)
-            self.on_end(one.token, one.state)
+            self._on_end(one.token, one.state)
             tokens.append(one.token)
             ids.append(attempt.queued.id)
         if self._scheduler is not None:
@@ -315,7 +317,7 @@ class HostLoop:
             return
         dropped, self._state.dropped = self._state.dropped, []
         for token in dropped:
-            self.on_end(token, None)
+            self._on_end(token, None)
         self._tell_scheduler(AttemptsDropped(dropped))
 
     def _hear_zygote(self, zygote: ZygoteHandle, message: ZygoteMessage) -> None:
@@ -325,16 +327,16 @@ class HostLoop:
                     self._launcher.blame(zygote, error)
             case AttemptForked():
                 zygote.forks += 1
-                self._wards.forked(message)
+                self._monitor.forked(message)
             case TaskMissing(token):
                 self._launcher.missing(token, zygote)
             case ForkFailed(token, error):
                 zygote.tokens.discard(token)
-                self._wards.fork_failed(token, error)
+                self._monitor.fork_failed(token, error)
                 self._zygotes.close_if_idle(zygote)
             case ChildEnded(token, code):
                 zygote.tokens.discard(token)
-                self._wards.child_gone(token, code)
+                self._monitor.child_gone(token, code)
                 self._zygotes.close_if_idle(zygote)
 
     def _zygote_gone(self, zygote: ZygoteHandle, code: int | None) -> None:
@@ -343,19 +345,19 @@ class HostLoop:
         cause = "its zygote died" if code is None else f"its zygote was {describe_end(code)}"
         if zygote.is_alone and code is not None:
             for token in list(zygote.tokens):
-                self._wards.child_gone(token, code)
+                self._monitor.child_gone(token, code)
         for token in list(zygote.tokens):
             attempt = self._state.attempts.get(token)
             if attempt is not None and attempt.pid is not None:
                 kill_session(attempt.pid)
-            self._wards.child_gone(token, None, cause)
+            self._monitor.child_gone(token, None, cause)
         zygote.tokens.clear()
 
     def _beat_soon(self) -> None:
         if not self._is_beating:
             self._is_beating = True
             self._state.timers.at(
-                time.monotonic() + self._state.settings.beat_interval_s, self._beat
+                self._state.clock.monotonic() + self._state.settings.beat_interval_s, self._beat
             )
 
     def _beat(self) -> None:
@@ -383,7 +385,7 @@ class HostLoop:
             state = given_state([] if row is None else [row], attempt.token)
             if state is not None:
                 how = state if row is None else f"set to {state}"
-                self._wards.stop(attempt, f"its row was {how}", self._state.settings.kill_grace_s)
+                self._monitor.stop(attempt, f"its row was {how}", self._state.settings.kill_grace_s)
 
     def _tell_running(self) -> None:
         """Tell of attempts that have run for a while, and note their processes."""
@@ -394,6 +396,6 @@ class HostLoop:
         ]
         for attempt in running:
             attempt.is_told = True
-            self._wards.note_process(attempt)
+            self._monitor.note_process(attempt)
         if running:
             self._tell_scheduler(AttemptsRunning([attempt.token for attempt in running]))

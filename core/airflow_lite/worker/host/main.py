@@ -12,6 +12,8 @@ from airflow_lite.worker.host.identity import supervisor
 from airflow_lite.worker.zygote.start import fork_base
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_lite.config import Config
     from airflow_lite.worker.host.loop import HostLoop
 
@@ -23,6 +25,8 @@ def make_host(
     name: str,
     job_id: int | None,
     most_at_once: int = sys.maxsize,
+    *,
+    on_end: Callable[[str, str | None], None] = lambda *_: None,
 ) -> HostLoop:
     """Return a host on an open store, with the base zygote at the other end of `base`."""
     from airflow_lite.clock import SystemClock
@@ -32,7 +36,9 @@ def make_host(
 
     settings = HostSettings.read(config)
     who = supervisor(settings, kind, name, job_id)
-    return HostLoop(settings, open_store(config), who, base, SystemClock(), most_at_once)
+    return HostLoop(
+        settings, open_store(config), who, base, SystemClock(), most_at_once, on_end=on_end
+    )
 
 
 def main(arguments: list[str]) -> int:

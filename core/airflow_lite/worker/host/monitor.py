@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.proc import (
@@ -14,9 +14,9 @@ from airflow_lite.processes.proc import (
     kill_session,
     process_start,
 )
-from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import xcoms
+from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.messages import (
     FROM_CHILD,
@@ -27,17 +27,12 @@ from airflow_lite.worker.messages import (
     SaveRendered,
     receive,
 )
-from airflow_lite.worker.stored_policy import stored_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_lite.worker.host.state import HostState
-    from airflow_lite.worker.host.zygote_pool import ZygoteHandle
+    from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
     from airflow_lite.worker.messages import AttemptForked, ChildMessage
 
-
-logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a process whose zygote should have told of its end.
 _END_LOOK_S = 5.0
@@ -48,9 +43,9 @@ _ALARM_S = 2.0
 class AttemptMonitor:
     """Watches over attempts from their fork to their end."""
 
-    def __init__(self, state: HostState) -> None:
+    def __init__(self, state: HostState, zygotes: ZygotePool) -> None:
         self._state = state
-        self.on_hanging: Callable[[ZygoteHandle], None] = lambda _: None
+        self._zygotes = zygotes
 
     def forked(self, message: AttemptForked) -> None:
         """Take note of the process that runs an attempt."""
@@ -72,7 +67,7 @@ class AttemptMonitor:
         attempt = self._state.attempts.get(token)
         if attempt is not None and attempt.is_claimed:
             cause = f"could not be started: {error}"
-            self.finish(attempt, Outcome("failed", cause, is_reported=False))
+            ending.finish(self._state, attempt, Outcome("failed", cause, is_reported=False))
 
     def _limit_execution(self, attempt: Attempt) -> None:
         limit_s = attempt.policy.execution_timeout_s if attempt.policy else None
@@ -91,7 +86,7 @@ class AttemptMonitor:
         for message in receive(attempt.line, FROM_CHILD):
             self._hear(attempt, message)
         if attempt.line is not None and attempt.line.is_closed:
-            self.close_line(attempt)  # its zygote tells how it ended
+            ending.close_line(self._state, attempt)  # its zygote tells how it ended
             self._expect_end(attempt)
 
     def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
@@ -114,9 +109,27 @@ class AttemptMonitor:
                 return
             self.child_gone(attempt.token, None, "ended, and its zygote, which hangs, told not how")
             if zygote is not None:
-                self.on_hanging(zygote)
+                self.give_up(zygote)
 
         self._state.later(attempt, _END_LOOK_S, look)
+
+    def give_up(self, zygote: ZygoteHandle) -> None:
+        """Fork no more from a zygote that hangs, and kill it in the end."""
+        if zygote.number in self._zygotes.all:
+            self._zygotes.retire(zygote)
+            self._bury(zygote)
+
+    def _bury(self, zygote: ZygoteHandle) -> None:
+        """Kill a zygote that hangs, once nothing that it forked before talks to us any more."""
+        if zygote.number not in self._zygotes.all:
+            return
+        attempts = self._state.attempts.values()
+        if any(attempt.zygote is zygote and attempt.line is not None for attempt in attempts):
+            delay_s = self._state.settings.beat_interval_s
+            again_at = self._state.clock.monotonic() + delay_s
+            self._state.timers.at(again_at, partial(self._bury, zygote))
+        else:
+            self._zygotes.kill(zygote)
 
     def _hear(self, attempt: Attempt, message: ChildMessage) -> None:
         match message:
@@ -129,7 +142,7 @@ class AttemptMonitor:
             case ReportOutcome():
                 self._take_outcome(attempt, message)
             case CallbacksDone():
-                self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
+                self._finish_called_back(attempt)
             case _:
                 self._state.questions.add(attempt, message)
 
@@ -139,7 +152,7 @@ class AttemptMonitor:
             return
         attempt.outcome = report.outcome._replace(exit_code=0)
         if not report.has_more:
-            self.finish(attempt, attempt.outcome)
+            ending.finish(self._state, attempt, attempt.outcome)
             return
         attempt.phase = Phase.CALLING_BACK
         self._state.cancel_timers(attempt)
@@ -155,7 +168,11 @@ class AttemptMonitor:
             attempt.log_pipe.note(f"The callbacks ran longer than {limit_s:g} s and were killed.")
         if attempt.pid is not None:
             kill_session(attempt.pid)
-        self.finish(attempt, attempt.outcome or Outcome("failed", "no outcome"))
+        self._finish_called_back(attempt)
+
+    def _finish_called_back(self, attempt: Attempt) -> None:
+        outcome = attempt.outcome or Outcome("failed", "it called back without an outcome")
+        ending.finish(self._state, attempt, outcome)
 
     def child_gone(self, token: str, code: int | None, cause: str | None = None) -> None:
         """Take note that an attempt's process has ended."""
@@ -167,7 +184,7 @@ class AttemptMonitor:
         if attempt.phase is Phase.ENDING:
             return
         if attempt.outcome is not None:
-            self.finish(attempt, attempt.outcome)
+            ending.finish(self._state, attempt, attempt.outcome)
             return
         is_stopped = attempt.stop_reason is not None
         how = cause or describe_end(code or 0, is_stopped=is_stopped)
@@ -176,40 +193,8 @@ class AttemptMonitor:
         if attempt.log_pipe is not None:
             attempt.log_pipe.carry()
             attempt.log_pipe.note(f"The task's process: {how}.")
-        self.finish(attempt, Outcome("failed", how, exit_code=code, is_reported=False))
-
-    def finish(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Put the end of an attempt into the next commit."""
-        if attempt.phase is Phase.ENDING:
-            return
-        attempt.phase = Phase.ENDING
-        if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
-            attempt.policy = stored_policy(self._state.store, attempt.key)
-        self.release(attempt)
-        _tell_cut_log(attempt, outcome)
-        ended = attempt.ended(
-            outcome, self._state.clock.now_us(), self._state.settings.max_retry_delay_s
-        )
-        self._state.batch.ended.append(ended)
-
-    def release(self, attempt: Attempt) -> None:
-        """Let go of what was held for an attempt while it ran."""
-        self._state.cancel_timers(attempt)
-        self.close_line(attempt)
-        if attempt.log_pipe is not None:
-            if not attempt.log_pipe.is_closed:
-                attempt.log_pipe.carry()
-            attempt.log_pipe.release()
-        zygote = attempt.zygote
-        if zygote is not None and not attempt.is_claimed:
-            zygote.tokens.discard(attempt.token)
-
-    def close_line(self, attempt: Attempt) -> None:
-        """Hear the child no more."""
-        if attempt.line is not None:
-            self._state.unwatch(attempt.line)
-            attempt.line.close()
-            attempt.line = None
+        outcome = Outcome("failed", how, exit_code=code, is_reported=False)
+        ending.finish(self._state, attempt, outcome)
 
     def stop(self, attempt: Attempt, reason: str, grace_s: float) -> None:
         """End an attempt early, whatever it is at."""
@@ -239,13 +224,3 @@ class AttemptMonitor:
         if pid is not None and start is not None:
             started = rows.Started(attempt.token, attempt.queued.id, pid, start, pid)
             self._state.batch.started.append(started)
-
-
-def _tell_cut_log(attempt: Attempt, outcome: Outcome) -> None:
-    """Say once, in the host's own output, that the log of an attempt is not whole."""
-    if attempt.log_error is not None:  # told when the log could not be opened
-        return
-    of_host = attempt.log_pipe.log_error if attempt.log_pipe is not None else None
-    attempt.log_error = outcome.log_error or of_host
-    if attempt.log_error is not None:
-        logger.warning("the log of %s is cut: %s", attempt.key, attempt.log_error)

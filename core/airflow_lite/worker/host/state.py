@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import selectors
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.timers import Timers
@@ -74,7 +73,7 @@ class HostState:
 
     def later(self, attempt: Attempt, delay_s: float, act: Callable[[], None]) -> None:
         """Call `act` after a while, unless the attempt's timers are cancelled."""
-        attempt.timers.append(self.timers.at(time.monotonic() + delay_s, act))
+        attempt.timers.append(self.timers.at(self.clock.monotonic() + delay_s, act))
 
     def cancel_timers(self, attempt: Attempt) -> None:
         """Call nothing of the attempt's any more."""
@@ -86,7 +85,7 @@ class HostState:
         """Have what is in the batch written soon, though nobody waits for it."""
         if not self._is_lazy_due:
             self._is_lazy_due = True
-            self.timers.at(time.monotonic() + LAZY_S, self._flush)
+            self.timers.at(self.clock.monotonic() + LAZY_S, self._flush)
 
     def _flush(self) -> None:
         self._is_lazy_due, self.must_flush = False, True

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
+    from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.messages import ZygoteMessage
-    from airflow_lite.worker.task.sentry import SentrySettings
 
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
 #: elsewhere may have changed.
@@ -62,27 +62,29 @@ class ZygoteHandle:
         return self.is_parsed and self.error is None and not self.is_retired
 
 
-class Zygotes:
-    """Starts, finds and retires zygotes. `watch` and `unwatch` keep the host's selector."""
+class ZygotePool:
+    """Starts, finds and retires zygotes.
+
+    `on_message` is called with what a file's zygote sends, `on_gone` with the exit code of one
+    that has ended, None if that is not known.
+    """
 
     def __init__(
         self,
         base: socket.socket,
-        dags_folder: str,
-        watch: Callable[[Channel, Callable[[], None]], None],
-        unwatch: Callable[[Channel], None],
-        sentry: SentrySettings | None = None,
+        state: HostState,
+        on_message: Callable[[ZygoteHandle, ZygoteMessage], None],
+        on_gone: Callable[[ZygoteHandle, int | None], None],
     ) -> None:
-        self._dags_folder = dags_folder
-        self._sentry = sentry
-        self._watch = watch
-        self._unwatch = unwatch
+        self._settings = state.settings
+        self._watch = state.watch
+        self._unwatch = state.unwatch
+        self._on_message = on_message
+        self._on_gone = on_gone
         self._count = 0
         self._current: dict[str, ZygoteHandle] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
         self.all: dict[int, ZygoteHandle] = {}
-        self.on_message: Callable[[ZygoteHandle, ZygoteMessage], None] = lambda *_: None
-        self.on_gone: Callable[[ZygoteHandle, int | None], None] = lambda *_: None
         self._base = self._listen(base)
 
     def _listen(self, end: socket.socket) -> Channel:
@@ -162,9 +164,9 @@ class Zygotes:
         order = ForkZygote(
             zygote.number,
             path,
-            self._dags_folder,
+            self._settings.dags_folder,
             is_alone=alone,
-            sentry=self._sentry,
+            sentry=self._settings.sentry,
             is_pickled=payload is not None,
         )
         send(self._base, order, (theirs.detach(),))
@@ -179,7 +181,7 @@ class Zygotes:
                 zygote.is_parsed, zygote.error = True, message.error
                 zygote.fingerprint = message.fingerprint
                 zygote.threads = message.threads
-            self.on_message(zygote, message)
+            self._on_message(zygote, message)
         if not zygote.channel.is_closed:
             return
         self._unwatch(zygote.channel)
@@ -195,9 +197,9 @@ class Zygotes:
             del self._current[zygote.path]
         self._unwatch(zygote.channel)
         for message in receive(zygote.channel, FROM_ZYGOTE):
-            self.on_message(zygote, message)
+            self._on_message(zygote, message)
         zygote.channel.close()
-        self.on_gone(zygote, code)
+        self._on_gone(zygote, code)
 
     def retire(self, zygote: ZygoteHandle) -> None:
         """Fork no more from it; it ends once nothing that it forked runs."""

@@ -15,8 +15,10 @@ from airflow_lite.store.dag_saving import save_results
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt, Phase
+from airflow_lite.worker.host.ending import finish
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.state import HostState
+from airflow_lite.worker.host.zygote_pool import ZygotePool
 from airflow_lite.worker.messages import AttemptForked, Outcome, ReportOutcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
 from airflow_lite.worker.task.line import Line
@@ -37,6 +39,15 @@ def host_state(tmp_path):
     store.close()
 
 
+@pytest.fixture
+def monitor(host_state):
+    ours, theirs = socket.socketpair()
+    zygotes = ZygotePool(ours, host_state, lambda *_: None, lambda *_: None)
+    yield AttemptMonitor(host_state, zygotes)
+    zygotes.close()
+    theirs.close()
+
+
 def who():
     return Supervisor("s" * 32, "task_host", "here", "boot", 1, 1)
 
@@ -47,15 +58,14 @@ def attempt(host_state, phase):
     return found
 
 
-def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(host_state):
-    monitor = AttemptMonitor(host_state)
-    monitor.finish(attempt(host_state, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
+def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(host_state, monitor):
+    finish(host_state, attempt(host_state, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
     monitor.forked(AttemptForked(TOKEN, 1, RetryPolicy(retries=1, retry_delay_s=0.0)))
     (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "ValueError: quick")
 
 
-def test_what_a_child_reports_needs_no_stored_dag(host_state):
+def test_what_a_child_reports_needs_no_stored_dag(host_state, monitor):
     """Reading one costs as much as the DAG is large, for every task that is quicker than the news
     of its fork."""
     host_state.store.close()
@@ -65,7 +75,6 @@ def test_what_a_child_reports_needs_no_stored_dag(host_state):
     quick.line = Channel(ours)
     policy = RetryPolicy(retries=1, retry_delay_s=0.0)
     Line(theirs).send(ReportOutcome(Outcome("failed", "E"), policy, has_more=False))
-    monitor = AttemptMonitor(host_state)
     host_state.watch(quick.line, lambda: None)
 
     with theirs:
@@ -74,9 +83,9 @@ def test_what_a_child_reports_needs_no_stored_dag(host_state):
     assert [one.state for one in host_state.batch.ended] == ["up_for_retry"]
 
 
-def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(host_state):
+def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(host_state, monitor):
     attempt(host_state, Phase.CLAIMED)
-    AttemptMonitor(host_state).child_gone(TOKEN, None, "its zygote died")
+    monitor.child_gone(TOKEN, None, "its zygote died")
     (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "its zygote died")
 
@@ -84,7 +93,7 @@ def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(host_state):
 @pytest.mark.parametrize("state", ["success", "skipped", "up_for_reschedule"])
 def test_only_a_failure_that_is_heard_early_has_its_dag_read(host_state, monkeypatch, state):
     monkeypatch.setattr(type(host_state.store), "read", None)
-    AttemptMonitor(host_state).finish(attempt(host_state, Phase.CLAIMED), Outcome(state))
+    finish(host_state, attempt(host_state, Phase.CLAIMED), Outcome(state))
     (ended,) = host_state.batch.ended
     assert ended.state == state
 
@@ -97,7 +106,7 @@ def test_only_a_failure_that_is_heard_early_has_its_dag_read(host_state, monkeyp
     ],
 )
 def test_a_cut_log_is_told_once_and_is_in_the_cause(host_state, caplog, outcome, cause):
-    AttemptMonitor(host_state).finish(attempt(host_state, Phase.RUNNING), outcome)
+    finish(host_state, attempt(host_state, Phase.RUNNING), outcome)
 
     (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == (outcome.state, cause)

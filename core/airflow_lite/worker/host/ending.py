@@ -1,0 +1,91 @@
+"""How attempts end in a task host: what was held for them is let go, their end is written."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from airflow_lite.errors import StoreError
+from airflow_lite.states import TaskInstanceState
+from airflow_lite.worker.host.attempt import Phase
+from airflow_lite.worker.messages import RetryPolicy
+
+if TYPE_CHECKING:
+    from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.store.engine import Store
+    from airflow_lite.worker.host.attempt import Attempt
+    from airflow_lite.worker.host.state import HostState
+    from airflow_lite.worker.messages import Outcome
+
+logger = logging.getLogger(__name__)
+
+
+def finish(state: HostState, attempt: Attempt, outcome: Outcome) -> None:
+    """Put the end of an attempt into the next commit."""
+    if attempt.phase is Phase.ENDING:
+        return
+    attempt.phase = Phase.ENDING
+    if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
+        attempt.policy = _stored_policy(state.store, attempt.key)
+    release(state, attempt)
+    _warn_of_cut_log(attempt, outcome)
+    end = attempt.ended(outcome, state.clock.now_us(), state.settings.max_retry_delay_s)
+    state.batch.ended.append(end)
+
+
+def release(state: HostState, attempt: Attempt) -> None:
+    """Let go of what was held for an attempt while it ran."""
+    state.cancel_timers(attempt)
+    close_line(state, attempt)
+    if attempt.log_pipe is not None:
+        if not attempt.log_pipe.is_closed:
+            attempt.log_pipe.carry()
+        attempt.log_pipe.release()
+    zygote = attempt.zygote
+    if zygote is not None and not attempt.is_claimed:
+        zygote.tokens.discard(attempt.token)
+
+
+def close_line(state: HostState, attempt: Attempt) -> None:
+    """Hear the child no more."""
+    if attempt.line is not None:
+        state.unwatch(attempt.line)
+        attempt.line.close()
+        attempt.line = None
+
+
+def _warn_of_cut_log(attempt: Attempt, outcome: Outcome) -> None:
+    """Say once, in the host's own output, that the log of an attempt is not whole."""
+    if attempt.log_error is not None:  # logged when the log could not be opened
+        return
+    of_host = attempt.log_pipe.log_error if attempt.log_pipe is not None else None
+    attempt.log_error = outcome.log_error or of_host
+    if attempt.log_error is not None:
+        logger.warning("the log of %s is cut: %s", attempt.key, attempt.log_error)
+
+
+def _stored_policy(store: Store, key: TaskInstanceKey) -> RetryPolicy:
+    """Return how often a task may be tried by its stored DAG: no zygote reported that.
+
+    A DAG that cannot be read allows no retries.
+    """
+    from airflow_lite.store import dags
+
+    try:
+        with store.read() as connection:
+            latest = dags.latest_spec(connection, key.dag_id)
+    except (SQLAlchemyError, StoreError) as error:
+        logger.warning("no retries for %s: its DAG cannot be read: %s", key, error)
+        return RetryPolicy()
+    task = None if latest is None else latest[1].tasks.get(key.task_id)
+    if task is None:
+        return RetryPolicy()
+    return RetryPolicy(
+        task.execution_timeout_s,
+        task.retries,
+        task.retry_delay_s,
+        task.retry_exponential_backoff,
+        task.max_retry_delay_s,
+    )
