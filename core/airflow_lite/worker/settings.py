@@ -68,14 +68,11 @@ def _pickle_key(config: Config) -> Callable[[], bytes] | None:
 
 
 def _flag(config: Config, flag: str) -> bool:
-    """Read a flag of the executor; the core's own are not even looked up."""
-    name = config.get("core", "executor").strip()
-    if name in {"LocalExecutor", "SequentialExecutor"}:
-        return flag == "supports_sentry"
+    """Read a flag of the executor: of the core's by its class, of a plugin's by its probe."""
     from airflow_lite.errors import UserError
     from airflow_lite.plugins.executors import executor_flag
 
     try:
-        return executor_flag(name, flag, config)
+        return executor_flag(config.get("core", "executor"), flag, config)
     except UserError:
         return False  # whoever started this process runs attempts by other means
