@@ -92,7 +92,9 @@ class HostLoop:
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
         self._on_end = on_end
-        self._zygotes = ZygotePool(base, self._state, self._hear_zygote, self._zygote_gone)
+        self._zygotes = ZygotePool(
+            base, settings, self._state, self._hear_zygote, self._zygote_gone
+        )
         self._monitor = AttemptMonitor(self._state, self._zygotes)
         self._launcher = Launcher(self._state, self._zygotes, self._monitor)
 

@@ -7,7 +7,7 @@ import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_lite.processes.channel import Channel
 from airflow_lite.worker.messages import (
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.messages import ZygoteMessage
+    from airflow_lite.worker.settings import HostSettings
 
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
 #: elsewhere may have changed.
@@ -62,6 +62,16 @@ class ZygoteHandle:
         return self.is_parsed and self.error is None and not self.is_retired
 
 
+class Watcher(Protocol):
+    """What calls back when a channel has something to receive: the host's loop."""
+
+    def watch(self, channel: Channel, act: Callable[[], None]) -> None:
+        """Call `act` whenever the channel has something to receive."""
+
+    def unwatch(self, channel: Channel) -> None:
+        """Look at the channel no more."""
+
+
 class ZygotePool:
     """Starts, finds and retires zygotes.
 
@@ -72,13 +82,14 @@ class ZygotePool:
     def __init__(
         self,
         base: socket.socket,
-        state: HostState,
+        settings: HostSettings,
+        watcher: Watcher,
         on_message: Callable[[ZygoteHandle, ZygoteMessage], None],
         on_gone: Callable[[ZygoteHandle, int | None], None],
     ) -> None:
-        self._settings = state.settings
-        self._watch = state.watch
-        self._unwatch = state.unwatch
+        self._settings = settings
+        self._watch = watcher.watch
+        self._unwatch = watcher.unwatch
         self._on_message = on_message
         self._on_gone = on_gone
         self._count = 0

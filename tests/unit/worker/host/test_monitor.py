@@ -42,7 +42,7 @@ def host_state(tmp_path):
 @pytest.fixture
 def monitor(host_state):
     ours, theirs = socket.socketpair()
-    zygotes = ZygotePool(ours, host_state, lambda *_: None, lambda *_: None)
+    zygotes = ZygotePool(ours, host_state.settings, host_state, lambda *_: None, lambda *_: None)
     yield AttemptMonitor(host_state, zygotes)
     zygotes.close()
     theirs.close()
