@@ -179,15 +179,20 @@ class HostLoop:
 
     def run(self) -> None:
         """Serve until drained."""
+        self.start()
+        while not self.is_over:
+            self.turn()
+        self.end()
+
+    def start(self) -> None:
+        """Register with the store, and tell the scheduler that attempts can be claimed."""
         with self._state.store.begin() as connection:
             rows.register(connection, self._state.who, self._state.clock.now_us())
         self._tell_trouble(None)
-        while not self._is_over:
-            self._turn()
-        self._end()
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing is left to do, or nothing more can be done."""
         is_done = self._is_draining and not self._state.attempts and self._state.batch.is_empty
         return is_done or self._has_given_up
 
@@ -205,7 +210,8 @@ class HostLoop:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Wait for something to do; do what has come, and what is due."""
         for key, mask in self._state.selector.select(self._wait_s()):
             if mask & selectors.EVENT_WRITE:
                 key.fileobj.flush()  # type: ignore[union-attr]
@@ -270,12 +276,17 @@ class HostLoop:
         due = self._state.timers.next_at()
         return None if due is None else max(due - self._state.clock.monotonic(), 0)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Record the end of this host, and end its zygotes."""
         if not self._has_given_up:
             now_us = self._state.clock.now_us()
             with self._state.store.begin() as connection:
                 rows.end_supervisor(connection, self._state.who.id, now_us, "ended")
         self._zygotes.close()
+        if self._scheduler is not None:
+            self._scheduler.close()
+        for attempt in self._state.attempts.values():  # of a host that gave up
+            ending.release(self._state, attempt)
 
     def _commit(self) -> None:
         asked = [one.token for one in self._state.batch.claims]

@@ -81,6 +81,11 @@ class FakeBase:
 
 
 @pytest.fixture
+def who():
+    return WHO
+
+
+@pytest.fixture
 def clock():
     return FakeClock()
 

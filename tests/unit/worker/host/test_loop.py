@@ -1,0 +1,357 @@
+"""The loop of a task host: what one turn hears, writes, and tells its scheduler."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from airflow_lite.processes.backoff import GIVE_UP_S, LONGEST_S, SHORTEST_S
+from airflow_lite.processes.channel import Channel, encoded
+from airflow_lite.worker.host.loop import HostLoop
+from airflow_lite.worker.host.write_batch import WriteBatch
+from airflow_lite.worker.messages import (
+    ANSWERS,
+    FROM_HOST,
+    Answer,
+    Ask,
+    AttemptsDropped,
+    AttemptsEnded,
+    CancelAttempt,
+    ChildEnded,
+    Drain,
+    FinishedTasks,
+    ForkFailed,
+    Outcome,
+    PushXCom,
+    ReleaseAttempts,
+    ReportOutcome,
+    RetryPolicy,
+    RunAttempts,
+    StoreTrouble,
+    packed,
+    receive,
+    send,
+)
+from airflow_lite.worker.settings import HostSettings
+
+SUCCESS = ReportOutcome(Outcome("success"), RetryPolicy(), has_more=False)
+
+
+@pytest.fixture
+def hosted(make_hosted):
+    """A store with a run, in which attempts are queued by hand."""
+    return make_hosted("")
+
+
+@pytest.fixture
+def ends():
+    """What the host told of, as a list of (token, state)."""
+    return []
+
+
+@pytest.fixture
+def loop(hosted, who, base, clock, ends, monkeypatch):
+    """A host's loop that never waits: each turn does what there is to do."""
+    monkeypatch.setattr(HostLoop, "_wait_s", lambda _: 0)
+    settings = HostSettings.read(hosted.config)
+    loop = HostLoop(
+        settings, hosted.store, who, base.host_end, clock, on_end=lambda *end: ends.append(end)
+    )
+    loop.start()
+    yield loop
+    loop.end()
+
+
+@pytest.fixture
+def scheduler(loop):
+    """The scheduler's end of its channel to the host."""
+    ours, theirs = socket.socketpair()
+    loop.serve(theirs)
+    channel = Channel(ours)
+    yield channel
+    channel.close()
+
+
+class Child:
+    """The child's end of an attempt that was handed to a zygote."""
+
+    def __init__(self, zygote):
+        self.zygote = zygote
+        self.request, self.line = zygote.fork()
+
+    def send(self, message):
+        self.write(encoded(packed(message)))
+
+    def write(self, data):
+        self.line.sendall(data)
+
+    def end(self, code=0):
+        self.zygote.send(ChildEnded(self.request.token, code))
+
+
+@pytest.fixture
+def begin(hosted, base, loop, scheduler):
+    """Queue an attempt of a task, and bring it to its child."""
+    children = []
+
+    def begin(task_id="t"):
+        token = hosted.queue(task_id)
+        send(scheduler, RunAttempts([hosted.command(task_id, token).words()]))
+        loop.turn()
+        zygotes = base.new_zygotes()
+        for zygote in zygotes:
+            zygote.parse()
+        loop.turn()
+        children.append(Child(zygotes[0] if zygotes else children[0].zygote))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.line.close()
+
+
+def heard(scheduler):
+    return receive(scheduler, FROM_HOST)
+
+
+def test_an_attempt_is_claimed_run_recorded_and_told_of(hosted, loop, scheduler, begin, ends):
+    child = begin()
+    assert hosted.row("t").state == "running"
+
+    child.send(PushXCom("return_value", "7"))
+    child.send(SUCCESS)
+    loop.turn()
+
+    assert hosted.row("t").state == "success"
+    assert hosted.xcoms("t") == {"return_value": 7}
+    assert heard(scheduler) == [AttemptsEnded([child.request.token])]
+    assert ends == [(child.request.token, "success")]
+
+
+def test_an_attempt_that_is_not_queued_is_dropped_and_told_of(hosted, loop, scheduler, ends):
+    token = hosted.queue("t")
+    hosted.mark("t", "success")
+    send(scheduler, RunAttempts([hosted.command("t", token).words()]))
+    loop.turn()
+
+    assert heard(scheduler) == [AttemptsDropped([token])]
+    assert ends == [(token, None)]
+
+
+def test_words_that_are_no_run_command_keep_no_other_from_running(
+    hosted, loop, scheduler, base, caplog
+):
+    words = hosted.command("t", hosted.queue("t")).words()
+    send(scheduler, RunAttempts([["rm", "-rf"], words]))
+    loop.turn()
+
+    assert len(base.new_zygotes()) == 1
+    assert "not a run command" in caplog.text
+
+
+def test_an_attempt_that_is_given_twice_runs_once(hosted, loop, scheduler, base):
+    words = hosted.command("t", hosted.queue("t")).words()
+    send(scheduler, RunAttempts([words, words]))
+    loop.turn()
+    (zygote,) = base.new_zygotes()
+    zygote.parse()
+    loop.turn()
+
+    assert len(zygote.heard()) == 1
+
+
+def test_what_waits_is_released_and_what_is_claimed_stays(hosted, loop, scheduler, begin):
+    child = begin("claimed")
+    waiting = hosted.queue("waits")
+    send(scheduler, RunAttempts([hosted.command("waits", waiting).words()]))
+    send(scheduler, ReleaseAttempts([waiting, child.request.token]))
+    loop.turn()
+
+    assert heard(scheduler) == [AttemptsDropped([waiting])]
+    assert hosted.row("claimed").state == "running"
+
+
+def test_a_host_that_drains_takes_nothing_new_and_ends_after_what_runs(
+    hosted, loop, scheduler, begin
+):
+    child = begin()
+    late = hosted.queue("late")
+    send(scheduler, Drain())
+    send(scheduler, RunAttempts([hosted.command("late", late).words()]))
+    loop.turn()
+    assert heard(scheduler) == [AttemptsDropped([late])]
+    assert not loop.is_over
+
+    child.send(SUCCESS)
+    loop.turn()
+    assert loop.is_over
+
+
+def test_a_host_whose_scheduler_is_gone_records_what_runs_by_itself(hosted, loop, scheduler, begin):
+    child = begin()
+    scheduler.close()
+    loop.turn()
+    assert not loop.is_over
+
+    child.send(SUCCESS)
+    loop.turn()
+    assert hosted.row("t").state == "success"
+    assert loop.is_over
+
+
+def test_a_cancelled_attempt_ends_with_the_reason(hosted, loop, scheduler, begin):
+    child = begin()
+    send(scheduler, CancelAttempt(child.request.token))
+    loop.turn()
+    child.end(-15)
+    loop.turn()
+
+    assert hosted.attempt(child.request.token).cause.startswith("revoked; ")
+
+
+def test_an_attempt_whose_row_was_set_by_somebody_is_stopped(hosted, loop, begin, clock):
+    child = begin()
+    hosted.mark("t", "success")
+    clock.advance(HostSettings.read(hosted.config).beat_interval_s)
+    loop.turn()
+    child.end(-15)
+    loop.turn()
+
+    cause = hosted.attempt(child.request.token).cause
+    assert cause.startswith("its row was set to success; ")
+
+
+@pytest.fixture
+def failing_commits(monkeypatch):
+    """Let commits fail while the list has something."""
+    failures = []
+    commit = WriteBatch.commit
+
+    def fail_or_commit(batch, *args):
+        if failures:
+            raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+        return commit(batch, *args)
+
+    monkeypatch.setattr(WriteBatch, "commit", fail_or_commit)
+    return failures
+
+
+def test_an_outcome_that_cannot_be_written_is_kept_and_written_later(
+    hosted, loop, scheduler, begin, clock, failing_commits
+):
+    child = begin()
+    failing_commits.append("out of order")
+    child.send(SUCCESS)
+    loop.turn()
+    (trouble,) = heard(scheduler)
+    assert isinstance(trouble, StoreTrouble)
+    assert trouble.reason.startswith("its task host cannot use the metadata database: ")
+    assert hosted.row("t").state == "running"
+
+    failing_commits.clear()
+    loop.turn()
+    assert heard(scheduler) == []  # not before its time
+    clock.advance(SHORTEST_S)
+    loop.turn()
+
+    assert heard(scheduler) == [StoreTrouble(None), AttemptsEnded([child.request.token])]
+    assert hosted.row("t").state == "success"
+
+
+def test_a_host_that_nobody_needs_gives_up_on_a_database_in_the_end(
+    loop, scheduler, begin, clock, failing_commits, caplog
+):
+    child = begin()
+    scheduler.close()
+    failing_commits.append("gone for good")
+    child.send(SUCCESS)
+    loop.turn()
+
+    clock.advance(GIVE_UP_S - LONGEST_S)
+    loop.turn()
+    assert not loop.is_over
+
+    clock.advance(LONGEST_S * 2)
+    loop.turn()
+    assert loop.is_over
+    assert "the task host gives up: 1 outcomes are not recorded" in caplog.text
+
+
+def test_a_host_with_a_scheduler_does_not_give_up(loop, scheduler, begin, clock, failing_commits):
+    child = begin()
+    failing_commits.append("gone for long")
+    child.send(SUCCESS)
+    loop.turn()
+    clock.advance(GIVE_UP_S * 2)
+    loop.turn()
+
+    assert not loop.is_over
+
+
+def test_a_question_is_answered_over_the_line_of_who_asked(hosted, loop, begin):
+    child = begin()
+    child.send(Ask(3, packed(FinishedTasks())))
+    loop.turn()
+
+    line = Channel(child.line)
+    assert receive(line, ANSWERS) == [Answer(3, [])]
+
+
+@pytest.mark.parametrize(
+    "question", [["NoSuchQuestion"], ["TaskInstances", [1]], [], ["FirstReschedule"], [[]]], ids=str
+)
+def test_a_question_that_makes_no_sense_is_answered_with_an_error(loop, begin, question):
+    child = begin()
+    child.send(Ask(3, question))
+    loop.turn()
+
+    (answer,) = receive(Channel(child.line), ANSWERS)
+    assert answer.number == 3
+    assert answer.error.startswith("The metadata database cannot be asked that: no message: ")
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\xff", b"{}", b'["PushXCom", {}, []]', b'["ReportOutcome", [[]], [], 1]', b"[[[["]
+)
+def test_junk_on_the_line_of_a_child_harms_no_attempt(hosted, loop, begin, junk, caplog):
+    odd, other = begin("odd"), begin("other")
+    with caplog.at_level(logging.WARNING):
+        odd.write(junk + b"\n")
+        loop.turn()
+    assert "what another process sent is ignored" in caplog.text
+
+    for child in (odd, other):
+        child.send(SUCCESS)
+    loop.turn()
+
+    assert [hosted.row(name).state for name in ("odd", "other")] == ["success"] * 2
+
+
+def test_an_attempt_whose_zygote_died_is_tried_again(hosted, loop, begin):
+    child = begin("any")
+    child.zygote.die()
+    loop.turn()
+
+    assert hosted.attempt(child.request.token).cause == "its zygote died"
+    assert hosted.row("any").state == "up_for_retry"
+
+
+def test_an_attempt_that_no_process_could_be_made_for_fails_with_the_reason(hosted, loop, begin):
+    child = begin()
+    child.zygote.send(ForkFailed(child.request.token, "no process more"))
+    loop.turn()
+
+    cause = hosted.attempt(child.request.token).cause
+    assert cause == "could not be started: no process more"
+
+
+def test_an_outcome_counts_though_its_process_ended_badly_afterwards(hosted, loop, begin):
+    child = begin()
+    child.send(SUCCESS)
+    child.end(-11)
+    loop.turn()
+
+    assert hosted.row("t").state == "success"
