@@ -92,6 +92,6 @@ def test_an_end_that_a_stopped_zygote_does_not_tell_of_is_found(hosted, wait_unt
     touch(hosted, "gate")
     hosted.wait(hosted.give("dies"))
     assert hosted.row("dies").state == "failed"
-    assert hosted.row("dies").change_cause == "ended, and its zygote, which hangs, told not how"
+    assert hosted.row("dies").change_cause == "ended; its zygote hangs and did not report how"
     hosted.wait(hosted.give("a"))
     assert hosted.row("a").state == "success"

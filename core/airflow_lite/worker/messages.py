@@ -434,13 +434,13 @@ def _runtime_type(hint: Any) -> tuple[type, ...]:
     """Return what values that fit a hint are instances of, by `isinstance`."""
     if hint is Any:
         return (object,)
-    plain = tuple(get_origin(one) or one for one in _alternatives(hint))
+    plain = tuple(get_origin(kind) or kind for kind in _alternatives(hint))
     return (*plain, int) if float in plain else plain
 
 
 def _conversion(hint: Any) -> Callable[[Any], Any] | None:
     """Return what makes the field's value of a JSON list; None where it is one already."""
-    (kind,) = (one for one in _alternatives(hint) if one is not NoneType)
+    (kind,) = (kind for kind in _alternatives(hint) if kind is not NoneType)
     if hasattr(kind, "_fields"):
         return _reader(kind)
     return tuple if get_origin(kind) is tuple else None

@@ -54,7 +54,7 @@ class Attempt:
     stop_reason: str | None = None
     log_error: str | None = None  # why its log is not whole
     is_second_parse: bool = False
-    is_told: bool = False  # the scheduler knows that it runs
+    is_announced: bool = False  # the scheduler knows that it runs
     timers: list[Timer] = field(default_factory=list)
     notices: tuple[str, ...] = ()
 

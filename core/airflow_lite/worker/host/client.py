@@ -265,10 +265,10 @@ class TaskHost:
         if self._commands.pop(token, None) is not None:
             self._call(self._on_ended, token, was_claimed)
 
-    def _call(self, callback: Callable[..., None], *given: object) -> None:
+    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call what we were given; the thread goes on whatever it raises."""
         try:
-            callback(*given)
+            callback(*arguments)
         except Exception:
             logger.exception("%r, called by the task host, raised", callback)
 

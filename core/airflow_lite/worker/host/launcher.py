@@ -45,13 +45,13 @@ class Launcher:
 
     def look_up(self) -> None:
         """Read the rows of new attempts; let go of those that are not queued for this host."""
-        new = [one for one in self._state.waiting.values() if one.phase is Phase.NEW]
+        new = [attempt for attempt in self._state.waiting.values() if attempt.phase is Phase.NEW]
         if not new:
             return
         with self._state.store.read() as connection:
-            found = lookup.find(connection, [one.key for one in new])
+            rows = lookup.find(connection, [attempt.key for attempt in new])
         for attempt in new:
-            row = found.get(attempt.key.primary)
+            row = rows.get(attempt.key.primary)
             if row is None or row.state != "queued" or row.attempt != attempt.token:
                 self._state.drop(attempt)
                 continue

@@ -247,13 +247,13 @@ class HostLoop:
         now = self._state.clock.monotonic()
         self._state.timers.at(now + self._trouble.note(now), self._try_store_again)
         is_needed = self._scheduler is not None or any(
-            one.phase in _UNDER_WAY for one in self._state.attempts.values()
+            attempt.phase in _UNDER_WAY for attempt in self._state.attempts.values()
         )
         if self._trouble.is_hopeless(now) and not is_needed:
             self._has_given_up = True
             logger.error(
                 "the task host gives up: %d outcomes are not recorded",
-                sum(one.phase is Phase.ENDING for one in self._state.attempts.values()),
+                sum(attempt.phase is Phase.ENDING for attempt in self._state.attempts.values()),
             )
 
     def _tell_trouble(self, trouble: str | None) -> None:
@@ -270,7 +270,7 @@ class HostLoop:
 
     def _wait_s(self) -> float | None:
         if self._state.waiting and any(
-            one.phase is Phase.NEW for one in self._state.waiting.values()
+            attempt.phase is Phase.NEW for attempt in self._state.waiting.values()
         ):
             return 0 if not self._store_fails else SHORTEST_S
         due = self._state.timers.next_at()
@@ -289,15 +289,15 @@ class HostLoop:
             ending.release(self._state, attempt)
 
     def _commit(self) -> None:
-        asked = [one.token for one in self._state.batch.claims]
+        requested = [claim.token for claim in self._state.batch.claims]
         written = self._state.batch.commit(
             self._state.store, self._state.who, self._state.clock.now_us()
         )
         self._state.must_flush = False
-        granted = {one.token for one in written.claims}
+        granted = {claim.token for claim in written.claims}
         if granted:
             self._beat_soon()
-        for token in asked:
+        for token in requested:
             attempt = self._state.attempts[token]
             if token not in granted:
                 ending.release(self._state, attempt)
@@ -313,12 +313,12 @@ class HostLoop:
         if self._state.batch.ended:
             self._commit()
 
-    def _tell_ended(self, ended: Iterable[rows.Ended]) -> None:
+    def _tell_ended(self, ends: Iterable[rows.Ended]) -> None:
         tokens, ids = [], []
-        for one in ended:
-            attempt = self._state.attempts.pop(one.token)
-            self._on_end(one.token, one.state)
-            tokens.append(one.token)
+        for end in ends:
+            attempt = self._state.attempts.pop(end.token)
+            self._on_end(end.token, end.state)
+            tokens.append(end.token)
             ids.append(attempt.queued.id)
         if self._scheduler is not None:
             send(self._scheduler, AttemptsEnded(tokens))
@@ -375,7 +375,8 @@ class HostLoop:
 
     def _beat(self) -> None:
         self._is_beating = False
-        claimed = {one.queued.id: one for one in self._state.attempts.values() if one.is_claimed}
+        attempts = self._state.attempts.values()
+        claimed = {attempt.queued.id: attempt for attempt in attempts if attempt.is_claimed}
         if not claimed:
             return
         self._state.batch.beats = True
@@ -387,12 +388,12 @@ class HostLoop:
         """Stop what was cleared, marked or deleted while it ran."""
         try:
             with self._state.store.read() as connection:
-                found = {row.id: row for row in rows.watch(connection, list(claimed))}
+                watched = {row.id: row for row in rows.watch(connection, list(claimed))}
         except SQLAlchemyError as error:
             logger.warning("the task host cannot look at its rows: %s", error)
             return
         for row_id, attempt in claimed.items():
-            row = found.get(row_id)
+            row = watched.get(row_id)
             if attempt.phase is Phase.ENDING or attempt.stop_reason is not None:
                 continue
             state = given_state([] if row is None else [row], attempt.token)
@@ -403,12 +404,12 @@ class HostLoop:
     def _tell_running(self) -> None:
         """Tell of attempts that have run for a while, and note their processes."""
         running = [
-            one
-            for one in self._state.attempts.values()
-            if one.phase is Phase.RUNNING and not one.is_told
+            attempt
+            for attempt in self._state.attempts.values()
+            if attempt.phase is Phase.RUNNING and not attempt.is_announced
         ]
         for attempt in running:
-            attempt.is_told = True
+            attempt.is_announced = True
             self._monitor.note_process(attempt)
         if running:
             self._tell_scheduler(AttemptsRunning([attempt.token for attempt in running]))

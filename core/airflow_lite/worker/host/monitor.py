@@ -107,7 +107,7 @@ class AttemptMonitor:
             if left:
                 self._expect_end(attempt, left)
                 return
-            self.child_gone(attempt.token, None, "ended, and its zygote, which hangs, told not how")
+            self.child_gone(attempt.token, None, "ended; its zygote hangs and did not report how")
             if zygote is not None:
                 self.give_up(zygote)
 

@@ -37,29 +37,29 @@ class Pickles:
                 f"Pickled DAG {pickle_id} is not run: [core] donot_pickle is True here. Make it"
                 " False where tasks run, or leave it True where the scheduler runs."
             )
-        found = self._find(pickle_id)
-        if found is None:
+        pickle = self._find(pickle_id)
+        if pickle is None:
             raise PickleRefused(
                 f"There is no pickled DAG {pickle_id} in the database. Run the task again: it"
                 " gets the newest."
             )
-        if found.dag_id != dag_id or not self._is_signed(found):
+        if pickle.dag_id != dag_id or not self._is_signed(pickle):
             raise PickleRefused(_UNSIGNED.format(pickle_id))
-        if found.python != pickles.PYTHON:
+        if pickle.python != pickles.PYTHON:
             raise PickleRefused(
-                f"Pickled DAG {pickle_id} is of Python {found.python}, and tasks run on"
+                f"Pickled DAG {pickle_id} is of Python {pickle.python}, and tasks run on"
                 f" {pickles.PYTHON} here. Use one version for both."
             )
-        return found.payload
+        return pickle.payload
 
     def _find(self, pickle_id: int) -> Pickle | None:
         with self._store.read() as connection:
             return pickles.get(connection, pickle_id)
 
-    def _is_signed(self, found: Pickle) -> bool:
+    def _is_signed(self, pickle: Pickle) -> bool:
         assert self._key is not None  # looked at before
         try:
             key = self._key()
         except ConfigError as error:
             raise PickleRefused(str(error)) from error
-        return is_signed(key, found.dag_id, found.version_id, found.payload, found.signature)
+        return is_signed(key, pickle.dag_id, pickle.version_id, pickle.payload, pickle.signature)

@@ -59,7 +59,9 @@ class HostState:
         if self.most_at_once == sys.maxsize:
             return sys.maxsize
         over = {Phase.NEW, Phase.WAITING, Phase.ENDING}
-        return self.most_at_once - sum(one.phase not in over for one in self.attempts.values())
+        return self.most_at_once - sum(
+            attempt.phase not in over for attempt in self.attempts.values()
+        )
 
     def watch(self, channel: Channel, act: Callable[[], None]) -> None:
         """Call `act` whenever the channel has something to receive."""

@@ -54,7 +54,7 @@ class WriteBatch:
             if self.beats:
                 attempts.beat(connection, who.id, now_us)
         written = WriteBatch(
-            [one for one in self.claims if one.token in granted],
+            [claim for claim in self.claims if claim.token in granted],
             self.started,
             self.rendered,
             self.xcoms,

@@ -121,15 +121,15 @@ class ZygotePool:
         self._unwatch(self._base)
         self._base.close()
         orphans = [
-            one
-            for one in self.all.values()
-            if one.pid is None or one.is_alone or one.channel.is_closed
+            zygote
+            for zygote in self.all.values()
+            if zygote.pid is None or zygote.is_alone or zygote.channel.is_closed
         ]
         for zygote in orphans:
             self._gone(zygote.number, None)
         ours, theirs = socket.socketpair()
         process = execute_base(theirs)
-        self._processes = [one for one in self._processes if one.poll() is None] + [process]
+        self._processes = [base for base in self._processes if base.poll() is None] + [process]
         self._base = self._listen(ours)
 
     def get(
@@ -143,14 +143,14 @@ class ZygotePool:
 
         `load` is asked for the pickled DAG that a new one is to take in place of the file.
         """
-        found = self._current.get(path)
-        if found is not None and self._is_stale(found, fingerprint_changed, now):
-            self.retire(found)
-            found = None
-        if found is None:
-            found = self._current[path] = self.start(path, now, payload=load())
-        found.used_at = now
-        return found
+        zygote = self._current.get(path)
+        if zygote is not None and self._is_stale(zygote, fingerprint_changed, now):
+            self.retire(zygote)
+            zygote = None
+        if zygote is None:
+            zygote = self._current[path] = self.start(path, now, payload=load())
+        zygote.used_at = now
+        return zygote
 
     def _is_stale(
         self, zygote: ZygoteHandle, changed: Callable[[str, str], bool], now: float
@@ -228,8 +228,10 @@ class ZygotePool:
 
     def trim(self) -> None:
         """Retire the least recently used of the idle zygotes that are too many."""
-        idle = [one for one in self._current.values() if one.is_parsed and not one.tokens]
-        idle.sort(key=lambda one: one.used_at)
+        idle = [
+            zygote for zygote in self._current.values() if zygote.is_parsed and not zygote.tokens
+        ]
+        idle.sort(key=lambda zygote: zygote.used_at)
         for zygote in idle[: max(len(idle) - MOST_IDLE, 0)]:
             self.retire(zygote)
 

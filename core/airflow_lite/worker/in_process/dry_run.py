@@ -138,15 +138,15 @@ def _test_run(
     from airflow_lite.store import dags, lookup
 
     with store.read() as connection:
-        found = lookup.find_run(connection, dag_id, run_id, logical_us)
-        known = dags.latest_spec(connection, dag_id)
-    if known is None:
+        run = lookup.find_run(connection, dag_id, run_id, logical_us)
+        latest = dags.latest_spec(connection, dag_id)
+    if latest is None:
         raise DagNotFound(
             f"There is no DAG {dag_id!r}. List the known ones: airflow-lite dags list"
         )
-    spec = known[1]
-    if found is not None:
-        return found, spec.fileloc
+    spec = latest[1]
+    if run is not None:
+        return run, spec.fileloc
     if logical_us is None:
         raise DagRunNotFound(f"DAG {dag_id!r} has no run {run_id!r}. Name another, or a date.")
     interval = manual_interval(spec, logical_us)

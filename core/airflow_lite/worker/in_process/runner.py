@@ -112,12 +112,12 @@ def find_task(path: str, dag_id: str, task_id: str) -> Any:
     """Return a task of a file; raise `DagNotFound`, `TaskNotFound`, and what its import raises."""
     from airflow_lite.parsing.folder import fingerprint
 
-    found = load_dags(path, fingerprint(path)).get(dag_id)
-    if found is None:
+    dag = load_dags(path, fingerprint(path)).get(dag_id)
+    if dag is None:
         raise DagNotFound(f"There is no DAG {dag_id!r} in {path}. Was it renamed?")
-    if task_id not in found.task_dict:
+    if task_id not in dag.task_dict:
         raise TaskNotFound(f"There is no task {task_id!r} of DAG {dag_id!r} in {path}.")
-    return found.task_dict[task_id]
+    return dag.task_dict[task_id]
 
 
 @lru_cache(maxsize=32)

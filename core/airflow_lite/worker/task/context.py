@@ -33,8 +33,8 @@ class Conf:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        found = getattr(self._config, name)
-        return partial(_or_fallback, found) if name.startswith("get") else found
+        attribute = getattr(self._config, name)
+        return partial(_or_fallback, attribute) if name.startswith("get") else attribute
 
     def has_option(self, section: str, option: str) -> bool:
         """Whether there is such an option."""
@@ -113,13 +113,13 @@ def _dates(ti: RuntimeTaskInstance) -> dict[str, Any]:
 
 def _neighbours(ti: RuntimeTaskInstance) -> dict[str, Any]:
     """Return the dates of the schedule's runs before and after this one, and their spellings."""
-    found: dict[str, Any] = {}
+    dates: dict[str, Any] = {}
     for side in ("prev", "next"):
         date = Lazy(partial(_neighbour, ti, side))
-        found[f"{side}_execution_date"] = date
-        found[f"{side}_ds"] = Lazy(partial(_spelled, date, "%Y-%m-%d"))
-        found[f"{side}_ds_nodash"] = Lazy(partial(_spelled, date, "%Y%m%d"))
-    return found
+        dates[f"{side}_execution_date"] = date
+        dates[f"{side}_ds"] = Lazy(partial(_spelled, date, "%Y-%m-%d"))
+        dates[f"{side}_ds_nodash"] = Lazy(partial(_spelled, date, "%Y%m%d"))
+    return dates
 
 
 def _neighbour(ti: RuntimeTaskInstance, side: str) -> datetime | None:
@@ -133,8 +133,8 @@ def _neighbour(ti: RuntimeTaskInstance, side: str) -> datetime | None:
     zone = timezone_name(dag.timezone)
     spec = DagSpec(dag.dag_id, schedule=dag.schedule_spec, timezone=zone)
     before, after = neighbours(spec, run.logical_us, run.interval_end_us)
-    found = before if side == "prev" else after
-    return None if found is None else moment(found)
+    moment_us = before if side == "prev" else after
+    return None if moment_us is None else moment(moment_us)
 
 
 def _spelled(date: Lazy, form: str) -> str | None:

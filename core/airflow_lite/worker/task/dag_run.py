@@ -54,11 +54,11 @@ class DagRun:
     ) -> list[TaskInstanceRow]:
         """Return the run's task instances as they are now, those in `state` if any is given."""
         rows = self._store.task_instances(self.id) if self._store is not None else []
-        found = [TaskInstanceRow.of_run(self, row) for row in rows]
+        instances = [TaskInstanceRow.of_run(self, row) for row in rows]
         if state is None:
-            return found
+            return instances
         wanted = {state} if isinstance(state, str) else set(state)
-        return [row for row in found if row.state in wanted]
+        return [row for row in instances if row.state in wanted]
 
     def get_task_instance(
         self, task_id: str, session: object = None, *, map_index: int = -1

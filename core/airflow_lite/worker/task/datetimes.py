@@ -70,10 +70,10 @@ def moment(moment_us: int) -> datetime:
     return of_pendulum(TaskDateTime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds))
 
 
-def of_pendulum(found: TaskDateTime) -> datetime:
+def of_pendulum(moment: TaskDateTime) -> datetime:
     """Return the moment as pendulum's if the task uses pendulum; one without a zone stays."""
     pendulum = sys.modules.get("pendulum")
-    return found if pendulum is None or found.tzinfo is None else pendulum.instance(found)
+    return moment if pendulum is None or moment.tzinfo is None else pendulum.instance(moment)
 
 
 def optional_moment(moment_us: int | None) -> datetime | None:

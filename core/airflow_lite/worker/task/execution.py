@@ -173,8 +173,8 @@ class Execution:
         cause = f" ({outcome.cause})" if outcome.cause else ""
         what = f"Marking task as {ti.state.upper()}{cause}"
         if self._given_state is not None:
-            given = self._given_state.upper()
-            what = f"Leaving task as {given}: it was made so while it ran"
+            state = self._given_state.upper()
+            what = f"Leaving task as {state}: it was made so while it ran"
         logger.info(
             "%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
             what,

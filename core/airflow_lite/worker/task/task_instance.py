@@ -130,18 +130,18 @@ class RuntimeTaskInstance:
 
     def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
         """Return the run before this one, in `state` if one is given."""
-        found = self._store.previous_run(state)
-        return None if found is None else DagRun(found, self._store)
+        fields = self._store.previous_run(state)
+        return None if fields is None else DagRun(fields, self._store)
 
     def get_previous_start_date(self, state: str | None = None) -> datetime | None:
         """Return when the run before this one started."""
-        found = self.get_previous_dagrun(state)
-        return None if found is None else found.start_date
+        run = self.get_previous_dagrun(state)
+        return None if run is None else run.start_date
 
     def get_previous_execution_date(self, state: str | None = None) -> datetime | None:
         """Return the logical date of the run before this one."""
-        found = self.get_previous_dagrun(state)
-        return None if found is None else found.logical_date
+        run = self.get_previous_dagrun(state)
+        return None if run is None else run.logical_date
 
     def xcom_push(
         self,
@@ -191,21 +191,21 @@ class RuntimeTaskInstance:
             indexes,
             bool(include_prior_dates),
         )
-        found = self._store.pull(query)
+        rows = self._store.pull(query)
         one_task = task_ids is None or isinstance(task_ids, str)
         one_index = map_indexes is None or isinstance(map_indexes, int)
         if one_task and one_index:
-            return _single(found, default, every_index=map_indexes is None)
-        return [from_json(row[3]) for row in sorted(found, key=_place(tasks, indexes))]
+            return _single(rows, default, every_index=map_indexes is None)
+        return [from_json(row[3]) for row in sorted(rows, key=_place(tasks, indexes))]
 
 
 def _as_list(name: str, value: Any, single: type) -> list[Any] | None:
     if value is None:
         return None
-    found = [value] if isinstance(value, single) else list(value)
-    for item in found:
+    items = [value] if isinstance(value, single) else list(value)
+    for item in items:
         _check(f"each of {name}", item, single)
-    return found
+    return items
 
 
 def _check(what: str, value: Any, kind: type) -> None:
@@ -215,13 +215,13 @@ def _check(what: str, value: Any, kind: type) -> None:
         raise TypeError(f"xcom_pull: {what} must be {wanted}, not {value!r:.100}.")
 
 
-def _single(found: list[XComRow], default: Any, *, every_index: bool) -> Any:
-    if not found:
+def _single(rows: list[XComRow], default: Any, *, every_index: bool) -> Any:
+    if not rows:
         return default
-    if every_index and found[0][1] >= 0:
-        task_id = found[0][0]
-        return [from_json(row[3]) for row in found if row[0] == task_id]
-    return from_json(found[0][3])
+    if every_index and rows[0][1] >= 0:
+        task_id = rows[0][0]
+        return [from_json(row[3]) for row in rows if row[0] == task_id]
+    return from_json(rows[0][3])
 
 
 def _place(tasks: list[str] | None, indexes: list[int] | None) -> Any:

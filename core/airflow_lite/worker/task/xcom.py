@@ -116,10 +116,10 @@ def from_json(text: str) -> Any:
     return json.loads(text, object_hook=_read if _KIND in text else None)
 
 
-def _read(found: dict[str, Any]) -> Any:
-    name = found.get(_KIND)
+def _read(data: dict[str, Any]) -> Any:
+    name = data.get(_KIND)
     if name == "dict":
-        return dict(found["value"])
+        return dict(data["value"])
     if name not in _KINDS:
-        return found
-    return _KINDS[name][2](found["value"])
+        return data
+    return _KINDS[name][2](data["value"])

@@ -113,9 +113,9 @@ def log_to(file: LogFile, level: str) -> logging.Handler:
 
 def _enable_own() -> None:
     """Let our loggers speak: `dictConfig` in a DAG file disables all that it does not name."""
-    for name, known in list(logging.root.manager.loggerDict.items()):
-        if name.split(".")[0] == "airflow_lite" and isinstance(known, logging.Logger):
-            known.disabled = False
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if name.split(".")[0] == "airflow_lite" and isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 def set_level(level: str) -> None:

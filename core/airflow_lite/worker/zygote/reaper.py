@@ -60,18 +60,18 @@ class Reaper:
         """Return (pid, exit code; negative: signal) of what ended; kills what such a one left."""
         with suppress(BlockingIOError):
             os.read(self.fd, 4096)
-        found: list[tuple[int, int]] = []
+        ends: list[tuple[int, int]] = []
         while True:
             try:
                 seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
-                return found
+                return ends
             if seen is None:
-                return found
+                return ends
             if seen.si_status != 0:
                 kill_session(seen.si_pid)  # before it is reaped: the number is still its own
             pid, status = os.waitpid(seen.si_pid, 0)
-            found.append((pid, os.waitstatus_to_exitcode(status)))
+            ends.append((pid, os.waitstatus_to_exitcode(status)))
 
     def fork(self) -> int:
         """Fork. What would end the child waits until it has closed this."""
