@@ -87,7 +87,7 @@ class Attempt:
         return Claim(row.id, self.token, row.try_number, row.queued_us or 0, first_of_try, owner)
 
     def request(self, settings: HostSettings, now_us: int) -> AttemptRequest:
-        """Return what its child is told."""
+        """Return the request that its child gets."""
         row = self.queued
         return AttemptRequest(
             key=self.key._replace(try_number=row.try_number),

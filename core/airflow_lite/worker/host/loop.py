@@ -65,7 +65,7 @@ _UNDER_WAY = frozenset({Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK})
 
 
 class HostLoop:
-    """The loop. `run` returns when it was told to end and nothing runs any more.
+    """The loop. `run` returns after an order to end, once nothing runs.
 
     `on_end(token, state)` is called for each attempt that ended; its state is None if the attempt
     was not this host's to claim.
@@ -86,7 +86,7 @@ class HostLoop:
         self._scheduler: Channel | None = None
         self._is_draining = False
         self._store_fails = False
-        self._has_trouble = False  # and the scheduler was told so
+        self._has_trouble = False  # and the scheduler knows
         self._trouble = Trouble()
         self._has_given_up = False
         self._is_beating = False
@@ -104,7 +104,7 @@ class HostLoop:
         self._state.watch(self._scheduler, self._hear_scheduler)
 
     def accept(self, command: RunCommand) -> None:
-        """Run one attempt; one that is known already is left as it is."""
+        """Run an attempt, unless this host has it already."""
         token = command.key.attempt
         if token in self._state.attempts:
             return
@@ -185,7 +185,7 @@ class HostLoop:
         self.end()
 
     def start(self) -> None:
-        """Register with the store, and tell the scheduler that attempts can be claimed."""
+        """Register with the store, and let the scheduler know that attempts can be claimed."""
         with self._state.store.begin() as connection:
             rows.register(connection, self._state.who, self._state.clock.now_us())
         self._tell_trouble(None)

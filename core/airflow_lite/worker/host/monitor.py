@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from airflow_lite.worker.messages import AttemptForked, ChildMessage
 
 
-#: Seconds between two looks at a process whose zygote should have told of its end.
+#: Seconds between two looks at a process whose end its zygote should have reported.
 _END_LOOK_S = 5.0
-#: Seconds after its time limit at which a child that has not ended by its own alarm is told to.
+#: Seconds after its time limit at which a child that its own alarm did not end is signalled.
 _ALARM_S = 2.0
 
 
@@ -86,11 +86,11 @@ class AttemptMonitor:
         for message in receive(attempt.line, FROM_CHILD):
             self._hear(attempt, message)
         if attempt.line is not None and attempt.line.is_closed:
-            ending.close_line(self._state, attempt)  # its zygote tells how it ended
+            ending.close_line(self._state, attempt)  # its zygote reports how it ended
             self._expect_end(attempt)
 
     def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
-        """End an attempt whose process is gone, though its zygote, which hangs, tells nothing.
+        """End an attempt whose process is gone, though its zygote hangs and reports nothing.
 
         Both looks find it so: a zygote that was suspended, as we may have been, gets its time, and
         one that forks meanwhile does not hang.
@@ -147,7 +147,7 @@ class AttemptMonitor:
                 self._state.questions.add(attempt, message)
 
     def _take_outcome(self, attempt: Attempt, report: ReportOutcome) -> None:
-        attempt.policy = report.policy  # its zygote may tell of it later
+        attempt.policy = report.policy  # its zygote may report the fork later
         if attempt.phase not in {Phase.CLAIMED, Phase.RUNNING}:
             return
         attempt.outcome = report.outcome._replace(exit_code=0)

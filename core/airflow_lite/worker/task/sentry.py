@@ -1,4 +1,4 @@
-"""Sentry, an optional extra: it is told of tasks that fail. Nothing of it is imported while off."""
+"""Sentry, an optional extra: tasks that fail are reported. Nothing of it is imported while off."""
 
 from __future__ import annotations
 

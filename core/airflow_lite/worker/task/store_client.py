@@ -49,7 +49,7 @@ class StoreClient(ABC):
         return run
 
     def finished_tasks(self) -> list[dict[str, Any]]:
-        """Return what is known of tasks of this run that ended, in the order of their ends."""
+        """Return the tasks of this run that the store says ended, in the order of their ends."""
         tasks: list[dict[str, Any]] = self.ask(FinishedTasks())
         return tasks
 

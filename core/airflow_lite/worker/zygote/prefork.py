@@ -42,7 +42,7 @@ class PreforkedChild:
         return max(self._idle_from + IDLE_S - time.monotonic(), 0.0)
 
     def hand_over(self, order: ChildOrder, fds: Sequence[int]) -> None:
-        """Give it an attempt; one that does not take it is killed, and its end tells of that."""
+        """Give it an attempt; a child that does not take it is killed, and so it ends."""
         data = encoded(packed(order))
         try:
             sent = socket.send_fds(self._end, [data], list(fds))

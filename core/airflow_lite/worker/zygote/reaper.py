@@ -30,7 +30,7 @@ _ENDING = (
 
 
 class Reaper:
-    """A pipe that is readable when a child has ended, and the ends of known children."""
+    """A pipe that is readable when a child has ended, and the ends of those children."""
 
     def __init__(self) -> None:
         self.fd, self._write = os.pipe()

@@ -43,7 +43,7 @@ _NOW_US = 1_700_000_000_000_000
 
 
 class _NoStore(StoreClient):
-    """The store of a rehearsal: takes everything, holds nothing."""
+    """The store of a task that is run for nothing: takes everything, holds nothing."""
 
     def push(self, key: str, value: str) -> None:
         pass
