@@ -7,7 +7,6 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.programs import Program
 from airflow_lite.worker.messages import (
     FROM_HOST,
     AttemptsDropped,
@@ -342,16 +342,7 @@ class TaskHost:
         most = [] if self._most_at_once is None else [str(self._most_at_once)]
         with theirs:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "airflow_lite.worker.host.main",
-                    self._supervisor,
-                    job,
-                    str(theirs.fileno()),
-                    *most,
-                ],
+                Program.TASK_HOST.command(self._supervisor, job, str(theirs.fileno()), *most),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env=child_environment(self._config),

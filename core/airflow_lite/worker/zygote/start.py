@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 
+from airflow_lite.processes.programs import Program
+
 
 def fork_base(*not_for_it: socket.socket) -> socket.socket:
     """Fork the base zygote; after threads or SQLAlchemy have come, execute it instead.
@@ -31,11 +33,5 @@ def fork_base(*not_for_it: socket.socket) -> socket.socket:
 def execute_base(theirs: socket.socket) -> subprocess.Popen[bytes]:
     """Start a base zygote on this end of a channel in a fresh interpreter; close the end here."""
     with theirs:
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "airflow_lite.worker.zygote.base",
-            str(theirs.fileno()),
-        ]
+        command = Program.BASE_ZYGOTE.command(str(theirs.fileno()))
         return subprocess.Popen(command, pass_fds=[theirs.fileno()])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from airflow_lite.processes.programs import Program
 from airflow_lite_testing.processes import Process, descendants, is_alive, kill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HOST = "airflow_lite.worker.host.main"
 _END_S = 30.0
 _POLL_S = 0.02
 
@@ -37,4 +37,4 @@ class LocalEngine:
 
 
 def _is_host(process: Process) -> bool:
-    return _HOST in process.words
+    return Program.TASK_HOST in process.words
