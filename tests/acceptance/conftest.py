@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-ENTRY_POINTS = "[airflow_lite.executors.v1]\n{executors}\n[airflow_lite.plugins.v1]\n{plugins}\n"
+from fixtures.distributions import write_distribution
+
 #: What each module of a plugin begins with: it tells that it ran, in which process.
 TELLS = "import os\nwith open({ran!r}, 'a') as f: f.write(f'{{__name__}} {{os.getpid()}}\\n')\n"
 EXECUTOR = """
@@ -43,19 +44,12 @@ class Site:
         self._ran = folder / "ran"
         home.environ["PYTHONPATH"] = str(self.directory)
 
-    def install(self, name, *, version="1.0", executors="", plugins="", requires=(), modules=None):
+    def install(self, name, *, modules=None, **metadata):
         """Write a distribution's metadata and modules; return its dist-info directory."""
         for module, source in (modules or {}).items():
             text = TELLS.format(ran=str(self._ran)) + source
             (self.directory / f"{module}.py").write_text(text)
-        found = self.directory / f"{name.replace('-', '_')}-{version}.dist-info"
-        found.mkdir()
-        lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-        lines += [f"Summary: What {name} does", *(f"Requires-Dist: {line}" for line in requires)]
-        (found / "METADATA").write_text("\n".join(lines) + "\n")
-        text = ENTRY_POINTS.format(executors=executors, plugins=plugins)
-        (found / "entry_points.txt").write_text(text)
-        return found
+        return write_distribution(self.directory, name, **metadata)
 
     def install_sound(self, word, *, executor=EXECUTOR, plugin=PLUGIN, **options):
         """Install `lite-WORD` with an executor `WordExecutor` and a group `word`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -13,26 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import commands
+
 ROOT = Path(__file__).parents[2]
 SOURCES = [".", *sorted(f"plugins/{p.name}" for p in (ROOT / "plugins").iterdir() if p.is_dir())]
 
+ENVIRON = {"PIP_CONSTRAINT": str(ROOT / "constraints.txt"), "SOURCE_DATE_EPOCH": "1700000000"}
+
 
 def call(*words, cwd, **environ):
-    done = subprocess.run(
-        list(map(str, words)),
-        cwd=cwd,
-        env={
-            **os.environ,
-            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
-            "SOURCE_DATE_EPOCH": "1700000000",
-            **environ,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
-    return done.stdout
+    return commands.call(*words, cwd=cwd, environ={**os.environ, **ENVIRON, **environ})
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.commands import modules_of
+
 CORE_COMMANDS = [
     ("--help",),
     ("version",),
@@ -302,19 +304,6 @@ def test_what_the_doctor_found_is_listed_afterwards(home, all_at_once):
         assert f"pip uninstall lite-{word}" in rows[name]["remedy"]
 
 
-def modules_of(home, *words):
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "airflow_lite", *words],
-        env=home.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip() for line in lines[1:]}
-
-
 @pytest.mark.parametrize("words", CORE_COMMANDS[:4], ids=" ".join)
 def test_hostile_plugins_make_a_core_command_import_nothing_more(
     home, make_home, all_at_once, words
@@ -322,7 +311,7 @@ def test_hostile_plugins_make_a_core_command_import_nothing_more(
     alone = make_home("alone")
     home.run(*words)
     alone.run(*words)
-    more = modules_of(home, *words) - modules_of(alone, *words)
+    more = set(modules_of(home.environ, *words)) - set(modules_of(alone.environ, *words))
     assert {name for name in more if not name.startswith("encodings")} <= {"_locale"}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tomllib
 import venv
 from pathlib import Path
 
 import pytest
+
+from fixtures import commands
 
 ROOT = Path(__file__).parents[2]
 DAG = """
@@ -21,23 +22,14 @@ with DAG("one", start_date=datetime(2024, 1, 1), schedule=None):
     BashOperator(task_id="a", bash_command="true") >> BashOperator(task_id="b", bash_command="true")
 """
 
+ENVIRON = {
+    "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+
 
 def call(*words, cwd=ROOT, **environ):
-    done = subprocess.run(
-        list(map(str, words)),
-        cwd=cwd,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW_LITE")},
-            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            **environ,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return commands.call(*words, cwd=cwd, environ=commands.clean_environ(**ENVIRON, **environ))
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 import venv
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from fixtures import commands
 
 ROOT = Path(__file__).parents[2]
 EXECUTORS = sorted((ROOT / "plugins").glob("*_executor"))
@@ -21,12 +24,7 @@ ENVIRON = {
 }
 
 
-def call(*words, **options):
-    done = subprocess.run(
-        list(map(str, words)), env=ENVIRON, capture_output=True, text=True, check=False, **options
-    )
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
-    return done.stdout
+call = partial(commands.call, environ=ENVIRON)
 
 
 @pytest.fixture(scope="session")

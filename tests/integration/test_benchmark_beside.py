@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
+
+from fixtures.commands import call, clean_environ
 
 FILE = Path(__file__).parents[1] / "benchmarks" / "beside_airflow.py"
 MEASURED = [
@@ -22,20 +22,13 @@ MEASURED = [
 
 
 def test_the_benchmark_measures_our_side_alone(tmp_path):
-    keep = {key: one for key, one in os.environ.items() if not key.startswith("AIRFLOW_LITE")}
-    done = subprocess.run(
-        [
-            *(sys.executable, FILE, "--lite", Path(sys.executable).parent),
-            *("--runs", "1", "--rest", "0.5"),
-        ],
-        env={**keep, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
+    printed = call(
+        *(sys.executable, FILE, "--lite", Path(sys.executable).parent),
+        *("--runs", "1", "--rest", "0.5"),
+        environ=clean_environ(HOME=str(tmp_path)),
         timeout=240,
-        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    _, head, *rows = done.stdout.splitlines()
+    _, head, *rows = printed.splitlines()
     assert head.split() == ["airflow-lite"]
     figures = {name.strip(): float(figure) for name, _, figure in (r.rpartition(" ") for r in rows)}
     assert list(figures) == MEASURED

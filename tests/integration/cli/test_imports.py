@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from fixtures.commands import modules_of
+
 HEAVY = {
     "alembic",
     "cronsim",
@@ -20,20 +22,6 @@ HEAVY = {
 }
 
 
-def imported(home, *words):
-    """Run a command and return the names of the modules it imported beyond Python's own start."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "airflow_lite", *words],
-        env=home.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return [line.rpartition("|")[2].strip() for line in lines[1:]]
-
-
 def roots(modules):
     return {module.partition(".")[0] for module in modules}
 
@@ -45,7 +33,7 @@ LIGHT = [["version"], ["config", "get-value", "core", "executor"], ["--help"], [
 def test_nothing_heavy_and_no_plugin_is_imported(home, words):
     home.run(*words)  # the first look makes the index of plugins, and keeps it in the home
 
-    found = roots(imported(home, *words))
+    found = roots(modules_of(home.environ, *words))
 
     assert not found & HEAVY
     assert not {name for name in found if name.startswith("airflow_lite_")}
@@ -53,7 +41,7 @@ def test_nothing_heavy_and_no_plugin_is_imported(home, words):
 
 @pytest.mark.parametrize("words", LIGHT[:2], ids=" ".join)
 def test_a_simple_command_does_without_argparse_and_the_store(home, words):
-    found = imported(home, *words)
+    found = modules_of(home.environ, *words)
 
     assert not roots(found) & {"argparse", "inspect", "logging", "pathlib", "configparser"}
     ours = [name for name in found if name.startswith("airflow_lite")]
@@ -64,7 +52,7 @@ def test_a_simple_command_does_without_argparse_and_the_store(home, words):
 def test_help_reads_the_index_of_plugins_and_no_more(home):
     home.run("--help")
 
-    found = roots(imported(home, "--help"))
+    found = roots(modules_of(home.environ, "--help"))
 
     assert not found & {"argparse", "dataclasses", "inspect", "logging", "email", "pathlib"}
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.store.engine import open_store
 from airflow_lite_dask_executor.testing import free_port
-from airflow_lite_testing.checker import check
+from fixtures.processes import all_processes, processes_of
 
 END_S = 60.0
 
@@ -67,10 +64,9 @@ class Cluster:
         found = {}
         for process in self._processes:
             if process.label.startswith("worker") and process.poll() is None:
-                for pid in children_of(process.pid):
-                    command = Path(f"/proc/{pid}/cmdline").read_bytes()
-                    if b"multiprocessing.spawn" in command:
-                        found[pid] = process.label
+                for child in all_processes():
+                    if child.parent == process.pid and "multiprocessing.spawn" in child.command:
+                        found[child.pid] = process.label
         return found
 
     def output(self):
@@ -98,36 +94,6 @@ class Cluster:
                     process.wait(END_S)
 
 
-def children_of(pid):
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                fields = Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid:
-                found.append(int(entry))
-    return found
-
-
-def processes_of(folder):
-    """Return the processes of this machine whose environment names a home."""
-    wanted = f"AIRFLOW_LITE_HOME={folder}".encode()
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
-        try:
-            environ = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
-            command = Path(f"/proc/{entry}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if wanted in environ and command:
-            found.append((int(entry), command.replace(b"\0", b" ").decode(errors="replace")))
-    return found
-
-
 @pytest.fixture
 def make_cluster(home, wait_until):
     """Make a cluster of the home; nothing of the home is left when the test ends."""
@@ -142,20 +108,6 @@ def make_cluster(home, wait_until):
         one.down()
         print(one.output())
     wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
-
-
-@pytest.fixture
-def findings(home):
-    """Return what the checker of histories finds in the home's store."""
-
-    def look(*, all_ended=True):
-        store = open_store(Config.load({"AIRFLOW_LITE_HOME": str(home.folder)}))
-        try:
-            return [str(one) for one in check(store, all_ended=all_ended)]
-        finally:
-            store.close()
-
-    return look
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_the_health_check_asks_every_worker(home, make_cluster, monkeypatch):
 
 def test_nothing_listens_beyond_this_machine(make_cluster, processes_left):
     make_cluster().up()
-    assert listening(pid for pid, _ in processes_left()) == {LOOPBACK}
+    assert listening(process.pid for process in processes_left()) == {LOOPBACK}
 
 
 def test_a_whole_cluster_runs_in_the_foreground(home, make_cluster, wait_until):

@@ -6,9 +6,10 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import runs, schema
+from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
 from airflow_lite_testing.checker import check
+from fixtures.store_rows import add_run, add_version
 
 FIRST, SECOND = "1" * 32, "2" * 32
 
@@ -19,21 +20,7 @@ def store(tmp_path):
     store = open_store(Config.load({"AIRFLOW_LITE_HOME": str(tmp_path)}))
     spec = DagSpec("d", tasks={"a": TaskSpec("a")})
     with store.begin() as connection:
-        version = connection.execute(
-            schema.dag_version.insert().values(
-                dag_id="d", number=1, digest="", spec=spec.to_json(), created_us=0
-            )
-        ).inserted_primary_key[0]
-        runs.create_run(
-            connection,
-            spec,
-            version,
-            run_id="r",
-            run_type="manual",
-            logical_us=0,
-            interval=(0, 0),
-            now_us=0,
-        )
+        add_run(connection, spec, add_version(connection, spec))
         connection.execute(schema.dag_run.update().values(state="success"))
     move(store, "queued", FIRST)
     add_attempt(store, FIRST)

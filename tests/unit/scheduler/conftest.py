@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from airflow_lite.config import Config
 from airflow_lite.scheduler.loop.assembly import make_loop
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import runs, schema
+from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
 from airflow_lite_testing.checker import check
 from airflow_lite_testing.clock import FakeClock
 from airflow_lite_testing.stub_executor import StubExecutor
+from fixtures.store_rows import add_dag, add_run, add_version
 
 PASSES = 12
 
@@ -57,45 +58,24 @@ class Rig:
     def save(self, spec, **columns):
         """Save a DAG as parsing does: a new version, and the DAG's row."""
         with self.store.begin() as connection:
-            count = connection.execute(
-                sa.select(sa.func.count())
-                .select_from(schema.dag_version)
-                .where(schema.dag_version.c.dag_id == spec.dag_id)
-            ).scalar()
-            version = connection.execute(
-                schema.dag_version.insert().values(
-                    dag_id=spec.dag_id,
-                    number=count + 1,
-                    digest=spec.digest,
-                    spec=spec.to_json(),
-                    created_us=self.clock.now_us(),
-                )
-            ).inserted_primary_key[0]
-            if count:
-                connection.execute(
-                    schema.dag.update()
-                    .where(schema.dag.c.dag_id == spec.dag_id)
-                    .values(version_id=version, **columns)
-                )
-            else:
-                connection.execute(
-                    schema.dag.insert().values(
-                        dag_id=spec.dag_id, fileloc="x.py", version_id=version, **columns
-                    )
-                )
+            query = sa.select(sa.func.count()).where(schema.dag_version.c.dag_id == spec.dag_id)
+            count = connection.execute(query).scalar()
+            if not count:
+                return add_dag(connection, spec, **columns)
+            version = add_version(connection, spec, number=count + 1, now_us=self.clock.now_us())
+            row = schema.dag.update().where(schema.dag.c.dag_id == spec.dag_id)
+            connection.execute(row.values(version_id=version, **columns))
         return version
 
     def trigger(self, spec, version, run_id="r", logical_us=None, **options):
         logical_us = self.clock.now_us() if logical_us is None else logical_us
         with self.store.begin() as connection:
-            return runs.create_run(
+            return add_run(
                 connection,
                 spec,
                 version,
-                run_id=run_id,
-                run_type="manual",
-                logical_us=logical_us,
-                interval=(logical_us, logical_us),
+                run_id,
+                logical_us,
                 now_us=self.clock.now_us(),
                 **options,
             )

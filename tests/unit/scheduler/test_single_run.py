@@ -8,6 +8,7 @@ from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.scheduler.single_run import run_dag
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
+from fixtures.store_rows import add_job
 
 DAY_US = 1_704_067_200_000_000
 
@@ -75,16 +76,7 @@ def test_a_scheduler_beside_it_leaves_its_run_alone(rig, dag_of, run_once):
     spec = dag_of({"a": []})
     version = rig.save(spec)
     with rig.store.begin() as connection:
-        job = connection.execute(
-            schema.job.insert().values(
-                kind="dags_test",
-                state="running",
-                hostname="elsewhere",
-                pid=1,
-                start_us=0,
-                latest_beat_us=0,
-            )
-        ).inserted_primary_key[0]
+        job = add_job(connection, hostname="elsewhere")
     run = rig.trigger(spec, version, "theirs", state="running", job_id=job)
     rig.start()
     rig.after(6)

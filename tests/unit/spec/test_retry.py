@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,9 @@ from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import TaskSpec
 from airflow_lite.spec.retry import RetryDecision, after_failure
 from airflow_lite.states import TaskInstanceState
+from fixtures.goldens import read_golden
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "retry_delay.json").read_text())
+GOLDEN = read_golden("retry_delay")
 DAY_S = 86400.0
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +11,9 @@ import pytest
 from airflow_lite.clock import from_us, to_us
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import following_run, manual_interval, schedule_spec
+from fixtures.goldens import read_golden
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "cron.json").read_text())
+GOLDEN = read_golden("cron")
 DELTAS = {
     "timedelta(minutes=5)": timedelta(minutes=5),
     "timedelta(hours=1)": timedelta(hours=1),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import completion, runs, schema
+from airflow_lite.store import completion
 from airflow_lite.store.engine import open_store
+from fixtures.store_rows import add_dag, add_run
 
 
 @pytest.fixture
@@ -19,31 +21,10 @@ def database(tmp_path):
     store = open_store(Config(tmp_path))
     spec = DagSpec("orders", "/x.py", {name: TaskSpec(name) for name in ("load", "look", "send")})
     with store.begin() as connection:
-        made = connection.execute(
-            schema.dag_version.insert().values(
-                dag_id="orders", number=1, digest="x", spec=spec.to_json(), created_us=0
-            )
-        )
-        version = made.inserted_primary_key[0]
-        connection.execute(
-            schema.dag.insert(),
-            [
-                {"dag_id": "orders", "fileloc": "/x.py", "version_id": version, "is_active": True},
-                {"dag_id": "old", "fileloc": "/x.py", "version_id": None, "is_active": False},
-            ],
-        )
+        version = add_dag(connection, spec)
+        add_dag(connection, replace(spec, dag_id="old"), is_active=False)
         for number in (1, 2):
-            runs.create_run(
-                connection,
-                spec,
-                version,
-                run_id=f"manual__{number}:00+00",
-                run_type="manual",
-                logical_us=number,
-                interval=(number, number),
-                conf={},
-                now_us=1,
-            )
+            add_run(connection, spec, version, f"manual__{number}:00+00", number)
     store.close()
     return completion.sqlite_path(Config(tmp_path).get("database", "sql_alchemy_conn"))
 

@@ -10,8 +10,8 @@ from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import edits, listing, pools
 from airflow_lite.store.engine import open_store
-from airflow_lite.store.runs import create_run
-from airflow_lite.store.schema import attempt, dag, dag_run, dag_version, task_instance
+from airflow_lite.store.schema import attempt, dag_run, task_instance
+from fixtures.store_rows import add_dag, add_run
 
 NOW_US = 1_700_000_000_000_000
 TOKEN = "0" * 32
@@ -30,24 +30,7 @@ def store(tmp_path):
     """A store with DAG d and its run r, state running, nothing decided of its tasks."""
     opened = open_store(Config(tmp_path))
     with opened.begin() as connection:
-        version = dag_version.insert().values(
-            dag_id="d", number=1, digest="x", spec=SPEC.to_json(), created_us=NOW_US
-        )
-        version_id = connection.execute(version).inserted_primary_key[0]
-        connection.execute(
-            dag.insert().values(dag_id="d", fileloc="/dags/d.py", version_id=version_id)
-        )
-        create_run(
-            connection,
-            SPEC,
-            version_id,
-            run_id="r",
-            run_type="manual",
-            logical_us=NOW_US,
-            interval=(NOW_US, NOW_US),
-            now_us=NOW_US,
-            state="running",
-        )
+        add_run(connection, SPEC, add_dag(connection, SPEC), at_us=NOW_US, state="running")
     yield opened
     opened.close()
 

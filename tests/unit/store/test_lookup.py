@@ -7,8 +7,9 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import lookup, runs
+from airflow_lite.store import lookup
 from airflow_lite.store.engine import open_store
+from fixtures.store_rows import add_run
 
 DAGS = RUNS = TASKS = range(4)
 
@@ -20,17 +21,8 @@ def store(tmp_path):
         for number in DAGS:
             spec = DagSpec(f"d{number}", tasks={f"t{i}": TaskSpec(f"t{i}") for i in TASKS})
             for at in RUNS:
-                runs.create_run(
-                    connection,
-                    spec,
-                    None,
-                    run_id=f"r{at}",
-                    run_type="manual",
-                    logical_us=at,
-                    interval=(at, at),
-                    conf={"dag": number, "run": at},
-                    now_us=1,
-                )
+                conf = {"dag": number, "run": at}
+                add_run(connection, spec, None, f"r{at}", at, conf=conf)
     yield with_store
     with_store.close()
 

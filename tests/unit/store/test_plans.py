@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import re
 
 import pytest
-import sqlalchemy as sa
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import attempts, callbacks, jobs, lookup, runs, scheduling, xcoms
 from airflow_lite.store.engine import open_store
+from fixtures.query_plans import recorded_statements, table_scans
+from fixtures.store_rows import add_run
 
 #: These grow with what was run; every other table with what there is.
 HISTORY = {"dag_run", "task_instance", "attempt", "task_event", "xcom", "callback_request"}
@@ -158,50 +158,24 @@ CALLS = {
 def store(tmp_path):
     with_store = open_store(Config(tmp_path))
     with with_store.begin() as connection:
-        runs.create_run(
-            connection,
-            SPEC,
-            None,
-            run_id="first",
-            run_type="manual",
-            logical_us=0,
-            interval=(0, 0),
-            now_us=NOW,
-        )
+        add_run(connection, SPEC, None, "first", now_us=NOW)
     yield with_store
     with_store.close()
 
 
-def scans(store, statements):
-    """Return the steps of the statements' plans that read a whole table of history."""
-    with store.read() as connection:
-        return {
-            (step, text)
-            for text, parameters in statements
-            if re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE|WITH)", text)
-            for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
-            if (table := re.match(r"SCAN (\w+)", step))
-            and table[1] in HISTORY
-            and not any(index in step for index in PARTIAL)
-        }
-
-
 @pytest.mark.parametrize("module", CALLS, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_no_function_reads_a_whole_table_of_history(store, module):
-    found = []
-
-    def note(_connection, _cursor, text, parameters, _context, many):
-        found.append((text, parameters[0] if many else parameters))
-
-    with store.engine.connect() as connection, connection.begin() as transaction:
+    with (
+        recorded_statements(store) as found,
+        store.engine.connect() as connection,
+        connection.begin() as transaction,
+    ):
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        sa.event.listen(store.engine, "before_cursor_execute", note)
         for call in CALLS[module].values():
             call(connection)
-        sa.event.remove(store.engine, "before_cursor_execute", note)
         transaction.rollback()
     assert len({text for text, _ in found}) >= len(CALLS[module])
-    assert scans(store, found) == set()
+    assert {scan for scan in table_scans(store, found) if scan[0] in HISTORY} == set()
 
 
 @pytest.mark.parametrize("module", CALLS, ids=lambda module: module.__name__.rpartition(".")[2])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import threading
 
 import pytest
 
 from airflow_lite import DAG, AirflowException, AirflowSkipException, BashOperator
 from airflow_lite.authoring.render import render_fields
+from airflow_lite_testing.processes import is_alive
 
 
 @pytest.fixture
@@ -164,11 +164,4 @@ def test_killing_the_task_ends_all_that_it_started(make_context, wait_until):
         task.log.removeHandler(handler)
         task.log.setLevel(logging.NOTSET)
 
-    wait_until(lambda: not alive(handler.number), "the end of the command's own child")
-
-
-def alive(pid):
-    found = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() not in {"", "Z"}
+    wait_until(lambda: not is_alive(handler.number), "the end of the command's own child")

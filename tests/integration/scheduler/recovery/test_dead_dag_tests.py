@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_lite_testing.processes import is_alive
+
 DAG = """
 import os, time
 from airflow_lite import DAG, BashOperator, PythonOperator
@@ -73,14 +75,6 @@ def states(home, dag_id):
 
 def runs(home, dag_id):
     return {row["run_id"]: row["state"] for row in home.json("dags", "list-runs", "-d", dag_id)}
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("words", HOW)

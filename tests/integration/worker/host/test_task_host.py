@@ -9,29 +9,19 @@ import pytest
 
 from airflow_lite.clock import to_us
 from airflow_lite.worker.task.xcom import from_json
+from fixtures.hosted import TASK_DECORATOR
 
-HEAD = """
+HEAD = (
+    """
 import os, random, signal, subprocess, sys, threading, time
 from datetime import datetime, timedelta
 from airflow_lite import (
     DAG, AirflowFailException, AirflowSkipException, BaseOperator, BashOperator, PokeReturnValue,
     PythonOperator, PythonSensor,
 )
-HOME = os.environ["AIRFLOW_LITE_HOME"]
-
-def note(name, text):
-    with open(os.path.join(HOME, name), "a") as file:
-        file.write(f"{text}\\n")
-
-dag = DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None)
-
-def task(**options):
-    def wrap(function):
-        return PythonOperator(
-            task_id=function.__name__, python_callable=function, dag=dag, **options
-        )
-    return wrap
 """
+    + TASK_DECORATOR
+)
 
 ENDS = (
     HEAD

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-HEAD = """
+from fixtures.hosted import TASK_DECORATOR
+
+HEAD = (
+    """
 import multiprocessing, os, signal, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from airflow_lite import DAG, BaseOperator, PythonOperator
-HOME = os.environ["AIRFLOW_LITE_HOME"]
-
-def note(name, text):
-    with open(os.path.join(HOME, name), "a") as file:
-        file.write(f"{text}\\n")
-
+"""
+    + TASK_DECORATOR
+    + """
 def wait_for(name):
     while not os.path.exists(os.path.join(HOME, name)): time.sleep(0.02)
-
-dag = DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None)
-
-def task(**options):
-    def wrap(function):
-        return PythonOperator(
-            task_id=function.__name__, python_callable=function, dag=dag, **options
-        )
-    return wrap
 """
+)
 
 TASKS = (
     HEAD

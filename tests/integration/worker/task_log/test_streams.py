@@ -7,24 +7,18 @@ import re
 import pytest
 
 from airflow_lite.processes.proc import describe_end
+from fixtures.hosted import TASK_DECORATOR
 
-HEAD = """
+HEAD = (
+    """
 import contextlib, io, logging, logging.config, os, resource, subprocess, sys, threading, time
 from datetime import datetime, timedelta
 from airflow_lite import (
     DAG, AirflowRescheduleException, AirflowSkipException, BashOperator, PythonOperator,
 )
-HOME = os.environ["AIRFLOW_LITE_HOME"]
-
-dag = DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None)
-
-def task(**options):
-    def wrap(function):
-        return PythonOperator(
-            task_id=function.__name__, python_callable=function, dag=dag, **options
-        )
-    return wrap
 """
+    + TASK_DECORATOR
+)
 
 TASKS = (
     HEAD

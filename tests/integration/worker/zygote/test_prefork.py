@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import pytest
 
+from fixtures.processes import children_of, parent_of
+
 DAG_FILE = """
 import logging, os
 from datetime import datetime
@@ -39,23 +41,6 @@ def hosted(make_hosted):
     made = make_hosted(DAG_FILE)
     made.start()
     return made
-
-
-def children_of(pid):
-    return {
-        int(entry)
-        for entry in os.listdir("/proc")
-        if entry.isdigit() and _parent(entry) == pid and int(entry) != pid
-    }
-
-
-def _parent(entry):
-    try:
-        with open(f"/proc/{entry}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == "Z" else int(fields[1])
 
 
 class OneByOne:
@@ -138,7 +123,7 @@ def test_a_spare_ends_with_its_zygote(one_by_one, wait_until):
     zygote = None
     while zygote is None:
         _, preforked = one_by_one.with_spare()
-        zygote = _parent(preforked)
+        zygote = parent_of(preforked)
     os.kill(zygote, signal.SIGKILL)
     wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the end of the preforked child")
 

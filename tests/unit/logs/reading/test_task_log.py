@@ -11,8 +11,8 @@ from airflow_lite.logs.reading import task_log
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
-from airflow_lite.store.runs import create_run
 from airflow_lite.worker.task_log.paths import open_for_writing
+from fixtures.store_rows import add_dag, add_run
 
 SPEC = DagSpec("d", "/dags/d.py", tasks={"t": TaskSpec("t")})
 FOLLOW = ["tasks", "logs", "d", "t", "r", "--follow"]
@@ -25,24 +25,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_LITE_HOME", str(tmp_path))
     opened = open_store(Config(tmp_path))
     with opened.begin() as connection:
-        version = schema.dag_version.insert().values(
-            dag_id="d", number=1, digest="x", spec=SPEC.to_json(), created_us=1
-        )
-        version_id = connection.execute(version).inserted_primary_key[0]
-        connection.execute(
-            schema.dag.insert().values(dag_id="d", fileloc="/dags/d.py", version_id=version_id)
-        )
-        create_run(
-            connection,
-            SPEC,
-            version_id,
-            run_id="r",
-            run_type="manual",
-            logical_us=1,
-            interval=(1, 1),
-            now_us=1,
-            state="running",
-        )
+        add_run(connection, SPEC, add_dag(connection, SPEC), at_us=1, state="running")
     yield opened
     opened.close()
 

@@ -5,44 +5,19 @@ from __future__ import annotations
 import re
 
 import pytest
-import sqlalchemy as sa
 
 from airflow_lite.states import TaskInstanceState as State
+from fixtures.query_plans import recorded_statements, table_scans
 
 #: Tables that do not grow with what was run: reading all of them is no scan of history.
 SMALL = {"pool", "dag", "job", "anon_1", "CONSTANT"}
-
-#: Indexes over the rows that are not over yet.
-PARTIAL = ("task_instance_active", "dag_run_unfinished", "callback_request_open")
 
 
 @pytest.fixture
 def statements(rig):
     """Collect every statement with its parameters, from the loop's thread."""
-    found = []
-
-    def note(_connection, _cursor, text, parameters, _context, many):
-        found.append((text, parameters[0] if many else parameters))
-
-    sa.event.listen(rig.store.engine, "before_cursor_execute", note)
-    yield found
-    sa.event.remove(rig.store.engine, "before_cursor_execute", note)
-
-
-def scans(rig, statements):
-    """Return the steps of the statements' plans that read a whole table."""
-    found = set()
-    with rig.store.read() as connection:
-        for text, parameters in dict(statements).items():
-            if not re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE)", text):
-                continue
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
-            for *_, step in plan:
-                table = re.match(r"SCAN (\w+)", step)
-                uses_part = any(index in step for index in PARTIAL)
-                if table and table[1] not in SMALL and not uses_part:
-                    found.add((step, text))
-    return found
+    with recorded_statements(rig.store) as found:
+        yield found
 
 
 def test_no_statement_of_the_loop_reads_a_whole_table_of_history(rig, dag_of, statements):
@@ -66,7 +41,8 @@ def test_no_statement_of_the_loop_reads_a_whole_table_of_history(rig, dag_of, st
     rig.settle(4)
     rig.executor.die()
     rig.after(6)
-    assert scans(rig, statements) == set()
+    scans = table_scans(rig.store, dict(statements).items())
+    assert {scan for scan in scans if scan[0] not in SMALL} == set()
 
 
 def test_a_chain_takes_at_most_five_statements_of_the_loop_per_task(rig, dag_of, statements):

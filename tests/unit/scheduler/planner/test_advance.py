@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import copy
 import itertools
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,8 @@ from airflow_lite.scheduler.planner.model import CallbackDue, Change, Run
 from airflow_lite.scheduler.planner.progress import Progress
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.states import DagRunState, TaskInstanceState
+from fixtures.goldens import read_golden
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 SECOND_US = 1_000_000
 
 
@@ -394,7 +393,7 @@ def test_callbacks_come_only_for_runs_whose_dag_has_them() -> None:
 
 def test_the_conformance_dag_ends_as_under_airflow() -> None:
     """The rule tasks of the conformance DAG, by the outcomes that Airflow's tasks had."""
-    golden = json.loads((GOLDEN / "conformance_states.json").read_text())["tasks"]
+    golden = read_golden("conformance_states")["tasks"]
     upstream = {
         "all_success": ("fail_now", "bash"),
         "all_failed": ("fail_now", "fail_hard"),

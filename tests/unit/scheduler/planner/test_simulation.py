@@ -7,12 +7,10 @@ of all tasks. A failure names its seed: `pytest -k simulation` with `SIMULATION_
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -31,8 +29,9 @@ from airflow_lite.states import (
     TaskInstanceState,
     TriggerRule,
 )
+from fixtures.goldens import read_golden
 
-GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "trigger_rules.json").read_text())
+GOLDEN = read_golden("trigger_rules")
 S = TaskInstanceState
 FAILURES = (S.FAILED, S.UPSTREAM_FAILED)
 CHUNKS, SEEDS_PER_CHUNK = 20, 75

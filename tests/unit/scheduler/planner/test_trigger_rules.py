@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome, Tally, decide
 from airflow_lite.states import TriggerRule
+from fixtures.goldens import read_golden
 
-GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "trigger_rules.json").read_text())
+GOLDEN = read_golden("trigger_rules")
 
 
 def tally(works: dict[str, int], setups: dict[str, int] | None = None) -> Tally:

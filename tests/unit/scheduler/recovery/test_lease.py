@@ -15,6 +15,7 @@ from airflow_lite.scheduler.recovery.lease import (
     StoreTaken,
 )
 from airflow_lite.store import jobs, schema
+from fixtures.store_rows import add_job
 
 NOTE = {"pid": 7, "hostname": "here", "since": "2024-01-01T00:00:00+00:00"}
 
@@ -148,17 +149,9 @@ def test_the_run_of_a_dags_test_that_died_is_failed(rig, dag_of):
     spec = dag_of({"a": []})
     version = rig.save(spec)
     with rig.store.begin() as connection:
-        job = connection.execute(
-            schema.job.insert().values(
-                kind="dags_test",
-                state="running",
-                hostname=os.uname().nodename,
-                pid=2**22 + 1,
-                boot_id="another boot",
-                start_us=0,
-                latest_beat_us=0,
-            )
-        ).inserted_primary_key[0]
+        job = add_job(
+            connection, hostname=os.uname().nodename, pid=2**22 + 1, boot_id="another boot"
+        )
     run = rig.trigger(spec, version, state="running", job_id=job)
     rig.start()
     rig.settle()
