@@ -200,6 +200,8 @@ def test_a_reader_that_goes_away_is_no_error(home):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    assert process.stdout
+    assert process.stderr
     process.stdout.close()
     complaint = process.stderr.read()
     process.stderr.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def rows_of(home):
     from contextlib import closing
 
     with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
-        xcoms = {}
+        xcoms: dict[str, Any] = {}
         for task_id, key, value in connection.execute("SELECT task_id, key, value FROM xcom"):
             xcoms.setdefault(task_id, {})[key] = json.loads(value)
         rendered = {

@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def blocks(page):
 
 def commands(body):
     """Return (command, expected output) of each command in a console block."""
-    found = []
+    found: list[Any] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             found.append((line[2:], []))

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -394,7 +395,7 @@ def test_a_sound_executor_by_module_path_runs(home, site):
 def test_a_failure_is_known_however_the_program_is_started(home, site):
     site.install_sound("bad", plugin="raise ValueError('boom')")
     script = Path(sys.executable).with_name("airflow-lite")
-    told = []
+    told: list[Any] = []
     for program in ([sys.executable, "-m", "airflow_lite"], [str(script)]):
         done = subprocess.run(
             [*program, "--executor", "BadExecutor", "bad", "go"],

@@ -70,11 +70,13 @@ def rendered(path):
             ["man", "--warnings", "-l", path],
             env=environ,
             capture_output=True,
+            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
-        text = re.sub(".\b", "", done.stdout.decode())
-        complaints += done.stderr.decode().splitlines()
+        text = re.sub(".\b", "", done.stdout)
+        complaints += done.stderr.splitlines()
     if shutil.which("mandoc"):
         done = subprocess.run(
             ["mandoc", "-Tlint", "-W", "warning", path],

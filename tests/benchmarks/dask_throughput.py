@@ -29,10 +29,11 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import forked_task
+import forked_task  # type: ignore[import-not-found]  # beside this script
 
 from airflow_lite_dask_executor.testing import free_port
 
@@ -209,11 +210,9 @@ def main():
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
-    import distributed
-
     print(
         f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, "
-        f"load {os.getloadavg()[0]:.2f}, distributed {distributed.__version__}, "
+        f"load {os.getloadavg()[0]:.2f}, distributed {version('distributed')}, "
         f"{args.workers} workers with {args.threads} threads"
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -117,7 +117,8 @@ def _be_child(dag, task_id, path, line, folder, made):
     become_child()
     write_to(os.dup(fd))
     request = AttemptRequest((dag.dag_id, task_id, "raw", 1, -1, "raw"), RUN, fileloc=path)
-    run_attempt(request, dag.task_dict[task_id], line, fd, *made, time.monotonic())
+    output, reporter = made
+    run_attempt(request, dag.task_dict[task_id], line, fd, output, reporter, time.monotonic())
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ def go(args):
 def _acceptance(name: str):
     """Import a module of the acceptance tests, which are no package."""
     spec = importlib.util.spec_from_file_location(f"bench_{name}", ACCEPTANCE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -64,7 +64,7 @@ def trigger(store: Store, spec: DagSpec) -> int:
     """Save a DAG as parsing does, and make a run of it."""
     now_us = SystemClock().now_us()
     with store.begin() as connection:
-        version = connection.execute(
+        inserted = connection.execute(
             schema.dag_version.insert().values(
                 dag_id=spec.dag_id,
                 number=1,
@@ -72,7 +72,9 @@ def trigger(store: Store, spec: DagSpec) -> int:
                 spec=spec.to_json(),
                 created_us=now_us,
             )
-        ).inserted_primary_key[0]
+        )
+        assert inserted.inserted_primary_key
+        version = inserted.inserted_primary_key[0]
         row = schema.dag.insert().values(dag_id=spec.dag_id, fileloc="x.py", version_id=version)
         connection.execute(row)
         return runs.create_run(

@@ -52,6 +52,7 @@ class Lock:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdout
         assert self.process.stdout.readline() == "held\n"
 
     def release(self):

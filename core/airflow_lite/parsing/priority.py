@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.states import WeightRule
@@ -11,7 +12,7 @@ from airflow_lite.states import WeightRule
 _LEAST, _MOST = -(2**31), 2**31 - 1
 
 
-def effective_weights(order: list[BaseOperator]) -> dict[str, int]:
+def effective_weights(order: Sequence[BaseOperator]) -> dict[str, int]:
     """Return each task's effective weight by id; `order` is topological.
 
     All relatives count, however far, each once. Their sets are bits of one integer, and weights
@@ -26,7 +27,9 @@ def effective_weights(order: list[BaseOperator]) -> dict[str, int]:
     return {name: max(_LEAST, min(_MOST, weight)) for name, weight in weights.items()}
 
 
-def _add_relatives(weights: dict[str, int], order: list[BaseOperator], rule: WeightRule) -> None:
+def _add_relatives(
+    weights: dict[str, int], order: Sequence[BaseOperator], rule: WeightRule
+) -> None:
     """Add to a task's weight those of all its relatives that come before it in `order`."""
     planes = _planes(order)
     related: dict[str, int] = {}  # with the task itself
@@ -41,7 +44,7 @@ def _add_relatives(weights: dict[str, int], order: list[BaseOperator], rule: Wei
             )
 
 
-def _planes(order: list[BaseOperator]) -> dict[int, int]:
+def _planes(order: Sequence[BaseOperator]) -> dict[int, int]:
     """Return sets of tasks by factor, one for each bit of a weight, whose sum is the weights."""
     planes: dict[int, int] = defaultdict(int)
     for index, task in enumerate(order):

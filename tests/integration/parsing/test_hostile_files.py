@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.pool import FileResult, parse_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 GOOD = "from airflow_lite import DAG, EmptyOperator\n"
 GOOD += "with DAG('{id}', schedule=None) as dag:\n    EmptyOperator(task_id='only')\n"
 
 #: name -> (source, how the error begins)
-HOSTILE = {
+HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "syntax": ("x = 1\ndef f(:\n", "SyntaxError: invalid syntax (line 2)"),
     "missing_module": (
         "# dag\nimport no_such_module.at_all\n",
@@ -199,7 +200,7 @@ def write(folder: Path, name: str, source: str | bytes) -> str:
 
 def parse_files(
     paths: Sequence[str], options: Options, environ: dict[str, str]
-) -> Iterator[FileResult]:
+) -> Generator[FileResult, None, None]:
     for batch in parse_batches(paths, options, environ=environ, servers=2, every_s=0.0):
         yield from batch
 

@@ -132,7 +132,7 @@ def test_workers_wait_for_their_scheduler_and_for_the_next_one(make_cluster, wai
 
 def test_workers_look_again_where_no_scheduler_answers_what_they_ask(monkeypatch, capsys):
     async def work_for_one_that_says_nothing():
-        from distributed.comm import listen
+        from distributed.comm.core import listen
 
         stop = asyncio.Event()
         monkeypatch.setattr(serving, "_stop_on_signals", lambda: stop)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ class Shell:
 
 
 def commands(body):
-    found = []
+    found: list[Any] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             found.append((line[2:], []))

@@ -101,7 +101,7 @@ def test_only_public_modules_of_the_core_are_imported():
     for path in SOURCE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_lite."):
-                assert node.module.split(".")[1:] in [[name] for name in PUBLIC], (
+                assert str(node.module).split(".")[1:] in [[name] for name in PUBLIC], (
                     path,
                     node.module,
                 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_lite.executors import RunCommand, TaskInstance
@@ -27,7 +29,7 @@ def clock():
 @pytest.fixture
 def make(clock):
     def executor(parallelism):
-        made = DaskExecutor(parallelism, clock=clock)
+        made: Any = DaskExecutor(parallelism, clock=clock)
         made._connection = Link()
         return made
 

@@ -17,6 +17,12 @@ def file(tmp_path):
     return path
 
 
+def store_file(file):
+    found = StoreFile.of(f"sqlite:///{file}")
+    assert found
+    return found
+
+
 def test_a_server_is_no_file():
     assert StoreFile.of("postgresql+psycopg://db/airflow") is None
 
@@ -24,12 +30,12 @@ def test_a_server_is_no_file():
 def test_the_same_file_is_shared_whatever_it_is_called(file):
     link = file.with_name("b.db")
     link.hardlink_to(file)
-    assert StoreFile.of(f"sqlite:///{file}").fault_of(f"sqlite:///{link}") is None
+    assert store_file(file).fault_of(f"sqlite:///{link}") is None
 
 
 def test_another_file_of_this_machine_is_told_by_its_path(file, tmp_path):
     other = tmp_path / "other.db"
-    fault = StoreFile.of(f"sqlite:///{file}").fault_of(f"sqlite:///{other}")
+    fault = store_file(file).fault_of(f"sqlite:///{other}")
     assert fault == (
         f"it uses the SQLite file {str(other)!r}, the scheduler {str(file)!r}. "
         "Start it with the scheduler's AIRFLOW_LITE_HOME or [database] sql_alchemy_conn"
@@ -38,7 +44,7 @@ def test_another_file_of_this_machine_is_told_by_its_path(file, tmp_path):
 
 @pytest.mark.parametrize("url", ["sqlite:///{file}", "postgresql+psycopg://db/airflow"])
 def test_a_file_of_another_machine_is_shared_by_none(file, url):
-    theirs = StoreFile.of(f"sqlite:///{file}")._replace(hostname="scheduler-box", boot_id="other")
+    theirs = store_file(file)._replace(hostname="scheduler-box", boot_id="other")
     assert theirs.fault_of(url.format(file=file)) == (
         f"on the machine {socket.gethostname()!r} it does not share the SQLite file "
         f"{str(file)!r} of 'scheduler-box'. Set [database] sql_alchemy_conn everywhere to the same "

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from airflow_lite.api.executor.events import Event
+from airflow_lite.cli import ActionCommand
 from airflow_lite.config import Config
 from airflow_lite.executors import Refused, RunCommand, TaskInstance
 from airflow_lite.plugins.executors import executor_class, load_executor
@@ -99,6 +100,7 @@ def test_loading_it_makes_its_options_known(config):
 def test_its_group_of_commands_is_offered(config):
     assert [name for name, _ in command_groups(config)] == ["debug"]
     (run,) = load_group("debug", config).subcommands
+    assert isinstance(run, ActionCommand)
     assert (run.name, [arg.flags for arg in run.args]) == (
         "run",
         [("dag_id",), ("logical_date",), ("--fail-fast",), ("--pdb",)],

@@ -91,6 +91,7 @@ def test_the_engine_ends_with_whoever_started_it(temporary, wait_until):
     with subprocess.Popen(
         [sys.executable, "-c", starts], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as starter:
+        assert starter.stdout
         server = int(starter.stdout.readline())
         starter.kill()
     wait_until(lambda: not _group_lives(server), "the engine and what it runs to end")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite_testing.reference_executor import ReferenceExecutor
@@ -13,7 +15,7 @@ def test_it_finds_the_program_beside_its_python(tmp_path, monkeypatch, wait_unti
     executor = ReferenceExecutor(1)
     ti = TaskInstance("d", "t", "r", attempt=new_attempt_token())
     executor.queue_command(ti, RunCommand(ti.key).words())
-    ended = []
+    ended: list[Any] = []
 
     def has_ended():
         executor.heartbeat()

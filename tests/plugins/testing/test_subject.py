@@ -29,7 +29,7 @@ def test_a_factory_is_called_for_each_executor(given):
     assert subject.type is ReferenceExecutor
     assert subject.make().parallelism == 4
     assert subject.make() is not subject.make()
-    assert "by name" in needs.module_of_its_own(subject)
+    assert "by name" in str(needs.module_of_its_own(subject))
 
 
 def test_an_entry_points_name_is_looked_up():
@@ -65,10 +65,10 @@ def test_needs_follow_the_flags():
 
     reference, single, in_process = map(subject_of, (ReferenceExecutor, Single, InProcess))
     assert needs.several_at_once(reference) is None
-    assert "is_single_threaded" in needs.several_at_once(single)
+    assert "is_single_threaded" in str(needs.several_at_once(single))
     assert needs.own_thread(single) is None
-    assert "runs_in_process" in needs.own_thread(in_process)
-    assert "runs_in_process" in needs.local(in_process)
+    assert "runs_in_process" in str(needs.own_thread(in_process))
+    assert "runs_in_process" in str(needs.local(in_process))
     assert needs.overrides("revoke_task")(reference) is None
-    assert "does not define get_task_log" in needs.overrides("get_task_log")(reference)
-    assert "Engine" in needs.engine(reference)
+    assert "does not define get_task_log" in str(needs.overrides("get_task_log")(reference))
+    assert "Engine" in str(needs.engine(reference))

@@ -91,7 +91,7 @@ def test_a_subclass_that_sets_a_value_itself_is_not_overridden_by_default_args()
 
 def test_default_args_reach_required_arguments_and_explicit_ones_win():
     with DAG("d", schedule=None, default_args={"bash_command": "true", "retries": 2}):
-        plain = BashOperator(task_id="a")
+        plain = BashOperator(task_id="a")  # type: ignore[call-arg]  # default_args have it
         told = BashOperator(task_id="b", bash_command="false", default_args={"retries": 5})
 
     assert (plain.bash_command, plain.retries) == ("true", 2)
@@ -154,7 +154,7 @@ def test_a_task_starts_and_ends_within_its_dag_in_utc(name, is_first):
     dag.add_task(first)
 
     dates = (first.start_date, first.end_date)
-    assert [date.isoformat() for date in dates] == [f"{date}+00:00" for date in wanted]
+    assert [str(date) for date in dates] == [f"{date}+00:00".replace("T", " ") for date in wanted]
 
 
 def test_a_dag_has_its_dates_in_utc_and_not_those_of_its_tasks():
@@ -163,8 +163,8 @@ def test_a_dag_has_its_dates_in_utc_and_not_those_of_its_tasks():
         task = EmptyOperator(task_id="t")
     dag = DAG("b", schedule=None, start_date=start)
 
-    assert (args.start_date, task.start_date.isoformat()) == (None, "2024-01-09T23:00:00+00:00")
-    assert dag.start_date.isoformat() == "2024-01-09T23:00:00+00:00"
+    assert (args.start_date, str(task.start_date)) == (None, "2024-01-09 23:00:00+00:00")
+    assert str(dag.start_date) == "2024-01-09 23:00:00+00:00"
 
 
 def test_dates_without_a_zone_are_of_the_default_one_and_text_is_of_the_dags():
@@ -174,8 +174,8 @@ def test_dates_without_a_zone_are_of_the_default_one_and_text_is_of_the_dags():
     with DAG("d", start_date=start, end_date=plain, default_args={"end_date": "2024-02-01"}) as dag:
         first = EmptyOperator(task_id="t", start_date=plain)
 
-    assert dag.end_date.isoformat() == first.start_date.isoformat() == "2024-02-01T00:00:00+00:00"
-    assert first.end_date.isoformat() == "2024-01-31T23:00:00+00:00"
+    assert str(dag.end_date) == str(first.start_date) == "2024-02-01 00:00:00+00:00"
+    assert str(first.end_date) == "2024-01-31 23:00:00+00:00"
 
 
 def test_only_a_tasks_own_dates_leave_it_out_of_a_run():
@@ -190,7 +190,7 @@ def test_only_a_tasks_own_dates_leave_it_out_of_a_run():
 
 def test_the_ends_of_time_are_dates_of_any_zone():
     far = timezone(timedelta(hours=-9))
-    dag = DAG("d", start_date=datetime(2024, 1, 1, tzinfo=far), end_date="9999-12-31T23:59:59")
+    dag = DAG("d", start_date=datetime(2024, 1, 1, tzinfo=far), end_date="9999-12-31T23:59:59")  # type: ignore[arg-type]
 
     assert dag.end_date == datetime(9999, 12, 31, 23, 59, 59, tzinfo=far)
 
@@ -258,7 +258,7 @@ def test_a_label_does_not_change_what_waits_for_what(dag):
 
 def test_a_label_is_text():
     with pytest.raises(TypeError, match="Label: label=5 is of type int; it must be a string"):
-        Label(5)
+        Label(5)  # type: ignore[arg-type]
 
 
 def test_a_task_joins_the_dag_of_the_task_that_it_is_joined_to():
@@ -376,6 +376,7 @@ def test_an_operator_that_forgets_a_template_field_is_told():
 def test_preparing_for_execution_leaves_the_dags_own_task_as_it_is(dag, make_context):
     greet = Greet(task_id="greet", name="{{ ds }}")
     twin = greet.prepare_for_execution()
+    assert isinstance(twin, Greet)
     twin.render_template_fields(make_context(twin))
 
     assert (greet.name, twin.name) == ("{{ ds }}", "2024-02-29")

@@ -67,7 +67,7 @@ CASES = {
         r"Invalid arguments were: no_such=1",
     ),
     "missing argument": (
-        lambda dag: BashOperator(task_id="b", dag=dag),
+        lambda dag: BashOperator(task_id="b", dag=dag),  # type: ignore[call-arg]
         r"BashOperator \(task_id: b\): missing keyword argument 'bash_command'\.",
     ),
     "missing task_id": (
@@ -75,7 +75,7 @@ CASES = {
         "EmptyOperator: missing keyword argument 'task_id'.",
     ),
     "positional argument": (
-        lambda dag: BashOperator("c", "true"),
+        lambda dag: BashOperator("c", "true"),  # type: ignore[call-arg, arg-type]
         "Use keyword arguments to make a BashOperator.",
     ),
     "empty task_id": (empty(task_id=""), "task id is empty"),
@@ -115,7 +115,7 @@ CASES = {
         "Task d.t: priority_weight='x' is of type str; it must be a whole number",
     ),
     "python_callable=5": (
-        lambda dag: PythonOperator(task_id="t", dag=dag, python_callable=5),
+        lambda dag: PythonOperator(task_id="t", dag=dag, python_callable=5),  # type: ignore[arg-type]
         "Task d.t: python_callable=5 is of type int; it must be callable",
     ),
     "max_active_runs='x'": (
@@ -159,7 +159,7 @@ CASES = {
         two_dags,
         "Tried to set a relationship between tasks of more than one DAG",
     ),
-    "@task on a number": (lambda _: task(5), "@task is for functions; got 5"),
+    "@task on a number": (lambda _: task(5), "@task is for functions; got 5"),  # type: ignore[call-overload]
     "two groups of one id": (
         grouped("same", "same"),
         "group_id 'same' has already been added to the DAG",
@@ -244,7 +244,7 @@ OWN_CASES = {
         r"params=\[1\] is of type list; it must be a dict of values or Params",
     ),
     "bash_command": (
-        lambda dag: BashOperator(task_id="t", dag=dag, bash_command=["true"]),
+        lambda dag: BashOperator(task_id="t", dag=dag, bash_command=["true"]),  # type: ignore[arg-type]
         r"Task d.t: bash_command=\['true'\] is of type list; it must be a string",
     ),
     "output_encoding": (
@@ -256,7 +256,7 @@ OWN_CASES = {
         "Task d.t: op_args='abc' is of type str; it must be a list",
     ),
     "op_kwargs": (
-        lambda dag: PythonOperator(task_id="t", dag=dag, python_callable=print, op_kwargs=[1]),
+        lambda dag: PythonOperator(task_id="t", dag=dag, python_callable=print, op_kwargs=[1]),  # type: ignore[arg-type]
         "op_kwargs=.1. is of type list; it must be a dict with strings as keys",
     ),
     "sensor mode": (

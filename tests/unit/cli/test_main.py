@@ -65,6 +65,7 @@ QUICK = [
 @pytest.mark.parametrize("words", QUICK, ids=" ".join)
 def test_the_quick_way_gives_what_argparse_gives(words):
     command = find(words[0])
+    assert command
 
     found = quick_parser.parsed(command, words[1:])
 
@@ -87,7 +88,9 @@ def test_the_quick_way_gives_what_argparse_gives(words):
     ids=" ".join,
 )
 def test_what_may_be_wrong_is_left_to_argparse(words):
-    assert quick_parser.parsed(find(words[0]), words[1:]) is None
+    command = find(words[0])
+    assert command
+    assert quick_parser.parsed(command, words[1:]) is None
 
 
 @pytest.mark.parametrize(

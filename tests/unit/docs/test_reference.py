@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +13,9 @@ from airflow_lite.api import hookspecs
 from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.cli.core_commands import all_commands
 from airflow_lite.config import core_options
+from fixtures.scripts import ROOT, load_script
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = ROOT / "docs"
 PAGES = ["configuration.md", "commands.md", "errors.md", "hooks.md", "plugin-api.md"]
 
 
@@ -24,10 +23,7 @@ PAGES = ["configuration.md", "commands.md", "errors.md", "hooks.md", "plugin-api
 def generator():
     """The module docs/generate.py."""
     path = [*sys.path]
-    spec = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
+    yield load_script("docs/generate.py")
     sys.path[:] = path
 
 
@@ -141,5 +137,5 @@ def test_every_hook_is_documented_with_its_arguments():
     for name, hook in hooks.items():
         for argument in inspect.signature(hook).parameters:
             assert f"{argument}:" in written[name]
-        first = " ".join(inspect.getdoc(hook).partition("\n\n")[0].split())
+        first = " ".join(str(inspect.getdoc(hook)).partition("\n\n")[0].split())
         assert first in written[name]

@@ -8,10 +8,9 @@ import pytest
 
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.discovery.index import installed_plugins
-from airflow_lite.plugins.discovery.model import PluginState
+from airflow_lite.plugins.discovery.model import PluginError, PluginState
 from airflow_lite.plugins.discovery.owners import in_conflict
 from airflow_lite.plugins.groups import UnknownGroupError, command_groups, load_group
-from airflow_lite.plugins.registry import PluginError
 
 PLUGIN = """
 from airflow_lite.cli import ActionCommand, GroupCommand, lazy_load_command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_more_than_the_socket_holds_waits_without_blocking(ends):
         ours.send(message)
     assert ours.has_unsent
 
-    found = []
+    found: list[Any] = []
     while len(found) < len(sent):
         ours.flush()
         found += theirs.receive()

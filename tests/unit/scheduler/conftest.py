@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -51,8 +52,9 @@ class Rig:
         self.config = Config.load(environ)
         self.clock = FakeClock()
         self.store = open_store(self.config)
-        self.told = []
-        self.loop = self.executor = None
+        self.told: list[Any] = []
+        self.loop: Any = None
+        self.executor: Any = None
         self._running = []
 
     def save(self, spec, **columns):
@@ -180,7 +182,7 @@ class Rig:
 @pytest.fixture
 def make_rig(tmp_path):
     """Make a rig; options as `core__parallelism="4"`."""
-    made = []
+    made: list[Rig] = []
 
     def make(**options):
         rig = Rig(tmp_path / f"home{len(made)}", **options)

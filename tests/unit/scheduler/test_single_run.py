@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_lite.errors import DagNotFound, UserError
@@ -48,7 +50,7 @@ def test_a_failed_task_fails_the_run(rig, dag_of, run_once):
 
 def test_what_happens_is_told(rig, dag_of, run_once):
     rig.save(dag_of({"a": []}))
-    told = []
+    told: list[Any] = []
     run_once(on_event=told.append)
     assert told == [
         "d.a try 1: queued",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 from airflow_lite.clock import from_us, to_us
 from airflow_lite.spec.model import DagSpec
@@ -22,7 +23,7 @@ def spelled(moment_us):
 
 def test_the_schedules_dates_before_and_after_a_run_are_airflows(golden):
     table = golden("neighbours")
-    seen = Counter()
+    seen: Counter[Any] = Counter()
     for values in table["rows"]:
         row = dict(zip(table["columns"], values, strict=True))
         schedule = schedule_spec(SPECIAL.get(row["schedule"], row["schedule"]))

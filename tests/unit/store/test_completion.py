@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_writer_does_not_stop_a_tab(database):
 
 
 def test_every_query_is_served_by_an_index(database, monkeypatch):
-    plans = []
+    plans: list[Any] = []
 
     def explain(path, query, given):
         connection = sqlite3.connect(path)

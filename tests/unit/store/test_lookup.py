@@ -9,7 +9,7 @@ from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import lookup
 from airflow_lite.store.engine import open_store
-from fixtures.store_rows import add_run
+from fixtures.store_rows import add_run, add_version
 
 DAGS = RUNS = TASKS = range(4)
 
@@ -20,9 +20,10 @@ def store(tmp_path):
     with with_store.begin() as connection:
         for number in DAGS:
             spec = DagSpec(f"d{number}", tasks={f"t{i}": TaskSpec(f"t{i}") for i in TASKS})
+            version = add_version(connection, spec)
             for at in RUNS:
                 conf = {"dag": number, "run": at}
-                add_run(connection, spec, None, f"r{at}", at, conf=conf)
+                add_run(connection, spec, version, f"r{at}", at, conf=conf)
     yield with_store
     with_store.close()
 

@@ -93,7 +93,9 @@ def test_the_same_pickle_is_signed_anew_for_a_new_version(store):
     save(store, b"one", task="b")
     found = row(store)
     with store.read() as connection:
-        assert pickles.get(connection, found["pickle_id"]).version_id == found["version_id"]
+        pickle = pickles.get(connection, found["pickle_id"])
+        assert pickle
+        assert pickle.version_id == found["version_id"]
 
 
 def test_a_dag_that_is_not_pickled_any_more_is_run_from_its_file(store):

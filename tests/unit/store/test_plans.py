@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import attempts, callbacks, jobs, lookup, runs, scheduling, xcoms
 from airflow_lite.store.engine import open_store
 from fixtures.query_plans import recorded_statements, table_scans
-from fixtures.store_rows import add_run
+from fixtures.store_rows import add_run, add_version
 
 #: These grow with what was run; every other table with what there is.
 HISTORY = {"dag_run", "task_instance", "attempt", "task_event", "xcom", "callback_request"}
@@ -44,7 +45,7 @@ EDIT = {
 NEXT = {"of_dag": "d", "logical": 1, "interval_start": 1, "interval_end": 1, "create_after": 1}
 
 #: What is called of each module, each once, in this order; together every public function.
-CALLS = {
+CALLS: dict[Any, dict[str, Any]] = {
     runs: {
         "create_run": lambda c: runs.create_run(
             c, SPEC, 1, run_id="r", run_type="manual", logical_us=1, interval=(1, 1), now_us=NOW
@@ -158,7 +159,7 @@ CALLS = {
 def store(tmp_path):
     with_store = open_store(Config(tmp_path))
     with with_store.begin() as connection:
-        add_run(connection, SPEC, None, "first", now_us=NOW)
+        add_run(connection, SPEC, add_version(connection, SPEC), "first", now_us=NOW)
     yield with_store
     with_store.close()
 

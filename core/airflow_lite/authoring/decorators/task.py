@@ -27,6 +27,7 @@ class TaskFactory:
     """A function whose call makes a task and returns its XComArg."""
 
     function: Callable[..., Any]
+    __name__: str
 
     def __init__(
         self,

@@ -134,6 +134,7 @@ def test_killing_reaches_a_command_that_ignores_sigterm(make_context, monkeypatc
     finally:
         task.log.removeFilter(interrupt)
         task.log.setLevel(logging.NOTSET)
+    assert task._process
     assert task._process.returncode == -signal.SIGKILL
 
 
@@ -143,7 +144,7 @@ class FirstNumber(logging.Handler):
     def __init__(self, act):
         super().__init__()
         self.act = act
-        self.number = None
+        self.number = 0
 
     def emit(self, record):
         if record.getMessage().isdigit():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -147,7 +147,7 @@ def test_a_refused_file_is_told_once_with_what_else_it_has(config: Config, store
         path.write_text(path.read_text() + SOURCE.format(id=name, task="b"))
     saved = {one.path.removesuffix(".py")[-1]: one for one in process_now(config, store)}
     assert {name: one.changed for name, one in saved.items()} == {name: (name,) for name in "abc"}
-    assert all(one.error.startswith("DAG id 'same' is in ") for one in saved.values())
+    assert all(str(one.error).startswith("DAG id 'same' is in ") for one in saved.values())
     assert len(errors(store)) == 3
 
 
@@ -291,7 +291,7 @@ def test_a_running_scheduler_is_told_of_what_was_parsed(config: Config, store: S
 
 
 def test_the_loop_never_waits_for_a_file(
-    config: Config, store: Store, wait_until: Callable[..., object]
+    config: Config, store: Store, wait_until: Callable[..., Any]
 ) -> None:
     gate = config.home / "gate"
     source = f"# airflow dag\nimport os\nwhile not os.path.exists({str(gate)!r}):\n    pass\n"
@@ -316,7 +316,7 @@ def test_the_loop_never_waits_for_a_file(
 
 
 def test_a_file_that_hangs_is_given_up_and_the_next_pass_comes_in_its_time(
-    config: Config, store: Store, wait_until: Callable[..., object]
+    config: Config, store: Store, wait_until: Callable[..., Any]
 ) -> None:
     (config.home / "dags" / "hangs.py").write_text("# airflow dag\nwhile True:\n    pass\n")
     clock = MovedClock()
@@ -333,7 +333,7 @@ def test_a_file_that_hangs_is_given_up_and_the_next_pass_comes_in_its_time(
 
 
 def test_a_pass_is_due_at_once_when_someone_says_so(
-    config: Config, store: Store, wait_until: Callable[..., object]
+    config: Config, store: Store, wait_until: Callable[..., Any]
 ) -> None:
     files = DagFiles(config, store, SystemClock())
     assert files.tick()
@@ -348,7 +348,7 @@ def test_a_pass_is_due_at_once_when_someone_says_so(
 
 
 def test_closing_ends_a_pass_in_the_middle(
-    config: Config, store: Store, wait_until: Callable[..., object]
+    config: Config, store: Store, wait_until: Callable[..., Any]
 ) -> None:
     note = config.home / "started"
     source = f"# airflow dag\nopen({str(note)!r}, 'w')\nwhile True:\n    pass\n"

@@ -222,6 +222,7 @@ def test_a_success_is_recorded_with_its_log_xcom_fields_and_process(ended):
 
     with ended.store.read() as connection:
         fields = attempts.rendered(connection, ended.row("bash").id)
+    assert fields
     assert fields["bash_command"] == "echo 2023-11-14 you"
 
 

@@ -8,6 +8,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ class Sentry:
     """What a Sentry server is to its clients: it takes envelopes."""
 
     def __init__(self):
-        self.envelopes = []
+        self.envelopes: list[Any] = []
         self.silence = threading.Event()  # set: answers nothing any more
         self.over = threading.Event()
         sentry = self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from airflow_lite.config import Config
 from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError, InvalidIdError
 from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState
+from fixtures.executors import SteeredExecutor
 
 
 @pytest.mark.parametrize(
@@ -180,8 +182,8 @@ def test_two_attempts_of_one_try_are_two_tasks(make_ti, queue):
 
 
 @pytest.mark.parametrize("open_slots", [1, 2, 3])
-def test_as_many_are_triggered_as_there_are_slots(steered, make_ti, queue, open_slots):
-    executor = steered()
+def test_as_many_are_triggered_as_there_are_slots(make_ti, queue, open_slots):
+    executor = SteeredExecutor()
     for name in "abc":
         queue(executor, make_ti(name))
     executor.trigger_tasks(open_slots)
@@ -189,16 +191,16 @@ def test_as_many_are_triggered_as_there_are_slots(steered, make_ti, queue, open_
     assert len(executor.queued_tasks) == 3 - open_slots
 
 
-def test_the_highest_priority_goes_first_and_equals_in_order(steered, make_ti, queue):
-    executor = steered()
+def test_the_highest_priority_goes_first_and_equals_in_order(make_ti, queue):
+    executor = SteeredExecutor()
     for name, priority in (("low", 1), ("high", 9), ("low-too", 1), ("high-too", 9)):
         queue(executor, make_ti(name), priority)
     executor.heartbeat()
     assert [key.task_id for key in executor.executed] == ["high", "high-too", "low", "low-too"]
 
 
-def test_a_heartbeat_triggers_then_syncs(steered, make_ti, queue):
-    executor = steered(2)
+def test_a_heartbeat_triggers_then_syncs(make_ti, queue):
+    executor = SteeredExecutor(2)
     for name in "abc":
         queue(executor, make_ti(name))
     seen = []
@@ -209,8 +211,8 @@ def test_a_heartbeat_triggers_then_syncs(steered, make_ti, queue):
     assert executor.slots_available == -1
 
 
-def test_a_key_is_running_before_execute_async_so_that_it_may_end_there(steered, make_ti, queue):
-    executor = steered()
+def test_a_key_is_running_before_execute_async_so_that_it_may_end_there(make_ti, queue):
+    executor = SteeredExecutor()
     executor.on_execute = executor.fail
     key = queue(executor, make_ti())
     executor.heartbeat()
@@ -218,8 +220,8 @@ def test_a_key_is_running_before_execute_async_so_that_it_may_end_there(steered,
     assert executor.get_event_buffer() == {key: (TaskInstanceState.FAILED, None)}
 
 
-def test_a_refused_attempt_ends_with_the_reason_and_nothing_else_suffers(steered, make_ti, queue):
-    executor = steered()
+def test_a_refused_attempt_ends_with_the_reason_and_nothing_else_suffers(make_ti, queue):
+    executor = SteeredExecutor()
 
     def execute(key):
         if key.task_id == "bad":
@@ -237,8 +239,8 @@ def test_a_refused_attempt_ends_with_the_reason_and_nothing_else_suffers(steered
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no route"), AirflowTaskTimeout("too slow")])
-def test_any_other_exception_of_execute_async_is_a_requeue(steered, make_ti, queue, error):
-    executor = steered()
+def test_any_other_exception_of_execute_async_is_a_requeue(make_ti, queue, error):
+    executor = SteeredExecutor()
 
     def execute(key):
         if key.task_id == "bad":
@@ -253,8 +255,8 @@ def test_any_other_exception_of_execute_async_is_a_requeue(steered, make_ti, que
     assert executor.running == {good}
 
 
-def test_a_key_that_still_runs_takes_no_slot(steered, make_ti, queue):
-    executor = steered()
+def test_a_key_that_still_runs_takes_no_slot(make_ti, queue):
+    executor = SteeredExecutor()
     still = queue(executor, make_ti("still"), priority=100)
     executor.running.add(still)
     queue(executor, make_ti("other"))
@@ -264,8 +266,8 @@ def test_a_key_that_still_runs_takes_no_slot(steered, make_ti, queue):
     assert still in executor.queued_tasks
 
 
-def test_a_key_that_still_runs_is_executed_once_it_has_ended(steered, make_ti, queue):
-    executor = steered()
+def test_a_key_that_still_runs_is_executed_once_it_has_ended(make_ti, queue):
+    executor = SteeredExecutor()
     key = queue(executor, make_ti())
     executor.running.add(key)
     executor.trigger_tasks(1)
@@ -275,8 +277,8 @@ def test_a_key_that_still_runs_is_executed_once_it_has_ended(steered, make_ti, q
     assert dict(executor.attempts) == {}
 
 
-def test_giving_up_on_a_key_that_still_runs_is_told(steered, make_ti, queue, clock):
-    executor = steered(clock=clock)
+def test_giving_up_on_a_key_that_still_runs_is_told(make_ti, queue, clock):
+    executor = SteeredExecutor(clock=clock)
     key = queue(executor, make_ti())
     executor.running.add(key)
     executor.trigger_tasks(1)
@@ -294,8 +296,8 @@ def test_giving_up_on_a_key_that_still_runs_is_told(steered, make_ti, queue, clo
     assert (line.event, line.key) == ("task launch failure", key)
 
 
-def test_gauges_tell_open_slots_queued_and_running(steered, make_ti, queue, recorded_metrics):
-    executor = steered(4)
+def test_gauges_tell_open_slots_queued_and_running(make_ti, queue, recorded_metrics):
+    executor = SteeredExecutor(4)
     executor.metrics = recorded_metrics
     executor.running.add(make_ti("running").key)
     queue(executor, make_ti())
@@ -307,10 +309,8 @@ def test_gauges_tell_open_slots_queued_and_running(steered, make_ti, queue, reco
     ]
 
 
-def test_without_a_limit_the_open_slots_are_what_is_queued(
-    steered, make_ti, queue, recorded_metrics
-):
-    executor = steered(0)
+def test_without_a_limit_the_open_slots_are_what_is_queued(make_ti, queue, recorded_metrics):
+    executor = SteeredExecutor(0)
     executor.metrics = recorded_metrics
     for name in "abc":
         queue(executor, make_ti(name))
@@ -347,7 +347,7 @@ def test_stuck_tasks_are_cleaned_up_by_default_and_named(make_ti, queue):
 
 def test_an_executor_that_only_cleans_up_is_asked_so_when_revoking(make_ti):
     class Older(BaseExecutor):
-        cleaned = ()
+        cleaned: Any = ()
 
         def cleanup_stuck_queued_tasks(self, tis):
             self.cleaned = tis
@@ -362,7 +362,7 @@ def test_an_executor_that_only_cleans_up_is_asked_so_when_revoking(make_ti):
 
 def test_an_executor_that_only_revokes_is_asked_so_when_cleaning_up(make_ti):
     class Newer(BaseExecutor):
-        revoked = ()
+        revoked: tuple[Any, ...] = ()
 
         def revoke_task(self, *, ti):
             self.revoked = (*self.revoked, ti)
@@ -373,8 +373,8 @@ def test_an_executor_that_only_revokes_is_asked_so_when_cleaning_up(make_ti):
     assert executor.revoked == (ti,)
 
 
-def test_end_syncs_until_nothing_runs(steered, make_ti, tmp_path):
-    executor = steered()
+def test_end_syncs_until_nothing_runs(make_ti, tmp_path):
+    executor = SteeredExecutor()
     executor.configure(Config(tmp_path))
     key = make_ti().key
     executor.running.add(key)
@@ -383,8 +383,8 @@ def test_end_syncs_until_nothing_runs(steered, make_ti, tmp_path):
     assert executor.syncs == 3
 
 
-def test_end_gives_up_after_the_grace(steered, make_ti, tmp_path, clock):
-    executor = steered(clock=clock)
+def test_end_gives_up_after_the_grace(make_ti, tmp_path, clock):
+    executor = SteeredExecutor(clock=clock)
     executor.configure(Config(tmp_path, {"AIRFLOW_LITE__SCHEDULER__SHUTDOWN_GRACE_S": "30"}))
     executor.running.add(make_ti().key)
 
@@ -396,8 +396,8 @@ def test_end_gives_up_after_the_grace(steered, make_ti, tmp_path, clock):
     assert executor.syncs == 2
 
 
-def test_terminate_starts_nothing_more_and_lets_end_return(steered, make_ti, queue, tmp_path):
-    executor = steered()
+def test_terminate_starts_nothing_more_and_lets_end_return(make_ti, queue, tmp_path):
+    executor = SteeredExecutor()
     executor.configure(Config(tmp_path))
     queue(executor, make_ti())
     executor.running.add(make_ti("running").key)

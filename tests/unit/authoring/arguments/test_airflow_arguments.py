@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from airflow_lite.authoring.decorators import operators
 from airflow_lite.authoring.decorators.task import REFUSED_DECORATORS, task
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.serialize import dag_spec
+from fixtures.scripts import load_script
 
 CLASSES = (
     "DAG",
@@ -63,11 +63,7 @@ def all_parameters(kind):
 
 @pytest.fixture
 def page():
-    path = Path(__file__).parents[4] / "docs" / "generate_arguments.py"
-    spec = importlib.util.spec_from_file_location("generate_arguments", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/generate_arguments.py")
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -168,7 +164,8 @@ SAMPLE = {
 
 @pytest.mark.parametrize("argument", ACCEPTED["DAG"], ids=lambda argument: argument.name)
 def test_an_accepted_dag_argument_gives_one_notice(argument):
-    dag = DAG("d", schedule=None, **{argument.name: SAMPLE[argument.name]})
+    sample: dict[str, Any] = {argument.name: SAMPLE[argument.name]}
+    dag = DAG("d", schedule=None, **sample)
 
     assert dag_spec(dag).notices == (f"DAG d: {argument.name} has no effect: {argument.why}.",)
 
@@ -199,10 +196,11 @@ def test_airflows_default_of_an_accepted_argument_gives_no_notice(argument):
 
 def test_refused_arguments_say_why():
     for argument in REFUSED["DAG"]:
+        refused: dict[str, Any] = {argument.name: "x"}
         with pytest.raises(
             AirflowDagException, match=f"DAG d: {argument.name} is refused: {argument.why}"
         ):
-            DAG("d", **{argument.name: "x"})
+            DAG("d", **refused)
     for argument in REFUSED["BaseOperator"]:
         with (
             DAG("d", schedule=None),

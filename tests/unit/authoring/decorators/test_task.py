@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -265,7 +266,7 @@ def test_a_bash_function_returns_a_template(call, monkeypatch):
     ],
 )
 def test_a_task_runs_on_condition(make_context, decorator, verdict, skips):
-    seen = []
+    seen: list[Any] = []
 
     @getattr(task, decorator)(lambda context: verdict)
     @task(pre_execute=seen.append)
@@ -298,7 +299,7 @@ def test_an_xcom_argument_cannot_be_looped_over():
     with pytest.raises(TypeError, match="it cannot be iterated"):
         list(work())
     with pytest.raises(TypeError, match="XCom keys are strings"):
-        work()[0]
+        work()[0]  # type: ignore[index]
 
 
 def test_a_decorated_function_makes_a_dag_with_its_arguments_as_params(make_context):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
 from airflow_lite.cli.main import run
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.reading import task_log
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
@@ -46,7 +48,7 @@ def test_following_waits_until_the_try_has_begun(store, tmp_path, monkeypatch, c
             write_log(tmp_path, b"said\n")
         update(store, schema.task_instance, try_number=1, state="success")
 
-    monkeypatch.setattr(task_log.time, "sleep", begin_and_end)
+    monkeypatch.setattr(time, "sleep", begin_and_end)
 
     assert run(FOLLOW) == 0
     assert capsys.readouterr().out == f"{WAITS}said\n"
@@ -54,7 +56,7 @@ def test_following_waits_until_the_try_has_begun(store, tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("table", [schema.task_instance, schema.dag_run])
 def test_following_waits_no_longer_than_the_task_and_its_run(store, monkeypatch, capsys, table):
-    monkeypatch.setattr(task_log.time, "sleep", lambda _: update(store, table, state="failed"))
+    monkeypatch.setattr(time, "sleep", lambda _: update(store, table, state="failed"))
 
     assert run(FOLLOW) == 1
     told = capsys.readouterr()
@@ -110,7 +112,7 @@ def test_an_end_that_is_in_the_log_is_not_told_again(store, tmp_path, capsys):
 # ---------------------------------------------------------------- how long one is followed
 
 
-REST = {}
+REST: dict[str, Any] = {}
 
 
 def follow(store, tmp_path, monkeypatch, capsys, steps):
@@ -127,7 +129,7 @@ def follow(store, tmp_path, monkeypatch, capsys, steps):
             update(store, schema.task_instance, **values)
 
     update(store, schema.task_instance, try_number=1, state="running")
-    monkeypatch.setattr(task_log.time, "sleep", step)
+    monkeypatch.setattr(time, "sleep", step)
     assert run(FOLLOW) == 0
     return capsys.readouterr().out.splitlines(), left
 
@@ -162,7 +164,9 @@ def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
 ):
     from airflow_lite.store import engine, lookup
 
-    opened, asked, looks = [], [], []
+    opened: list[Any] = []
+    asked: list[Any] = []
+    looks: list[Any] = []
     monkeypatch.setattr(
         engine, "open_store", lambda *words: opened.append(words) or open_store(*words)
     )
@@ -179,7 +183,7 @@ def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
             update(store, schema.task_instance, state="success")
 
     update(store, schema.task_instance, try_number=1, state="running")
-    monkeypatch.setattr(task_log.time, "sleep", look)
+    monkeypatch.setattr(time, "sleep", look)
     assert run(FOLLOW) == 0
     assert capsys.readouterr().out == "busy\n" * 5
     assert asked == [0, 6, 7, 8]
@@ -194,6 +198,6 @@ def test_a_log_that_never_rests_is_followed_no_longer_than_its_try(
         update(store, schema.task_instance, state="success")
 
     update(store, schema.task_instance, try_number=1, state="running")
-    monkeypatch.setattr(task_log.time, "sleep", look)
+    monkeypatch.setattr(time, "sleep", look)
     assert run(FOLLOW) == 0
     assert 0 < capsys.readouterr().out.count("left behind\n") < 30

@@ -24,6 +24,7 @@ from airflow_lite.scheduler.executor.driver import Load, QueueItem
 from airflow_lite.scheduler.executor.inline import InlineExecutor
 from airflow_lite.scheduler.executor.thread import ExecutorThread
 from airflow_lite.states import TaskInstanceState
+from fixtures.executors import SteeredExecutor
 
 DEADLINE_S = 60
 
@@ -67,8 +68,8 @@ def driven(tmp_path):
         assert thread.end(DEADLINE_S)
 
 
-def test_every_method_runs_on_the_executors_own_thread(steered, make_ti, driven):
-    class Watched(steered):
+def test_every_method_runs_on_the_executors_own_thread(make_ti, driven):
+    class Watched(SteeredExecutor):
         def __init__(self):
             super().__init__()
             self.threads = set()
@@ -101,8 +102,8 @@ def test_every_method_runs_on_the_executors_own_thread(steered, make_ti, driven)
     assert threading.get_ident() not in executor.threads
 
 
-def test_a_queued_attempt_runs_and_its_end_is_reported(steered, make_ti, driven):
-    executor = steered()
+def test_a_queued_attempt_runs_and_its_end_is_reported(make_ti, driven):
+    executor = SteeredExecutor()
     executor.on_execute = executor.success
     runner = driven(executor)
     ti = make_ti()
@@ -111,8 +112,8 @@ def test_a_queued_attempt_runs_and_its_end_is_reported(steered, make_ti, driven)
     assert ti.key not in executor.running
 
 
-def test_an_event_of_another_thread_wakes_without_waiting_for_a_heartbeat(steered, make_ti, driven):
-    executor = steered()
+def test_an_event_of_another_thread_wakes_without_waiting_for_a_heartbeat(make_ti, driven):
+    executor = SteeredExecutor()
     runner = driven(executor, heartbeat_s=3600)
     ti = make_ti()
     started = threading.Event()
@@ -124,11 +125,11 @@ def test_an_event_of_another_thread_wakes_without_waiting_for_a_heartbeat(steere
     assert runner.until(1) == [Event(ti.key, TaskInstanceState.SUCCESS, None)]
 
 
-def test_slots_that_grow_without_an_event_wake_the_scheduler(steered, driven):
+def test_slots_that_grow_without_an_event_wake_the_scheduler(driven):
     """Given an engine without room, when it grows, then whoever waits for slots is woken."""
     room = [0]
 
-    class Growing(steered):
+    class Growing(SteeredExecutor):
         slots_available = property(lambda self: room[0])
 
     runner = driven(Growing(), heartbeat_s=3600)
@@ -139,8 +140,8 @@ def test_slots_that_grow_without_an_event_wake_the_scheduler(steered, driven):
     assert runner.thread.slots_available == 5
 
 
-def test_an_id_at_the_engine_is_reported_before_the_end(steered, make_ti, driven):
-    executor = steered()
+def test_an_id_at_the_engine_is_reported_before_the_end(make_ti, driven):
+    executor = SteeredExecutor()
 
     def execute(key):
         executor.queued(key, "engine-1")
@@ -156,10 +157,8 @@ def test_an_id_at_the_engine_is_reported_before_the_end(steered, make_ti, driven
     ]
 
 
-def test_a_raising_sync_is_reported_and_logged_once_and_the_thread_goes_on(
-    steered, make_ti, driven, caplog
-):
-    executor = steered()
+def test_a_raising_sync_is_reported_and_logged_once_and_the_thread_goes_on(make_ti, driven, caplog):
+    executor = SteeredExecutor()
     executor.name = "OwnExecutor"
     beats = threading.Semaphore(0)
 
@@ -188,8 +187,8 @@ def test_a_raising_sync_is_reported_and_logged_once_and_the_thread_goes_on(
     ]
 
 
-def test_a_sync_that_exits_does_not_take_the_thread_with_it(steered, driven, caplog):
-    executor = steered()
+def test_a_sync_that_exits_does_not_take_the_thread_with_it(driven, caplog):
+    executor = SteeredExecutor()
     executor.on_sync = sys.exit
     runner = driven(executor)
     runner.thread.poke()
@@ -198,10 +197,8 @@ def test_a_sync_that_exits_does_not_take_the_thread_with_it(steered, driven, cap
     assert not runner.thread.ended
 
 
-def test_a_failing_start_is_reported_and_what_is_queued_comes_back(
-    steered, make_ti, driven, caplog
-):
-    class Unstartable(steered):
+def test_a_failing_start_is_reported_and_what_is_queued_comes_back(make_ti, driven, caplog):
+    class Unstartable(SteeredExecutor):
         def start(self):
             raise ConnectionError("no broker")
 
@@ -209,12 +206,13 @@ def test_a_failing_start_is_reported_and_what_is_queued_comes_back(
     ti = make_ti()
     runner.thread.queue([item(ti)])
     failure, event = runner.until(2)
+    assert isinstance(failure, Failure)
     assert (failure.method, str(failure.error)) == ("start", "no broker")
     assert event == Event(ti.key, TaskInstanceState.FAILED, Requeue("Unstartable did not start"))
 
 
-def test_an_attempt_that_cannot_be_queued_comes_back_alone(steered, make_ti, driven, caplog):
-    class Picky(steered):
+def test_an_attempt_that_cannot_be_queued_comes_back_alone(make_ti, driven, caplog):
+    class Picky(SteeredExecutor):
         def queue_command(self, task_instance, command, priority=1, queue=None):
             if task_instance.task_id == "bad":
                 raise KeyError("bad")
@@ -230,8 +228,8 @@ def test_an_attempt_that_cannot_be_queued_comes_back_alone(steered, make_ti, dri
     assert reports[2].key.task_id == "good"
 
 
-def test_slots_count_what_is_on_its_way_and_come_back(steered, make_ti, driven):
-    executor = steered(4)
+def test_slots_count_what_is_on_its_way_and_come_back(make_ti, driven):
+    executor = SteeredExecutor(4)
     runner = driven(executor)
     ti = make_ti()
     started = threading.Event()
@@ -244,16 +242,14 @@ def test_slots_count_what_is_on_its_way_and_come_back(steered, make_ti, driven):
     assert runner.thread.slots_available == 4
 
 
-def test_without_a_limit_there_are_always_slots(steered, make_ti, driven):
-    runner = driven(steered(0))
+def test_without_a_limit_there_are_always_slots(make_ti, driven):
+    runner = driven(SteeredExecutor(0))
     runner.thread.queue([item(make_ti())])
     assert runner.thread.slots_available == sys.maxsize
 
 
-def test_a_stuck_call_makes_it_stalled_and_its_caller_goes_on(
-    steered, make_ti, driven, clock, caplog
-):
-    executor = steered()
+def test_a_stuck_call_makes_it_stalled_and_its_caller_goes_on(make_ti, driven, clock, caplog):
+    executor = SteeredExecutor()
     entered, let_go = threading.Event(), threading.Event()
 
     def sync():
@@ -275,8 +271,8 @@ def test_a_stuck_call_makes_it_stalled_and_its_caller_goes_on(
     assert not runner.thread.stalled
 
 
-def test_terminate_reaches_an_executor_that_is_stuck_in_end(steered, make_ti, driven):
-    class Stuck(steered):
+def test_terminate_reaches_an_executor_that_is_stuck_in_end(make_ti, driven):
+    class Stuck(SteeredExecutor):
         def __init__(self):
             super().__init__()
             self.in_end, self.terminated = threading.Event(), threading.Event()
@@ -296,8 +292,8 @@ def test_terminate_reaches_an_executor_that_is_stuck_in_end(steered, make_ti, dr
     assert runner.thread.end(DEADLINE_S)
 
 
-def test_an_idle_executor_has_no_heartbeat(steered, make_ti, driven):
-    executor = steered()
+def test_an_idle_executor_has_no_heartbeat(make_ti, driven):
+    executor = SteeredExecutor()
     executor.on_execute = executor.success
     runner = driven(executor, heartbeat_s=0.001)
     runner.thread.queue([item(make_ti())])
@@ -309,8 +305,8 @@ def test_an_idle_executor_has_no_heartbeat(steered, make_ti, driven):
     assert executor.syncs == syncs
 
 
-def test_a_busy_executor_has_a_heartbeat_of_its_own(steered, make_ti, driven):
-    executor = steered()
+def test_a_busy_executor_has_a_heartbeat_of_its_own(make_ti, driven):
+    executor = SteeredExecutor()
     runner = driven(executor, heartbeat_s=0.001)
     ti = make_ti()
     executor.on_sync = lambda: executor.success(ti.key) if executor.syncs == 5 else None
@@ -318,8 +314,8 @@ def test_a_busy_executor_has_a_heartbeat_of_its_own(steered, make_ti, driven):
     assert runner.until(1) == [Event(ti.key, TaskInstanceState.SUCCESS, None)]
 
 
-def test_adoption_tells_both_halves(steered, make_ti, driven):
-    class Adopting(steered):
+def test_adoption_tells_both_halves(make_ti, driven):
+    class Adopting(SteeredExecutor):
         def try_adopt_task_instances(self, tis):
             self.running.add(tis[0].key)
             return tis[1:]
@@ -331,8 +327,8 @@ def test_adoption_tells_both_halves(steered, make_ti, driven):
 
 
 @pytest.mark.parametrize("answer", [ZeroDivisionError("x"), None])
-def test_a_failing_adoption_returns_all(steered, make_ti, driven, caplog, answer):
-    class Broken(steered):
+def test_a_failing_adoption_returns_all(make_ti, driven, caplog, answer):
+    class Broken(SteeredExecutor):
         def try_adopt_task_instances(self, tis):
             if answer is not None:
                 raise answer
@@ -344,8 +340,8 @@ def test_a_failing_adoption_returns_all(steered, make_ti, driven, caplog, answer
     assert runner.until(2)[1] == Adopted([], [ti.key])
 
 
-def test_a_revoked_attempt_holds_no_slot_even_if_revoking_raises(steered, make_ti, driven, caplog):
-    class Broken(steered):
+def test_a_revoked_attempt_holds_no_slot_even_if_revoking_raises(make_ti, driven, caplog):
+    class Broken(SteeredExecutor):
         def revoke_task(self, *, ti):
             raise RuntimeError("cannot")
 
@@ -362,8 +358,8 @@ def test_a_revoked_attempt_holds_no_slot_even_if_revoking_raises(steered, make_t
     assert runner.thread.slots_available == 2
 
 
-def test_lines_for_the_history_are_reported(steered, make_ti, driven):
-    executor = steered()
+def test_lines_for_the_history_are_reported(make_ti, driven):
+    executor = SteeredExecutor()
     key = make_ti().key
     executor.on_sync = lambda: executor.log_task_event(event="pod", extra="evicted", ti_key=key)
     runner = driven(executor)
@@ -371,8 +367,8 @@ def test_lines_for_the_history_are_reported(steered, make_ti, driven):
     assert runner.until(1)[0] == TaskEventLog("pod", key, "evicted")
 
 
-def test_what_ends_while_the_executor_ends_is_reported(steered, make_ti, driven):
-    executor = steered()
+def test_what_ends_while_the_executor_ends_is_reported(make_ti, driven):
+    executor = SteeredExecutor()
     runner = driven(executor)
     ti = make_ti()
     started = threading.Event()
@@ -385,8 +381,8 @@ def test_what_ends_while_the_executor_ends_is_reported(steered, make_ti, driven)
     assert runner.thread.drain() == [Event(ti.key, TaskInstanceState.SUCCESS, None)]
 
 
-def test_a_callback_that_the_executor_sends_is_reported_at_once(steered, make_ti, driven):
-    executor = steered()
+def test_a_callback_that_the_executor_sends_is_reported_at_once(make_ti, driven):
+    executor = SteeredExecutor()
     runner = driven(executor, heartbeat_s=3600)
     request = CallbackRequest(make_ti().key, "on_failure", "the pod was evicted")
     executor.send_callback(request)
@@ -395,8 +391,8 @@ def test_a_callback_that_the_executor_sends_is_reported_at_once(steered, make_ti
         executor.send_callback("nonsense")
 
 
-def test_an_inline_executor_runs_on_its_callers_thread(steered, make_ti):
-    executor = steered()
+def test_an_inline_executor_runs_on_its_callers_thread(make_ti):
+    executor = SteeredExecutor()
     threads = set()
 
     def execute(key):
@@ -416,8 +412,8 @@ def test_an_inline_executor_runs_on_its_callers_thread(steered, make_ti):
     assert threads == {threading.get_ident()}
 
 
-def test_an_inline_executor_lets_an_interrupt_through(steered, make_ti):
-    executor = steered()
+def test_an_inline_executor_lets_an_interrupt_through(make_ti):
+    executor = SteeredExecutor()
 
     def execute(key):
         raise KeyboardInterrupt
@@ -430,8 +426,8 @@ def test_an_inline_executor_lets_an_interrupt_through(steered, make_ti):
         inline.poke()
 
 
-def test_an_inline_executor_reports_what_raises(steered, make_ti, caplog):
-    executor = steered()
+def test_an_inline_executor_reports_what_raises(make_ti, caplog):
+    executor = SteeredExecutor()
 
     def sync():
         raise RuntimeError("broken")
@@ -443,23 +439,25 @@ def test_an_inline_executor_reports_what_raises(steered, make_ti, caplog):
     inline.revoke(make_ti())
     inline.adopt([make_ti("orphan")])
     failure, *others = inline.drain()
+    assert isinstance(failure, Failure)
     assert (failure.method, str(failure.error)) == ("heartbeat", "broken")
     assert others == [Revoked(make_ti().key), Adopted([], [make_ti("orphan").key])]
 
 
 def test_a_refusal_is_told_apart_from_a_requeue():
-    assert Refused("same") != Requeue("same")
+    refused: object = Refused("same")
+    assert refused != Requeue("same")
     assert Refused("same", "upstream_failed") != Refused("same")
 
 
-def test_the_gauges_of_an_idle_executor_show_its_slots_open_and_nothing_queued(steered):
-    inline = InlineExecutor(steered(4), wake=lambda: None)
+def test_the_gauges_of_an_idle_executor_show_its_slots_open_and_nothing_queued():
+    inline = InlineExecutor(SteeredExecutor(4), wake=lambda: None)
     inline.start()
     assert inline.load == Load(open_slots=4, queued_tasks=0, running_tasks=0)
 
 
-def test_the_gauges_show_what_is_queued_and_what_runs(steered, make_ti):
-    inline = InlineExecutor(steered(2), wake=lambda: None)
+def test_the_gauges_show_what_is_queued_and_what_runs(make_ti):
+    inline = InlineExecutor(SteeredExecutor(2), wake=lambda: None)
     inline.start()
     inline.queue([item(make_ti(name)) for name in "abc"])
     inline.poke()
@@ -467,8 +465,8 @@ def test_the_gauges_show_what_is_queued_and_what_runs(steered, make_ti):
     assert inline.load == Load(open_slots=0, queued_tasks=1, running_tasks=2)
 
 
-def test_the_gauges_fall_to_0_with_the_last_attempt(steered, make_ti, driven):
-    executor = steered(4)
+def test_the_gauges_fall_to_0_with_the_last_attempt(make_ti, driven):
+    executor = SteeredExecutor(4)
     executor.on_execute = executor.success
     runner = driven(executor, heartbeat_s=3600)
     runner.thread.queue([item(make_ti())])
@@ -476,8 +474,8 @@ def test_the_gauges_fall_to_0_with_the_last_attempt(steered, make_ti, driven):
     assert runner.thread.load == Load(open_slots=4, queued_tasks=0, running_tasks=0)
 
 
-def test_a_sink_that_the_author_set_is_told_as_well(steered, recorded_metrics):
-    executor = steered(4)
+def test_a_sink_that_the_author_set_is_told_as_well(recorded_metrics):
+    executor = SteeredExecutor(4)
     executor.metrics = recorded_metrics
     inline = InlineExecutor(executor, wake=lambda: None)
     inline.start()

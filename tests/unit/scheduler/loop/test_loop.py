@@ -248,8 +248,9 @@ def test_a_run_that_cannot_be_handled_is_left_out_and_the_others_go_on(
     rig, dag_of, monkeypatch, caplog
 ):
     from airflow_lite.scheduler.passes import advance_runs
+    from airflow_lite.scheduler.planner import advance as planner
 
-    real = advance_runs.advance
+    real = planner.advance
 
     def advance(run, dag, events, facts, now_us):
         if dag.dag_id == "bad":

@@ -11,7 +11,7 @@ from airflow_lite.scheduler.loop import loop as loop_module
 from airflow_lite.scheduler.loop.loop import SQLITE_BEAT_S
 from airflow_lite.scheduler.loop.outage import MOST_FAILURES
 from airflow_lite.scheduler.loop.shutdown import POLL_S
-from airflow_lite.store import schema
+from airflow_lite.store import scheduling, schema
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_a_loop_that_only_fails_gives_up(rig, dag_of, monkeypatch):
 
 
 def test_an_outage_counts_for_nothing_when_a_loop_gives_up(rig, dag_of, monkeypatch):
-    causes = [OperationalError("SELECT", {}, Exception("disk I/O error"))] * (2 * MOST_FAILURES)
-    causes.append(ZeroDivisionError("a bug"))
+    outage = OperationalError("SELECT", {}, Exception("disk I/O error"))
+    causes = [*[outage] * (2 * MOST_FAILURES), ZeroDivisionError("a bug")]
     rig.begin(dag_of({"a": []}))
 
     def fail():
@@ -120,7 +120,7 @@ def test_a_history_that_could_not_be_shortened_is_shortened_later(rig, dag_of, m
             raise OperationalError("DELETE", {}, Exception("disk full"))
         return 0
 
-    monkeypatch.setattr(loop_module.scheduling, "drop_old_events", drop)
+    monkeypatch.setattr(scheduling, "drop_old_events", drop)
     for _ in range(3):
         rig.clock.advance(3601)
         rig.loop.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
 import pytest
@@ -201,9 +202,9 @@ def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, group):
     killed = []
     monkeypatch.setattr(recorded, "boot_id", lambda: "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
-    monkeypatch.setattr(recorded.os, "getpgid", lambda _: 4711)
-    monkeypatch.setattr(recorded.os, "killpg", lambda *given: killed.append(("group", given[0])))
-    monkeypatch.setattr(recorded.os, "kill", lambda *given: killed.append(("process", given[0])))
+    monkeypatch.setattr(os, "getpgid", lambda _: 4711)
+    monkeypatch.setattr(os, "killpg", lambda *given: killed.append(("group", given[0])))
+    monkeypatch.setattr(os, "kill", lambda *given: killed.append(("process", given[0])))
     assert recorded.sweep([_Left("boot", 4712, 5, group)], "here") == 1
     assert killed == [("process", 4712)]
     assert recorded.sweep([_Left("boot", 4712, 5, 4711)], "here") == 1
@@ -214,6 +215,6 @@ def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, group):
 def test_what_names_no_process_is_not_killed(monkeypatch, pid, start):
     monkeypatch.setattr(recorded, "boot_id", lambda: "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
-    monkeypatch.setattr(recorded.os, "killpg", lambda *_: pytest.fail("killed"))
-    monkeypatch.setattr(recorded.os, "kill", lambda *_: pytest.fail("killed"))
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("killed"))
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("killed"))
     assert recorded.sweep([_Left("boot", pid, start, 4711)], "here") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -152,7 +153,8 @@ def test_no_limit_is_passed_and_no_slot_is_wasted(seed) -> None:
     limits = Limits(pools={"p": rng.randint(0, 9), "q": rng.randint(0, 9)}, slots=rng.randint(0, 9))
     admitted = admit(found, limits).admitted
     assert len(admitted) <= limits.slots
-    taken, active = Counter(), Counter()
+    taken: Counter[Any] = Counter()
+    active: Counter[Any] = Counter()
     for one in admitted:
         taken[one.instance.pool] += one.instance.pool_slots
         active[one.dag.dag_id] += 1

@@ -428,6 +428,7 @@ def test_a_task_waits_for_every_mapped_instance_upstream() -> None:
             ended = replace(seen, state=TaskInstanceState.SUCCESS)
             found = advance(world.run, world.dag, [ended], world.facts, 0)
     assert [one.task_id for one in found.ready] == ["b"]
+    assert world.run.counters
     assert world.run.counters.upstream["b"].success == 4
 
 
@@ -480,6 +481,7 @@ def test_a_fan_in_of_ten_thousand_is_taken_in_and_keeps_nothing() -> None:
         world.see(**{name: "success"})
     assert world.ready == ["z"]
     progress = world.run.counters
+    assert progress
     assert progress.announced == {("z", -1)}
     assert not progress.past_waiting
     assert progress.next_timer_us() is None

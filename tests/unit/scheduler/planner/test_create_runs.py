@@ -31,9 +31,10 @@ def plan(now_us, active=0, last_end_us=None, **fields) -> Plan:
 
 def test_a_run_is_made_when_its_interval_has_ended() -> None:
     early = plan(at(1, 0, 59))
+    following = early.following
     assert early == ([], (at(1), at(1), at(1, 1), at(1, 1)))
     due = plan(at(1, 1))
-    assert due == ([early.following], (at(1, 1), at(1, 1), at(1, 2), at(1, 2)))
+    assert due == ([following], (at(1, 1), at(1, 1), at(1, 2), at(1, 2)))
 
 
 def test_catchup_makes_every_missed_run_in_order() -> None:
@@ -44,6 +45,7 @@ def test_catchup_makes_every_missed_run_in_order() -> None:
 def test_without_catchup_only_the_latest_is_made() -> None:
     found = plan(at(9, 4, 30), catchup=False)
     assert [run.logical_us for run in found.runs] == [at(9, 3)]
+    assert found.following
     assert found.following.run_after_us == at(9, 5)
 
 
@@ -51,6 +53,7 @@ def test_no_more_runs_are_active_than_max_active_runs() -> None:
     found = plan(at(2), active=1, max_active_runs=3)
     assert [run.logical_us for run in found.runs] == [at(1), at(1, 1)]
     full = plan(at(2), active=3, max_active_runs=3)
+    assert full.following
     assert (full.runs, full.following.run_after_us) == ([], at(1, 1))
     assert plan(at(2), active=9, max_active_runs=3).runs == []
 
@@ -59,6 +62,7 @@ def test_a_dag_years_behind_makes_a_bounded_number_at_once() -> None:
     far = to_us(datetime(2030, 1, 1, tzinfo=UTC))
     found = plan(far, max_active_runs=10**6)
     assert len(found.runs) == MOST_PER_CALL
+    assert found.following
     assert found.following.logical_us == at(1, MOST_PER_CALL)
 
 

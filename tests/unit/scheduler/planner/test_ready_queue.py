@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from airflow_lite.scheduler.planner.instance import Instance
 from airflow_lite.scheduler.planner.ready_queue import Ready
@@ -59,7 +60,8 @@ def test_what_is_queued_already_does_not_come():
 
 def test_any_order_of_acts_leaves_the_same_as_a_plain_sort():
     chance = random.Random(7)
-    ready, kept = Ready(), {}
+    ready = Ready()
+    kept: dict[Any, Any] = {}
     for _ in range(2000):
         number = chance.randrange(60)
         if chance.random() < 0.5:

@@ -11,6 +11,7 @@ import os
 import random
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,8 @@ def naive_rule(rule, states, setups=()):
     success, skipped = count[S.SUCCESS], count[S.SKIPPED]
     if not total or rule in ("always", "dummy"):
         return "run"
+    new: Any
+    met: Any
     if rule == "all_success":
         new, met = (failed and "upstream_failed") or (skipped and "skipped"), success == total
     elif rule == "all_failed":
@@ -148,7 +151,8 @@ def naive_guards(dag, name):
 
 
 def reach(dag, name, side):
-    found, waiting = set(), [name]
+    found: set[str] = set()
+    waiting = [name]
     while waiting:
         near = set(getattr(dag.tasks[waiting.pop()], side)) - found
         found |= near
@@ -458,7 +462,9 @@ def test_a_simulation_is_the_same_each_time() -> None:
 
 
 def test_the_simulated_runs_reach_what_they_are_to_test() -> None:
-    ends, states, causes = Counter(), Counter(), Counter()
+    ends: Counter[Any] = Counter()
+    states: Counter[Any] = Counter()
+    causes: Counter[Any] = Counter()
     for seed in range(150):
         world = World(seed).live()
         ends[str(world.run.state)] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome, Tally, decide
-from airflow_lite.states import TriggerRule
+from airflow_lite.states import TaskInstanceState, TriggerRule
 from fixtures.goldens import read_golden
 
 GOLDEN = read_golden("trigger_rules")
@@ -15,7 +15,9 @@ def tally(works: dict[str, int], setups: dict[str, int] | None = None) -> Tally:
     made = Tally()
     for counts, is_setup in ((works, False), (setups or {}, True)):
         for state, number in counts.items():
-            made.add(None if state == "none" else state, number, is_setup=is_setup)
+            made.add(
+                None if state == "none" else TaskInstanceState(state), number, is_setup=is_setup
+            )
     return made
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from airflow_lite.keys import RunCommand, TaskInstanceKey
@@ -84,7 +86,7 @@ def test_a_request_survives_the_way_to_the_child():
     from airflow_lite.worker.settings import HostSettings
 
     settings = HostSettings(
-        None, None, "/dags", "host", "INFO", 1, 2, 1.0, 1.0, 1.0, 1.0, 1.0, False
+        Path("/home"), Path("/logs"), "/dags", "host", "INFO", 1, 2, 1.0, 1.0, 1.0, 1.0, 1.0, False
     )
     request = _attempt().request(settings, 11)
     text = json.dumps(packed(ForkAttempt(request)))
