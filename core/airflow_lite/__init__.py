@@ -117,16 +117,17 @@ _HOMES = {
     "states": ("DagRunState", "TaskInstanceState", "TriggerRule", "WeightRule"),
 }
 
+if not TYPE_CHECKING:  # else a type checker takes any name for one of these
 
-def __getattr__(name: str) -> Any:
-    import importlib
+    def __getattr__(name: str) -> Any:
+        import importlib
 
-    for home, names in _HOMES.items():
-        if name in names:
-            value = getattr(importlib.import_module(f"airflow_lite.{home}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        for home, names in _HOMES.items():
+            if name in names:
+                value = getattr(importlib.import_module(f"airflow_lite.{home}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -31,19 +31,19 @@ __all__ = [
     "hookimpl",
 ]
 
-
-__getattr__ = lazily(
-    __name__,
-    {
-        "api.listener_events": (
-            "ExecutorEnded",
-            "ExecutorHeartbeat",
-            "ExecutorStarted",
-            "TaskFinished",
-            "TaskQueued",
-            "TaskRunning",
-        ),
-        "config": ("ConfigOption",),
-        "api.hookspecs": ("HealthContext", "HealthReport", "hookimpl"),
-    },
-)
+if not TYPE_CHECKING:  # else a type checker takes any name for one of these
+    __getattr__ = lazily(
+        __name__,
+        {
+            "api.listener_events": (
+                "ExecutorEnded",
+                "ExecutorHeartbeat",
+                "ExecutorStarted",
+                "TaskFinished",
+                "TaskQueued",
+                "TaskRunning",
+            ),
+            "config": ("ConfigOption",),
+            "api.hookspecs": ("HealthContext", "HealthReport", "hookimpl"),
+        },
+    )

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "ExecutorConformance", "FakeClock", "ReferenceExecutor"]
 
+if not TYPE_CHECKING:  # else a type checker takes any name for one of these
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from airflow_lite.errors import TestingExtraMissingError
-    from airflow_lite.imports import ModuleMissingError, import_string
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from airflow_lite.errors import TestingExtraMissingError
+        from airflow_lite.imports import ModuleMissingError, import_string
 
-    try:
-        return import_string(f"airflow_lite_testing:{name}")
-    except ModuleMissingError:
-        message = str(TestingExtraMissingError())
-        raise ModuleNotFoundError(message, name="airflow_lite_testing") from None
+        try:
+            return import_string(f"airflow_lite_testing:{name}")
+        except ModuleMissingError:
+            message = str(TestingExtraMissingError())
+            raise ModuleNotFoundError(message, name="airflow_lite_testing") from None

@@ -26,14 +26,15 @@ __all__ = [
     "serve_logs",
 ]
 
-__getattr__ = lazily(
-    __name__,
-    {
-        "cli.context": ("config",),
-        "cli.output": ("print_rows",),
-        "cli.run_once": ("run_dag_once",),
-        "api.commands.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
-        "errors": ("UserError",),
-        "logs.serving.serve_logs": ("serve_logs",),
-    },
-)
+if not TYPE_CHECKING:  # else a type checker takes any name for one of these
+    __getattr__ = lazily(
+        __name__,
+        {
+            "cli.context": ("config",),
+            "cli.output": ("print_rows",),
+            "cli.run_once": ("run_dag_once",),
+            "api.commands.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
+            "errors": ("UserError",),
+            "logs.serving.serve_logs": ("serve_logs",),
+        },
+    )

@@ -26,14 +26,15 @@ __all__ = [
     "TaskInstanceState",
 ]
 
-__getattr__ = lazily(
-    __name__,
-    {
-        "errors": ("AttemptRefused", "ConfigError"),
-        "api.executor.base": ("BaseExecutor",),
-        "api.executor.events": ("CallbackRequest", "Refused"),
-        "api.executor.task_instance": ("TaskInstance",),
-        "keys": ("RunCommand", "TaskInstanceKey"),
-        "states": ("TaskInstanceState",),
-    },
-)
+if not TYPE_CHECKING:  # else a type checker takes any name for one of these
+    __getattr__ = lazily(
+        __name__,
+        {
+            "errors": ("AttemptRefused", "ConfigError"),
+            "api.executor.base": ("BaseExecutor",),
+            "api.executor.events": ("CallbackRequest", "Refused"),
+            "api.executor.task_instance": ("TaskInstance",),
+            "keys": ("RunCommand", "TaskInstanceKey"),
+            "states": ("TaskInstanceState",),
+        },
+    )

@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskHost", "child_environment", "run_in_process"]
 
+if not TYPE_CHECKING:  # else a type checker takes any name for one of these
 
-def __getattr__(name: str) -> object:
-    if name == "TaskHost":
-        from airflow_lite.worker.host.client import TaskHost
+    def __getattr__(name: str) -> object:
+        if name == "TaskHost":
+            from airflow_lite.worker.host.client import TaskHost
 
-        return TaskHost
-    if name == "child_environment":
-        from airflow_lite.config import child_environment
+            return TaskHost
+        if name == "child_environment":
+            from airflow_lite.config import child_environment
 
-        return child_environment
-    if name == "run_in_process":
-        from airflow_lite.worker.in_process.attempt import run_attempt
+            return child_environment
+        if name == "run_in_process":
+            from airflow_lite.worker.in_process.attempt import run_attempt
 
-        return run_attempt
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return run_attempt
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from airflow_lite.authoring.decorators.operators import (
     BashDecorated,
@@ -146,11 +146,13 @@ class _TaskDecorator(_Decorator):
         """Let a decorated task be skipped if `condition(context)` is true."""
         return lambda factory: _conditional(factory, condition, skip_message, runs_when=False)
 
-    def __getattr__(self, name: str) -> Any:
-        reason = REFUSED_DECORATORS.get(name)
-        if reason is not None:
-            raise AirflowDagException(f"@task.{name} is refused: {reason}.")
-        raise AttributeError(f"task decorator {name!r} not found")
+    if not TYPE_CHECKING:  # else a type checker takes any name for a decorator
+
+        def __getattr__(self, name: str) -> Any:
+            reason = REFUSED_DECORATORS.get(name)
+            if reason is not None:
+                raise AirflowDagException(f"@task.{name} is refused: {reason}.")
+            raise AttributeError(f"task decorator {name!r} not found")
 
 
 _OTHER_PYTHON = "tasks run in the interpreter of the worker; call another one with BashOperator"
@@ -191,6 +193,16 @@ def _conditional(
 def setup(function: Callable[..., Any]) -> TaskFactory:
     """Make a function a setup task: `@setup` alone, or above `@task`."""
     return _mark(function, is_setup=True)
+
+
+@overload
+def teardown(_func: Callable[..., Any], *, on_failure_fail_dagrun: bool = False) -> TaskFactory: ...
+
+
+@overload
+def teardown(
+    _func: None = None, *, on_failure_fail_dagrun: bool = False
+) -> Callable[[Callable[..., Any]], TaskFactory]: ...
 
 
 def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:

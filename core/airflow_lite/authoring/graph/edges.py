@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.errors import AirflowDagException
@@ -13,7 +13,10 @@ from airflow_lite.errors import AirflowDagException
 if TYPE_CHECKING:
     from airflow_lite.authoring.operator import BaseOperator
 
-Other = TypeVar("Other")
+    #: What may stand beside a task in `>>`; text is iterable, but holds nothing of the kind.
+    Operand: TypeAlias = "Connectable | Iterable[Connectable | Iterable[Connectable]]"
+
+Other = TypeVar("Other", bound="Operand")
 
 
 class Connectable:
@@ -29,12 +32,12 @@ class Connectable:
         """The tasks that an edge out of this leaves from."""
         return self.roots
 
-    def set_upstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
+    def set_upstream(self, task_or_list: Operand, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run before this."""
         for other in connectables(task_or_list):
             _connect(other, self, edge_modifier)
 
-    def set_downstream(self, task_or_list: Any, edge_modifier: Label | None = None) -> None:
+    def set_downstream(self, task_or_list: Operand, edge_modifier: Label | None = None) -> None:
         """Let the given task, group, XComArg or a list of such run after this."""
         for other in connectables(task_or_list):
             _connect(self, other, edge_modifier)
@@ -137,7 +140,7 @@ def _common_dag(upstream: BaseOperator, downstream: BaseOperator) -> Any:
     return dags[0]
 
 
-def chain(*tasks: Any) -> None:
+def chain(*tasks: Operand) -> None:
     """Put tasks, groups or lists of them one after the other.
 
     Two neighbouring lists must be of equal length and are joined pair by pair.
@@ -161,7 +164,7 @@ def _chain_lists(before: list[Any], after: list[Any]) -> None:
         upstream.set_downstream(downstream)
 
 
-def chain_linear(*elements: Any) -> None:
+def chain_linear(*elements: Operand) -> None:
     """Put tasks, groups or lists of them one after the other, every task of a list to every next.
 
     Empty lists are skipped. At least two elements with tasks are needed.

@@ -288,7 +288,7 @@ def test_a_task_runs_on_condition(make_context, decorator, verdict, skips):
 
 def test_an_unknown_decorator_is_an_attribute_error():
     with pytest.raises(AttributeError, match="task decorator 'nope' not found"):
-        task.nope  # noqa: B018
+        task.nope  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_an_xcom_argument_cannot_be_looped_over():
