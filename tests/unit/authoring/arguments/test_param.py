@@ -139,7 +139,7 @@ def test_a_fault_is_told_in_one_line(schema, value, message):
 
 
 def nested(depth):
-    found = []
+    found: list[object] = []
     for _ in range(depth):
         found = [found]
     return found
