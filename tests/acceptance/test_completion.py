@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.homes import Home
+
 SHELLS = ("bash", "zsh", "fish")
 DAGS = """
 from datetime import datetime
@@ -44,9 +46,9 @@ HEAVY = {
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory, home_class):
+def filled(tmp_path_factory):
     """A home with DAGs, a run, and the DebugExecutor's commands used once."""
-    home = home_class(tmp_path_factory.mktemp("completion") / "home")
+    home = Home(tmp_path_factory.mktemp("completion") / "home")
     home.environ["PATH"] = f"{Path(sys.executable).parent}:{home.environ['PATH']}"
     home.dag("three", DAGS)
     home.run("dags", "trigger", "report", "-e", "2024-01-31T06:00:00+00:00")

@@ -25,12 +25,6 @@ from airflow_lite.parsing.serialize import dag_spec
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def dag():
-    with DAG("d", schedule=None) as made:
-        yield made
-
-
 def empties(names):
     return [EmptyOperator(task_id=name) for name in names]
 

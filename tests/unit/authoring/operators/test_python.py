@@ -7,7 +7,6 @@ import logging
 import pytest
 
 from airflow_lite import (
-    DAG,
     AirflowException,
     BranchPythonOperator,
     EmptyOperator,
@@ -17,12 +16,6 @@ from airflow_lite import (
     get_current_context,
 )
 from airflow_lite.authoring.context import CONTEXT_KEYS, set_current_context
-
-
-@pytest.fixture
-def dag():
-    with DAG("d", schedule=None) as made:
-        yield made
 
 
 def named(ds, run_id="default"):
