@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -147,9 +149,7 @@ def test_an_unknown_executor_is_refused_before_anything_is_made(home):
 
 
 def test_an_executor_that_is_gone_is_told_with_the_tasks_that_wait_for_it(home, sleeps):
-    import sqlite3
-
-    with sqlite3.connect(home.folder / "airflow_lite.db") as connection:
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
         connection.execute(
             "UPDATE task_instance SET state = 'queued', attempt = ?, executor = 'GoneExecutor'"
             " WHERE task_id = 'first'",

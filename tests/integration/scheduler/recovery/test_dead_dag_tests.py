@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -139,14 +140,12 @@ def guards(pid):
 
 @pytest.mark.parametrize("words", [["db", "check"], ["dags", "test", "other"]])
 def test_what_a_killed_one_left_is_failed_by_commands_that_show_no_runs(home, begin, words):
-    import sqlite3
-
     home.dag("other", "from airflow_lite import DAG\nother = DAG('other', schedule=None)\n")
     done, _ = begin("waits")
     done.kill()
     done.wait(60)
     home.run(*words)
-    with sqlite3.connect(home.folder / "airflow_lite.db") as connection:
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
         query = "SELECT state FROM dag_run WHERE dag_id = 'waits'"
         assert connection.execute(query).fetchall() == [("failed",)]
 
@@ -170,11 +169,10 @@ def test_one_that_runs_is_left_alone_by_all_who_look(home, begin):
 
 def test_a_process_that_has_the_pid_of_a_dead_one_is_not_taken_for_it(home, begin):
     import os
-    import sqlite3
 
     done, _ = begin("waits")
     done.kill()
     done.wait(60)
-    with sqlite3.connect(home.folder / "airflow_lite.db") as connection:
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
         connection.execute("UPDATE job SET pid = ?", [os.getpid()])
     assert runs(home, "waits") == {RUN: "failed"}
