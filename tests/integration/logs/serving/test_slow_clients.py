@@ -61,7 +61,11 @@ def test_a_client_that_stops_reading_is_cut(running, wait_until):
         wait_until(lambda: not running.connections, "the connection to be cut")
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /log/x HTT", request()[:-2]])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /log/x HTT", request()[:-2]],
+    ids=["nothing", "half a line", "no end"],
+)
 def test_a_request_that_does_not_come_is_not_waited_for(running, sent):
     with socket.create_connection(running.address, DEADLINE_S) as client:
         client.sendall(sent)
