@@ -20,7 +20,8 @@ from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands
 from airflow_lite.cli.man import write_core_pages, write_pages
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = sorted((ROOT / "plugins").glob("*/pyproject.toml"))
+#: Those with commands, which bring pages with the core's build hook.
+PLUGINS = sorted(hook.with_name("pyproject.toml") for hook in ROOT.glob("plugins/*/hatch_build.py"))
 FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 CORE_PAGES = ["airflow-lite", *(f"airflow-lite-{c.name}" for c in CORE_COMMANDS if c.is_group)]
 
