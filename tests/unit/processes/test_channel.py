@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_lite.processes.channel import Channel
-from airflow_lite.worker.messages import FROM_CHILD, Answer, PreviousRun, receive, send
+from airflow_lite.worker.messages import FROM_CHILD, Answer, Ask, PreviousRun, receive, send
 from airflow_lite.worker.task.line import Line
 
 
@@ -101,6 +101,7 @@ def test_a_question_after_one_that_a_signal_interrupted_gets_its_own_answer():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     (ask,) = receive(host, FROM_CHILD)
+    assert isinstance(ask, Ask)
     send(host, Answer(ask.number, "an answer to the old one"))
     send(host, Answer(ask.number + 1, "an answer to the new one"))
 

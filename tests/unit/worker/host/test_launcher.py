@@ -15,7 +15,7 @@ from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.zygote_pool import ZygotePool
-from airflow_lite.worker.messages import TO_ZYGOTE, AttemptForked, RetryPolicy, receive
+from airflow_lite.worker.messages import TO_ZYGOTE, AttemptForked, ForkAttempt, RetryPolicy, receive
 
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
 
@@ -207,6 +207,7 @@ def test_a_claimed_attempt_is_handed_over_with_its_line_its_output_and_its_log(
     launcher.fork(attempt)
 
     (order,) = receive(zygote.channel, TO_ZYGOTE)
+    assert isinstance(order, ForkAttempt)
     assert order.request.token == attempt.token
     _, output, log = zygote.channel.fds
     os.write(output, b"printed\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -95,7 +96,7 @@ class Child:
 @pytest.fixture
 def begin(hosted, base, loop, scheduler):
     """Queue an attempt of a task, and bring it to its child."""
-    children = []
+    children: list[Any] = []
 
     def begin(task_id="t"):
         token = hosted.queue(task_id)
@@ -227,7 +228,7 @@ def test_an_attempt_whose_row_was_set_by_somebody_is_stopped(hosted, loop, begin
 @pytest.fixture
 def failing_commits(monkeypatch):
     """Let commits fail while the list has something."""
-    failures = []
+    failures: list[Any] = []
     commit = WriteBatch.commit
 
     def fail_or_commit(batch, *args):
@@ -248,7 +249,7 @@ def test_an_outcome_that_cannot_be_written_is_kept_and_written_later(
     loop.turn()
     (trouble,) = heard(scheduler)
     assert isinstance(trouble, StoreTrouble)
-    assert trouble.reason.startswith("its task host cannot use the metadata database: ")
+    assert str(trouble.reason).startswith("its task host cannot use the metadata database: ")
     assert hosted.row("t").state == "running"
 
     failing_commits.clear()
@@ -310,7 +311,7 @@ def test_a_question_that_makes_no_sense_is_answered_with_an_error(loop, begin, q
 
     (answer,) = receive(Channel(child.line), ANSWERS)
     assert answer.number == 3
-    assert answer.error.startswith("The metadata database cannot be asked that: no message: ")
+    assert str(answer.error).startswith("The metadata database cannot be asked that: no message: ")
 
 
 @pytest.mark.parametrize(

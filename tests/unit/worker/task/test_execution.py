@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_a_reschedule_has_its_moment(execute):
 
 def test_a_reschedule_to_what_is_no_moment_is_a_failure(execute):
     error = AirflowRescheduleException(datetime(2030, 1, 1, tzinfo=UTC))
-    error.reschedule_date = "soon"
+    error.reschedule_date = "soon"  # type: ignore[assignment]
 
     assert execute(raising(error)).run().state == "failed"
 
@@ -193,7 +194,7 @@ CALLBACKS = ("on_success", "on_failure", "on_retry", "on_skipped")
     ],
 )
 def test_the_outcome_decides_who_is_called_back(execute, error, tries_left, called):
-    calls = []
+    calls: list[Any] = []
     callbacks = {
         f"{name}_callback": lambda context, name=name: calls.append((name, context["ti"].state))
         for name in CALLBACKS
@@ -210,7 +211,7 @@ def test_the_outcome_decides_who_is_called_back(execute, error, tries_left, call
 
 
 def test_a_callback_that_raises_keeps_no_other_from_being_called(execute, caplog):
-    calls = []
+    calls: list[Any] = []
 
     def leave(_context):
         raise SystemExit(1)
@@ -232,7 +233,7 @@ def test_a_failure_is_in_the_context_of_callbacks(execute):
 
 
 def test_only_a_task_that_was_stopped_asks_what_its_row_became(execute, store):
-    asked = []
+    asked: list[Any] = []
     store.ask = asked.append
     execute(raising(ValueError())).run()
     assert asked == []

@@ -32,7 +32,11 @@ def stream(log):
 @pytest.fixture
 def lines(log):
     """Return the (place, level, text) of what was logged."""
-    return lambda: [_LINE.fullmatch(line).groups() for line in log[0].read_text().splitlines()]
+    return lambda: [
+        match.groups()
+        for line in log[0].read_text().splitlines()
+        if (match := _LINE.fullmatch(line)) or pytest.fail(f"no line of a log: {line!r}")
+    ]
 
 
 def texts(lines):
