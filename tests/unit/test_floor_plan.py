@@ -24,7 +24,7 @@ STARTING_POINTS = {
     "testing": "for tests of plugins, who import it by name",
 }
 #: Splinters that are still to become a part of their importer. Nothing is added here.
-TO_BE_FOLDED = {"processes.backoff", "worker.host.foreground", "worker.stored_policy"}
+TO_BE_FOLDED = {"processes.backoff"}
 
 
 def modules_of(package: Path) -> dict[str, Path]:

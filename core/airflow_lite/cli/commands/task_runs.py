@@ -28,11 +28,11 @@ def run(args: context.Args) -> int:
     if args.mark_success:
         return _mark_success(args)
     command = _queued_command(args) if args.attempt is not None else _own_command(args)
-    from airflow_lite.worker.host import foreground
+    from airflow_lite.worker.host.main import run_one
 
     context.close_store(args)
     args.subdir = None  # it went into the command: it is the worker's, and may not be here
-    return int(foreground.run(command, context.config(args)))
+    return int(run_one(command, context.config(args)))
 
 
 def _queued_command(args: context.Args) -> RunCommand:

@@ -1,4 +1,8 @@
-"""`python -m airflow_lite.worker.host.main SUPERVISOR JOB FD [MOST]`: a task host."""
+"""A task host's two ways in: a process of a scheduler's, or one attempt in this process.
+
+`python -m airflow_lite.worker.host.main SUPERVISOR JOB FD [MOST]` is the first, `airflow-lite tasks
+run` the second.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import logging
 import os
 import socket
 import sys
+import uuid
 from typing import TYPE_CHECKING
 
 from airflow_lite.worker.host.identity import supervisor
@@ -15,7 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_lite.config import Config
+    from airflow_lite.keys import RunCommand
     from airflow_lite.worker.host.loop import HostLoop
+
+
+#: Exit codes: the outcome is recorded, whatever it was; the attempt is not ours to run; neither.
+RECORDED, NOT_RECORDED, NOT_MINE = 0, 1, 3
 
 
 def make_host(
@@ -67,6 +77,25 @@ def main(arguments: list[str]) -> int:
     host.serve(scheduler)
     host.run()
     return 0
+
+
+def run_one(command: RunCommand, config: Config) -> int:
+    """Claim and run one attempt; return when its outcome is recorded, or 3 if it is not ours.
+
+    SIGTERM stops the task as a cancel does; a second one kills it.
+    """
+    codes: list[int] = []
+
+    def end(_token: str, state: str | None) -> None:
+        codes.append(NOT_MINE if state is None else RECORDED)
+        host.drain()
+
+    base = fork_base()
+    host = make_host(config, base, "foreground", uuid.uuid4().hex, None, on_end=end)
+    host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
+    host.accept(command)
+    host.run()
+    return codes[0] if codes else NOT_RECORDED
 
 
 if __name__ == "__main__":

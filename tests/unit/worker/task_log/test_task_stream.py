@@ -26,7 +26,10 @@ def log(tmp_path):
 
 @pytest.fixture
 def stream(log):
-    return TaskStream(log[1], 1, "INFO")
+    """A stream into the log; it writes what was begun before the log's descriptor is closed."""
+    made = TaskStream(log[1], 1, "INFO")
+    yield made
+    made.close()
 
 
 @pytest.fixture
