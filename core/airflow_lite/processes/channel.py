@@ -10,6 +10,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from airflow_lite.processes.lines import LineBuffer
+
 #: Descriptors that may come with one message.
 _MOST_FDS = 16
 _CHUNK = 1 << 18
@@ -38,7 +40,7 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._socket = end
-        self._unread = b""
+        self._received = LineBuffer()
         self._unsent: deque[tuple[memoryview, tuple[int, ...]]] = deque()
         self.fds: deque[int] = deque()
         self.is_closed = False
@@ -88,19 +90,18 @@ class Channel:
 
         The peer's end sets `is_closed`.
         """
-        messages: list[Any] = []
         while True:
             try:
                 data = self._receive_once()
             except BlockingIOError:
-                return messages
+                break
             except OSError:
                 data = b""
             if not data:
                 self.is_closed = True
-                return messages
-            *lines, self._unread = (self._unread + data).split(b"\n")
-            messages.extend(_decoded(line) for line in lines)
+                break
+            self._received.add(data)
+        return [_decoded(line) for line in self._received.take_lines()]
 
     def _receive_once(self) -> bytes:
         size = _MOST_FDS * array.array("i").itemsize

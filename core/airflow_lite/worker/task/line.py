@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowException
 from airflow_lite.processes.channel import encoded
+from airflow_lite.processes.lines import LineReader
 from airflow_lite.worker.messages import ANSWERS, Answer, Ask, packed, unpacked
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Line:
         end.setblocking(True)
         self._socket = end
         self._lock = threading.RLock()  # a signal's handler may ask while its own thread does
-        self._unread = b""
+        self._reader = LineReader(end, "The task host went away.")
         self._asked = 0
         self._answers: dict[int, Answer] = {}
 
@@ -56,13 +56,7 @@ class Line:
         return answer.value
 
     def _received(self) -> Answer:
-        while b"\n" not in self._unread:
-            data = self._socket.recv(1 << 16)
-            if not data:
-                raise EOFError("The task host went away.")
-            self._unread += data
-        line, self._unread = self._unread.split(b"\n", 1)
-        return unpacked(json.loads(line), ANSWERS)
+        return unpacked(self._reader.read(), ANSWERS)
 
     def close(self) -> None:
         """Close this end."""
