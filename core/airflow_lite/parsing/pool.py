@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import signal
 import socket
-import subprocess
-import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from subprocess import DEVNULL
 from typing import Any, Self
 
 from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.folder import fingerprint, with_modules
 from airflow_lite.parsing.server import LARGEST_RESULT
+from airflow_lite.processes.children import Child, within
+from airflow_lite.processes.lines import LineBuffer, to_line
+from airflow_lite.processes.programs import Program
 from airflow_lite.spec.model import DagSpec
 
 #: How much longer than a file's deadline its server may take before it is given up.
@@ -31,6 +32,8 @@ _LONGEST_LINE = 1 << 20
 #: Levels of lists and dicts. Python 3.11 reads JSON of about a thousand, and 3.13 of thousands,
 #: which no code that walks them gets through.
 _DEEPEST_VALUE = 900
+#: Seconds that a server has to end, and to end its child, once its socket is closed.
+_END_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -137,25 +140,22 @@ class _Server:
         self.gone = False
         self._within_s = options.timeout_s + _GRACE_S
         self.socket, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", "airflow_lite.parsing.server"]
         with theirs:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), options.to_json()],
+            self._child = Child.start(
+                Program.PARSE_SERVER.command(str(theirs.fileno()), options.to_json()),
+                environ=environ,
+                output=DEVNULL,
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=None if environ is None else dict(environ),
-                start_new_session=True,
             )
 
     def ask(self, path: str) -> None:
         self._path, self._stamp = path, fingerprint(path)
         self.deadline = time.monotonic() + self._within_s
-        self._received = bytearray()
+        self._received = LineBuffer()
         self._header: dict[str, Any] | None = None
         self.socket.setblocking(True)
         with suppress(OSError):  # it has died: reading tells
-            self.socket.sendall(json.dumps(path).encode() + b"\n")
+            self.socket.sendall(to_line(path))
         self.socket.setblocking(False)
 
     def read(self) -> FileResult | None:
@@ -166,21 +166,21 @@ class _Server:
             return None
         except OSError:
             data = b""
-        self._received += data
+        self._received.add(data)
         if not data:
             return self._lost("The file ended the process that was parsing it.")
         return self._result()
 
     def _result(self) -> FileResult | None:
         if self._header is None:
-            line, found, rest = self._received.partition(b"\n")
-            if not found and len(line) > _LONGEST_LINE:
+            line = self._received.take_line()
+            if line is None and len(self._received.rest) > _LONGEST_LINE:
                 return self._lost("The file broke the process that was parsing it.")
-            if not found:
+            if line is None:
                 return None
-            self._header, self._received = json.loads(line), bytearray(rest)
+            self._header = json.loads(line)
         size = min(self._header["size"], LARGEST_RESULT + _LONGEST_LINE)
-        if len(self._received) < size:
+        if len(self._received.rest) < size:
             return None
         return self._complete(self._header["error"], self._header["duration_us"])
 
@@ -188,7 +188,7 @@ class _Server:
         if error is not None:
             return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
         try:
-            report = json.loads(bytes(self._received))
+            report = json.loads(bytes(self._received.rest))
             return FileResult(
                 self._path,
                 with_modules(self._stamp, report["modules"]),
@@ -217,12 +217,7 @@ class _Server:
     def stop(self) -> None:
         """Close the socket, at which it kills its child and ends; kill it if it does not."""
         self.socket.close()
-        try:
-            self._process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._child.run_out(within(_END_S))
 
 
 def _cores() -> int:

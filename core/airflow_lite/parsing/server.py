@@ -24,7 +24,8 @@ from airflow_lite.parsing.errors import RAISE_TIMEOUT, frames_of_dump
 from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.load import preload
 from airflow_lite.processes import children
-from airflow_lite.processes.children import Pipe
+from airflow_lite.processes.children import Child, End, Pipe
+from airflow_lite.processes.lines import LineReader, to_line, write_all
 
 LARGEST_RESULT = 256 * 1024 * 1024
 _KEPT_OUTPUT = 64 * 1024
@@ -41,10 +42,11 @@ def main(arguments: list[str]) -> None:
         children.prctl()
         if options.max_pickle_bytes:
             import cloudpickle  # noqa: F401 - once for all files
+    paths = LineReader(control)
     # Whoever asked may go at any time: then there is nobody to tell.
-    with suppress(BrokenPipeError, ConnectionResetError), control, control.makefile("r") as lines:
-        for line in lines:
-            _serve(control, json.loads(line), options)
+    with control, suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            _serve(control, paths.read(), options)
 
 
 def import_authoring() -> None:
@@ -72,43 +74,43 @@ def _serve(control: socket.socket, path: str, options: Options) -> None:
         "size": len(result),
         "duration_us": round((time.monotonic() - started) * 1_000_000),
     }
-    control.sendall(json.dumps(header).encode() + b"\n" + result)
+    control.sendall(to_line(header) + result)
 
 
 def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | None, bytes]:
     """Have a fork parse the file; return what was wrong, if anything, and its result."""
-    pid, result, output = _fork(control, path, options)
-    deadline = time.monotonic() + options.timeout_s
+    child, result, output = _fork(control, path, options)
+    deadline = children.within(options.timeout_s)
     readers = {
         result.descriptor: result.read,
         output.descriptor: output.read,
         control.fileno(): lambda: _is_asked_for(control),
     }
     try:
-        code = children.run_out(
-            pid, readers, lambda: deadline if len(result.received) <= LARGEST_RESULT else 0.0
+        end = child.run_out(
+            lambda: deadline() if len(result.received) <= LARGEST_RESULT else 0.0, readers
         )
     finally:
         os.close(result.descriptor)
         os.close(output.descriptor)
-    if code is None and len(result.received) > LARGEST_RESULT:
+    if end.is_late and len(result.received) > LARGEST_RESULT:
         return f"The file's DAGs take more than {LARGEST_RESULT >> 20} MB as JSON. Split it.", b""
-    error = _verdict(code, result.received, options.timeout_s)
+    error = _verdict(end, result.received, options.timeout_s)
     if error is None:
         return None, bytes(result.received)
     return "\n".join([error, *frames_of_dump(output.received.decode("utf-8", "replace"))]), b""
 
 
-def _verdict(code: int | None, result: bytearray, timeout_s: float) -> str | None:
-    if code is None:
+def _verdict(end: End, result: bytearray, timeout_s: float) -> str | None:
+    if end.is_late:
         return f"The file was not imported within {timeout_s:g} s. {RAISE_TIMEOUT}"
-    if code == 0 and result.endswith(b"\n"):
+    if end.code == 0 and result.endswith(b"\n"):
         return None
-    guess = "" if code < 0 else " (os._exit?), or closed what is not its own"
-    return f"The file ended its process {children.ending(code)} when it was imported{guess}."
+    guess = "" if end.code < 0 else " (os._exit?), or closed what is not its own"
+    return f"The file ended its process {end} when it was imported{guess}."
 
 
-def _fork(control: socket.socket, path: str, options: Options) -> tuple[int, Pipe, Pipe]:
+def _fork(control: socket.socket, path: str, options: Options) -> tuple[Child, Pipe, Pipe]:
     """Return the child, the pipe of its result and that of all that it prints."""
     result, result_end = os.pipe()
     output, output_end = os.pipe()
@@ -120,7 +122,7 @@ def _fork(control: socket.socket, path: str, options: Options) -> tuple[int, Pip
         _child_main(path, options, parent, result_end, output_end)
     for descriptor in (result_end, output_end):
         os.close(descriptor)
-    return pid, Pipe(result), Pipe(output, keep=_KEPT_OUTPUT)
+    return Child(pid), Pipe(result), Pipe(output, keep=_KEPT_OUTPUT)
 
 
 def _is_asked_for(control: socket.socket) -> bool:
@@ -133,7 +135,7 @@ def _is_asked_for(control: socket.socket) -> bool:
 def _child_main(path: str, options: Options, parent: int, result: int, output: int) -> NoReturn:
     """Be the child: parse, report, end without running anything that the file left behind."""
     # The file may put something else in their place.
-    leave, write, dump = os._exit, _write_all, json.dumps
+    leave, write, dump = os._exit, write_all, json.dumps
     code = 70
     try:
         os.setsid()
@@ -141,7 +143,7 @@ def _child_main(path: str, options: Options, parent: int, result: int, output: i
         _confine(options, output)
         found = dag_file.parse(path, options)
         _free_reserve()
-        report = dump(found).encode() + b"\n"
+        report = dump(found).encode() + b"\n"  # `to_line` would take what the file left of json
         faulthandler.cancel_dump_traceback_later()
         write(result, report)
         code = 0
@@ -176,12 +178,6 @@ def _free_reserve() -> None:
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 if __name__ == "__main__":

@@ -62,6 +62,14 @@ def kill_session(leader: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def signal_name(number: int) -> str | None:
+    """Return the name of a signal; None for one of the numbers that have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None
+
+
 def describe_end(code: int, *, is_stopped: bool = False) -> str:
     """Say how a process ended that reported no outcome; negative: the signal.
 
@@ -71,10 +79,7 @@ def describe_end(code: int, *, is_stopped: bool = False) -> str:
         return "ended without reporting its outcome: its connection to the task host was closed"
     if code >= 0:
         return f"ended without reporting its outcome, exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown signal"
+    name = signal_name(-code) or "unknown signal"
     is_puzzling = code == -signal.SIGKILL and not is_stopped
     hint = "; the system may have been out of memory" if is_puzzling else ""
     return f"killed by signal {-code} ({name}){hint}"

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
 from airflow_lite.errors import ConfigError
+from airflow_lite.processes.children import Child, End
+from airflow_lite.processes.programs import Program
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -48,7 +48,7 @@ class LogService:
         self._where = _where(config)
         self._selector = selectors.DefaultSelector()  # so that what is waited for may change
         self._listener: socket.socket | None = None
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Child | None = None
         self._lifeline: socket.socket | None = None
         self._delay_s = _FIRST_DELAY_S
         self._again_at = 0.0
@@ -126,8 +126,8 @@ class LogService:
             if self.is_possible and time.monotonic() >= self._again_at:
                 self.start()
         elif self._server is not None:
-            if self._server.poll() is not None:
-                self._bury(self._server.returncode)
+            if (end := self._server.poll()) is not None:
+                self._bury(end)
         elif time.monotonic() >= self._again_at:
             self._watch(self._listener)
             if self._selector.select(0):
@@ -153,22 +153,20 @@ class LogService:
             return
         self._watch(self._lifeline)  # readable when the server is gone
 
-    def _started(self, listener: int, lifeline: int) -> subprocess.Popen[bytes]:
-        words = ["-P", "-m", "airflow_lite.logs.serving.server", str(listener), str(self._idle_s)]
-        return subprocess.Popen(
-            [sys.executable, *words],
+    def _started(self, listener: int, lifeline: int) -> Child:
+        return Child.start(
+            Program.LOG_SERVER.command(str(listener), str(self._idle_s)),
+            environ=child_environment(self._config),
             stdin=lifeline,  # at its end when we are gone, however that comes
             pass_fds=[listener],
-            env=child_environment(self._config),
-            start_new_session=True,  # an interrupt from the terminal is for us
         )
 
-    def _bury(self, code: int) -> None:
+    def _bury(self, end: End) -> None:
         self._watch(self._listener)
         self._server = None
         self._cut()
-        if code:
-            self._wait_after(f"ended with exit code {code}")
+        if end.code:
+            self._wait_after(f"ended {end}")
         else:
             self._delay_s = _FIRST_DELAY_S
 
@@ -189,7 +187,6 @@ class LogService:
         self._cut()
         if self._server is not None:
             self._server.kill()
-            self._server.wait()
         if self._listener is not None:
             self._listener.close()
 

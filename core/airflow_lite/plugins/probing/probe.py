@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,14 +12,16 @@ from typing import Any, NamedTuple
 
 from airflow_lite.plugins.discovery.targets import Target
 from airflow_lite.plugins.probing.verdict import Verdict
-from airflow_lite.processes import children
+from airflow_lite.processes.children import Child, Pipe
+from airflow_lite.processes.lines import LineBuffer, to_line
+from airflow_lite.processes.programs import Program
 
 #: Seconds from the start of the process to its first word, on a machine that is busy.
 START_DEADLINE_S = 30.0
 _MOST_OUTPUT = 2000
 _CHILD = (
     "import json, sys; request = json.load(sys.stdin); sys.path[:] = request['path'];"
-    "from airflow_lite.plugins.probing.probe_child import main; main(request)"
+    f"from {Program.PROBE_CHILD} import main; main(request)"
 )
 
 
@@ -72,34 +73,34 @@ def ask(
     reading, writing = os.pipe()
     said = _Messages(reading, timeout_s)
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
-        asked.write(json.dumps({**request, "fd": writing, "path": sys.path}).encode())
+        own = {"fd": writing, "path": sys.path, "parent": os.getpid()}
+        asked.write(to_line({**request, **own}))
         asked.seek(0)
         try:
             with open(writing, "wb"):
-                process = subprocess.Popen(
+                child = Child.start(
                     [sys.executable, "-P", "-c", _CHILD],
+                    environ=environ,
                     stdin=asked,
-                    stdout=printed,
-                    stderr=printed,
-                    env=None if environ is None else {**environ},
+                    output=printed,
+                    errors=printed,
                     pass_fds=[writing],
-                    start_new_session=True,
                 )
-            code = children.run_out(process.pid, {reading: said.read}, lambda: said.deadline)
-            process.returncode = code or 0  # it is reaped
+            end = child.run_out(lambda: said.deadline, {reading: said.read})
         finally:
             os.close(reading)
         printed.seek(0)
         output = printed.read(_MOST_OUTPUT).decode(errors="replace").strip()
-    ended = f"ended the process {children.ending(code or 0)}"
-    return ProbeOutput(said.messages, ended, output, code is None and not said.is_done)
+    is_timeout = end.is_late and not said.is_done
+    return ProbeOutput(said.messages, f"ended the process {end}", output, is_timeout)
 
 
 class _Messages:
     """What the child says, in lines of JSON: after each it may go on for `timeout_s`."""
 
     def __init__(self, descriptor: int, timeout_s: float) -> None:
-        self._pipe = children.Pipe(descriptor)
+        self._pipe = Pipe(descriptor)
+        self._lines = LineBuffer()
         self._timeout_s = timeout_s
         self.deadline = time.monotonic() + START_DEADLINE_S
         self.messages: list[dict[str, Any]] = []
@@ -110,7 +111,9 @@ class _Messages:
 
     def read(self) -> bool:
         goes_on = self._pipe.read()
-        *lines, self._pipe.received = self._pipe.received.split(b"\n")
+        self._lines.add(bytes(self._pipe.received))
+        self._pipe.received.clear()
+        lines = self._lines.take_lines()
         self.messages += [found for line in lines if (found := _object(line)) is not None]
         if lines:
             self.deadline = 0.0 if self.is_done else time.monotonic() + self._timeout_s

@@ -5,7 +5,6 @@ Says by lines of JSON what it begins and what it found. May be killed at any mom
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import resource
@@ -28,6 +27,8 @@ from airflow_lite.plugins.discovery.targets import EXECUTOR, Target
 from airflow_lite.plugins.probing.blame import bare, blame, origin
 from airflow_lite.plugins.probing.verdict import Verdict
 from airflow_lite.plugins.registry import Registry
+from airflow_lite.processes.children import die_with_parent
+from airflow_lite.processes.lines import to_line, write_all
 
 #: A plugin that floods its output meets the end of the file, not of the disk.
 _LARGEST_FILE = 64 << 20
@@ -60,15 +61,14 @@ class _Warnings(logging.Handler):
 
 def main(request: dict[str, Any]) -> None:
     """Do what was asked, say what came of it, and end whatever still runs."""
+    die_with_parent(request["parent"])
     descriptor = request["fd"]
     os.set_inheritable(descriptor, False)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
 
     def say(message: dict[str, Any]) -> None:
-        line = json.dumps(message, default=str).encode() + b"\n"
-        while line:
-            line = line[os.write(descriptor, line) :]
+        write_all(descriptor, to_line(message, default=str))
 
     targets = [Target(*words) for words in request["targets"]]
     if "health" in request:

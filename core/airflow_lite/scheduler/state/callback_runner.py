@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import subprocess
-import sys
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
+from airflow_lite.processes.children import Child
+from airflow_lite.processes.programs import Program
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import callbacks
 
@@ -31,15 +28,17 @@ MOST = 4
 
 @dataclass
 class _Running:
-    process: subprocess.Popen[bytes]
+    child: Child
     deadline: float
 
 
 class Callbacks:
-    """Runs `callback_request` rows by `python -m airflow_lite.worker.in_process.callback ID`.
+    """Runs `callback_request` rows, each by a program `Program.CALLBACK`.
 
     At most `MOST` at a time, each for at most `timeout_s` seconds: then its process group is
-    killed. `poll` is called whenever a child may have ended.
+    killed. What one leaves that ends by itself is left alone, as what a task leaves. A scheduler
+    that is killed leaves them to their own end, which they record. `poll` is called whenever a
+    child may have ended.
     """
 
     def __init__(self, config: Config, store: Store, clock: Clock, timeout_s: float) -> None:
@@ -76,47 +75,32 @@ class Callbacks:
         """Kill what runs; what waits is run by the next scheduler."""
         self._waiting.clear()
         for running in self._running.values():
-            _kill(running.process)
-            running.process.wait()  # it cannot refuse; what became of it is recorded
+            running.child.kill()  # what became of it is recorded
         self.poll()
 
     def _start(self, request_id: int) -> None:
-        command = [sys.executable, "-m", "airflow_lite.worker.in_process.callback", str(request_id)]
         environ = child_environment(self._config)
         environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                env=environ,
-                start_new_session=True,
-            )
+            child = Child.start(Program.CALLBACK.command(str(request_id)), environ=environ)
         except OSError as error:
             self._give_up(request_id, f"could not be started: {error}")
             return
         deadline = self._clock.monotonic() + self._timeout_s
-        self._running[request_id] = _Running(process, deadline)
+        self._running[request_id] = _Running(child, deadline)
 
     def _look(self, request_id: int, running: _Running) -> None:
-        code = running.process.poll()
-        is_late = code is None and self._clock.monotonic() >= running.deadline
-        if is_late:
-            _kill(running.process)
-            code = running.process.wait()
-        if code is None:
+        end = running.child.poll()
+        if end is None and self._clock.monotonic() < running.deadline:
             return
         del self._running[request_id]
-        if is_late:
+        if end is None:
+            running.child.kill()
             self._give_up(request_id, f"took longer than {self._timeout_s:g} s and was killed")
-        elif code != 0:
-            self._give_up(request_id, f"its process ended with {code}")
+        elif end.code != 0:
+            self._give_up(request_id, f"its process ended {end}")
 
     def _give_up(self, request_id: int, error: str) -> None:
         logger.error("callback %d: %s", request_id, error)
         with self._store.begin() as connection:
             callbacks.give_up(connection, request_id, self._clock.now_us(), error)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

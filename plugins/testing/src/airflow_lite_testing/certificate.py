@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_lite.clock import Clock, SystemClock, iso
+from airflow_lite.processes.children import Child, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 #: Longest run of the whole kit, in seconds.
 DEADLINE_S = 900.0
 WAIT_S = 30.0
+#: Seconds that an interrupted run has to tidy up.
+_TIDY_S = 10.0
 _TEST = """\
 from airflow_lite.testing import ExecutorConformance
 
@@ -119,7 +122,8 @@ def run_cases(
         test.write_text(text, encoding="utf-8")
         Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         names = [f"{test}::TestCertified::{method}" for method in methods]
-        _run_pytest(folder, [f"--airflow-lite-report={report}", *names], output)
+        own = [f"--airflow-lite-report={report}", f"--airflow-lite-parent={os.getpid()}"]
+        _run_pytest(folder, [*own, *names], output)
         lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
         found = [json.loads(line) for line in lines]
     return {line["method"]: line for line in found}
@@ -135,13 +139,20 @@ def _run_pytest(folder: str, arguments: list[str], output: TextIO | None) -> Non
     environ["TMPDIR"] = folder  # so that nothing is left if an executor ends the process
     with tempfile.TemporaryFile() as sink:
         target = sink if output is None else output
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=target, stderr=target, env=environ
-        ) as child:
-            try:
-                child.wait(DEADLINE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
+        child = Child.start(command, environ=environ, output=target, errors=target)
+        _see_to_its_end(child)
+
+
+def _see_to_its_end(child: Child) -> None:
+    """Wait for the end of the run; pass an interrupt on, which the terminal gives us alone."""
+    try:
+        child.wait(within(DEADLINE_S))
+    except KeyboardInterrupt:
+        child.signal(signal.SIGINT)
+        child.wait(within(_TIDY_S))
+        raise
+    finally:
+        child.kill()
 
 
 def _result(case: str, rule: str, method: str, found: dict[str, dict[str, Any]]) -> CaseResult:

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow_lite.processes.children import run
 from airflow_lite_testing.processes import kill
 
 if TYPE_CHECKING:
@@ -190,18 +191,11 @@ class EndToEnd:
 
     def run(self, *words: str) -> str:
         """Run a command of the command line and return what it printed; it must exit with 0."""
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow_lite", *words],
-            env={**os.environ, **self.environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=COMMAND_S,
-            check=False,
-        )
-        assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr.strip()[-500:]}"
-        return done.stdout
+        command = [sys.executable, "-m", "airflow_lite", *words]
+        done = run(command, within_s=COMMAND_S, environ={**os.environ, **self.environ})
+        assert not done.end.is_late, f"{shlex.join(words)} took longer than {COMMAND_S:g} s"
+        assert done.end.code == 0, f"{shlex.join(words)}: {done.errors.strip()[-500:]}"
+        return done.output
 
     def trigger(self) -> None:
         """Trigger the DAG's one run."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from typing import Any, NamedTuple
 
-from airflow_lite.processes.children import run_out
+from airflow_lite.processes.children import run
 
 DEADLINE_S = 60.0
 #: Wall time, less the time that the thread was ready and found no CPU, where Linux tells it.
@@ -89,23 +87,12 @@ def probe_import(path: str, then: str = "", *, bytecode: str = "") -> Import:
 
 
 def _run(arguments: list[str], bytecode: str) -> str:
-    """Run the child; its output goes to a file, so that a process it left cannot hold us up."""
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            env=_environ(bytecode),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + DEADLINE_S
-        code = run_out(process.pid, {}, lambda: deadline)
-        process.returncode = code or 0  # it is reaped
-        if code is None:
-            raise AssertionError(f"the import took longer than {DEADLINE_S:g} s")
-        output.seek(0)
-        return output.read().decode(errors="replace")
+    """Run the child; return what it printed."""
+    command = [sys.executable, *arguments]
+    done = run(command, within_s=DEADLINE_S, environ=_environ(bytecode))
+    if done.end.is_late:
+        raise AssertionError(f"the import took longer than {DEADLINE_S:g} s")
+    return done.output + done.errors
 
 
 def _environ(bytecode: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ ends, with what it runs, when its stdin does.
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -22,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.keys import RunCommand
+from airflow_lite.processes.children import Child
+from airflow_lite.processes.lines import LineReader, to_line
 from airflow_lite_testing.reference_executor import search_path
 
 if TYPE_CHECKING:
@@ -101,12 +102,11 @@ def ask(path: Path, request: dict[str, Any]) -> Any:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(ANSWER_S)
         line.connect(str(path))
-        line.sendall(json.dumps(request).encode() + b"\n")
-        with line.makefile("rb") as answer:
-            text = answer.readline()
-    if not text:
-        raise ConnectionResetError("the engine hung up")
-    return json.loads(text)
+        line.sendall(to_line(request))
+        try:
+            return LineReader(line).read()
+        except EOFError:
+            raise ConnectionResetError("the engine hung up") from None
 
 
 def remove(path: Path) -> None:
@@ -125,7 +125,8 @@ class RemoteEngine:
     def __init__(self) -> None:
         self._socket = self._hidden = Path()
         self._environ: dict[str, str] = {}
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Child | None = None
+        self._lifeline = -1
 
     def start(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Start the server."""
@@ -138,9 +139,9 @@ class RemoteEngine:
     def _serve(self) -> None:
         self._socket.unlink(missing_ok=True)
         words = [sys.executable, "-m", "airflow_lite_testing.remote_engine", str(self._socket)]
-        self._server = subprocess.Popen(
-            words, env=self._environ, stdin=subprocess.PIPE, start_new_session=True
-        )
+        reading, self._lifeline = os.pipe()
+        with open(reading, "rb") as stdin:
+            self._server = Child.start(words, environ=self._environ, stdin=stdin)
         end = time.monotonic() + _START_S
         while not self._answers():
             assert time.monotonic() < end, f"the engine did not start in {_START_S:g} s"
@@ -160,9 +161,8 @@ class RemoteEngine:
     def _kill(self) -> None:
         """Kill the server's session group: its commands are in it."""
         if self._server is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._server.pid, signal.SIGKILL)
-            self._server.communicate()  # closes its stdin, too
+            self._server.kill()
+            os.close(self._lifeline)
             self._server = None
 
     def kill_worker(self) -> None:
@@ -216,9 +216,9 @@ class Server:
             listener.listen(64)
             while lifeline not in select.select([listener.fileno(), lifeline], [], [])[0]:
                 line, _ = listener.accept()
-                with line, suppress(OSError, ValueError), line.makefile("rwb") as file:
-                    request = json.loads(file.readline())
-                    file.write(json.dumps(self._safely(request)).encode() + b"\n")
+                with line, suppress(OSError, ValueError, EOFError):
+                    line.settimeout(ANSWER_S)
+                    line.sendall(to_line(self._safely(LineReader(line).read())))
 
     def _safely(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -8,18 +8,23 @@ from typing import Any
 
 import pytest
 
+from airflow_lite.processes.children import die_with_parent
 from airflow_lite_testing.case import NOT_APPLICABLE_PROPERTY
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that says where to write."""
+    """Add the options that say where to write, and with whom to end."""
     parser.addoption("--airflow-lite-report", default=None, help="File for the results of cases")
+    parser.addoption("--airflow-lite-parent", type=int, help="Be killed when this parent ends")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the writer if there is a file to write."""
+    """Register the writer if there is a file to write; end with the parent that is named."""
+    parent = config.getoption("--airflow-lite-parent")
+    if parent is not None:
+        die_with_parent(parent)
     path = config.getoption("--airflow-lite-report")
     if path:
         config.pluginmanager.register(_Writer(Path(path)))

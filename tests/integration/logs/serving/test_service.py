@@ -79,7 +79,7 @@ def test_a_server_that_fails_is_told_and_not_started_again_at_once(make_served, 
     assert served.ask(served.token())[0] == 200
 
 
-@pytest.mark.parametrize("what", ["socket.socketpair", "subprocess.Popen"])
+@pytest.mark.parametrize("what", ["socket.socketpair", "Child.start"])
 def test_a_server_that_cannot_be_started_is_told_and_no_error(tmp_path, monkeypatch, caplog, what):
     def fail(*_words, **_options):
         raise OSError(24, "Too many open files")

@@ -243,7 +243,7 @@ def test_a_process_that_ends_badly_is_recorded(asked, wait_until):
     request = asked.ask("ends")
     asked.callbacks.add([request])
     wait_until(lambda: ended(asked, request), "the callback's end")
-    assert asked.row(request).error == "its process ended with 3"
+    assert asked.row(request).error == "its process ended with exit code 3"
 
 
 def test_what_is_killed_at_the_end_is_recorded_and_what_waits_is_left(asked, wait_until):
@@ -254,7 +254,7 @@ def test_what_is_killed_at_the_end_is_recorded_and_what_waits_is_left(asked, wai
     asked.callbacks.kill()
     assert len(asked.callbacks) == 0
     errors = [asked.row(request).error for request in requests]
-    assert errors == ["its process ended with -9"] * MOST + [None]
+    assert errors == ["its process ended by SIGKILL"] * MOST + [None]
     assert asked.row(requests[-1]).started_us is None
 
 
