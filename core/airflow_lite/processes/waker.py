@@ -6,10 +6,6 @@ import os
 import selectors
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from airflow_lite.clock import Clock
 
 _ALL = 4096
 
@@ -56,34 +52,3 @@ class Waker:
         reader, writer, self._reader, self._writer = self._reader, self._writer, -1, -1
         os.close(reader)
         os.close(writer)
-
-
-class Timers:
-    """Named moments at which something is due, each at most once in here."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._due: dict[str, float] = {}
-
-    def after(self, name: str, seconds: float) -> None:
-        """Let `name` be due in `seconds`, in place of what was set for it before."""
-        self._due[name] = self._clock.monotonic() + seconds
-
-    def set_if_none(self, name: str, seconds: float) -> None:
-        """Let `name` be due in `seconds`, unless a moment is set for it."""
-        if name not in self._due:
-            self.after(name, seconds)
-
-    def take(self, name: str) -> bool:
-        """Return whether `name` is due, and if so, take its moment out."""
-        due = self._due.get(name)
-        if due is None or due > self._clock.monotonic():
-            return False
-        del self._due[name]
-        return True
-
-    def wait_s(self, most_s: float) -> float:
-        """Return the seconds until the next moment, at least 0 and at most `most_s`."""
-        if not self._due:
-            return most_s
-        return min(max(min(self._due.values()) - self._clock.monotonic(), 0.0), most_s)

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from airflow_lite.processes.waker import Timers, Waker
-from airflow_lite_testing.clock import FakeClock
+from airflow_lite.processes.waker import Waker
 
 LONG_S = 30.0
 
@@ -63,23 +62,3 @@ def test_wakes_beyond_what_the_pipe_holds_never_block(waker):
     for _ in range(100_000):
         waker.wake()
     assert waited_s(waker) < LONG_S / 2
-
-
-def test_a_timer_is_due_once():
-    clock = FakeClock()
-    timers = Timers(clock)
-    timers.after("look", 2.0)
-    assert not timers.take("look")
-    assert timers.wait_s(10.0) == 2.0
-    clock.advance(2)
-    assert timers.wait_s(10.0) == 0.0
-    assert timers.take("look")
-    assert not timers.take("look")
-    assert timers.wait_s(10.0) == 10.0
-
-
-def test_a_timer_that_is_set_stays_where_only_none_is_replaced():
-    timers = Timers(FakeClock())
-    timers.after("look", 2.0)
-    timers.set_if_none("look", 1.0)
-    assert timers.wait_s(10.0) == 2.0

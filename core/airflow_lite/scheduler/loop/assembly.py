@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import StoreError
-from airflow_lite.processes.waker import Timers, Waker
+from airflow_lite.processes.timers import Timers
+from airflow_lite.processes.waker import Waker
 from airflow_lite.scheduler.dag_files.pickling import check_pickling
 from airflow_lite.scheduler.executor.inline import InlineExecutor
 from airflow_lite.scheduler.executor.thread import ExecutorThread
@@ -68,7 +69,7 @@ def make_loop(
         store=store,
         clock=clock,
         waker=waker,
-        timers=Timers(clock),
+        timers=Timers(clock.monotonic),
         callbacks=Callbacks(config, store, clock, settings.callback_timeout_s),
         runner=_runner(executor, waker, settings, clock),
         executor_name=name_of(executor),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.processes.waker import Timers, Waker
+    from airflow_lite.processes.timers import Timers
+    from airflow_lite.processes.waker import Waker
     from airflow_lite.scheduler.executor.inline import InlineExecutor
     from airflow_lite.scheduler.executor.thread import ExecutorThread
     from airflow_lite.scheduler.planner.instance import Instance
