@@ -157,8 +157,8 @@ def test_a_scheduler_and_its_host_get_through_an_outage(home, hold, wait_until):
 
 IMPATIENT = """
 import sys
-from airflow_lite.processes import backoff
-backoff.GIVE_UP_S = 1.0
+from airflow_lite.worker.host import loop
+loop.GIVE_UP_S = 1.0
 from airflow_lite.cli.main import run
 sys.exit(run(["tasks", "run", "hosted", "a", "one"]))
 """

@@ -1,33 +1,51 @@
-"""How long a task host has been unable to use its database, and when it tries again."""
+"""How long to hold still after failures in a row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Seconds until the first further try; each one after it waits twice as long, up to the longest.
-SHORTEST_S, LONGEST_S = 0.5, 5.0
-#: So long, in seconds, outcomes that cannot be written are kept by a host that nobody else needs:
-#: the file may have been deleted or spoilt for good.
-GIVE_UP_S = 3600.0
+#: Doubling a delay more often than this passes every longest one.
+_MOST_DOUBLINGS = 60
 
 
 @dataclass
-class Trouble:
-    """An outage of the database; moments are of a monotonic clock, in seconds."""
+class Backoff:
+    """Failures in a row: each is followed by twice the delay of the last, up to the longest.
 
-    since: float | None = None
-    retry_s: float = SHORTEST_S
+    Delays are in seconds, moments in seconds of a monotonic clock.
+    """
 
-    def note(self, now: float) -> float:
-        """Note a try that failed; return the seconds until the next."""
-        self.since = now if self.since is None else self.since
-        delay_s, self.retry_s = self.retry_s, min(self.retry_s * 2, LONGEST_S)
-        return delay_s
+    first_s: float
+    longest_s: float
+    failures: int = 0
+    _since: float = 0.0  # the first failure
+    _latest: float = 0.0
 
-    def end(self) -> None:
-        """Note that the database can be used again."""
-        self.since, self.retry_s = None, SHORTEST_S
+    @property
+    def delay_s(self) -> float:
+        """How long to wait after the latest failure; 0 without one."""
+        if not self.failures:
+            return 0.0
+        doublings = min(self.failures - 1, _MOST_DOUBLINGS)
+        return min(self.first_s * 2.0**doublings, self.longest_s)
 
-    def is_hopeless(self, now: float) -> bool:
-        """Tell whether it has lasted for so long that waiting on is of no use."""
-        return self.since is not None and now - self.since >= GIVE_UP_S
+    def fail(self, now: float) -> float:
+        """Note a failure; return the delay until the next try."""
+        if not self.failures:
+            self._since = now
+        self.failures += 1
+        self._latest = now
+        return self.delay_s
+
+    def succeed(self) -> None:
+        """Note a success: the next failure is the first."""
+        self.failures = 0
+
+    def left_s(self, now: float, most_s: float | None = None) -> float:
+        """Return what is left of the delay, or of `most_s` if that is shorter."""
+        delay_s = self.delay_s if most_s is None else min(self.delay_s, most_s)
+        return max(self._latest + delay_s - now, 0.0) if self.failures else 0.0
+
+    def lasted_s(self, now: float) -> float:
+        """Return for how long nothing has succeeded; 0 without a failure."""
+        return now - self._since if self.failures else 0.0

@@ -1,25 +1,52 @@
-"""How long a task host tries to reach a database that fails."""
+"""Failures in a row are followed by longer and longer delays, until one try succeeds."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import pytest
 
-from airflow_lite.processes.backoff import GIVE_UP_S, LONGEST_S, SHORTEST_S, Trouble
-
-
-def test_tries_become_rarer_up_to_a_bound():
-    trouble = Trouble()
-    delays = [trouble.note(0.0) for _ in range(10)]
-    assert (delays[0], delays[-1]) == (SHORTEST_S, LONGEST_S)
-    assert all(before <= after for before, after in pairwise(delays))
+from airflow_lite.processes.backoff import Backoff
 
 
-def test_an_outage_that_lasts_is_hopeless_and_one_that_ended_is_not():
-    trouble = Trouble()
-    trouble.note(5.0)
-    trouble.note(6.0)
-    assert not trouble.is_hopeless(5.0 + GIVE_UP_S - 1)
-    assert trouble.is_hopeless(5.0 + GIVE_UP_S)
-    trouble.end()
-    assert not trouble.is_hopeless(5.0 + GIVE_UP_S)
-    assert trouble.note(0.0) == SHORTEST_S
+@pytest.fixture
+def backoff():
+    return Backoff(first_s=0.5, longest_s=5.0)
+
+
+def test_each_delay_is_twice_the_last_up_to_the_longest(backoff):
+    assert [backoff.fail(0.0) for _ in range(6)] == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+def test_failures_without_end_stay_at_the_longest_delay(backoff):
+    backoff.failures = 10**9
+    assert backoff.fail(0.0) == 5.0
+
+
+def test_after_a_success_the_delays_begin_anew(backoff):
+    assert [backoff.fail(0.0), backoff.fail(0.0)] == [0.5, 1.0]
+    backoff.succeed()
+    assert backoff.delay_s == 0.0
+    assert backoff.fail(0.0) == 0.5
+
+
+def test_the_delay_counts_from_the_latest_failure(backoff):
+    assert backoff.left_s(100.0) == 0.0
+    backoff.fail(10.0)
+    backoff.fail(20.0)
+    assert [backoff.left_s(now) for now in (20.0, 20.25, 21.0, 30.0)] == [1.0, 0.75, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("most_s", "left_s"), [(0.25, 0.25), (9.0, 0.5), (None, 0.5)])
+def test_who_is_in_a_hurry_waits_no_longer_than_he_says(backoff, most_s, left_s):
+    backoff.fail(10.0)
+    assert backoff.left_s(10.0, most_s) == left_s
+
+
+def test_an_outage_lasts_from_its_first_failure_until_a_success(backoff):
+    assert backoff.lasted_s(7.0) == 0.0
+    backoff.fail(5.0)
+    backoff.fail(6.0)
+    assert backoff.lasted_s(8.0) == 3.0
+    backoff.succeed()
+    assert backoff.lasted_s(9.0) == 0.0
+    backoff.fail(10.0)
+    assert backoff.lasted_s(11.0) == 1.0

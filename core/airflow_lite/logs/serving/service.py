@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
 from airflow_lite.errors import ConfigError
+from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.children import Child, End
 from airflow_lite.processes.programs import Program
 
@@ -50,7 +51,7 @@ class LogService:
         self._listener: socket.socket | None = None
         self._server: Child | None = None
         self._lifeline: socket.socket | None = None
-        self._delay_s = _FIRST_DELAY_S
+        self._backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
         self._again_at = 0.0
         self._is_told = False
         self.is_possible = not _missing()
@@ -168,13 +169,14 @@ class LogService:
         if end.code:
             self._wait_after(f"ended {end}")
         else:
-            self._delay_s = _FIRST_DELAY_S
+            self._backoff.succeed()
 
     def _wait_after(self, what: str) -> None:
         self._watch(None)
-        logger.warning("the log server %s; not started again for %g s", what, self._delay_s)
-        self._again_at = time.monotonic() + self._delay_s
-        self._delay_s = min(self._delay_s * 2, _LONGEST_DELAY_S)
+        now = time.monotonic()
+        delay_s = self._backoff.fail(now)
+        logger.warning("the log server %s; not started again for %g s", what, delay_s)
+        self._again_at = now + delay_s
 
     def _cut(self) -> None:
         if self._lifeline is not None:

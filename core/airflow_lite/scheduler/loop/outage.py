@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_lite.processes.backoff import Backoff
 from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 #: After so many passes in a row that failed, the loop gives up, so that it can be started anew.
 MOST_FAILURES = 10
-_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 5.0
 
 
 @dataclass
@@ -23,40 +24,32 @@ class FailedPasses:
     """An outage of the database is waited for without end: what runs goes on meanwhile."""
 
     clock: Clock
-    count: int = 0
-    at: float = 0.0  # when the last one failed, by the monotonic clock
+    _backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S))
     _own_count: int = 0  # of those that were not the database's fault
     _outage: str | None = None  # the database's own word, told once
 
     def add(self, error: Exception) -> None:
         """Note a pass that failed; raise `error` if there were too many."""
-        self.count += 1
-        self.at = self.clock.monotonic()
+        delay_s = self._backoff.fail(self.clock.monotonic())
         if is_database_error(error):
             self._tell_outage(cause_of(error))
             return
         self._own_count += 1
         if self._own_count >= MOST_FAILURES:
             raise error
-        logger.error("a pass failed; next try in %g s", self._delay_s, exc_info=error)
+        logger.error("a pass failed; next try in %g s", delay_s, exc_info=error)
 
     def clear(self) -> None:
         """Note a pass that did not fail."""
         if self._outage is not None:
             logger.info("the metadata database can be used again")
-        self.count = self._own_count = 0
+        self._backoff.succeed()
+        self._own_count = 0
         self._outage = None
 
     def pause_s(self, most_s: float | None = None) -> float:
         """Return how long not to try again: at most `most_s` after the last failure."""
-        if not self.count:
-            return 0.0
-        delay_s = self._delay_s if most_s is None else min(self._delay_s, most_s)
-        return max(self.at + delay_s - self.clock.monotonic(), 0.0)
-
-    @property
-    def _delay_s(self) -> float:
-        return _RETRY_S[min(self.count, len(_RETRY_S)) - 1]
+        return self._backoff.left_s(self.clock.monotonic(), most_s)
 
     def _tell_outage(self, cause: str) -> None:
         if cause != self._outage:

@@ -15,6 +15,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
+from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.programs import Program
 from airflow_lite.worker.messages import (
@@ -172,7 +173,7 @@ class TaskHost:
             self._process.wait()  # so that it leaves no zombie if this process lives on
 
     def _serve(self) -> None:
-        delay_s = _FIRST_RESTART_S
+        backoff = Backoff(_FIRST_RESTART_S, _LONGEST_RESTART_S)
         while True:
             started = time.monotonic()
             self._talk()
@@ -181,17 +182,19 @@ class TaskHost:
                 return
             code = self._bury()
             if self._is_resting:
-                delay_s = self._rest()
+                self._rest()
+                backoff.succeed()
             elif not self._is_ending:
                 if time.monotonic() - started > _LIVED_WELL_S:
-                    delay_s = _FIRST_RESTART_S
+                    backoff.succeed()
+                backoff.fail(time.monotonic())
                 logger.error("the task host is gone (%s); starting it again", code)
                 if not self._is_ready:
                     self._tell_trouble(self._trouble or f"its task host cannot start: it {code}")
                     self._drop_all()
             if self._is_ending or self._is_detached:
                 return
-            delay_s = self._restart(delay_s)
+            self._restart(backoff)
 
     def _talk(self) -> None:
         """Send and hear until the host is gone or let go of."""
@@ -220,14 +223,13 @@ class TaskHost:
             self._is_resting = True
             send(self._channel, Drain())
 
-    def _rest(self) -> float:
-        """Wait for work without a host; return the delay of the next restart."""
+    def _rest(self) -> None:
+        """Wait for work without a host."""
         self._process = None
         while not (self._commands or self._is_ending or self._is_detached):
             select.select([self._wake_read], [], [])
             os.read(self._wake_read, 4096)
         self._is_resting = False
-        return 0.0
 
     def _send_all(self) -> None:
         if self._is_resting:
@@ -316,15 +318,15 @@ class TaskHost:
         for token in list(self._commands):
             self._tell(token, was_claimed=True)
 
-    def _restart(self, delay_s: float) -> float:
-        """Start another host and hand it what this one left; return the next delay."""
+    def _restart(self, backoff: Backoff) -> None:
+        """Start another host and hand it what this one left."""
         while not self._is_ending:
-            time.sleep(delay_s)
-            delay_s = min(max(delay_s * 2, _FIRST_RESTART_S), _LONGEST_RESTART_S)
+            time.sleep(backoff.delay_s)
             try:
                 self._channel = self._spawn()
             except OSError:
                 logger.exception("the task host cannot be started")
+                backoff.fail(time.monotonic())
                 continue
             self._outbox = deque(
                 message for message in self._outbox if not isinstance(message, RunAttempts)
@@ -332,7 +334,6 @@ class TaskHost:
             self._outbox.appendleft(RunAttempts(list(self._commands.values())))
             self._send_all()
             break
-        return delay_s
 
     def _spawn(self) -> Channel:
         ours, theirs = socket.socketpair()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite.processes import doorbell
-from airflow_lite.processes.backoff import SHORTEST_S, Trouble
+from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
@@ -60,6 +60,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Seconds until a database that failed is tried again; doubled up to the longest.
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
+#: So long, in seconds, outcomes that cannot be written are kept by a host that nobody else needs:
+#: the file may have been deleted or spoilt for good.
+GIVE_UP_S = 3600.0
 #: What an attempt is at while its code may run: such a one is watched, whatever else is wrong.
 _UNDER_WAY = frozenset({Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK})
 
@@ -87,7 +92,7 @@ class HostLoop:
         self._is_draining = False
         self._store_fails = False
         self._has_trouble = False  # and the scheduler knows
-        self._trouble = Trouble()
+        self._outage = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
         self._has_given_up = False
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
@@ -235,7 +240,7 @@ class HostLoop:
             if self._state.batch.is_urgent or self._state.must_flush:
                 self._commit()
             self._state.questions.answer()
-            self._trouble.end()
+            self._outage.succeed()
         except SQLAlchemyError as error:
             self._wait_for_store(str(error).splitlines()[0])
         self._tell_dropped()
@@ -245,11 +250,11 @@ class HostLoop:
         self._store_fails = self._has_trouble = True
         self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
         now = self._state.clock.monotonic()
-        self._state.timers.at(now + self._trouble.note(now), self._try_store_again)
+        self._state.timers.at(now + self._outage.fail(now), self._try_store_again)
         is_needed = self._scheduler is not None or any(
             attempt.phase in _UNDER_WAY for attempt in self._state.attempts.values()
         )
-        if self._trouble.is_hopeless(now) and not is_needed:
+        if self._outage.lasted_s(now) >= GIVE_UP_S and not is_needed:
             self._has_given_up = True
             logger.error(
                 "the task host gives up: %d outcomes are not recorded",
@@ -272,7 +277,7 @@ class HostLoop:
         if self._state.waiting and any(
             attempt.phase is Phase.NEW for attempt in self._state.waiting.values()
         ):
-            return 0 if not self._store_fails else SHORTEST_S
+            return 0 if not self._store_fails else FIRST_RETRY_S
         due = self._state.timers.next_at()
         return None if due is None else max(due - self._state.clock.monotonic(), 0)
 

@@ -84,7 +84,7 @@ def test_a_loop_that_is_to_stop_in_an_outage_does_not_spin_nor_wait_for_long(
     rig.begin(dag_of({"a": []}), outcome=lambda _: None)
     rig.settle()
     monkeypatch.setattr(rig.loop, "do_pass", fail)
-    for _ in range(5):
+    for _ in range(6):
         rig.clock.advance(10)
         rig.loop.step()
     assert rig.loop.wait_s() == 5.0

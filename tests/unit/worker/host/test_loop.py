@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from airflow_lite.processes.backoff import GIVE_UP_S, LONGEST_S, SHORTEST_S
 from airflow_lite.processes.channel import Channel, encoded
-from airflow_lite.worker.host.loop import HostLoop
+from airflow_lite.worker.host.loop import FIRST_RETRY_S, GIVE_UP_S, LONGEST_RETRY_S, HostLoop
 from airflow_lite.worker.host.write_batch import WriteBatch
 from airflow_lite.worker.messages import (
     ANSWERS,
@@ -255,7 +254,7 @@ def test_an_outcome_that_cannot_be_written_is_kept_and_written_later(
     failing_commits.clear()
     loop.turn()
     assert heard(scheduler) == []  # not before its time
-    clock.advance(SHORTEST_S)
+    clock.advance(FIRST_RETRY_S)
     loop.turn()
 
     assert heard(scheduler) == [StoreTrouble(None), AttemptsEnded([child.request.token])]
@@ -271,11 +270,11 @@ def test_a_host_that_nobody_needs_gives_up_on_a_database_in_the_end(
     child.send(SUCCESS)
     loop.turn()
 
-    clock.advance(GIVE_UP_S - LONGEST_S)
+    clock.advance(GIVE_UP_S - LONGEST_RETRY_S)
     loop.turn()
     assert not loop.is_over
 
-    clock.advance(LONGEST_S * 2)
+    clock.advance(LONGEST_RETRY_S * 2)
     loop.turn()
     assert loop.is_over
     assert "the task host gives up: 1 outcomes are not recorded" in caplog.text
