@@ -6,18 +6,19 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import (
     AirflowTaskTerminated,
-    AirflowTaskTimeout,
     DagNotFound,
     TaskNotFound,
 )
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.in_process.orphan_guard import guard_orphans
+from airflow_lite.worker.task.signals import TimeLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,16 +62,15 @@ def _time_limit(execution: Execution, limit_s: float | None) -> Iterator[None]:
 
     def overran(_number: int, _frame: object) -> None:
         execution.kill()
-        raise AirflowTaskTimeout(
-            f"The task ran longer than its execution_timeout of {limit_s:g} s."
-        )
+        raise limit.error()
 
-    before = signal.signal(signal.SIGALRM, overran)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    before = signal.getsignal(signal.SIGALRM)
+    limit = TimeLimit(limit_s, time.monotonic())
+    limit.start(overran)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        limit.stop()
         signal.signal(signal.SIGALRM, before)
 
 

@@ -12,6 +12,7 @@ from airflow_lite.errors import AirflowTaskTerminated, AirflowTaskTimeout
 from airflow_lite.task_logger import task_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
     from airflow_lite.worker.task.execution import Execution
@@ -21,6 +22,39 @@ logger = task_logger()
 _TAKEN = (signal.SIGTERM, signal.SIGALRM)
 #: A timer of 0 would be none: the shortest that is one, in seconds.
 _AT_ONCE_S = 1e-6
+
+
+class TimeLimit:
+    """The time that code may take, in seconds from `began_at` of the monotonic clock.
+
+    `start` has a handler of SIGALRM called, on the main thread, once it is over.
+    """
+
+    def __init__(self, limit_s: float | None, began_at: float) -> None:
+        self._limit_s = limit_s
+        self._deadline = None if limit_s is None else began_at + limit_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the code has no time left."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def start(self, overran: Callable[[int, FrameType | None], None]) -> None:
+        """Have `overran` called at the deadline; without a limit SIGALRM is left alone."""
+        if self._deadline is not None:
+            signal.signal(signal.SIGALRM, overran)
+            left_s = self._deadline - time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(left_s, _AT_ONCE_S))
+
+    def stop(self) -> None:
+        """Have nothing called any more; the handler stays."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def error(self) -> AirflowTaskTimeout:
+        """Return what the code is ended with."""
+        return AirflowTaskTimeout(
+            f"The task ran longer than its execution_timeout of {self._limit_s:g} s."
+        )
 
 
 class Interrupts:
@@ -34,8 +68,7 @@ class Interrupts:
 
     def __init__(self, execution: Execution, timeout_s: float | None, began_at: float) -> None:
         self._execution = execution
-        self._timeout_s = timeout_s
-        self._deadline = None if timeout_s is None else began_at + timeout_s
+        self._limit = TimeLimit(timeout_s, began_at)
         self._masks = threading.local()
         self._is_spent = False  # it has interrupted, or its time is over
 
@@ -45,10 +78,7 @@ class Interrupts:
             before=self._hold, after_in_parent=self._let_go, after_in_child=self._give_up
         )
         signal.signal(signal.SIGTERM, self._terminate)
-        if self._deadline is not None:
-            signal.signal(signal.SIGALRM, self._overran)
-            left_s = self._deadline - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left_s, _AT_ONCE_S))
+        self._limit.start(self._overran)
 
     def __exit__(
         self,
@@ -60,7 +90,7 @@ class Interrupts:
         self._is_spent = True
         for number in _TAKEN:  # handlers of the task's own end with it
             signal.signal(number, self._terminate)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._limit.stop()
 
     def _hold(self) -> None:
         """Let signals wait for who is forked: Python forgets those that come before its time."""
@@ -88,8 +118,6 @@ class Interrupts:
     def _end(self) -> None:
         self._is_spent = True
         self._execution.kill()
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            raise AirflowTaskTimeout(
-                f"The task ran longer than its execution_timeout of {self._timeout_s:g} s."
-            )
+        if self._limit.is_over:
+            raise self._limit.error()
         raise AirflowTaskTerminated("Task received SIGTERM signal")
