@@ -16,8 +16,6 @@ from contextlib import suppress
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
-from airflow_lite.processes.proc import signal_name
-
 if TYPE_CHECKING:
     import subprocess
 
@@ -58,6 +56,14 @@ class Pipe:
         if self._keep is not None:
             del self.received[: -self._keep]
         return bool(data)
+
+
+def signal_name(number: int) -> str | None:
+    """Return the name of a signal; None for one of the numbers that have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None
 
 
 class End(NamedTuple):

@@ -8,6 +8,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from airflow_lite.processes.children import signal_name
+
 # Fields of /proc/PID/stat after the command's closing parenthesis.
 _SESSION, _START = 3, 19
 #: The exit code of a child that has an outcome, and finds its line to the host closed.
@@ -60,14 +62,6 @@ def kill_session(leader: int) -> None:
     for pid in session_members(leader):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-
-
-def signal_name(number: int) -> str | None:
-    """Return the name of a signal; None for one of the numbers that have none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return None
 
 
 def describe_end(code: int, *, is_stopped: bool = False) -> str:
