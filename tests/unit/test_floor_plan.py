@@ -23,8 +23,6 @@ STARTING_POINTS = {
     "cli.run_once": "for plugins: `airflow_lite.cli` offers it as `run_dag_once`",
     "testing": "for tests of plugins, who import it by name",
 }
-#: Splinters that are still to become a part of their importer. Nothing is added here.
-TO_BE_FOLDED = {"processes.backoff"}
 
 
 def modules_of(package: Path) -> dict[str, Path]:
@@ -88,9 +86,8 @@ def test_no_short_module_has_a_single_importer() -> None:
         if is_laid_out(name) and not name.startswith(ROOMS_OF_SHORT_MODULES)
     }
 
-    assert short == STARTING_POINTS.keys() | TO_BE_FOLDED, (
-        "A file of at most 40 lines that one other alone uses is a part of that other: fold it in,"
-        " and take out of TO_BE_FOLDED what is folded."
+    assert short == STARTING_POINTS.keys(), (
+        "A file of at most 40 lines that one other alone uses is a part of that other: fold it in."
     )
 
 
