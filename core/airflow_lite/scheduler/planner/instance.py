@@ -1,4 +1,4 @@
-"""Task instances as the planner sees them, and what it is told of the context."""
+"""Task instances as the planner sees them, and the facts that it is handed with them."""
 
 from __future__ import annotations
 
