@@ -6,6 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,18 @@ def is_installed() -> bool:
     from importlib.util import find_spec
 
     return find_spec("cloudpickle") is not None
+
+
+@cache
+def layout() -> str:
+    """Return a digest of where the classes of authoring lie: pickles name them by module."""
+    import airflow_lite
+
+    package = Path(airflow_lite.__file__).parent
+    modules = sorted(
+        path.relative_to(package).as_posix() for path in package.glob("authoring/**/*.py")
+    )
+    return sha256("\n".join(modules).encode()).hexdigest()[:8]
 
 
 def dump(dag: DAG, path: str, folder: str, most_bytes: int) -> bytes:

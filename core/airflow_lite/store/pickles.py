@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite import __version__
+from airflow_lite.parsing.pickled import layout
 from airflow_lite.store.batches import chunks
 from airflow_lite.store.schema import dag_pickle
 
@@ -47,7 +48,8 @@ def pickled_by(sign: Sign | None) -> str | None:
     """Return the versions and the key that pickle here; if they change, DAGs are pickled again."""
     if sign is None:
         return None
-    return f"Python {PYTHON}, airflow-lite {__version__}, key {sign('', 0, b'')[:8]}"
+    core = f"airflow-lite {__version__} {layout()}"
+    return f"Python {PYTHON}, {core}, key {sign('', 0, b'')[:8]}"
 
 
 def payload_digest(payload: bytes) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
+import airflow_lite
 from airflow_lite.config import Config
+from airflow_lite.parsing.pickled import layout
 from airflow_lite.parsing.pool import FileResult
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import dag_saving, edits, pickles
@@ -16,7 +20,6 @@ from airflow_lite.store.schema import dag, dag_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DAY_US = 24 * 3600 * 1_000_000
 
@@ -127,3 +130,19 @@ def test_deleting_a_dag_deletes_its_pickles(store):
     with store.begin() as connection:
         edits.delete_dag(connection, "d")
     assert ids(store) == []
+
+
+def test_dags_are_pickled_again_once_the_classes_that_pickles_name_lie_elsewhere(
+    tmp_path, monkeypatch
+):
+    before = pickles.pickled_by(sign)
+    package = Path(airflow_lite.__file__).parent / "authoring"
+    shutil.copytree(package, tmp_path / "authoring")
+    (tmp_path / "authoring/operator.py").rename(tmp_path / "authoring/base_operator.py")
+    monkeypatch.setattr(airflow_lite, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(pickles, "layout", layout.__wrapped__)
+
+    after = pickles.pickled_by(sign)
+
+    assert after != before
+    assert len(after or "") <= 100, "the column holds no more"
