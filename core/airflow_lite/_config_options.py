@@ -1,4 +1,4 @@
-"""The table of the core's options: section, name, default, help."""
+"""The table of the core's settings: section, name, default, help. Not of commands' options."""
 
 from __future__ import annotations
 

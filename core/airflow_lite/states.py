@@ -80,7 +80,7 @@ FINISHED = frozenset(
 FAILED_STATES = frozenset({TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED})
 #: These count as a success of the task.
 SUCCESS_STATES = frozenset({TaskInstanceState.SUCCESS, TaskInstanceState.SKIPPED})
-#: An attempt of the task instance may exist, and it takes a slot of its pool.
+#: An attempt of the task instance may exist. What takes slots of a pool, `store.scheduling` counts.
 ACTIVE = frozenset(
     {TaskInstanceState.QUEUED, TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING}
 )

@@ -1,4 +1,4 @@
-"""What gets attempts run. `BaseExecutor` is the contract; plugins import from here."""
+"""The executors of the core, and the door by which plugins import `api/executor`."""
 
 from __future__ import annotations
 

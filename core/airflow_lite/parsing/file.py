@@ -1,6 +1,7 @@
-"""Import one DAG file in this very process and return what it holds, as JSON-able data.
+"""What the fork of a parse server does with one DAG file: check its text, load it, serialise it.
 
-Runs in the fork that a parse server makes for the file: whatever the file does ends with it.
+What it holds, or why it cannot be imported, is JSON-able data. Whatever the file does ends with
+the fork.
 """
 
 from __future__ import annotations

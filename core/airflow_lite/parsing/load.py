@@ -1,4 +1,4 @@
-"""Import one DAG file in this process and find its DAGs."""
+"""Import one DAG file in this process and find its DAGs; its text is not checked."""
 
 from __future__ import annotations
 

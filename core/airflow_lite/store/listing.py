@@ -1,4 +1,4 @@
-"""What the command line lists and looks up: rows as mappings."""
+"""What people are shown: rows as mappings, for the command line and for readers of logs."""
 
 from __future__ import annotations
 

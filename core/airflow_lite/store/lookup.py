@@ -1,4 +1,4 @@
-"""Task instances by their keys, and DAG runs, as task hosts look them up."""
+"""What task hosts and running tasks read: task instances by key, DAG runs, earlier runs."""
 
 from __future__ import annotations
 

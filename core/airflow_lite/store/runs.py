@@ -1,4 +1,4 @@
-"""DAG runs: made with a row per task, read, moved from state to state."""
+"""DAG runs, as they are made, started and ended: each with a row per task."""
 
 from __future__ import annotations
 

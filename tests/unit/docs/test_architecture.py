@@ -17,7 +17,11 @@ ROOMS = sorted(
 )
 #: Text in backquotes that looks like a path.
 NAMED = sorted(
-    set(re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?|[a-z_]+\.py|(?:[a-z_]+/)+[a-z_]+)`", PAGE))
+    set(
+        re.findall(
+            r"`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|json))?|[a-z_]+\.py|(?:[a-z_]+/)+[a-z_]+)`", PAGE
+        )
+    )
 )
 
 

@@ -108,7 +108,7 @@ class BashDecorated(Decorated, FunctionCaller, BashOperator):
     """What `@task.bash` makes: a function returns the command when the task runs."""
 
     custom_operator_name = "@task.bash"
-    template_fields: Sequence[str] = ("op_args", "op_kwargs", "bash_command", "env", "cwd")
+    template_fields: Sequence[str] = ("op_args", "op_kwargs", *BashOperator.template_fields)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(bash_command="", **kwargs)

@@ -1,4 +1,4 @@
-"""`airflow-lite dags …`: listing, pausing and deleting DAGs."""
+"""`airflow-lite dags …`: listing, pausing and deleting DAGs. Runs: `dag_runs`, `dag_trigger`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving logs from a command that runs on a worker's machine."""
+"""The door for workers of plugins: a command on a worker's machine serves the logs there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Looking plugins over: each probed afresh in a child, and the executor's own health check."""
+"""Looking plugins over: each probed afresh in a child, and the executor's own health check.
+
+The words about a plugin are `verdict`'s.
+"""
 
 from __future__ import annotations
 

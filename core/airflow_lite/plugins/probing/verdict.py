@@ -1,4 +1,4 @@
-"""What a probe found out about one entry point of a plugin."""
+"""What a probe found out about one entry point of a plugin, and how that is said."""
 
 from __future__ import annotations
 

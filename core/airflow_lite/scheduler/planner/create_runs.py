@@ -1,6 +1,7 @@
-"""Decide which scheduled runs of a DAG are to be made now, and which queued ones start. Pure.
+"""Decide which scheduled runs of a DAG are to be made now, and which queued ones start.
 
-`passes.make_runs` calls this for the DAGs that are due, and writes what it decides.
+Without store and clock; the runs that start are changed in memory. `passes.make_runs` calls this
+for the DAGs that are due, and writes what it decides.
 """
 
 from __future__ import annotations

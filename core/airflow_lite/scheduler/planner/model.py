@@ -1,6 +1,6 @@
-"""What the pure functions see and say: runs in memory, facts, decisions. No I/O, no clock.
+"""What the pure functions see and say: runs in memory, limits, decisions. No I/O, no clock.
 
-Moments are UTC in integer microseconds.
+Instances and facts are in `instance`. Moments are UTC in integer microseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What plugins are told while a scheduler runs; nothing is made where no plugin listens."""
+"""What plugins are told while a scheduler runs; nothing is made where no plugin listens.
+
+A new event has its class in `api.listener_events`, its hook in `api.hookspecs`, its public name in
+`hooks`, and a function here.
+"""
 
 from __future__ import annotations
 

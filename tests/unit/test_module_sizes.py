@@ -1,4 +1,4 @@
-"""The floor plan: no module too long, no folder too full, no splinter of another module."""
+"""Modules and folders keep their size: none too long, none too full, no splinter of another."""
 
 from __future__ import annotations
 
