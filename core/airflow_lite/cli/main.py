@@ -83,7 +83,13 @@ def _run(argv: list[str], *, verbose: bool) -> int:
     if not words or words[0].startswith("-"):
         return _without_command(flags, words)
     args = _parsed(flags, words)
-    return int(args.func(args) or 0)
+    try:
+        return int(args.func(args) or 0)
+    finally:
+        if "_store" in vars(args):  # only then is its module worth an import
+            from airflow_lite.cli.context import close_store
+
+            close_store(args)
 
 
 def _log_more() -> None:
