@@ -85,6 +85,7 @@ class DagFileZygote:
         self._output = TaskOutput()
         self._reporter = Reporter(SentrySettings(*sentry) if sentry else None)
         self._prepare_params()
+        _flush_streams()
         self._reaper.arm()
         self._reaper.deafen()
         gc.collect()
@@ -251,3 +252,10 @@ class DagFileZygote:
         token = self._tokens.pop(pid, None)
         if token is not None:
             send(self._channel, ChildEnded(token, code))
+
+
+def _flush_streams() -> None:
+    """Let out what the file printed: a child that inherits it would write it to its task's log."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # an author's own stream, or one that is closed
+            stream.flush()
