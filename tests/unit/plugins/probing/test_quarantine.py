@@ -155,7 +155,7 @@ def _runs(pid):
 def test_output_threads_and_unknown_hooks_are_complaints(site):
     source = (
         "import os, threading, time\n"
-        "print('hello')\n"
+        "print('hello', flush=True)\n"
         "os.write(2, b'there')\n"
         "threading.Thread(target=time.sleep, args=(60,), name='ticker', daemon=True).start()\n"
         f"{MODULE_SOURCE}\n"
