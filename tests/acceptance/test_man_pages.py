@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.api.commands.options import VERBOSE
-from airflow_lite.api.commands.spec import GroupCommand
+from airflow_lite.api.commands.spec import VERBOSE, GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands
 from airflow_lite.cli.man import write_core_pages, write_pages
 

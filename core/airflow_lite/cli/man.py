@@ -10,9 +10,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.api.commands.options import HELP
 from airflow_lite.api.commands.parser import Parser
-from airflow_lite.api.commands.spec import GroupCommand
+from airflow_lite.api.commands.spec import HELP, GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
 from airflow_lite.cli.options import GLOBAL
 from airflow_lite.cli.program import PROGRAM

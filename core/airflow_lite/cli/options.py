@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.api.commands.options import HELP, switch
-from airflow_lite.api.commands.spec import ActionCommand, Arg, lazy_load_command
+from airflow_lite.api.commands.spec import HELP, ActionCommand, Arg, lazy_load_command, switch
 from airflow_lite.cli.types import moment, whole
 
 

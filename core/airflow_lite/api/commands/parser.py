@@ -7,8 +7,7 @@ import os
 import sys
 from typing import Any, NoReturn, Self
 
-from airflow_lite.api.commands.options import all_args
-from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand, all_args
 from airflow_lite.text import nearest
 
 

@@ -115,3 +115,21 @@ def lazy_load_command(import_path: str) -> Callable[..., int | None]:
     command.__name__ = command.__qualname__ = name
     command.import_path = import_path  # type: ignore[attr-defined]
     return command
+
+
+def switch(flags: str | tuple[str, str], help: str) -> Arg:
+    """Return an option that takes no value."""
+    return Arg(flags, help, action="store_true")
+
+
+HELP = switch(("-h", "--help"), "Show help and exit")
+
+
+#: Every command has it, as Airflow's do.
+VERBOSE = switch(("-v", "--verbose"), "Show tracebacks and more of the log")
+
+
+def all_args(action: ActionCommand) -> list[Arg]:
+    """Return the arguments of a command, with `--verbose` unless it has one of its own."""
+    own = {flag for arg in action.args for flag in arg.flags}
+    return [*action.args] if own & {*VERBOSE.flags} else [*action.args, VERBOSE]

@@ -6,8 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from airflow_lite.api.commands.options import HELP, all_args
-from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow_lite.api.commands.spec import (
+    HELP,
+    ActionCommand,
+    Arg,
+    CLICommand,
+    GroupCommand,
+    all_args,
+)
 from airflow_lite.cli.options import EXECUTOR, GLOBAL
 
 FILE = "file"

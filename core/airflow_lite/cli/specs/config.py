@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.api.commands.options import switch
-from airflow_lite.api.commands.spec import Arg
+from airflow_lite.api.commands.spec import Arg, switch
 from airflow_lite.cli.options import command
 
 COMMANDS = (
