@@ -40,7 +40,7 @@ class Site:
     def __init__(self, home, folder):
         self.home = home
         self.directory = folder / "site"
-        self.directory.mkdir()
+        (self.directory / "__pycache__").mkdir(parents=True)  # as pip leaves one
         self._ran = folder / "ran"
         home.environ["PYTHONPATH"] = str(self.directory)
 

@@ -149,9 +149,9 @@ def nested(depth):
     ("schema", "value", "message"),
     [
         ({"$ref": "#"}, 1, "the value or its schema is nested too deeply"),
-        ({"type": "string"}, nested(5_000), "the value or its schema is nested too deeply"),
-        ({"const": nested(5_000)}, [], "the value or its schema is nested too deeply"),
-        ({"items": {"$ref": "#"}}, nested(5_000), "the value or its schema is nested too deeply"),
+        ({"type": "string"}, nested(100_000), "the value or its schema is nested too deeply"),
+        ({"const": nested(100_000)}, [], "the value or its schema is nested too deeply"),
+        ({"items": {"$ref": "#"}}, nested(100_000), "the value or its schema is nested too deeply"),
         ({"pattern": "("}, "x", "its schema is not valid: pattern: '(' is not a 'regex'"),
         ({"multipleOf": 0.1}, float("inf"), "it cannot be checked: OverflowError"),
         ({"patternProperties": {"a": {}}}, {1: 1}, "it cannot be checked: TypeError"),
