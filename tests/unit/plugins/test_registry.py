@@ -60,13 +60,13 @@ def test_a_wrapper_is_refused():
 
     vars(module)["get_cli_commands"] = get_cli_commands
     registry = Registry()
-    with pytest.raises(match="wraps the hook 'get_cli_commands'"):
+    with pytest.raises(PluginError, match="wraps the hook 'get_cli_commands'"):
         registry.register(module, "greedy (1)")
     assert registry.call("get_cli_commands") == []
 
 
 def test_a_hook_with_wrong_arguments_is_refused():
-    with pytest.raises(match=r"^Plugin wrong \(1\) has a wrong hook"):
+    with pytest.raises(PluginError, match=r"^Plugin wrong \(1\) has a wrong hook"):
         Registry().register(plugin(check_health=lambda nonsense: None), "wrong (1)")
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
+_TOO_DEEP = "the value or its schema is nested too deeply"
+
 
 def fault(value: Any, schema: Mapping[str, Any]) -> str | None:
     """Return in one line what in `value` does not meet `schema`, or None where all of it does.
@@ -36,9 +38,18 @@ def fault(value: Any, schema: Mapping[str, Any]) -> str | None:
     except SchemaError as error:
         return f"its schema is not valid: {_line(error)}"
     except RecursionError:
-        return "the value or its schema is nested too deeply"
+        return _TOO_DEEP
     except Exception as error:  # the library's, of a value or schema that no JSON could hold
         return f"it cannot be checked: {described(error)}"
+    except BaseException as error:
+        if not _is_panic(error):
+            raise
+        return _TOO_DEEP
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether compiled code met the limit of recursion: it panics, which is no Exception."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 @lru_cache(maxsize=1024)

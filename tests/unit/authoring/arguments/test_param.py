@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite import DAG, EmptyOperator, Param
+from airflow_lite.authoring.arguments import json_schema
 from airflow_lite.authoring.arguments.json_schema import validator
 from airflow_lite.authoring.arguments.param import ParamsDict, resolve_params, task_params
 from airflow_lite.errors import ParamValidationError
@@ -164,6 +165,27 @@ def test_what_cannot_be_checked_is_refused_in_one_line(schema, value, message):
 
     assert str(caught.value).startswith(f"Invalid input for param 'p': {message}")
     assert "\n" not in str(caught.value)
+
+
+def test_compiled_code_that_panics_at_the_limit_of_recursion_is_a_fault_of_the_value(monkeypatch):
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+
+    def fail(_schema):
+        raise panic("__eq__ failed!")
+
+    monkeypatch.setattr(json_schema, "validator", fail)
+
+    assert json_schema.fault(1, {}) == "the value or its schema is nested too deeply"
+
+
+def test_an_interrupt_while_a_value_is_checked_goes_through(monkeypatch):
+    def interrupt(_schema):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json_schema, "validator", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        json_schema.fault(1, {})
 
 
 def test_a_schema_is_never_read_from_the_network(monkeypatch):
