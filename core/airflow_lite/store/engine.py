@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from airflow_lite.errors import StoreError
 from airflow_lite.store.schema import metadata, pool
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 #: The Alembic revision that `schema.metadata` stands for.
 HEAD = "0001"
 
+#: Seconds between two looks whether other processes have made the database.
+_WAL_PAUSE_S = 0.01
 #: Supported databases, and the query by which each tells whether it holds a revision.
 _STAMP = {
     "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",
@@ -150,7 +154,7 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         # Else one text that is not UTF-8 makes a whole batch unreadable.
         connection.text_factory = _text
         connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection, busy_ms / 1000)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -159,6 +163,26 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         # IMMEDIATE: a lock that is taken late cannot wait and fails at once.
         reads = connection.get_execution_options().get("airflow_lite_reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _use_wal(connection: sqlite3.Connection, busy_s: float) -> None:
+    """Have SQLite write ahead; raise `sqlite3.OperationalError` if that is locked for so long.
+
+    Where several processes make one database, each holds what the others wait for, and SQLite
+    fails at once rather than wait for its busy timeout.
+    """
+    from sqlite3 import OperationalError  # other databases do without it
+
+    deadline = time.monotonic() + busy_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
 
 
 def _text(raw: bytes) -> str:
