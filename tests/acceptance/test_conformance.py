@@ -63,23 +63,16 @@ def test_tries_and_xcoms_are_airflows_too(home, golden_folder, expected):
 
 def rows_of(home):
     """Read tries, XComs and rendered fields of the one run in the home's store."""
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
-        xcoms: dict[str, Any] = {}
-        for task_id, key, value in connection.execute("SELECT task_id, key, value FROM xcom"):
-            xcoms.setdefault(task_id, {})[key] = json.loads(value)
-        rendered = {
-            task_id: json.loads(fields)
-            for task_id, fields in connection.execute(
-                "SELECT task_id, fields FROM rendered_fields"
-                " JOIN task_instance ON task_instance.id = task_instance_id"
-            )
-        }
-        return {
-            task_id: ((tries, most), xcoms.get(task_id, {}), rendered.get(task_id, {}))
-            for task_id, tries, most in connection.execute(
-                "SELECT task_id, try_number, max_tries FROM task_instance"
-            )
-        }
+    xcoms: dict[str, Any] = {}
+    for task_id, key, value in home.execute("SELECT task_id, key, value FROM xcom"):
+        xcoms.setdefault(task_id, {})[key] = json.loads(value)
+    fields = home.execute(
+        "SELECT task_id, fields FROM rendered_fields"
+        " JOIN task_instance ON task_instance.id = task_instance_id"
+    )
+    rendered = {task_id: json.loads(text) for task_id, text in fields}
+    tries = home.execute("SELECT task_id, try_number, max_tries FROM task_instance")
+    return {
+        task_id: ((number, most), xcoms.get(task_id, {}), rendered.get(task_id, {}))
+        for task_id, number, most in tries
+    }

@@ -11,6 +11,8 @@ import pytest
 
 from airflow_lite.states import TaskInstanceState
 
+pytestmark = pytest.mark.sqlite  # its lock holds for the whole database
+
 DAG = """
 import os, time
 from datetime import datetime

@@ -34,6 +34,26 @@ _STAMP = {
 }
 
 
+#: How PostgreSQL's own programs write it; which driver is then ours to choose.
+_PLAIN_POSTGRES = {"postgres", "postgresql"}
+#: What libpq is told, unless the URL says otherwise: no wait without bound for a server that is
+#: gone, and none for a lock that a process holds which was stopped.
+_POSTGRES_LIMITS = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "application_name": "airflow-lite",
+}
+_POSTGRES_SETTINGS = """
+SET lock_timeout = '5s';
+SET idle_in_transaction_session_timeout = '30s'
+"""
+#: Names the lock under which one process makes or migrates the tables; any number of ours.
+_SCHEMA_LOCK = 0x61_6C_69_74_65
+
+
 @dataclass(frozen=True)
 class Store:
     """An open store: `begin()` for a transaction that writes, `read()` for one that does not.
@@ -89,18 +109,24 @@ def make_engine(config: Config) -> sa.Engine:
         if url.get_backend_name() == "sqlite" and url.database:
             _make_folder(Path(url.database).parent)
         engine = sa.create_engine(url, **_engine_options(url))
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise StoreError(_no_driver(error.name)) from None
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise StoreError(
             f"[database] sql_alchemy_conn cannot be used: {error}. Write for example"
-            " sqlite:////absolute/path/airflow_lite.db."
+            " sqlite:////absolute/path/airflow_lite.db or postgresql://user:password@host/name."
         ) from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, config)
+    else:
+        _prepare_postgres(engine)
     return engine
 
 
 def _known_url(text: str) -> sa.URL:
     url = sa.make_url(text)
+    if url.drivername in _PLAIN_POSTGRES:
+        url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in _STAMP:
         raise sa.exc.ArgumentError(
             f"{url.get_backend_name()!r} is not supported: SQLite and PostgreSQL are"
@@ -135,9 +161,19 @@ def _make_folder(folder: Path) -> None:
 
 
 def _engine_options(url: sa.URL) -> dict[str, Any]:
-    if url.get_backend_name() != "sqlite":
-        return {"pool_pre_ping": True}
-    return {"connect_args": {"check_same_thread": False}}
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"check_same_thread": False}}
+    limits = {name: value for name, value in _POSTGRES_LIMITS.items() if name not in url.query}
+    return {"pool_pre_ping": True, "connect_args": limits}
+
+
+def _no_driver(module: str | None) -> str:
+    if module == "psycopg":
+        return "PostgreSQL needs a driver: pip install 'airflow-lite[postgres]'."
+    return (
+        f"[database] sql_alchemy_conn names a driver that is not installed: {module}."
+        " Install it, or write postgresql://… and pip install 'airflow-lite[postgres]'."
+    )
 
 
 def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
@@ -163,6 +199,15 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         # IMMEDIATE: a lock that is taken late cannot wait and fails at once.
         reads = connection.get_execution_options().get("airflow_lite_reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _prepare_postgres(engine: sa.Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        # Not as options of the connection, which PgBouncer refuses.
+        with connection.cursor() as cursor:
+            cursor.execute(_POSTGRES_SETTINGS)
+        connection.commit()
 
 
 def _use_wal(connection: sqlite3.Connection, busy_s: float) -> None:
@@ -191,7 +236,7 @@ def _text(raw: bytes) -> str:
 
 def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None) -> None:
     with store.read() as connection:
-        revision = _revision(connection)
+        revision = revision_of(connection)
     if revision == HEAD:
         return
     if revision is not None:
@@ -206,7 +251,8 @@ def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None
 def create(store: Store, config: Config) -> bool:
     """Make every table and stamp the revision, in one transaction; False if another process did."""
     with store.begin() as connection:
-        if _revision(connection) is not None:
+        lock_schema(connection)
+        if revision_of(connection) is not None:
             return False
         metadata.create_all(connection)
         connection.exec_driver_sql(
@@ -217,6 +263,13 @@ def create(store: Store, config: Config) -> bool:
     return True
 
 
+def lock_schema(connection: sa.Connection) -> None:
+    """Let no other process make or change the tables until this transaction ends."""
+    if connection.dialect.name == "postgresql":  # SQLite's transactions are alone anyway
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+
+
 def add_default_pool(connection: sa.Connection, config: Config) -> None:
     """Make the pool of tasks that name none."""
     slots = config.getint("core", "default_pool_task_slot_count")
@@ -225,7 +278,8 @@ def add_default_pool(connection: sa.Connection, config: Config) -> None:
     )
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def revision_of(connection: sa.Connection) -> str | None:
+    """Return the Alembic revision of the tables that a connection sees; None if there are none."""
     if connection.exec_driver_sql(_STAMP[connection.dialect.name]).scalar() is None:
         return None
     number: str | None = connection.exec_driver_sql(
@@ -237,7 +291,7 @@ def _revision(connection: sa.Connection) -> str | None:
 def revision(store: Store) -> str | None:
     """Return the store's Alembic revision; None if it has no tables yet."""
     with store.read() as connection:
-        return _revision(connection)
+        return revision_of(connection)
 
 
 def shown_url(url: sa.URL) -> str:

@@ -49,6 +49,12 @@ def start_job(
     return new_id(connection.execute(job.insert().values(row)))
 
 
+def lock_jobs(connection: sa.Connection) -> None:
+    """Let no other transaction begin or end a job until this one is over."""
+    if connection.dialect.name == "postgresql":  # SQLite's writers are alone anyway
+        connection.exec_driver_sql("LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
+
+
 def beat(connection: sa.Connection, job_id: int) -> bool:
     """Renew a job's lease by the database's clock; False if the job is not running any more."""
     query = job.update().where(job.c.id == job_id, job.c.state == "running")

@@ -16,8 +16,10 @@ from airflow_lite.store.engine import (
     add_default_pool,
     cannot_open,
     create,
+    lock_schema,
     make_engine,
     revision,
+    revision_of,
     shown_url,
 )
 from airflow_lite.store.schema import metadata
@@ -53,18 +55,30 @@ def migrate(config: Config, *, to: str = HEAD, use_files: bool = False) -> str:
     """
     with bare_store(config) as store:
         shown = shown_url(store.engine.url)
-        before = revision(store)
-        if before is None and not use_files and to == HEAD:
-            create(store, config)
+        if not use_files and to == HEAD and create(store, config):
             return f"Made the metadata database {shown} at revision {HEAD}."
+        before = _upgrade(store, config, to)
         if before == to:
             return f"The metadata database {shown} is at revision {to} already."
-        _upgrade(store, config, before, to)
         return f"Brought the metadata database {shown} from {before or 'nothing'} to {to}."
 
 
-def _upgrade(store: Store, config: Config, before: str | None, to: str) -> None:
-    script = _script()
+def _upgrade(store: Store, config: Config, to: str) -> str | None:
+    """Run the steps to revision `to`; return the revision before. Several may come at once."""
+    with store.begin() as connection:
+        lock_schema(connection)
+        before = revision_of(connection)
+        if before != to:
+            script = _script()
+            _check_way(script, before, to)
+            _run_steps(script, to, connection=connection)
+        if before is None:
+            add_default_pool(connection, config)
+    return before
+
+
+def _check_way(script: ScriptDirectory, before: str | None, to: str) -> None:
+    """Raise `StoreError` or `UserError` where no steps lead from `before` to `to`."""
     order = [step.revision for step in script.walk_revisions()][::-1]
     if before is not None and before not in order:
         raise StoreError(
@@ -78,10 +92,6 @@ def _upgrade(store: Store, config: Config, before: str | None, to: str) -> None:
             f"The metadata database is at revision {before}, which is newer than {to}, and"
             f" cannot go back. Restore a backup of revision {to}."
         )
-    with store.begin() as connection:
-        _run_steps(script, to, connection=connection)
-        if before is None:
-            add_default_pool(connection, config)
 
 
 def sql_of_upgrade(config: Config, output: TextIO = sys.stdout, *, to: str = HEAD) -> None:

@@ -44,9 +44,10 @@ def dag_of(edges, **settings):
 class Rig:
     """A home with a store, and schedulers on it, one after another."""
 
-    def __init__(self, folder, **options):
+    def __init__(self, folder, environ, **options):
         environ = {
             "AIRFLOW_LITE_HOME": str(folder),
+            **environ,
             **{f"AIRFLOW_LITE__{name.upper()}": str(value) for name, value in options.items()},
         }
         self.config = Config.load(environ)
@@ -120,7 +121,9 @@ class Rig:
             self.settle(3)
 
     def die(self):
-        """Let the scheduler be gone as after kill -9: nothing is written any more."""
+        """Let the scheduler be gone as after kill -9, its lease too: nothing is written any more."""
+        if not self.store.is_sqlite:
+            self.edit(schema.job, schema.job.c.id == self.loop.context.job_id, latest_beat_us=0)
         self._running.remove(self.loop)
         self._let_go(self.loop)
 
@@ -130,7 +133,8 @@ class Rig:
         self.loop.close(state=state)
 
     def _let_go(self, loop):
-        loop.ownership.lock.release()
+        if loop.ownership.lock is not None:
+            loop.ownership.lock.release()
         loop.context.waker.close()
 
     def close(self):
@@ -180,12 +184,12 @@ class Rig:
 
 
 @pytest.fixture
-def make_rig(tmp_path):
+def make_rig(tmp_path, new_database):
     """Make a rig; options as `core__parallelism="4"`."""
     made: list[Rig] = []
 
     def make(**options):
-        rig = Rig(tmp_path / f"home{len(made)}", **options)
+        rig = Rig(tmp_path / f"home{len(made)}", new_database(), **options)
         made.append(rig)
         return rig
 

@@ -1,11 +1,15 @@
-"""The connection to the database, when several processes make it at one time."""
+"""The connection to the database: its address, its driver, and others that make it, too."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 
 import pytest
 
+from airflow_lite.config import Config
+from airflow_lite.errors import StoreError
 from airflow_lite.store import engine
 
 
@@ -51,3 +55,31 @@ def test_another_error_is_not_waited_for():
     with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
         engine._use_wal(connection, 20)  # type: ignore[arg-type]
     assert connection.looks == 1
+
+
+@pytest.mark.parametrize("prefix", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_an_address_of_postgresql_means_the_driver_that_the_extra_brings(prefix):
+    assert engine._known_url(f"{prefix}://host/name").drivername == "postgresql+psycopg"
+
+
+def test_another_driver_is_kept_as_it_is_named():
+    url = engine._known_url("postgresql+psycopg2://host/name")
+
+    assert url.drivername == "postgresql+psycopg2"
+
+
+@pytest.mark.parametrize(
+    ("module", "address", "said"),
+    [
+        ("psycopg", "postgresql://h/d", "needs a driver: pip install 'airflow-lite[postgres]'"),
+        ("psycopg2", "postgresql+psycopg2://h/d", "a driver that is not installed: psycopg2"),
+    ],
+)
+def test_a_missing_driver_is_told_with_what_brings_it(tmp_path, monkeypatch, module, address, said):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setenv("AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN", address)
+
+    with pytest.raises(StoreError) as refused:
+        engine.make_engine(Config.load({**os.environ, "AIRFLOW_LITE_HOME": str(tmp_path)}))
+
+    assert said in str(refused.value)

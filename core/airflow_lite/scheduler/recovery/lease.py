@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_lite.clock import iso
+from airflow_lite.clock import iso, seconds_us
 from airflow_lite.errors import UserError
 from airflow_lite.processes.proc import boot_id, process_start
+from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
     from airflow_lite.store.engine import Store
@@ -106,6 +109,8 @@ class Ownership:
         lock = _take_lock(config, store, clock) if kind == "scheduler" else None
         try:
             with store.begin() as connection:
+                if kind == "scheduler" and lock is None:
+                    _refuse_second(connection, config)
                 job_id = jobs.start_job(
                     connection,
                     kind=kind,
@@ -163,6 +168,18 @@ class Ownership:
         finally:
             if self.lock is not None:
                 self.lock.release()
+
+
+def _refuse_second(connection: sa.Connection, config: Config) -> None:
+    """Raise `SchedulerRunsAlready` if another one's lease holds; for who has no lock to tell it."""
+    jobs.lock_jobs(connection)
+    within_us = seconds_us(config.getfloat("scheduler", "lease_timeout_s"))
+    for row in jobs.running_jobs(connection, "scheduler"):
+        if row.silent_us < within_us and not is_gone(row, config.hostname):
+            raise SchedulerRunsAlready(
+                f"Another scheduler uses this database: pid {row.pid} on {row.hostname},"
+                f" started {iso(row.start_us)}. Stop it, or use another database."
+            )
 
 
 def _file_of(store: Store) -> tuple[int, int] | None:

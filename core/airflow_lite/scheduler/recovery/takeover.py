@@ -54,7 +54,7 @@ def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -
 
 
 def _fail_dead_jobs(context: SchedulerContext) -> None:
-    """On SQLite our lock proves that no other scheduler lives; `dags test` by its process."""
+    """Only a scheduler whose lock or lease is gone has let this one in; a `dags test` has none."""
     fail_dead_tests(context.config, context.store, context.clock)
     now_us = context.clock.now_us()
     with context.store.begin() as connection:

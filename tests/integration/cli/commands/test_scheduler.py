@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
-from contextlib import closing
 
 import pytest
 
@@ -149,12 +147,11 @@ def test_an_unknown_executor_is_refused_before_anything_is_made(home):
 
 
 def test_an_executor_that_is_gone_is_told_with_the_tasks_that_wait_for_it(home, sleeps):
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
-        connection.execute(
-            "UPDATE task_instance SET state = 'queued', attempt = ?, executor = 'GoneExecutor'"
-            " WHERE task_id = 'first'",
-            ["0" * 32],
-        )
+    home.execute(
+        "UPDATE task_instance SET state = 'queued', attempt = :token, executor = 'GoneExecutor'"
+        " WHERE task_id = 'first'",
+        token="0" * 32,
+    )
     done = home.run("--executor", "GoneExecutor", "scheduler", exit_code=1)
     assert done.stderr.count("\n") == 1
     assert "1 task stays queued for it" in done.stderr

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,9 +144,7 @@ def test_what_a_killed_one_left_is_failed_by_commands_that_show_no_runs(home, be
     done.kill()
     done.wait(60)
     home.run(*words)
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
-        query = "SELECT state FROM dag_run WHERE dag_id = 'waits'"
-        assert connection.execute(query).fetchall() == [("failed",)]
+    assert home.execute("SELECT state FROM dag_run WHERE dag_id = 'waits'") == [("failed",)]
 
 
 def test_a_killed_one_is_replaced_by_the_next_of_its_date(home, begin, mark):
@@ -173,6 +170,5 @@ def test_a_process_that_has_the_pid_of_a_dead_one_is_not_taken_for_it(home, begi
     done, _ = begin("waits")
     done.kill()
     done.wait(60)
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
-        connection.execute("UPDATE job SET pid = ?", [os.getpid()])
+    home.execute("UPDATE job SET pid = :pid", pid=os.getpid())
     assert runs(home, "waits") == {RUN: "failed"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 
 import pytest
 
@@ -43,6 +42,4 @@ def test_a_job_that_lives_without_beating_is_told_with_its_pid(home, alive):
 
 def beat_back(home, seconds):
     """Make the last beat so much older."""
-    with sqlite3.connect(home.folder / "airflow_lite.db") as connection:
-        connection.execute("UPDATE job SET latest_beat_us = latest_beat_us - ?", [seconds * 10**6])
-    connection.close()
+    home.execute("UPDATE job SET latest_beat_us = latest_beat_us - :us", us=seconds * 10**6)

@@ -23,6 +23,7 @@ def locked(make_rig):
     other.close()
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_is_waited_for(locked, dag_of):
     rig, other = locked
     run = rig.begin(dag_of({"a": ["b"]}))
@@ -38,6 +39,7 @@ def test_a_locked_database_is_waited_for(locked, dag_of):
     assert rig.findings() == []
 
 
+@pytest.mark.sqlite
 def test_a_run_is_not_set_aside_for_the_databases_fault(locked, dag_of):
     rig, other = locked
     rig.begin(dag_of({"a": ["b"]}, of_task={"a": {"depends_on_past": True}}))
@@ -94,6 +96,7 @@ def test_a_loop_that_is_to_stop_in_an_outage_does_not_spin_nor_wait_for_long(
     assert rig.loop.wait_s() == pytest.approx(POLL_S)
 
 
+@pytest.mark.sqlite
 def test_a_lease_that_could_not_be_renewed_is_renewed_after_the_outage(locked, dag_of):
     rig, other = locked
     rig.begin(dag_of({"a": []}), outcome=lambda _: None)
@@ -127,6 +130,7 @@ def test_a_history_that_could_not_be_shortened_is_shortened_later(rig, dag_of, m
     assert len(asked) >= 2
 
 
+@pytest.mark.sqlite
 def test_an_outage_is_told_once_in_one_line_and_so_is_its_end(locked, dag_of, caplog):
     rig, other = locked
     caplog.set_level("INFO")

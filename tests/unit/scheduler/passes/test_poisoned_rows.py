@@ -13,6 +13,8 @@ from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
 
 NOT_UTF8 = sa.text("CAST(x'ff41' AS TEXT)")
+pytestmark = pytest.mark.sqlite  # PostgreSQL's columns take nothing of another type
+
 INSTANCE = [
     ("try_number", "junk"),
     ("try_number", 2**63 - 1),

@@ -20,6 +20,7 @@ def statements(rig):
         yield found
 
 
+@pytest.mark.sqlite
 def test_no_statement_of_the_loop_reads_a_whole_table_of_history(rig, dag_of, statements):
     from airflow_lite.spec.timetable import schedule_spec
 

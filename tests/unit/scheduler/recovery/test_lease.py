@@ -82,6 +82,7 @@ def move_home(path):
     path.parent.rename(path.parent.with_name("moved"))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("act", [remove, replace, move_home])
 def test_a_database_that_is_taken_away_ends_the_loop_that_used_it(rig, dag_of, act):
     rig.begin(dag_of({"a": []}), outcome=lambda _: None)
@@ -97,6 +98,7 @@ def test_a_database_that_is_taken_away_ends_the_loop_that_used_it(rig, dag_of, a
     )
 
 
+@pytest.mark.sqlite
 def test_a_database_that_was_replaced_is_not_waited_for_as_in_an_outage(rig, dag_of, monkeypatch):
     rig.begin(dag_of({"a": []}))
     replace(rig.config.home / "airflow_lite.db")
@@ -109,6 +111,7 @@ def test_a_database_that_was_replaced_is_not_waited_for_as_in_an_outage(rig, dag
         rig.loop.step()
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_only_written_to_is_no_other(rig, dag_of):
     rig.begin(dag_of({"a": []}), outcome=lambda _: None)
     rig.settle(3)
@@ -119,6 +122,7 @@ def test_a_database_that_is_only_written_to_is_no_other(rig, dag_of):
     rig.loop.step()
 
 
+@pytest.mark.sqlite
 def test_an_end_that_cannot_be_recorded_is_told_and_the_lock_given_back(
     rig, dag_of, monkeypatch, caplog
 ):
