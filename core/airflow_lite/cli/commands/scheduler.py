@@ -24,6 +24,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 def scheduler(args: context.Args) -> int:
     """Run the scheduler until a signal stops it; return 0 if it ended well."""
     from airflow_lite.scheduler.loop.assembly import make_loop
+    from airflow_lite.scheduler.loop.shutdown import Stopping
 
     config = context.config(args)
     if args.do_pickle:  # for the commands that an executor starts
@@ -31,7 +32,9 @@ def scheduler(args: context.Args) -> int:
     _log_to_stderr(config)
     executor = _executor(args, config)
     store = context.store(args)
-    loop = make_loop(config, store, executor)
+    stopping = Stopping()
+    stopping.listen()  # before there is a job, so that whatever ends it records its end
+    loop = make_loop(config, store, executor, stopping=stopping)
     _log_start(config, executor)
     serves_logs = executor.serve_logs and not args.skip_serve_logs
     return _run(loop, executor, serves_logs=serves_logs, most_passes=args.num_runs)
@@ -107,6 +110,6 @@ def _run(loop: Loop, executor: BaseExecutor, *, serves_logs: bool, most_passes: 
         raise UserError(f"{executor} did not start: {cause}. See the log above.") from None
     finally:
         loop.close(state=state)
-        loop.stopping.unlisten()
+        loop.stopping.leave(0 if state == "success" else 1)
     logger.info("scheduler stopped")
     return 0

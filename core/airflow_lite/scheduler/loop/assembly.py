@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
+    from airflow_lite.scheduler.loop.shutdown import Stopping
     from airflow_lite.store.engine import Store
 
 
@@ -49,10 +50,12 @@ def make_loop(
     on_event: Callable[[str], None] | None = None,
     with_files: bool = True,
     with_bell: bool = True,
+    stopping: Stopping | None = None,
 ) -> Loop:
     """Make a loop that has its job, and on SQLite its lock; nothing is started yet.
 
-    `kind` is `scheduler`, or `dags_test` for the runs of that job alone, of `only_dag`. Raises
+    `kind` is `scheduler`, or `dags_test` for the runs of that job alone, of `only_dag`. `stopping`
+    may listen already, so that a signal finds no job without an end. Raises
     `SchedulerRunsAlready`, `StoreError` and `ConfigError`.
     """
     clock = clock or SystemClock()
@@ -80,7 +83,7 @@ def make_loop(
         has_pickles=has_pickles,
         on_event=on_event,
     )
-    loop = Loop(context, ownership)
+    loop = Loop(context, ownership, stopping)
     if is_scheduler and with_bell:
         loop.hang_bell()
     if is_scheduler and with_files:

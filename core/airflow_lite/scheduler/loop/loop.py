@@ -51,10 +51,12 @@ _RETENTION_BATCH = 5_000
 class Loop:
     """One scheduler at work. `run` returns when it was asked to stop, or `until` says so."""
 
-    def __init__(self, context: SchedulerContext, ownership: Ownership) -> None:
+    def __init__(
+        self, context: SchedulerContext, ownership: Ownership, stopping: Stopping | None = None
+    ) -> None:
         self.context = context
         self.ownership = ownership
-        self.stopping = Stopping()
+        self.stopping = stopping or Stopping()
         self.watch = Watch(context)
         self.clock_jumps = ClockJumps(context)
         self._bell: Doorbell | None = None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_lite.scheduler.state.context import SchedulerContext
 
 logger = logging.getLogger(__name__)
@@ -48,10 +52,13 @@ class Stopping:
         """
         take = self._take_signal if interrupts else self._interrupt
         for number in _STOPS:
-            self._before[number] = signal.signal(number, take)
-        self._before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: self._ask_dump())
+            self._handle(number, take)
+        self._handle(signal.SIGUSR2, lambda *_: self._ask_dump())
         # Only so that the end of a child wakes the selector.
-        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._handle(signal.SIGCHLD, lambda *_: None)
+
+    def _handle(self, number: int, handler: Callable[[int, Any], None]) -> None:
+        self._before.setdefault(number, signal.signal(number, handler))
 
     def _interrupt(self, number: int, _frame: object) -> None:
         self.signal = self.signal or number
@@ -72,6 +79,13 @@ class Stopping:
         """Let no signal disturb what is done at last."""
         for number in _STOPS:
             signal.signal(number, signal.SIG_IGN)
+
+    def leave(self, exit_code: int) -> None:
+        """Let a signal end this process at once, and as it ends anyway: all is recorded."""
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        for number in _STOPS:
+            signal.signal(number, lambda *_: os._exit(exit_code))
+        atexit.register(self.deafen)  # the interpreter gives handlers up before its very end
 
     def unlisten(self) -> None:
         """Give the signals back to whoever had them."""
