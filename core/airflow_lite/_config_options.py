@@ -53,6 +53,12 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("scheduler", "executor_budget_s", "10", "Seconds of one executor call until it is stalled."),
     ("scheduler", "callback_timeout_s", "60", "Seconds that the callbacks of a run may take."),
     ("scheduler", "use_job_schedule", "True", "Whether runs are made from schedules at all."),
+    (
+        "scheduler",
+        "log_runs",
+        "True",
+        "Whether the log has a line for each run and retry; what failed is told anyway.",
+    ),
     ("sensors", "default_timeout", "604800", "Seconds until a sensor that says none times out."),
     ("sentry", "sentry_on", "False", "Whether failed tasks are reported to Sentry."),
     ("sentry", "sentry_dsn", "", "Where to report; empty takes the variable SENTRY_DSN."),

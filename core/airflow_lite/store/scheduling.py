@@ -53,6 +53,7 @@ _INSTANCE = sa.select(
     _ti.priority_weight,
     _ti.stuck_count,
     _ti.skip_decision,
+    _ti.change_cause,
 )
 _INSTANCE_SHAPE = Shape(_INSTANCE)
 _BY_RUN = _INSTANCE.where(is_one_of(_ti.dag_run_id)).order_by(_ti.id)

@@ -19,6 +19,15 @@ EventBufferValueType = tuple["str | None", Any]
 
 logger = logging.getLogger(__name__)
 
+#: What an executor says of an attempt, which is not the task's state: a failed task is a success
+#: of the executor's if its row says so.
+_MEANINGS: dict[str | None, str] = {
+    TaskInstanceState.SUCCESS: "has ended; its row says how",
+    TaskInstanceState.FAILED: "has ended, and perhaps no row says so",
+    TaskInstanceState.QUEUED: "is queued",
+    TaskInstanceState.RUNNING: "runs",
+}
+
 
 class EventBuffer:
     """The half of `BaseExecutor` that keeps what runs, and the events that nobody took yet."""
@@ -58,7 +67,7 @@ class EventBuffer:
     def _apply(
         self, key: TaskInstanceKey, state: str | None, info: Any, remove_running: bool
     ) -> None:
-        logger.debug("%s: changing state: %s to %s", self, key, state)
+        logger.debug("%s: attempt %s %s", self, key, _MEANINGS.get(state, f"is {state}"))
         if remove_running:
             self.running.discard(key)
         if info is not None and state in UNENDED:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_lite.scheduler.passes.previous_run import facts_of
 from airflow_lite.scheduler.passes.refresh import skip_run
 from airflow_lite.scheduler.planner.advance import advance
+from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, edited_runs, expect_rows
-from airflow_lite.states import RUN_FINISHED
+from airflow_lite.states import RUN_FINISHED, TaskInstanceState
 from airflow_lite.store import callbacks, runs, scheduling
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _follow_up(context: SchedulerContext, decided: DecidedRun) -> None:
         run.ready.discard(instance.key)
     if decision.ready:
         run.ready.add(decision.ready, context.memory.dag(run.dag_id).spec.limited_tasks)
+    _tell_failed(context, decided)
     for instance in decision.kill:
         active = context.memory.find_attempt(instance.attempt or "")
         if active is not None:
@@ -123,7 +125,19 @@ def _follow_up(context: SchedulerContext, decided: DecidedRun) -> None:
     _wake_later_runs(context, decided)
     if run.state in RUN_FINISHED:
         context.memory.end_run(run)
-        context.tell(f"run {run.run_id} of {run.dag_id}: {run.state}")
+        run_log.run_ended(context, run, run.state, decision.run_reason)
+
+
+def _tell_failed(context: SchedulerContext, decided: DecidedRun) -> None:
+    """Tell of tries that were decided to have failed, as by fail_stop: no host will."""
+    causes = {
+        change.row: change.cause
+        for change in decided.decision.changes
+        if change.to_state == TaskInstanceState.FAILED
+    }
+    for instance in decided.run.instances.values() if causes else ():
+        if instance.id in causes:
+            run_log.try_ended(context, decided.run, instance, causes[instance.id])
 
 
 def _wake_later_runs(context: SchedulerContext, decided: DecidedRun) -> None:

@@ -14,7 +14,7 @@ from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.scheduler.executor.driver import QueueItem
 from airflow_lite.scheduler.planner.admit import admit
 from airflow_lite.scheduler.planner.model import Candidate, Limits
-from airflow_lite.scheduler.state import notify_plugins
+from airflow_lite.scheduler.state import notify_plugins, run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, edited_runs, expect_rows
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
@@ -160,6 +160,7 @@ def _row(context: SchedulerContext, candidate: Candidate) -> dict[str, Any]:
 
 def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, Any]) -> None:
     instance, run = candidate.instance, candidate.run
+    is_new = row["try_number"] != instance.try_number
     instance.state = TaskInstanceState.QUEUED
     instance.attempt = row["token"]
     instance.try_number = row["try_number"]
@@ -170,7 +171,7 @@ def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, An
     run.ready.discard(instance.key)
     run.events.append(instance)
     context.memory.activate(run, instance)
-    context.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: queued")
+    run_log.try_queued(context, run, instance, is_new=is_new)
 
 
 def _item(context: SchedulerContext, candidate: Candidate) -> QueueItem:

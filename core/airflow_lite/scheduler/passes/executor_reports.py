@@ -16,7 +16,7 @@ from airflow_lite.api.executor.events import (
     TaskEventLog,
 )
 from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
-from airflow_lite.scheduler.state import notify_plugins
+from airflow_lite.scheduler.state import notify_plugins, run_log
 from airflow_lite.scheduler.state.rows import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
 from airflow_lite.store import callbacks, scheduling
@@ -160,7 +160,7 @@ def _take_row(context: SchedulerContext, row: Any) -> None:
         context.memory.activate(run, instance, is_unmanaged=True)
     else:
         notify_plugins.task_finished(context, run, instance)
-        context.tell(f"{run.dag_id}.{instance.task_id} try {instance.try_number}: {instance.state}")
+        run_log.try_ended(context, run, instance, instance.change_cause)
 
 
 def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import seconds_us
+from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, expect_rows
 from airflow_lite.spec.retry import RetryDecision, after_failure
 from airflow_lite.states import TaskInstanceState
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.scheduler.state.memory import ActiveAttempt
-
-logger = logging.getLogger(__name__)
 
 _CALLBACKS = {
     TaskInstanceState.UP_FOR_RETRY: "on_retry",
@@ -88,7 +86,7 @@ def _requeue(
         context.memory.doubt(error.run_ids)
         return
     for active in attempts:
-        logger.warning("%s: %s; it is queued again", _name(active), reasons[active.token])
+        run_log.try_requeued(context, active.run, active.instance, reasons[active.token])
         active.instance.state = TaskInstanceState.SCHEDULED
         active.instance.attempt = None
         active.instance.stuck_count += add
@@ -120,9 +118,9 @@ def end_tries(context: SchedulerContext, tries: Sequence[FailedTry]) -> None:
         return
     context.callbacks.add(request_ids)
     for failed, row in zip(tries, rows, strict=True):
-        logger.error("%s: %s; now %s", _name(failed.active), failed.cause, row["to_state"])
         instance = failed.active.instance
         instance.state, instance.next_at_us = row["to_state"], row["next_at_us"]
+        run_log.try_ended(context, failed.active.run, instance, failed.cause)
         _done(context, failed.active)
 
 
@@ -173,7 +171,3 @@ def _done(context: SchedulerContext, active: ActiveAttempt) -> None:
     run = context.memory.find_run(active.run.id)
     if run is not None:
         context.memory.note_change(run, active.instance)
-
-
-def _name(active: ActiveAttempt) -> str:
-    return f"{active.run.dag_id}.{active.instance.task_id} try {active.instance.try_number}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import StoreError
 from airflow_lite.scheduler.planner.advance import missing_tasks
+from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.memory import OwnedDag, SkippedRun
 from airflow_lite.scheduler.state.rows import read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
@@ -133,11 +134,16 @@ def _take_run(context: SchedulerContext, row: Any, instances: list[Any]) -> None
     memory = context.memory
     is_open = row.state in {DagRunState.QUEUED, DagRunState.RUNNING}
     run = read_run(row, instances) if is_open else None
+    before = memory.find_run(row.id)
     memory.plan_dag(row.dag_id)
     if run is None:
         memory.release_run(row.id)
+        if before is not None and before.state == DagRunState.RUNNING:
+            run_log.run_ended(context, before, row.state, None)
     elif row.state == DagRunState.RUNNING:
         memory.put_run(run)
+        if before is not None:
+            run_log.instances_replaced(context, before, run)
     else:
         memory.put_queued_run(run)
 

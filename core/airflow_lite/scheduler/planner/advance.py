@@ -285,6 +285,7 @@ class _Pass:
 
     def end(self, state: DagRunState, reason: str) -> None:
         self.run.state = self.decision.run_state = state
+        self.decision.run_reason = reason
         self.run.counters = None
         kind = "on_success" if state == DagRunState.SUCCESS else "on_failure"
         if any(name.startswith(kind) for name in self.dag.callbacks):

@@ -33,6 +33,7 @@ class Instance:
     priority_weight: int = 1
     stuck_count: int = 0
     skip_decision: dict[str, list[str]] | None = None  # {"followed": […]} or {"skipped": […]}
+    change_cause: str | None = None  # of the state it was read in: to be told, not to decide by
 
     @property
     def key(self) -> InstanceKey:

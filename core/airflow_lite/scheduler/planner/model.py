@@ -75,8 +75,8 @@ class Decision:
     now be queued (`admit` picks) and is told once, until an event of the instance is seen;
     `withdrawn` were told as ready before and are not any more, or were queued; `kill` are to be
     stopped (dagrun_timeout, fail_stop): their rows are marked by `changes`, keeping the token;
-    the run's new state is in `run_state` if it changed; `wake_at_us` is when a timer of this run
-    is next due.
+    the run's new state is in `run_state` if it changed, and why in `run_reason`; `wake_at_us` is
+    when a timer of this run is next due.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -84,6 +84,7 @@ class Decision:
     withdrawn: list[Instance] = field(default_factory=list)
     kill: list[Instance] = field(default_factory=list)
     run_state: DagRunState | None = None
+    run_reason: str | None = None
     callbacks: list[CallbackDue] = field(default_factory=list)
     wake_at_us: int | None = None
 

@@ -48,4 +48,5 @@ def update_instance(instance: Instance, row: Any) -> None:
     instance.queue = row.queue
     instance.priority_weight = row.priority_weight
     instance.stuck_count = row.stuck_count
+    instance.change_cause = row.change_cause
     instance.skip_decision = None if row.skip_decision is None else json.loads(row.skip_decision)

@@ -26,6 +26,7 @@ class Settings:
     callback_timeout_s: float
     max_retry_delay_s: float
     use_job_schedule: bool
+    log_runs: bool
 
     @classmethod
     def read(cls, config: Config) -> Settings:
@@ -42,6 +43,7 @@ class Settings:
             callback_timeout_s=_seconds(config, "callback_timeout_s"),
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
             use_job_schedule=config.getboolean("scheduler", "use_job_schedule"),
+            log_runs=config.getboolean("scheduler", "log_runs"),
         )
         if settings.beat_interval_s * 3 > settings.beat_timeout_s:
             raise ConfigError(

@@ -28,6 +28,8 @@ class StubExecutor(BaseExecutor):
     """
 
     is_local = True
+    #: What the rows of its attempts say of their end.
+    cause = "stub"
 
     def __init__(
         self,
@@ -142,7 +144,7 @@ class StubExecutor(BaseExecutor):
         outcome = state
         if state == TaskInstanceState.FAILED:
             state, next_at_us = self._after_failure(connection, key, row)
-        return Ended(row.id, key.attempt, state, outcome, "stub", now_us, next_at_us)
+        return Ended(row.id, key.attempt, state, outcome, self.cause, now_us, next_at_us)
 
     def _after_failure(
         self, connection: Any, key: TaskInstanceKey, row: Queued

@@ -504,3 +504,11 @@ def test_a_remote_executor_cannot_serve_sqlite():
 def test_an_executor_of_this_machine_can_serve_sqlite(flag):
     executor = type("Here", (BaseExecutor,), {flag: True})()
     assert executor.check_store("sqlite:////tmp/a.db") is None
+
+
+def test_what_it_logs_of_an_attempt_is_no_state_of_the_task(caplog, make_ti):
+    caplog.set_level(logging.DEBUG, "airflow_lite.api.executor.event_buffer")
+    executor = SteeredExecutor()
+    executor.success(make_ti("failed").key)
+    assert "to success" not in caplog.text
+    assert "has ended; its row says how" in caplog.text
