@@ -14,6 +14,7 @@ pytest_plugins = [
     "fixtures.histories",
     "fixtures.homes",
     "fixtures.hosted",
+    "fixtures.pendulum_dates",
     "fixtures.sites",
     "fixtures.task_context",
     "fixtures.waits",

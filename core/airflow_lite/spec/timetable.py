@@ -67,7 +67,8 @@ def _from_text(text: str) -> ScheduleSpec:
 def _from_delta(delta: timedelta) -> ScheduleSpec:
     if delta <= timedelta(0):
         raise ValueError(f"schedule {delta!r} is not positive. Write a longer timedelta.")
-    return ScheduleSpec("delta", delta_s=delta.total_seconds(), summary=str(delta))
+    plain = timedelta.__add__(delta, timedelta())  # pendulum's spans are written in other ways
+    return ScheduleSpec("delta", delta_s=plain.total_seconds(), summary=str(plain))
 
 
 def _unknown_preset(text: str) -> str:

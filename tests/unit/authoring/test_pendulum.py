@@ -37,6 +37,15 @@ def test_durations_of_pendulum_are_durations() -> None:
     ) as dag:
         BashOperator(task_id="t", bash_command="true", retry_delay=pendulum.duration(minutes=2))
     spec = dag_spec(dag)
-    assert spec.schedule.delta_s == 21_600
+    assert (spec.schedule.delta_s, spec.schedule.summary) == (21_600, "6:00:00")
     assert spec.dagrun_timeout_s == 86_400
     assert spec.tasks["t"].retry_delay_s == 120
+
+
+def test_a_span_between_two_dates_of_pendulum_is_a_duration() -> None:
+    day = pendulum.datetime(2024, 1, 2) - pendulum.datetime(2024, 1, 1)
+    with DAG("d", start_date=pendulum.datetime(2024, 1, 1), schedule=day) as dag:
+        BashOperator(task_id="t", bash_command="true", retry_delay=day, execution_timeout=day)
+    spec = dag_spec(dag)
+    assert (spec.schedule.delta_s, spec.schedule.summary) == (86_400, "1 day, 0:00:00")
+    assert (spec.tasks["t"].retry_delay_s, spec.tasks["t"].execution_timeout_s) == (86_400, 86_400)

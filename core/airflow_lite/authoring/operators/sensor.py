@@ -115,7 +115,7 @@ class BaseSensorOperator(BaseOperator):
         ti = context["ti"]
         start: datetime = getattr(ti, "start_date", None) or datetime.now(UTC)
         began: datetime = getattr(ti, "waiting_since", None) or start
-        before_s = (start - began) / timedelta(seconds=1)
+        before_s = (start - began).total_seconds()  # pendulum's spans cannot be divided by ours
         return began, lambda: before_s + time.monotonic() - started
 
     def _look(self, context: Any) -> bool | PokeReturnValue:
