@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 
-def run(home, source, *, state="success"):
+
+def run(home, source, *, state="success", options=()):
     """Run the only DAG of a file called `own`; return the states of its tasks."""
     home.dag("own", source)
-    told = home.run("dags", "test", "own", exit_code=0 if state == "success" else 1)
+    told = home.run("dags", "test", "own", *options, exit_code=0 if state == "success" else 1)
     (made,) = home.json("dags", "list-runs", "-d", "own")
     assert made["state"] == state, told.stdout
     rows = home.json("tasks", "states-for-dag-run", "own", made["run_id"])
@@ -27,3 +29,30 @@ with DAG("own", start_date=pendulum.datetime(2024, 1, 1, tz="UTC"), schedule=Non
 
 def test_a_rescheduled_sensor_looks_again_in_a_file_that_imports_pendulum(home):
     assert run(home, RESCHEDULED) == {"wait": "success"}
+
+
+PULLED_BY_KEY = """
+from datetime import datetime
+from airflow_lite import DAG, BashOperator, PythonOperator
+
+def put(ti, number):
+    ti.xcom_push(key="found", value=number)
+    return f"r{number}"
+
+def look(ti):
+    found = (ti.xcom_pull(key="found"), ti.xcom_pull(), ti.xcom_pull(task_ids="m", key=None))
+    assert found == (3, "r3", "r2"), found
+
+with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)):
+    z, m, n = (
+        PythonOperator(task_id=name, python_callable=put, op_kwargs={"number": number})
+        for number, name in enumerate("zmn", start=1)
+    )
+    text = BashOperator(task_id="text", bash_command="test '{{ ti.xcom_pull(key='found') }}' = 3")
+    z >> m >> n >> PythonOperator(task_id="look", python_callable=look) >> text
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--use-executor",)], ids=" ".join)
+def test_of_several_xcoms_that_fit_the_last_pushed_is_pulled(home, options):
+    assert set(run(home, PULLED_BY_KEY, options=options).values()) == {"success"}

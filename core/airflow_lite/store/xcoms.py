@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from airflow_lite.store.batches import run_many, upsert_many
 from airflow_lite.store.schema import dag_run, xcom
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class XComValue(NamedTuple):
@@ -24,7 +25,10 @@ class XComValue(NamedTuple):
 
 
 class XComQuery(NamedTuple):
-    """Which XComs to read. None as `task_ids` or `map_indexes` is any."""
+    """Which XComs to read. None as `key`, `task_ids` or `map_indexes` is any.
+
+    `is_single`: one value is wanted, of whatever was pushed last in the newest run.
+    """
 
     dag_id: str
     run_id: str
@@ -33,6 +37,7 @@ class XComQuery(NamedTuple):
     task_ids: list[str] | None = None
     map_indexes: list[int] | None = None
     include_prior_dates: bool = False
+    is_single: bool = False
 
 
 class StoredXCom(NamedTuple):
@@ -45,8 +50,9 @@ class StoredXCom(NamedTuple):
 
 
 def put(connection: sa.Connection, values: Sequence[XComValue], now_us: int) -> None:
-    """Write XComs over what is there under the same keys."""
-    rows = [{**value._asdict(), "at_us": now_us} for value in values]
+    """Write XComs, in the order in which they were pushed, over what is under the same keys."""
+    # A microsecond apart, so that which came last is known of what is written at once, too.
+    rows = [{**value._asdict(), "at_us": now_us + at} for at, value in enumerate(values)]
     upsert_many(connection, xcom, rows, changed=("value", "at_us"))
 
 
@@ -64,17 +70,34 @@ def clear(connection: sa.Connection, owners: Sequence[tuple[int, str, int]]) -> 
 
 
 def get(connection: sa.Connection, query: XComQuery) -> list[StoredXCom]:
-    """Return the XComs of a query; of several runs, those of the newest for each task and index."""
+    """Return the XComs of a query: those of the newest run first, in a run the last pushed.
+
+    For one value the last pushed alone; of a mapped task, that of each of its indexes.
+    """
+    columns = (xcom.c.task_id, xcom.c.map_index, xcom.c.key, xcom.c.value)
     statement = (
-        sa.select(xcom.c.task_id, xcom.c.map_index, xcom.c.key, xcom.c.value, dag_run.c.logical_us)
+        sa.select(*columns, xcom.c.dag_run_id)
         .join(dag_run, dag_run.c.id == xcom.c.dag_run_id)
         .where(dag_run.c.dag_id == query.dag_id, *_conditions(query))
-        .order_by(dag_run.c.logical_us.desc(), xcom.c.task_id, xcom.c.map_index)
+        .order_by(
+            dag_run.c.logical_us.desc(),
+            xcom.c.at_us.desc(),
+            *(xcom.c.task_id, xcom.c.map_index, xcom.c.key),  # where a clock went back
+        )
     )
-    newest: dict[tuple[str, int, str], StoredXCom] = {}
-    for task_id, map_index, key, value, _ in connection.execute(statement):
-        newest.setdefault((task_id, map_index, key), StoredXCom(task_id, map_index, key, value))
-    return list(newest.values())
+    rows = iter(connection.execute(statement))
+    return [StoredXCom(*row[:4]) for row in (_newest(rows) if query.is_single else rows)]
+
+
+def _newest(rows: Iterator[Any]) -> Iterator[Any]:
+    """Yield the first row, and those of its task's other indexes if it is mapped."""
+    first = next(rows, None)
+    if first is None:
+        return
+    yield first
+    if first.map_index >= 0:
+        of_run = takewhile(lambda row: row.dag_run_id == first.dag_run_id, rows)
+        yield from (row for row in of_run if (row.task_id, row.key) == (first.task_id, first.key))
 
 
 def _conditions(query: XComQuery) -> list[Any]:
@@ -83,7 +106,7 @@ def _conditions(query: XComQuery) -> list[Any]:
         conditions.append(dag_run.c.logical_us <= query.logical_us)
     else:
         conditions.append(dag_run.c.run_id == query.run_id)
-    if query.key is not None:
+    if query.key:  # as in Airflow, an empty one is any
         conditions.append(xcom.c.key == query.key)
     if query.task_ids is not None:
         conditions.append(xcom.c.task_id.in_(query.task_ids))

@@ -335,6 +335,7 @@ class PullXComs(NamedTuple):
     task_ids: list[str] | None = None
     map_indexes: list[int] | None = None
     include_prior_dates: bool = False
+    is_single: bool = False
 
 
 class PreviousRun(NamedTuple):

@@ -59,21 +59,30 @@ class DryRunStoreClient(DirectStoreClient):
 
     def push(self, key: str, value: str) -> None:
         """Keep an XCom for this task."""
+        self._pushed.pop(key, None)
         self._pushed[key] = value
 
     def pull(self, query: PullXComs) -> list[XComRow]:
         """Read XComs, those that this task pushed before those of the store."""
-        stored = super().pull(query)
-        if query.run_id != self._run.run_id:
-            return stored
-        if query.task_ids and self._task_id not in query.task_ids:
-            return stored
-        own = [
+        own = self._own(query)
+        if query.is_single and own:
+            return own[:1]
+        replaced = set() if query.include_prior_dates else {row[:3] for row in own}
+        return own + [row for row in super().pull(query) if row[:3] not in replaced]
+
+    def _own(self, query: PullXComs) -> list[XComRow]:
+        """Return what this task pushed and the query is for, what was pushed last at first."""
+        if (query.dag_id, query.run_id) != (self._run.dag_id, self._run.run_id):
+            return []
+        if query.task_ids is not None and self._task_id not in query.task_ids:
+            return []
+        if query.map_indexes is not None and self._map_index not in query.map_indexes:
+            return []
+        return [
             (self._task_id, self._map_index, key, value)
-            for key, value in self._pushed.items()
-            if query.key in {None, key}
+            for key, value in reversed(self._pushed.items())
+            if key == (query.key or key)
         ]
-        return own + [row for row in stored if row[:3] not in {pushed[:3] for pushed in own}]
 
     def rendered(self, fields: str) -> None:
         """Save nothing."""

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowException
@@ -175,6 +176,8 @@ class RuntimeTaskInstance:
     ) -> Any:
         """Return one XCom's value, or a list of values if several tasks or indexes are named.
 
+        One value is what was pushed last, in the newest of the runs that are asked; a list is in
+        the order of the names, and has the values of all these runs, the oldest first.
         Raises `TypeError` where something else than a name or an index is given.
         """
         for name, value in (("dag_id", dag_id), ("key", key), ("run_id", run_id)):
@@ -182,6 +185,9 @@ class RuntimeTaskInstance:
                 _check(name, value, str)
         tasks = _as_list("task_ids", task_ids, str)
         indexes = _as_list("map_indexes", map_indexes, int)
+        is_single = (task_ids is None or isinstance(task_ids, str)) and (
+            map_indexes is None or isinstance(map_indexes, int)
+        )
         query = PullXComs(
             dag_id or self.dag_id,
             run_id or self.run_id,
@@ -190,18 +196,20 @@ class RuntimeTaskInstance:
             tasks,
             indexes,
             bool(include_prior_dates),
+            is_single,
         )
         rows = self._store.pull(query)
-        one_task = task_ids is None or isinstance(task_ids, str)
-        one_index = map_indexes is None or isinstance(map_indexes, int)
-        if one_task and one_index:
+        if is_single:
             return _single(rows, default, every_index=map_indexes is None)
+        rows.reverse()  # as they were pushed
         return [from_json(row[3]) for row in sorted(rows, key=_place(tasks, indexes))]
 
 
 def _as_list(name: str, value: Any, single: type) -> list[Any] | None:
     if value is None:
         return None
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value, key=str)  # its own order may differ from process to process
     items = [value] if isinstance(value, single) else list(value)
     for item in items:
         _check(f"each of {name}", item, single)
@@ -219,12 +227,12 @@ def _single(rows: list[XComRow], default: Any, *, every_index: bool) -> Any:
     if not rows:
         return default
     if every_index and rows[0][1] >= 0:
-        task_id = rows[0][0]
-        return [from_json(row[3]) for row in rows if row[0] == task_id]
+        return [from_json(row[3]) for row in sorted(rows, key=itemgetter(1))]
     return from_json(rows[0][3])
 
 
 def _place(tasks: list[str] | None, indexes: list[int] | None) -> Any:
+    """Return a sort key: by task and index, in the order in which they were named."""
     task_place = {name: at for at, name in enumerate(tasks or [])}
     index_place = {index: at for at, index in enumerate(indexes or [])}
-    return lambda row: (task_place.get(row[0], 0), index_place.get(row[1], row[1]))
+    return lambda row: (task_place.get(row[0], 0), row[0], index_place.get(row[1], row[1]))
