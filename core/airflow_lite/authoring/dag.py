@@ -118,7 +118,7 @@ class DAG:
         shared = checks.checked(
             owner, "params", checked_params, self.default_args.pop("params", {})
         )
-        self.params = shared | self.params
+        self.params = self.params | shared
         self._set_dates(start_date, end_date)
         self.task_group = TaskGroup(None, dag=self)
         self.schedule = _one_schedule(dag_id, schedule, schedule_interval)
@@ -132,7 +132,9 @@ class DAG:
         first = self._moment("start_date", first)
         if first is not None:
             self.timezone = first.tzinfo
-        self.start_date = None if start_date is None else checks.in_utc(first)
+        # As in Airflow: text in default_args is the DAG's own start, a datetime that of its tasks.
+        is_own = start_date is not None or isinstance(self.default_args.get("start_date"), str)
+        self.start_date = checks.in_utc(first) if is_own else None
         self.end_date = checks.in_utc(self._moment("end_date", end_date))
 
     def _moment(self, name: str, value: object) -> Any:

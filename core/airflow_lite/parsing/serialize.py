@@ -36,6 +36,7 @@ def dag_spec(dag: DAG) -> DagSpec:
         schedule=dag.schedule_spec,
         timezone=timezone_name(dag.timezone),
         start_date_us=_earliest(dag, order),
+        end_date_us=_latest(dag, order),
         display_name=dag.dag_display_name,
         owners=dag.owner,
         tags=tuple(sorted(set(dag.tags))),
@@ -192,3 +193,11 @@ def _earliest(dag: DAG, tasks: list[BaseOperator]) -> int | None:
     return min(
         (to_us(task.start_date) for task in tasks if task.start_date is not None), default=None
     )
+
+
+def _latest(dag: DAG, tasks: list[BaseOperator]) -> int | None:
+    """Return the DAG's end date; where it has none, the last of its tasks', if all have one."""
+    if dag.end_date is not None:
+        return to_us(dag.end_date)
+    dates = [task.end_date for task in tasks]
+    return max((to_us(date) for date in dates if date), default=None) if all(dates) else None

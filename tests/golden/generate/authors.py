@@ -9,11 +9,16 @@ import json
 import logging
 import sys
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "semantics"))
 
+from airflow import DAG
+from airflow.decorators import teardown
+from airflow.operators.empty import EmptyOperator
 from airflow.utils.session import create_session
+from airflow.utils.task_group import TaskGroup
 from bench import make_dag, python, run_to_end, start_run
 
 #: What a task may ask for, after z, then m, then n have pushed `found`, `b` and `a`.
@@ -67,13 +72,116 @@ def xcom_pulls(session) -> dict[str, object]:
     return seen
 
 
-SECTIONS = (xcom_pulls,)
+#: DAGs by where their dates stand; "@" before a date makes it a datetime, others are text.
+DATES: dict[str, dict] = {
+    "all by default_args": {"default_args": {"start_date": "@2024-01-01", "end_date": "@2024-01-03"}},
+    "an end as text": {"default_args": {"start_date": "@2024-01-01", "end_date": "2024-01-03"}},
+    "text, with a zone": {
+        "default_args": {"start_date": "2024-01-01T00:00:00+09:00", "end_date": "2024-01-03"},
+    },
+    "an end as text, in the zone of the DAG": {
+        "start_date": "@2024-01-01+09:00", "default_args": {"end_date": "2024-01-03"},
+    },
+    "a naive end, in another zone than the DAG": {
+        "start_date": "@2024-01-01+09:00", "default_args": {"end_date": "@2024-01-03"},
+    },
+    "one task has no end": {
+        "start_date": "@2024-01-01", "tasks": [{"end_date": "@2024-01-03"}, {}],
+    },
+    "one task undoes the default": {
+        "start_date": "@2024-01-01", "default_args": {"end_date": "@2024-01-03"},
+        "tasks": [{"end_date": None}, {}],
+    },
+    "two ends": {
+        "start_date": "@2024-01-01",
+        "tasks": [{"end_date": "@2024-01-03"}, {"end_date": "@2024-01-05"}],
+    },
+    "the DAG's end between those of tasks": {
+        "start_date": "@2024-01-01", "end_date": "@2024-01-04",
+        "tasks": [{"end_date": "@2024-01-03"}, {"end_date": "@2024-01-05"}],
+    },
+    "the DAG's end after those of tasks": {
+        "start_date": "@2024-01-01", "end_date": "@2024-01-09",
+        "tasks": [{"end_date": "@2024-01-03"}, {"end_date": "@2024-01-05"}],
+    },
+    "the DAG's end, and one task's": {
+        "start_date": "@2024-01-01", "end_date": "@2024-01-09",
+        "tasks": [{"end_date": "@2024-01-03"}, {}],
+    },
+    "a start of one task before the default": {
+        "default_args": {"start_date": "@2024-01-05"}, "tasks": [{"start_date": "@2024-01-02"}, {}],
+    },
+    "a start of one task before the default as text": {
+        "default_args": {"start_date": "2024-01-05"}, "tasks": [{"start_date": "@2024-01-02"}, {}],
+    },
+    "a start of one task before the DAG's": {
+        "start_date": "@2024-01-05", "tasks": [{"start_date": "@2024-01-02"}, {}],
+    },
+    "an end by the default_args of a group": {
+        "start_date": "@2024-01-01", "tasks": [], "group": {"end_date": "@2024-01-03"},
+    },
+    "no tasks": {"start_date": "@2024-01-01", "tasks": []},
+    "no tasks, an end": {"start_date": "@2024-01-01", "end_date": "@2024-01-02", "tasks": []},
+}  # fmt: skip
+#: DAG's params, and those of default_args.
+PARAMS = ({"a": 1, "b": 2}, {"b": 3, "c": 4})
+
+
+def read_dates(value):
+    """Make datetimes of what is written in DATES."""
+    if isinstance(value, dict):
+        return {name: read_dates(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [read_dates(item) for item in value]
+    is_date = isinstance(value, str) and value.startswith("@")
+    return datetime.fromisoformat(value[1:].replace("+", "T00:00:00+")) if is_date else value
+
+
+def run_dates(_session) -> dict[str, object]:
+    """First and last date that the scheduler goes by."""
+    found = {}
+    for name, written in DATES.items():
+        arguments = read_dates(written)
+        tasks, group = arguments.pop("tasks", [{}]), arguments.pop("group", None)
+        with DAG("dates", schedule="@daily", **arguments) as dag:
+            for number, options in enumerate(tasks):
+                EmptyOperator(task_id=f"t{number}", **options)
+            if group:
+                with TaskGroup("group", default_args=group):
+                    EmptyOperator(task_id="t")
+        restriction = dag._time_restriction
+        dates = restriction.earliest, restriction.latest
+        found[name] = [date and date.isoformat() for date in dates]
+    return found
+
+
+def named():
+    pass
+
+
+def default_args(_session) -> dict[str, object]:
+    own, shared = PARAMS
+    with make_dag("defaults", params=own, default_args={"params": shared}) as dag:
+        python("t")
+    with make_dag("rule", default_args={"trigger_rule": "all_done"}):
+        by_default = python("a").as_teardown()
+        by_itself = python("b", trigger_rule="one_failed").as_teardown()
+        by_decorator = teardown(named)().operator
+    return {
+        "params": dag.params.dump(),
+        "trigger rules of teardowns": [
+            str(made.trigger_rule) for made in (by_default, by_itself, by_decorator)
+        ],
+    }
+
+
+SECTIONS = (xcom_pulls, run_dates, default_args)
 
 
 def main(output: Path) -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    data: dict[str, object] = {"airflow": "2.10.5", "pulls asked": PULLS}
+    data: dict[str, object] = {"airflow": "2.10.5", "pulls asked": PULLS, "dates asked": DATES}
     for section in SECTIONS:
         with create_session() as session:
             data[section.__name__] = section(session)

@@ -16,6 +16,7 @@ from airflow_lite import (
     PythonSensor,
     TaskGroup,
     task,
+    teardown,
 )
 from airflow_lite.parsing.serialize import dag_spec
 
@@ -298,7 +299,7 @@ OWN_CASES = {
         "can only be set between operators; received str",
     ),
     "teardown rule": (
-        lambda dag: empty(trigger_rule="all_done")(dag).as_teardown(),
+        lambda dag: teardown(task(trigger_rule="all_done", task_id="t", dag=dag)(print))(),
         "Teardown task 't' cannot have a trigger_rule of its own",
     ),
     "group outside": (lambda _: TaskGroup("g"), "TaskGroup 'g' can only be used inside a DAG"),

@@ -58,6 +58,10 @@ class TaskFactory:
         if self.marks.get("is_setup"):
             operator.as_setup()
         if self.marks.get("is_teardown"):
+            if "trigger_rule" in self.options:
+                raise AirflowDagException(
+                    f"Teardown task {operator.task_id!r} cannot have a trigger_rule of its own."
+                )
             operator.as_teardown(
                 on_failure_fail_dagrun=self.marks.get("on_failure_fail_dagrun", False)
             )

@@ -56,16 +56,13 @@ class SetupTeardown(Relatives):
     ) -> Self:
         """Make this a teardown task, of `setups` if given, and return it.
 
-        It runs if all its setups succeeded, in whatever state the tasks between ended. Its failure
-        fails the run only with `on_failure_fail_dagrun`.
+        It runs if all its setups succeeded, in whatever state the tasks between ended: another
+        trigger_rule, such as that of default_args, gives way. Its failure fails the run only with
+        `on_failure_fail_dagrun`.
         """
         task = self._task
         if self.is_setup:
             raise AirflowDagException(f"Task {task.task_id!r} is a setup and cannot be a teardown.")
-        if task.trigger_rule not in (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS):
-            raise AirflowDagException(
-                f"Teardown task {task.task_id!r} cannot have a trigger_rule of its own."
-            )
         self.is_teardown = True
         task.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
         if on_failure_fail_dagrun is not None:

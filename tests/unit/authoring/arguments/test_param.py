@@ -288,12 +288,6 @@ def test_params_of_one_dag_do_not_change_with_anothers():
     assert (one.params["size"], two.params["size"], shared["size"].value) == (5, 1, 1)
 
 
-def test_default_args_bring_params_too():
-    dag = DAG("d", schedule=None, default_args={"params": {"a": 1, "b": 2}}, params={"b": 3})
-
-    assert dag.params.dump() == {"a": 1, "b": 3}
-
-
 def test_a_param_that_json_cannot_hold_is_refused():
     from airflow_lite import AirflowDagException
 
