@@ -56,3 +56,31 @@ with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)):
 @pytest.mark.parametrize("options", [(), ("--use-executor",)], ids=" ".join)
 def test_of_several_xcoms_that_fit_the_last_pushed_is_pulled(home, options):
     assert set(run(home, PULLED_BY_KEY, options=options).values()) == {"success"}
+
+
+NESTED = """
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+
+def work(ti):
+    before = {"inner_up": "outer_up", "b": "inner_up", "outer_down": "inner_down", "c": "outer_up"}
+    name = before.get(ti.task_id)
+    assert name is None or ti.xcom_pull(task_ids=name) == name, f"{ti.task_id} runs before {name}"
+    return ti.task_id
+
+with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)):
+    outer_up, outer_down, inner_up, inner_down, c = (
+        PythonOperator(task_id=name, python_callable=work)
+        for name in ("outer_up", "outer_down", "inner_up", "inner_down", "c")
+    )
+    with outer_down.as_teardown(setups=outer_up) as scope:
+        PythonOperator(task_id="a", python_callable=work)
+        scope.add_task(c)
+        with inner_down.as_teardown(setups=inner_up):
+            PythonOperator(task_id="b", python_callable=work)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--use-executor",)], ids=" ".join)
+def test_an_inner_scope_runs_between_the_setups_and_teardowns_of_the_outer_one(home, options):
+    assert set(run(home, NESTED, options=options).values()) == {"success"}

@@ -12,7 +12,7 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "semantics"))
+sys.path[:0] = [str(Path(__file__).parent / "semantics"), str(Path(__file__).parents[1])]
 
 from airflow import DAG
 from airflow.decorators import teardown
@@ -20,6 +20,7 @@ from airflow.operators.empty import EmptyOperator
 from airflow.utils.session import create_session
 from airflow.utils.task_group import TaskGroup
 from bench import make_dag, python, run_to_end, start_run
+from scopes_dag import SHAPES, edges
 
 #: What a task may ask for, after z, then m, then n have pushed `found`, `b` and `a`.
 PULLS: dict[str, dict] = {
@@ -175,7 +176,11 @@ def default_args(_session) -> dict[str, object]:
     }
 
 
-SECTIONS = (xcom_pulls, run_dates, default_args)
+def scopes(_session) -> dict[str, object]:
+    return {name: edges(make) for name, make in SHAPES.items()}
+
+
+SECTIONS = (xcom_pulls, run_dates, default_args, scopes)
 
 
 def main(output: Path) -> None:

@@ -13,25 +13,51 @@ from airflow_lite.errors import AirflowDagException
 from airflow_lite.states import TriggerRule
 
 if TYPE_CHECKING:
+    from airflow_lite.authoring.graph.task_group import TaskGroup
+    from airflow_lite.authoring.graph.xcom_arg import XComArg
     from airflow_lite.authoring.operator import BaseOperator
 
 
 @dataclass
 class Scope:
-    """A `with` over setups and teardowns: tasks made inside run between the two."""
+    """A `with` over setups and teardowns: what is made or added inside runs between the two."""
 
     setups: list[BaseOperator]
     teardowns: list[BaseOperator]
     tasks: list[BaseOperator] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+    is_open: bool = True
+
+    def add_task(self, task: BaseOperator | XComArg | TaskGroup) -> None:
+        """Take in what was made before; raise `AirflowDagException` after the `with`."""
+        nodes = connectables(task)
+        if not self.is_open:
+            raise AirflowDagException(
+                f"add_task({nodes[0]!r}) comes after the `with` of its scope. Put it inside."
+            )
+        for item in [item for node in nodes for item in (*node.roots, *node.leaves)]:
+            if item not in self.tasks:
+                self.tasks.append(item)
 
     def close(self) -> None:
-        """Link the tasks made inside: setups before them, teardowns after them."""
+        """Link all inside: setups before it, teardowns after it."""
+        self.is_open = False
+        for task in self.first():
+            task.set_upstream([item for item in self.setups if item is not task])
+        for task in self.last():
+            task.set_downstream([item for item in self.teardowns if item is not task])
+
+    def first(self) -> list[BaseOperator]:
+        """Return what comes first inside: of a scope in this one its setups, if it has any."""
         inside = {task.task_id for task in self.tasks}
-        for task in self.tasks:
-            if not task.upstream_task_ids & inside:
-                task.set_upstream([item for item in self.setups if item is not task])
-            if not task.downstream_task_ids & inside:
-                task.set_downstream([item for item in self.teardowns if item is not task])
+        own = [task for task in self.tasks if not task.upstream_task_ids & inside]
+        return own + [task for scope in self.scopes for task in scope.setups or scope.first()]
+
+    def last(self) -> list[BaseOperator]:
+        """Return what comes last inside: of a scope in this one its teardowns, if it has any."""
+        inside = {task.task_id for task in self.tasks}
+        own = [task for task in self.tasks if not task.downstream_task_ids & inside]
+        return own + [task for scope in self.scopes for task in scope.teardowns or scope.last()]
 
 
 class SetupTeardown(Relatives):
@@ -74,21 +100,39 @@ class SetupTeardown(Relatives):
             task.set_upstream(setup)
         return self
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Scope:
         task = self._task
         if not self.is_setup and not self.is_teardown:
             raise AirflowDagException(
                 f"Task {task.task_id!r} is used in `with`, which only setup and teardown tasks can."
             )
         if task.is_setup:
-            after = [item for item in task.downstream_list if item.is_teardown]
-            scope = Scope([task], after)
+            scope = Scope([task], _nearest(task, upstream=False))
         else:
-            scope = Scope([item for item in task.upstream_list if item.is_setup], [task])
+            scope = Scope(_nearest(task, upstream=True), [task])
         current.push(current.SCOPES, scope)
-        return self
+        return scope
 
     def __exit__(self, *details: object) -> None:
         scope = current.pop(current.SCOPES)
         if details[0] is None:
             scope.close()
+            for outer in current.SCOPES.get()[-1:]:
+                outer.scopes.append(scope)
+
+
+def _nearest(task: BaseOperator, *, upstream: bool) -> list[BaseOperator]:
+    """Return the setups before a teardown, or the teardowns after a setup: those that are nearest.
+
+    As in Airflow, they need not be next to it.
+    """
+    seen: set[str] = set()
+    level = task.get_direct_relatives(upstream)
+    while level:
+        found = [item for item in level if (item.is_setup if upstream else item.is_teardown)]
+        if found:
+            return found
+        seen |= {item.task_id for item in level}
+        following = {item for near in level for item in near.get_direct_relative_ids(upstream)}
+        level = [task.dag.get_task(name) for name in sorted(following - seen)]
+    return []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.authoring.graph.edges import Connectable
 from airflow_lite.errors import AirflowDagException, XComNotFound
 
 if TYPE_CHECKING:
+    from airflow_lite.authoring.graph.setup_teardown import Scope
     from airflow_lite.authoring.operator import BaseOperator
 
 RETURN_VALUE = "return_value"
@@ -86,9 +87,8 @@ class XComArg(Reference, Connectable):
         self.operator.as_teardown(**options)
         return self
 
-    def __enter__(self) -> Self:
-        self.operator.__enter__()
-        return self
+    def __enter__(self) -> Scope:
+        return self.operator.__enter__()
 
     def __exit__(self, *details: object) -> None:
         self.operator.__exit__(*details)
