@@ -84,3 +84,36 @@ with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)):
 @pytest.mark.parametrize("options", [(), ("--use-executor",)], ids=" ".join)
 def test_an_inner_scope_runs_between_the_setups_and_teardowns_of_the_outer_one(home, options):
     assert set(run(home, NESTED, options=options).values()) == {"success"}
+
+
+GUARDED = """
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+
+with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)):
+    up, work, down, other = (
+        PythonOperator(task_id=name, python_callable=print) for name in ("up", "work", "down", "other")
+    )
+    up >> work >> down.as_teardown(setups=up)
+    other >> work
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "cleared"),
+    [
+        (("-t", "^work$"), {"up", "work", "down"}),
+        (("-t", "^up$"), {"up", "down"}),
+        (("-t", "^other$", "-d"), {"other", "up", "work", "down"}),
+        (("-t", "^work$", "-u"), {"other", "up", "work", "down"}),
+    ],
+    ids=lambda words: " ".join(sorted(words)),
+)
+def test_a_task_is_cleared_with_its_setups_and_teardowns(home, options, cleared):
+    run(home, GUARDED)
+    told = home.run("tasks", "clear", "own", *options, "-y")
+    (made,) = home.json("dags", "list-runs", "-d", "own")
+    rows = home.json("tasks", "states-for-dag-run", "own", made["run_id"])
+
+    assert told.stdout.startswith(f"Cleared {len(cleared)} task instance(s) in 1 run(s).")
+    assert {row["task_id"] for row in rows if row["state"] != "success"} == cleared

@@ -281,11 +281,31 @@ def add_group():
             scope.add_task(made)
 
 
+def work_of_case():
+    up, work, down, other = empties("up work down other")
+    up >> work >> down.as_teardown(setups=up)
+    other >> work
+
+
+def two_resources():
+    """Two that overlap, work after one of them is gone, and a setup that stays."""
+    up1, down1, up2, down2, stays = empties("up1 down1 up2 down2 stays")
+    a, b, c, d, start, end = empties("a b c d start end")
+    start >> up1 >> a >> b >> down1.as_teardown(setups=up1)
+    a >> up2 >> b >> c >> down2.as_teardown(setups=up2)
+    stays.as_setup() >> c >> d >> end
+    start >> d
+
+
+#: Those of which sets of tasks are cleared.
+CLEARED = (work_of_case, two_resources, nested_before, two_setups, far_setup)
 SHAPES = {
     name: made
     for name, made in list(globals().items())
     if getattr(made, "__module__", "") == __name__ and name not in ("empty", "empties")
 }
+#: Up- and downstream are cleared, too.
+FLAGS = {"": (False, False), "-u": (True, False), "-d": (False, True), "-u -d": (True, True)}
 
 
 def edges(make) -> dict[str, list[str]]:

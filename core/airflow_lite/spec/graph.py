@@ -71,11 +71,39 @@ def indirect_setups(tasks: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
 
 def _scope(tasks: Mapping[str, Node], setup: Node) -> set[str]:
     below = reach(setup.downstream, lambda name: tasks[name].downstream)
-    teardowns = [name for name in setup.downstream if tasks[name].is_teardown]
+    teardowns = _teardowns(tasks, setup)
     if not teardowns:
         return below
     ends = (above for name in teardowns for above in tasks[name].upstream)
     return below & reach(ends, lambda name: tasks[name].upstream)
+
+
+def with_relatives(
+    tasks: Mapping[str, Node], chosen: Iterable[str], *, upstream: bool, downstream: bool
+) -> set[str]:
+    """Return the chosen tasks, with what runs again where these do, as in Airflow.
+
+    That is all up- or downstream where it is asked for; of work the setups that it needs, with
+    their teardowns; of a setup its teardowns.
+    """
+    found, works = set(chosen), set() if upstream else set(chosen)
+    if downstream:
+        starts = [below for name in chosen for below in tasks[name].downstream]
+        works |= reach(starts, lambda name: tasks[name].downstream)
+    if upstream:
+        starts = [above for name in chosen for above in tasks[name].upstream]
+        found |= reach(starts, lambda name: tasks[name].upstream)
+    needed = {name for name in found if tasks[name].is_setup}
+    found |= works
+    works = {name for name in works if not (tasks[name].is_setup or tasks[name].is_teardown)}
+    for name, task in tasks.items():
+        if task.is_setup and (name in needed or not works.isdisjoint(_scope(tasks, task))):
+            found.update((name, *_teardowns(tasks, task)))
+    return found
+
+
+def _teardowns(tasks: Mapping[str, Node], setup: Node) -> list[str]:
+    return [name for name in setup.downstream if tasks[name].is_teardown]
 
 
 def reach(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:

@@ -20,7 +20,7 @@ from airflow.operators.empty import EmptyOperator
 from airflow.utils.session import create_session
 from airflow.utils.task_group import TaskGroup
 from bench import make_dag, python, run_to_end, start_run
-from scopes_dag import SHAPES, edges
+from scopes_dag import CLEARED, FLAGS, SHAPES, edges
 
 #: What a task may ask for, after z, then m, then n have pushed `found`, `b` and `a`.
 PULLS: dict[str, dict] = {
@@ -180,7 +180,26 @@ def scopes(_session) -> dict[str, object]:
     return {name: edges(make) for name, make in SHAPES.items()}
 
 
-SECTIONS = (xcom_pulls, run_dates, default_args, scopes)
+def clearing(_session) -> dict[str, object]:
+    """What is cleared, by shape, options and the task that is named."""
+    found = {}
+    for make in CLEARED:
+        with make_dag("cleared") as dag:
+            make()
+        found[make.__name__] = {
+            flags: {name: subset(dag, name, *given) for name in sorted(dag.task_ids)}
+            for flags, given in FLAGS.items()
+        }
+    return found
+
+
+def subset(dag, name, upstream, downstream):
+    """What `airflow tasks clear -t` goes by."""
+    part = dag.partial_subset(f"^{name}$", include_upstream=upstream, include_downstream=downstream)
+    return " ".join(sorted(part.task_ids))
+
+
+SECTIONS = (xcom_pulls, run_dates, default_args, scopes, clearing)
 
 
 def main(output: Path) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 
 from airflow_lite import AirflowDagException, EmptyOperator, setup, teardown
-from fixtures.goldens import GOLDENS, read_golden
+from fixtures.goldens import read_golden
 
 EDGES = read_golden("authors")["scopes"]
 #: Where Airflow 2.10.5 leaves out edges, so that something inside runs too early or too late.
@@ -20,19 +18,9 @@ FEWER_IN_AIRFLOW = {
 }
 
 
-@pytest.fixture(scope="module")
-def shapes():
-    spec = importlib.util.spec_from_file_location("scopes_dag", GOLDENS / "scopes_dag.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", EDGES)
-def test_a_scope_makes_the_edges_that_it_makes_in_airflow(shapes, name):
-    made = shapes.edges(shapes.SHAPES[name])
+def test_a_scope_makes_the_edges_that_it_makes_in_airflow(scopes_dag, name):
+    made = scopes_dag.edges(scopes_dag.SHAPES[name])
 
     if name not in FEWER_IN_AIRFLOW:
         assert made == EDGES[name]
@@ -40,12 +28,12 @@ def test_a_scope_makes_the_edges_that_it_makes_in_airflow(shapes, name):
         assert set(after) <= set(made[task_id])
 
 
-def test_every_shape_was_asked(shapes):
-    assert shapes.SHAPES.keys() == EDGES.keys()
+def test_every_shape_was_asked(scopes_dag):
+    assert scopes_dag.SHAPES.keys() == EDGES.keys()
 
 
-def test_what_is_made_after_an_inner_scope_is_in_the_outer_one(shapes):
-    made = shapes.edges(shapes.SHAPES["after_inner"])
+def test_what_is_made_after_an_inner_scope_is_in_the_outer_one(scopes_dag):
+    made = scopes_dag.edges(scopes_dag.SHAPES["after_inner"])
 
     assert "after" in made["ou"]
     assert made["after"] == ["od"]

@@ -6,7 +6,13 @@ import itertools
 
 import pytest
 
+from airflow_lite import DAG
+from airflow_lite.parsing.serialize import dag_spec
+from airflow_lite.spec.graph import with_relatives
 from airflow_lite.spec.model import DagSpec, TaskSpec
+from fixtures.goldens import read_golden
+
+CLEARED = read_golden("authors")["clearing"]
 
 
 def dag(edges: str, *, setups: str = "", teardowns: str = "", strict: str = "") -> DagSpec:
@@ -64,3 +70,19 @@ def test_positions_follow_the_topological_order() -> None:
         for name, task in found.tasks.items()
         for above in task.upstream
     )
+
+
+@pytest.mark.parametrize("name", CLEARED)
+def test_what_is_cleared_with_a_task_is_what_airflow_clears(scopes_dag, name):
+    with DAG(name, schedule=None) as dag:
+        getattr(scopes_dag, name)()
+    tasks = dag_spec(dag).tasks
+    found = {
+        flags: {
+            task: " ".join(sorted(with_relatives(tasks, [task], upstream=up, downstream=down)))
+            for task in sorted(tasks)
+        }
+        for flags, (up, down) in scopes_dag.FLAGS.items()
+    }
+
+    assert found == CLEARED[name]

@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, resolve
 from airflow_lite.clock import SystemClock
-from airflow_lite.spec.graph import reach
+from airflow_lite.spec.graph import with_relatives
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
 from airflow_lite.store import dags, edits, listing
@@ -69,17 +69,12 @@ def _instances_to_clear(
 
 
 def chosen_tasks(args: context.Args, spec: DagSpec) -> set[str]:
-    """Return the ids of the tasks that match, with those up- and downstream if asked for."""
+    """Return the ids of the tasks that match, with those that must run again beside them."""
     if args.task_regex is None:
         return set(spec.tasks)
     pattern = resolve.pattern(args.task_regex)
     matching = {name for name in spec.tasks if pattern.search(name)}
-    chosen = set(matching)
-    if args.upstream:
-        chosen |= reach(matching, lambda name: spec.tasks[name].upstream)
-    if args.downstream:
-        chosen |= reach(matching, lambda name: spec.tasks[name].downstream)
-    return chosen
+    return with_relatives(spec.tasks, matching, upstream=args.upstream, downstream=args.downstream)
 
 
 def _states(args: context.Args) -> set[str] | None:

@@ -118,7 +118,7 @@ COMMANDS = (
     command(
         "clear",
         "task_clear.clear",
-        "Clear task instances, so that they run again",
+        "Clear task instances, with their setups and teardowns, so that they run again",
         DAG_ID,
         Arg(("-t", "--task-regex"), "Only tasks whose id has a match for this"),
         START_DATE,
