@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -212,7 +213,7 @@ def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence
     """
     by_scheduler = sa.or_(attempt.c.claimed_us.is_(None), attempt.c.cause.like("lost: %"))
     is_cut = attempt.c.cause.like(f"%{LOG_CUT}: %")
-    query = _of_try(attempt.c.cause, key).where(
+    query = _of_try([attempt.c.cause], key).where(
         attempt.c.cause.is_not(None),
         sa.or_(sa.and_(attempt.c.accepted, by_scheduler), is_cut),
     )
@@ -221,15 +222,69 @@ def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence
 
 def hosts_of_try(connection: sa.Connection, key: TaskInstanceKey) -> list[str]:
     """Return the machines that claimed attempts of this try, each once, in their order."""
-    query = _of_try(attempt.c.hostname, key).where(attempt.c.hostname.is_not(None))
+    query = _of_try([attempt.c.hostname], key).where(attempt.c.hostname.is_not(None))
     rows = connection.execute(query.order_by(attempt.c.claimed_us))
     return list(dict.fromkeys(rows.scalars()))
 
 
-def _of_try(column: sa.Column[Any], key: TaskInstanceKey) -> sa.Select[Any]:
-    """Return the query for one column of the attempts of a try."""
+@dataclass(frozen=True, slots=True)
+class TryRow:
+    """One try of a task instance, as the columns of its row and of its newest attempt have it."""
+
+    state: str | None
+    attempt: str | None
+    try_number: int
+    queued_us: int | None
+    queue: str
+    pool: str
+    pool_slots: int
+    priority_weight: int
+    external_executor_id: str | None
+    hostname: str | None
+
+
+def row_of_try(connection: sa.Connection, key: TaskInstanceKey) -> TryRow | None:
+    """Return the row of a task instance as of this try; None if there is no such instance.
+
+    What the row has of a newer try (state, attempt, machine, the executor's own id) is left out.
+    """
+    columns = [task_instance.c[name] for name in TryRow.__slots__]
+    query = (
+        sa.select(*columns)
+        .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
+        .where(
+            dag_run.c.dag_id == key.dag_id,
+            dag_run.c.run_id == key.run_id,
+            task_instance.c.task_id == key.task_id,
+            task_instance.c.map_index == key.map_index,
+        )
+    )
+    found = connection.execute(query).first()
+    if found is None:
+        return None
+    row = TryRow(*found)
+    return row if row.try_number == key.try_number else _as_of(connection, row, key)
+
+
+def _as_of(connection: sa.Connection, row: TryRow, key: TaskInstanceKey) -> TryRow:
+    columns = (attempt.c.outcome, attempt.c.token, attempt.c.queued_us, attempt.c.hostname)
+    query = _of_try(columns, key).order_by(attempt.c.queued_us.desc()).limit(1)
+    state, token, queued_us, hostname = connection.execute(query).first() or (None,) * 4
+    return replace(
+        row,
+        state=state,
+        attempt=token,
+        try_number=key.try_number,
+        queued_us=queued_us,
+        external_executor_id=None,
+        hostname=hostname,
+    )
+
+
+def _of_try(columns: Sequence[sa.Column[Any]], key: TaskInstanceKey) -> sa.Select[Any]:
+    """Return the query for columns of the attempts of a try."""
     return (
-        sa.select(column)
+        sa.select(*columns)
         .join(task_instance, task_instance.c.id == attempt.c.task_instance_id)
         .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
         .where(

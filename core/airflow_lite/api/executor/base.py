@@ -172,7 +172,11 @@ class BaseExecutor(EventBuffer):
         return []
 
     def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
-        """Return (messages, logs) that the task's environment knows beside its log file."""
+        """Return (messages, logs) that the task's environment knows beside its log file.
+
+        Called when a log is shown, on an executor that was configured but not started, in a
+        process of its own, which is ended after 10 seconds.
+        """
         return [], []
 
     def check_store(self, url: str) -> str | None:

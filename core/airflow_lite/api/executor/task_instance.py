@@ -35,3 +35,39 @@ class TaskInstance:
         return TaskInstanceKey(
             self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index, self.attempt
         )
+
+
+#: What an executor is told of a row as it stands there.
+_COLUMNS = (
+    *("state", "try_number", "queue", "pool"),
+    *("pool_slots", "priority_weight", "queued_us"),
+)
+
+
+def task_instance(
+    names: tuple[str, str, str, int],
+    row: Any,
+    executor_config: dict[str, Any] | None = None,
+    *,
+    external_executor_id: str | None = None,
+    hostname: str | None = None,
+    pickle_id: int | None = None,
+) -> TaskInstance:
+    """Return a row as executors see it: anything with the columns that they are told of.
+
+    `names` are those of the DAG, task, run and map index. It is done here alone, so that no
+    method of an executor is told less than another.
+    """
+    dag_id, task_id, run_id, map_index = names
+    return TaskInstance(
+        dag_id=dag_id,
+        task_id=task_id,
+        run_id=run_id,
+        map_index=map_index,
+        attempt=row.attempt or "",
+        executor_config=executor_config or {},
+        external_executor_id=external_executor_id,
+        hostname=hostname,
+        pickle_id=pickle_id,
+        **{name: getattr(row, name) for name in _COLUMNS},
+    )

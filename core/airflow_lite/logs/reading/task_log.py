@@ -1,4 +1,4 @@
-"""Reading the log of one try: the executor's lines, then the file, also while it grows.
+"""Reading the log of one try: the file, also while it grows, and what the executor knows of it.
 
 A file that is not here is read from the machines that ran the try.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.logs.reading.executor_log import ExecutorLog
 from airflow_lite.logs.reading.lines import FileSource, Reader
 from airflow_lite.logs.reading.remote import LogNotReadable, RemoteSource
 from airflow_lite.logs.reading.try_rows import TryRows
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at a log that is followed, and how long they become while it rests.
 _FOLLOW_S, _LONGEST_S = 0.2, 1.0
+#: Seconds that a file which is here waits for what the executor says of it.
+_HOLD_S = 3.0
 #: After so many looks that all brought lines, the row is read as well: has the try ended?
 _MOST_BUSY_LOOKS = 10
 
@@ -36,10 +39,11 @@ def task_log(
     *,
     follow: bool = False,
 ) -> Iterator[str]:
-    """Yield the lines of the log of one try, without line ends; first those of the executor.
+    """Yield the lines of the log of one try, without line ends.
 
-    Bytes that are not UTF-8 are replaced. With `follow` it goes on until the try has ended, over
-    all its reschedules. An error of the executor or of another machine becomes a line.
+    What the executor says of it stands above, unless the file is here and the executor is slow:
+    then below. Bytes that are not UTF-8 are replaced. With `follow` it goes on until the try has
+    ended, over all its reschedules. An error of the executor or of another machine becomes a line.
     """
     key = TaskInstanceKey(dag_id, task_id, run_id, try_number, map_index)
     folder = config.getpath("logging", "base_log_folder")
@@ -56,17 +60,17 @@ def wait_for_try(config: Config, key: TaskInstanceKey) -> None:
 
 def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) -> Iterator[str]:
     with TryRows(config, key) as rows:
-        messages, logs = _from_executor(config, key, rows)
-        for message in messages:
-            yield from (f"*** {line}" for line in message.splitlines())
+        executor = ExecutorLog(config, rows)
         log = _TryLog(config, folder, key, rows)
+        yield from executor.messages(_HOLD_S if log.is_here else None)
         if follow:
             yield from _until_ended(log, rows)
         yield from log.new_lines()
         yield from log.rest()
-        for text in logs:
+        yield from executor.messages()
+        for text in executor.texts():
             yield from text.splitlines()
-        if not logs:
+        if not executor.texts():
             yield from log.remarks()
         yield from _unlogged_ends(rows)
 
@@ -99,6 +103,11 @@ class _TryLog:
         self._here = Reader(FileSource(folder, key))
         self._there: dict[str, Reader] = {}
         self._faults: dict[str, str] = {}  # machine -> the last fault that was shown
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has the file."""
+        return self._path.exists()
 
     def new_lines(self) -> Iterator[str]:
         """Yield the whole lines that are new."""
@@ -162,23 +171,3 @@ def _unlogged_ends(rows: TryRows) -> Iterator[str]:
             yield f"*** The log of this try is incomplete, lines could not be written: {why}."
         else:
             yield f"*** The scheduler ended this try: {why}."
-
-
-def _from_executor(
-    config: Config, key: TaskInstanceKey, rows: TryRows
-) -> tuple[list[str], list[str]]:
-    """Return messages and texts of the configured executor; its error is a message."""
-    from airflow_lite.api.executor.base import BaseExecutor
-    from airflow_lite.plugins.executors import executor_class, load_executor
-
-    name = config.get("core", "executor")
-    try:
-        if executor_class(name, config).get_task_log is BaseExecutor.get_task_log:
-            return [], []
-        instance = rows.instance()
-        if instance is None:
-            return [], []
-        messages, logs = load_executor(config).get_task_log(instance, key.try_number)
-        return [str(message) for message in messages], [str(text) for text in logs]
-    except Exception as error:
-        return [f"{name} could not add to the log: {type(error).__name__}: {error}"], []

@@ -75,22 +75,23 @@ class TryRows:
         return row.state not in _WAITING or row.run.state in RUN_FINISHED
 
     def instance(self) -> TaskInstance | None:
-        """Return the task instance as executors see it; None if there is none."""
-        from airflow_lite.api.executor.task_instance import TaskInstance
+        """Return the task instance of this try as executors see it; None if there is none."""
+        from airflow_lite.api.executor.task_instance import task_instance
+        from airflow_lite.store import dags, listing
 
-        row, key = self._row(), self._key
+        key = self._key
+        with self._store.read() as connection:
+            row = listing.row_of_try(connection, key)
+            known = dags.latest_spec(connection, key.dag_id)
         if row is None:
             return None
-        return TaskInstance(
-            key.dag_id,
-            key.task_id,
-            key.run_id,
-            row.try_number,
-            key.map_index,
-            row.attempt or "",
-            state=row.state,
-            queue=row.queue,
-            pool=row.pool,
+        task = None if known is None else known[1].tasks.get(key.task_id)
+        return task_instance(
+            key.primary,
+            row,
+            None if task is None else task.executor_config,
+            external_executor_id=row.external_executor_id,
+            hostname=row.hostname,
         )
 
     def hosts(self) -> list[str]:

@@ -22,6 +22,7 @@ from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.api.executor.check import check_class
 from airflow_lite.api.hookspecs import HealthContext, HealthReport
 from airflow_lite.config import Config, ConfigOption
+from airflow_lite.plugins import executor_log
 from airflow_lite.plugins.discovery.model import PluginError
 from airflow_lite.plugins.discovery.targets import EXECUTOR, Target
 from airflow_lite.plugins.probing.blame import bare, blame, origin
@@ -74,6 +75,9 @@ def main(request: dict[str, Any]) -> None:
     if "health" in request:
         say({"file": ""})
         say({"health": _health(targets, request["health"])})
+    elif "log" in request:
+        say({"file": ""})
+        say({"log": executor_log.told(**request["log"])})
     else:
         for target in targets:
             file = origin(target.value)
@@ -142,7 +146,8 @@ def _look(target: Target, took_s: Callable[[], float], warnings: _Warnings) -> d
     if target.kind == EXECUTOR:
         check_class(found, f"Executor {target.name!r}")
         flags = {name: bool(getattr(found, name)) for name in FLAGS}
-        return {**fields, "flags": flags, **_described(found.get_cli_commands() or ())}
+        fields |= {"flags": flags, "tells_logs": executor_log.has_own(found)}
+        return {**fields, **_described(found.get_cli_commands() or ())}
     return {**fields, **_hooks(target, found, warnings)}
 
 

@@ -26,7 +26,7 @@ from airflow_lite.plugins.discovery.targets import Target, targets_of
 from airflow_lite.plugins.probing.verdict import Verdict, complaints, reason, remedy
 
 #: Raised when what is kept changes its form.
-FORMAT = 2
+FORMAT = 3
 FOLDER = "cache/probes"
 #: No plugin has more files that matter; what lies beyond is not looked at.
 _MOST_FILES = 500

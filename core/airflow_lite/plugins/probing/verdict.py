@@ -18,7 +18,8 @@ class Verdict(NamedTuple):
     that arose; `needs` names the dependency that is missing; `is_fatal`: the process that imported
     it ended of it, or had to be ended. `commands` maps each group's name to its commands;
     `options` has (section, name, default, help) in each row; `outlines` are those of the groups
-    (see `api.commands.outline`), for completion.
+    (see `api.commands.outline`), for completion; `tells_logs`: an executor that writes
+    `get_task_log`.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Verdict(NamedTuple):
     options: tuple[tuple[str, str, str, str], ...] = ()
     flags: dict[str, bool] = {}  # noqa: RUF012 - never changed
     outlines: tuple[Any, ...] = ()
+    tells_logs: bool = False
 
     @property
     def target(self) -> Target:

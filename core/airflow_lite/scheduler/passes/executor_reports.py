@@ -118,11 +118,12 @@ def _take_revocation(context: SchedulerContext, key: TaskInstanceKey) -> None:
 
 
 def _store_external_ids(context: SchedulerContext, external: dict[str, str]) -> None:
-    rows = [
-        {"row": active.instance.id, "token": token, "external": name}
-        for token, name in external.items()
-        if (active := context.memory.find_attempt(token)) is not None
-    ]
+    rows = []
+    for token, name in external.items():
+        active = context.memory.find_attempt(token)
+        if active is not None:
+            active.external_id = name
+            rows.append({"row": active.instance.id, "token": token, "external": name})
     with context.store.begin() as connection:
         scheduling.set_external_ids(connection, rows)
 

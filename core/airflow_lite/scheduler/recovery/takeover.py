@@ -41,11 +41,13 @@ def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -
     name = context.executor_name
     ours = [(active, row) for active, row in queued if row.executor == name]
     others = [(active, row) for active, row in queued if row.executor != name]
+    for active, row in ours:
+        active.external_id = row.external_executor_id
     if ours:
         context.runner.adopt(
             [
-                context.task_instance_of(active.run, active.instance, row.external_executor_id)
-                for active, row in ours
+                context.task_instance_of(active.run, active.instance, active.external_id)
+                for active, _ in ours
             ]
         )
     if others:

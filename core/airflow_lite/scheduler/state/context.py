@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.api.executor.task_instance import TaskInstance
+from airflow_lite.api.executor.task_instance import TaskInstance, task_instance
 from airflow_lite.scheduler.state.memory import ActiveAttempt, RunMemory
 
 if TYPE_CHECKING:
@@ -98,21 +98,11 @@ class SchedulerContext:
     ) -> TaskInstance:
         """Return a task instance as executors see it."""
         task = self.task_of(run, instance)
-        return TaskInstance(
-            dag_id=run.dag_id,
-            task_id=instance.task_id,
-            run_id=run.run_id,
-            try_number=instance.try_number,
-            map_index=instance.map_index,
-            attempt=instance.attempt or "",
-            state=instance.state,
-            queue=instance.queue,
-            pool=instance.pool,
-            pool_slots=instance.pool_slots,
-            priority_weight=instance.priority_weight,
-            executor_config=task.executor_config if task is not None else {},
+        return task_instance(
+            (run.dag_id, instance.task_id, run.run_id, instance.map_index),
+            instance,
+            task.executor_config if task is not None else None,
             external_executor_id=external_id,
-            queued_us=instance.queued_us,
             pickle_id=self.pickle_of(run.dag_id),
         )
 
@@ -121,7 +111,7 @@ class SchedulerContext:
         if active.revoke_sent or active.is_unmanaged:
             return
         active.revoke_sent = True
-        ti = self.task_instance_of(active.run, active.instance)
+        ti = self.task_instance_of(active.run, active.instance, active.external_id)
         self.runner.revoke(replace(ti, attempt=active.token, try_number=active.try_number))
 
     @property

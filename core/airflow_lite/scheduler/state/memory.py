@@ -52,6 +52,7 @@ class ActiveAttempt:
     try_number: int
     is_unmanaged: bool = False  # not in our executor: of a scheduler that died, or run by hand
     revoke_sent: bool = False
+    external_id: str | None = None  # what the executor calls it, once it said so
     queued_s: float | None = None  # for how long, as `watch` counts; None: not seen by it
 
     @property
