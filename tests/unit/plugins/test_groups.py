@@ -169,22 +169,28 @@ def test_an_executor_that_cannot_be_asked_for_its_commands_is_told_with_the_reas
     )
 
 
+UNCLEAR = (
+    "(a bug in the plugin, or what it needs is not there). Mend what it lacks and try again with "
+    "`airflow-lite plugins doctor lite-bad`, tell its author"
+)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
         (
             "import absent_thing",
             "{file}:1: ModuleNotFoundError: No module named 'absent_thing' ('absent_thing' is "
-            "missing). Install 'absent_thing', or remove",
+            "missing). Install 'absent_thing' and try again with `airflow-lite plugins doctor "
+            "lite-bad`, or remove",
         ),
         (
             "raise SystemExit(4)",
-            "{file}:1: SystemExit: 4 (a bug in the plugin). Tell its author, or remove",
+            f"{{file}}:1: SystemExit: 4 {UNCLEAR}, or remove",
         ),
         (
             "x = 1",
-            "{file}: it declares the group 'bad', but gives [] (a bug in the plugin). Tell its "
-            "author, or remove",
+            f"{{file}}: it declares the group 'bad', but gives [] {UNCLEAR}, or remove",
         ),
     ],
 )

@@ -78,11 +78,13 @@ def checked_executor(located: Located, config: Config) -> list[Verdict]:
 def verdicts(
     plugin: Plugin, targets: Sequence[Target], config: Config, *, fresh: bool = False
 ) -> list[Verdict]:
-    """Return the verdicts on these entry points, probing those that are not known.
+    """Return the verdicts on these entry points, probing those that are not known to be sound.
 
-    `fresh` probes them all.
+    `fresh` probes them all. What failed may have lacked a variable, a program or a file, which no
+    fingerprint sees: it is tried again whenever someone chooses the plugin or asks about it.
     """
-    known = {} if fresh else {verdict.target: verdict for verdict in known_verdicts(plugin, config)}
+    kept = [] if fresh else known_verdicts(plugin, config)
+    known = {verdict.target: verdict for verdict in kept if verdict.is_sound}
     unknown = [target for target in targets if target not in known]
     if unknown:
         from airflow_lite.plugins.probing.probe import probe
@@ -98,7 +100,7 @@ def verdicts(
 def known_verdicts(plugin: Plugin, config: Config) -> list[Verdict]:
     """Return the verdicts that are kept and still hold, probing nothing.
 
-    One that failed holds for as long as nothing at all was installed.
+    One that failed is listed for as long as nothing at all was installed, or it is tried again.
     """
     kept = cache.read(config, _file(plugin), FORMAT)
     if not kept or kept.get("own") != _fingerprint(plugin):

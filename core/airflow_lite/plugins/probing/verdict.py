@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from airflow_lite.plugins.discovery.model import Plugin
 from airflow_lite.plugins.discovery.targets import Target
 
+#: Nobody can tell these apart: an import that failed for want of a file, a program, a variable.
+_OWN_FAULT = "a bug in the plugin, or what it needs is not there"
 #: Importing may take this long, in ms, before it counts as a problem.
 SLOW_MS = 1000
 
@@ -67,19 +69,19 @@ def reason(verdict: Verdict) -> str:
     place = f"{verdict.file}: " if verdict.file else ""
     if verdict.is_timeout:
         return f"{place}{verdict.error}"
-    whose = f"{verdict.needs!r} is missing" if verdict.needs else "a bug in the plugin"
+    whose = f"{verdict.needs!r} is missing" if verdict.needs else _OWN_FAULT
     return f"{place}{verdict.error} ({whose})"
 
 
 def remedy(verdict: Verdict, plugin: Plugin) -> str:
     """Say what to do about an entry point that cannot be used."""
     away = f"remove the plugin with `pip uninstall {plugin.distribution}`."
+    again = f"try again with `airflow-lite plugins doctor {plugin.distribution}`"
     if verdict.needs:
-        return f"Install {verdict.needs!r}, or {away}"
+        return f"Install {verdict.needs!r} and {again}, or {away}"
     if verdict.is_timeout:
-        again = f"airflow-lite plugins doctor {plugin.distribution}"
-        return f"Try again with `{again}`, raise [plugins] import_timeout_s, or {away}"
-    return f"Tell its author, or {away}"
+        return f"T{again[1:]}, raise [plugins] import_timeout_s, or {away}"
+    return f"Mend what it lacks and {again}, tell its author, or {away}"
 
 
 def complaints(verdict: Verdict, plugin: Plugin) -> list[str]:

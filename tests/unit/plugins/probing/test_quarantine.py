@@ -224,13 +224,39 @@ def test_a_verdict_holds_until_the_plugin_or_what_is_beside_it_changes(site, con
     for _ in range(2):
         with pytest.raises(PluginError, match="'absent_thing' is missing"):
             load_executor(config)
-    assert len(children) == 1
+    assert len(children) == 2
     site.install("absent", modules={"absent_thing": ""})
     with pytest.raises(PluginError, match="declares the group 'own'"):
         load_executor(config)
     (site.directory / "own_plugin.py").write_text(MODULE_SOURCE)
-    load_executor(config)
-    assert len(children) == 3
+    for _ in range(2):
+        load_executor(config)
+    assert len(children) == 4
+
+
+@pytest.mark.parametrize("what", ["variable", "program", "file", "module of a namespace"])
+def test_an_import_that_failed_is_tried_again_when_the_executor_is_chosen(
+    site, configured, tmp_path, monkeypatch, what
+):
+    lacks = {
+        "variable": "import os; os.environ['ACME_URL']",
+        "program": "import subprocess; subprocess.check_output(['sacctx'])",
+        "file": f"open({str(tmp_path / 'acme.ini')!r}).close()",
+        "module of a namespace": "import acmelib.client",
+    }
+    (site.directory / "acmelib").mkdir()
+    install(site, module=MODULE_SOURCE, executor=f"{lacks[what]}\n{EXECUTOR_SOURCE}")
+    with pytest.raises(PluginError, match=r"airflow-lite plugins doctor lite-own"):
+        load_executor(configured_again(configured("Own")))
+    monkeypatch.setenv("ACME_URL", "x")
+    (tmp_path / "acme.ini").touch()
+    (site.directory / "acmelib/client.py").touch()
+    program = tmp_path / "bin/sacctx"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    assert load_executor(configured_again(_Home(site))).name == "Own"
 
 
 @pytest.mark.parametrize(
@@ -255,9 +281,13 @@ def test_what_is_known_to_fail_is_listed_as_quarantined(site, configured):
     (found,) = [plugin for plugin in known_plugins(config) if plugin.distribution == "lite-own"]
     assert found.state is PluginState.QUARANTINED
     assert found.reason == (
-        f"{site.directory / 'own_plugin.py'}:1: ValueError: boom (a bug in the plugin)"
+        f"{site.directory / 'own_plugin.py'}:1: ValueError: boom (a bug in the plugin, or what it needs is"
+        " not there)"
     )
-    assert found.remedy == ("Tell its author, or remove the plugin with `pip uninstall lite-own`.")
+    assert found.remedy == (
+        "Mend what it lacks and try again with `airflow-lite plugins doctor lite-own`, tell its "
+        "author, or remove the plugin with `pip uninstall lite-own`."
+    )
 
 
 def test_the_command_and_the_choice_as_executor_say_the_same(site, configured):
