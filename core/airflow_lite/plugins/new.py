@@ -22,6 +22,8 @@ TEMPLATE_RANGE = "airflow-lite>=0.1.0.dev0,<0.2"
 #: Ends the names of files that tools would take for their settings of the template.
 _SUFFIX = ".in"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+#: The template's lines have room for names of as many letters.
+_LONGEST = 40
 
 
 class Names(NamedTuple):
@@ -41,6 +43,10 @@ def names_of(name: str, core_names: Collection[str] = ()) -> Names:
         raise UserError(
             f"{name[:60]!r} cannot be a distribution's name here. Use lower-case letters, digits "
             "and single `-` between them, such as my-executor."
+        )
+    if len(name) > _LONGEST:
+        raise UserError(
+            f"{name[:60]!r} is too long a name here: {len(name)} letters. Use {_LONGEST} at most."
         )
     package = name.replace("-", "_")
     executor = "".join(word.capitalize() for word in name.split("-"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from airflow_lite.errors import UserError
@@ -42,6 +45,28 @@ def test_nothing_of_the_template_is_left_in_another_ones_files(tmp_path):
         assert "my-executor" not in text, file
         assert "myexecutor" not in text, file
     assert {file.name for file in written} >= {"pyproject.toml", ".gitignore", "ci.yml"}
+
+
+LONGEST = "airflow-lite-foo-bar-baz-of-mine-at-work"
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "my-executor", "acme-batch-executor", "airflow-lite-foo-executor", LONGEST]
+)
+def test_a_new_distribution_passes_the_checks_of_its_own_ci(tmp_path, name):
+    write_plugin(names_of(name), tmp_path / name)
+    for check in (["check"], ["format", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *check, "--no-cache", str(tmp_path / name)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) in {(0, ""), (0, "All checks passed!\n")}
+
+
+def test_a_name_for_which_the_templates_lines_have_no_room_is_refused():
+    with pytest.raises(UserError) as caught:
+        names_of(f"{LONGEST}x")
+    assert str(caught.value) == (
+        f"'{LONGEST}x' is too long a name here: 41 letters. Use 40 at most."
+    )
 
 
 def test_what_is_there_already_is_left_alone(tmp_path):

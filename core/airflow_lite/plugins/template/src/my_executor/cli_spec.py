@@ -1,8 +1,16 @@
-"""`airflow-lite my_executor …` as plain data: help, completion and the man page come from it."""
+"""`airflow-lite my_executor …` as plain data.
+
+Help, completion and the man page come from it.
+"""
 
 from __future__ import annotations
 
 from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command
+
+EXAMPLE = """\
+example, with [core] executor = MyExecutor:
+  airflow-lite my_executor settings -o json
+"""
 
 GROUP = GroupCommand(
     "my_executor",
@@ -20,7 +28,7 @@ GROUP = GroupCommand(
                     default="table",
                 ),
             ),
-            epilog="example: airflow-lite --executor MyExecutor my_executor settings -o json",
+            epilog=EXAMPLE,
         ),
     ),
 )

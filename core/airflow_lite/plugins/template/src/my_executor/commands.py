@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 def settings(args: argparse.Namespace) -> int:
     """Print each setting with its value; return the exit code."""
     options = config(args)
-    names = [("core", "parallelism"), ("my_executor", "kill_grace_s")]
+    names = [
+        ("core", "parallelism"),
+        ("my_executor", "kill_grace_s"),
+    ]
     print_rows(
         [
             {"setting": f"[{section}] {name}", "value": options.get(section, name)}

@@ -1,7 +1,9 @@
-"""MyExecutor: each attempt is a process of its own, on the scheduler's machine.
+"""MyExecutor: each attempt is a process on the scheduler's machine.
 
 Replace the processes by what your engine has. The methods run on one thread; none may block for
-long. `airflow-lite executors certify MyExecutor` tells whether the contract still holds.
+long. To tell whether the contract still holds:
+
+    airflow-lite executors certify MyExecutor
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ class MyExecutor(BaseExecutor):
 
     def start(self) -> None:
         """Read the options; connect to the engine, if there is one."""
-        self.kill_grace_s = self.config.getfloat("my_executor", "kill_grace_s")
+        self.kill_grace_s = self.config.getfloat(
+            "my_executor",
+            "kill_grace_s",
+        )
 
     def execute_async(
         self,
