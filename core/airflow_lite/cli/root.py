@@ -65,6 +65,7 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
 
 def _unknown(name: str, config: Config) -> UserError:
     from airflow_lite.plugins.discovery.known_packages import KNOWN_PACKAGES
+    from airflow_lite.plugins.discovery.locate import archives_hint
     from airflow_lite.plugins.groups import command_groups
     from airflow_lite.plugins.in_use import class_only
     from airflow_lite.text import did_you_mean
@@ -79,4 +80,6 @@ def _unknown(name: str, config: Config) -> UserError:
     if executors:
         some = ", ".join(executors[:_MOST_EXECUTORS])
         hint += f" An executor may bring it; choose that one with --executor: {some}."
-    return UsageError(f"There is no command {name[:60]!r}.{hint} See `airflow-lite --help`.")
+    return UsageError(
+        f"There is no command {name[:60]!r}.{hint}{archives_hint()} See `airflow-lite --help`."
+    )

@@ -1,23 +1,29 @@
 """The index of plugins, kept in the home so that most commands need not look for them.
 
 Reading it imports the standard library alone. It holds what each directory of `sys.path` has,
-with its modification time, which installing and uninstalling change. Nothing is imported
+with its times, which installing and uninstalling change. Nothing is imported
 because of it: whoever imports a plugin reads that distribution's metadata again.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+
 from airflow_lite import __version__
 from airflow_lite.config import Config
 from airflow_lite.plugins.discovery import cache
-from airflow_lite.plugins.discovery.model import Plugin, PluginState, mark_stale, normalised
+from airflow_lite.plugins.discovery.model import Plugin, PluginState, normalised
 from airflow_lite.plugins.discovery.search_path import search_key
+from airflow_lite.plugins.discovery.sightings import Directory, sorted_out
 
 #: Raised when what the index holds changes its form.
-FORMAT = 2
+FORMAT = 3
 FILE = "cache/plugins.json"
 #: Directories that are kept, the newest: `python -m` adds each that it is called in.
 _MOST_DIRECTORIES = 100
+#: What the content of the index depends on: requirements may be those of one Python alone.
+_MADE_BY = [__version__, sys.version]
 NO_PLUGINS = "AIRFLOW_LITE_NO_PLUGINS"
 DISABLE_PLUGINS = "AIRFLOW_LITE_DISABLE_PLUGINS"
 
@@ -66,34 +72,37 @@ def read_again(plugin: Plugin) -> Plugin | None:
 
 
 def _all(config: Config) -> list[Plugin]:
-    key, directories = search_key(), _read(config)
-    changed = [place for place in key if directories.get(place[0], (None,))[0] != place[1]]
+    key, known = search_key(), _read(config)
+    changed = [row for row in key if row[0] not in known or known[row[0]].stamp != row[1]]
     if changed:
-        from airflow_lite.plugins.discovery.metadata import discover
+        from airflow_lite.plugins.discovery.metadata import discover, distributions_in
 
-        for directory, time_ns in changed:
-            directories.pop(directory, None)  # the newest stand last
-            directories[directory] = time_ns, discover([directory], __version__)
-        _write(config, directories)
-    return mark_stale([plugin for directory, _ in key for plugin in directories[directory][1]])
+        for path, stamp in changed:
+            known.pop(path, None)  # the newest stand last
+            plugins = discover([path], __version__)
+            known[path] = Directory(path, stamp, plugins, distributions_in(path))
+        _write(config, known.values())
+    return sorted_out([known[path] for path, _ in key])
 
 
-def _read(config: Config) -> dict[str, tuple[int, list[Plugin]]]:
+def _read(config: Config) -> dict[str, Directory]:
     kept = cache.read(config, FILE, FORMAT)
     try:
-        rows = kept["directories"] if kept["core"] == __version__ else []
+        rows = kept["directories"] if kept["made_by"] == _MADE_BY else []
         return {
-            name: (time, [Plugin.from_json(fields) for fields in plugins])
-            for name, time, plugins in rows
+            path: Directory(
+                path, stamp, [Plugin.from_json(fields) for fields in plugins], {**folders}
+            )
+            for path, stamp, plugins, folders in rows
         }
     except (KeyError, TypeError, ValueError):
         return {}
 
 
-def _write(config: Config, directories: dict[str, tuple[int, list[Plugin]]]) -> None:
+def _write(config: Config, directories: Iterable[Directory]) -> None:
     rows = [
-        [name, time_ns, [plugin.to_json() for plugin in plugins]]
-        for name, (time_ns, plugins) in directories.items()
+        [path, stamp, [plugin.to_json() for plugin in plugins], folders]
+        for path, stamp, plugins, folders in directories
     ]
-    fields = {"core": __version__, "directories": rows[-_MOST_DIRECTORIES:]}
+    fields = {"made_by": _MADE_BY, "directories": rows[-_MOST_DIRECTORIES:]}
     cache.write(config, FILE, FORMAT, fields)

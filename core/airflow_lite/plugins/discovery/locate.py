@@ -11,7 +11,7 @@ from airflow_lite.plugins.discovery.index import installed_plugins, plugins_allo
 from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_executor
 from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginState
 from airflow_lite.plugins.discovery.owners import executors_named, sole_owner
-from airflow_lite.plugins.discovery.search_path import spec_of
+from airflow_lite.plugins.discovery.search_path import archives, spec_of
 from airflow_lite.plugins.discovery.targets import EXECUTOR, Target, modules_of
 from airflow_lite.text import did_you_mean
 
@@ -91,9 +91,17 @@ def _unknown(name: str, config: Config) -> str:
     names = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
     hint = did_you_mean(name, sorted(names | set(CORE_EXECUTORS)))
     return (
-        f"There is no executor {name!r}.{hint}{_broken_hint(config)} List the installed ones with "
-        "`airflow-lite plugins list`."
+        f"There is no executor {name!r}.{hint}{_broken_hint(config)}{archives_hint()} "
+        "List the installed ones with `airflow-lite plugins list`."
     )
+
+
+def archives_hint() -> str:
+    """Return a sentence on what stands on `sys.path` but is not searched for plugins."""
+    places = archives()
+    if not places:
+        return ""
+    return f" Archives on sys.path are not searched for plugins ({places[0]}): install it."
 
 
 def _broken_hint(config: Config) -> str:

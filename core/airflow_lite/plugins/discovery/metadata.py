@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.markers import UndefinedComparison
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from airflow_lite.plugins.discovery.known_packages import EXECUTORS_GROUP, PLUGINS_GROUP
 from airflow_lite.plugins.discovery.model import (
@@ -21,7 +23,6 @@ from airflow_lite.plugins.discovery.model import (
     Entry,
     Plugin,
     PluginState,
-    mark_stale,
     normalised,
 )
 
@@ -49,7 +50,16 @@ def discover(directories: Sequence[str], core_version: str) -> list[Plugin]:
         for directory in directories
         for location in _metadata_of(directory)
     ]
-    return mark_stale([plugin for plugin in plugins if plugin is not None])
+    return [plugin for plugin in plugins if plugin is not None]
+
+
+def distributions_in(directory: str) -> dict[str, str]:
+    """Return the folder of every distribution in a directory, ours or not, by its name."""
+    return {_name_of(place): place.name for place in _metadata_of(directory)}
+
+
+def _name_of(location: Path) -> str:
+    return normalised(location.stem.partition("-")[0])
 
 
 def _metadata_of(directory: str) -> list[Path]:
@@ -134,10 +144,18 @@ def _read(location: Path, entry_points: bytes, core_version: str) -> Plugin | No
 
 def _entries(points: Iterable[EntryPoint], kind: str) -> tuple[Entry, ...]:
     return tuple(
-        Entry(point.name, point.value)
+        Entry(point.name, _value(point))
         for point in points
         if point.group.split(".")[1] == kind and _NAME.fullmatch(point.name)
     )
+
+
+def _value(point: EntryPoint) -> str:
+    """Return where an entry point leads, without the extras that may stand behind it."""
+    match = point.pattern.match(point.value)
+    if match is None:
+        return point.value
+    return ":".join(filter(None, (match["module"], match["attr"])))
 
 
 def _defect(
@@ -166,12 +184,8 @@ def _defect(
 
 
 def required_names(lines: list[str]) -> tuple[str, ...]:
-    """Return the normalised names that are required without an extra."""
-    names = [
-        canonicalize_name(requirement.name)
-        for requirement in _requirements(lines)
-        if "extra" not in str(requirement.marker or "")
-    ]
+    """Return the normalised names that are required here and now, without an extra."""
+    names = [canonicalize_name(requirement.name) for requirement in _requirements(lines)]
     return tuple(dict.fromkeys(names))
 
 
@@ -186,8 +200,11 @@ def unmet_range(lines: list[str], name: str, version: str) -> str | None:
 
 
 def _requirements(lines: list[str]) -> Iterator[Requirement]:
+    """Yield the requirements whose markers are true of this Python, no extra being asked for."""
     for line in lines:
         try:
-            yield Requirement(line)
-        except InvalidRequirement:  # pip would refuse it, too
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                yield requirement
+        except (InvalidRequirement, InvalidVersion, UndefinedComparison):  # pip refuses it, too
             continue

@@ -5,9 +5,7 @@ Read for every `--help`, so there are no dataclasses: they take longer to import
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -110,36 +108,3 @@ class Plugin(NamedTuple):
 def normalised(name: str) -> str:
     """Return a distribution's name as it is compared: lower case, runs of `-_.` as one `-`."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def mark_stale(plugins: Sequence[Plugin]) -> list[Plugin]:
-    """Return the plugins with all but one of each name as stale.
-
-    The one that counts is in the first directory, where Python imports it from; of several there,
-    it is the one that was installed last.
-    """
-    owners: dict[str, Plugin] = {}
-    for plugin in plugins:
-        owner = owners.setdefault(plugin.distribution, plugin)
-        if owner is not plugin and _is_later(plugin, owner):
-            owners[plugin.distribution] = plugin
-    return [_as_stale(plugin, owners[plugin.distribution]) for plugin in plugins]
-
-
-def _as_stale(plugin: Plugin, owner: Plugin) -> Plugin:
-    if plugin is owner:
-        return plugin
-    return plugin.in_state(
-        PluginState.STALE,
-        f"{owner.version} in {owner.location} is used in place of this {plugin.version}",
-        f"Remove {plugin.location}, or install {plugin.distribution} again.",
-    )
-
-
-def _is_later(plugin: Plugin, owner: Plugin) -> bool:
-    if os.path.dirname(plugin.location) != os.path.dirname(owner.location):
-        return False
-    try:
-        return os.stat(plugin.location).st_mtime_ns > os.stat(owner.location).st_mtime_ns
-    except OSError:
-        return False

@@ -56,8 +56,8 @@ def sole_owner(owners: list[OwnedEntry], subject: str) -> OwnedEntry:
     `subject` is what the message names, such as "executor 'DaskExecutor'".
     """
     ready = [owned for owned in owners if owned.plugin.is_ready]
-    if len(ready) > 1:
-        titles = " and ".join(owned.plugin.title for owned in ready)
+    if len({owned.plugin.location for owned in ready}) > 1:
+        titles = " and ".join(dict.fromkeys(owned.plugin.title for owned in ready))
         raise PluginError(f"The {subject} comes from {titles}. {_CONFLICT_REMEDY}")
     if not ready:
         plugin = owners[0].plugin

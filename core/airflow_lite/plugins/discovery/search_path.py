@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def search_key() -> list[list[Any]]:
-    """Return [directory, st_mtime_ns] of each directory of `sys.path`, each once, in order."""
+    """Return [directory, stamp] of each directory of `sys.path`, each once, in order.
+
+    One that is reached by two names is one. The stamp changes with what is in the directory.
+    """
     return _key([os.path.abspath(entry or ".") for entry in sys.path])
 
 
@@ -27,15 +31,30 @@ def installed_key() -> list[list[Any]]:
 
 
 def _key(directories: list[str]) -> list[list[Any]]:
-    key = []
+    key, seen = [], set()
     for directory in dict.fromkeys(directories):
         try:
             status = os.stat(directory)
         except OSError:
             continue
-        if os.path.isdir(directory):
-            key.append([directory, status.st_mtime_ns])
+        place = (status.st_dev, status.st_ino)
+        if stat.S_ISDIR(status.st_mode) and place not in seen:
+            seen.add(place)
+            key.append([directory, change_stamp(status)])
     return key
+
+
+def change_stamp(status: os.stat_result) -> list[int]:
+    """Return what a change of a file or directory changes.
+
+    Images that are built alike at any time give all the same st_mtime; nobody can set st_ctime.
+    """
+    return [status.st_mtime_ns, status.st_ctime_ns]
+
+
+def archives() -> list[str]:
+    """Return the files on `sys.path`: Python imports from archives, plugins are not searched."""
+    return [entry for entry in dict.fromkeys(sys.path) if os.path.isfile(entry)]
 
 
 def spec_of(top: str) -> ModuleSpec | None:

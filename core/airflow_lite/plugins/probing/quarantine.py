@@ -21,7 +21,7 @@ from airflow_lite.plugins.discovery.index import installed_plugins
 from airflow_lite.plugins.discovery.locate import Located, unnamed_plugin
 from airflow_lite.plugins.discovery.model import Plugin, PluginError, PluginState
 from airflow_lite.plugins.discovery.owners import in_conflict
-from airflow_lite.plugins.discovery.search_path import installed_key, spec_of
+from airflow_lite.plugins.discovery.search_path import change_stamp, installed_key, spec_of
 from airflow_lite.plugins.discovery.targets import Target, targets_of
 from airflow_lite.plugins.probing.verdict import Verdict, complaints, reason, remedy
 
@@ -186,12 +186,12 @@ def _sources(top: str) -> Iterator[Path]:
         yield from sorted(islice(Path(place).rglob("*.py"), _MOST_FILES))
 
 
-def _stat(file: Path) -> tuple[int, int]:
+def _stat(file: Path) -> list[int]:
     try:
         found = os.stat(file)
     except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+        return []
+    return [*change_stamp(found), found.st_size]
 
 
 def _file(plugin: Plugin) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.plugins.discovery import metadata
+from airflow_lite.plugins.discovery import index, metadata
 from airflow_lite.plugins.discovery.index import FILE, installed_plugins
 from airflow_lite.plugins.discovery.metadata import discover
 from airflow_lite.plugins.discovery.model import Entry, PluginState
@@ -109,27 +108,6 @@ def test_a_plugin_entry_that_is_no_module_is_the_wrong_type(site):
     assert plugin.state is PluginState.WRONG_TYPE
 
 
-def test_of_two_dist_infos_of_a_name_the_one_installed_first_is_stale(site):
-    later = site.install("twice", version="1.0", executors="A = a:A")
-    earlier = site.install("twice", version="2.0", executors="A = a:A")
-    os.utime(later, ns=(2, 2))
-    os.utime(earlier, ns=(1, 1))
-    first, second = discover([str(site.directory)], "0.1.0")
-    assert (first.state, second.state) == (PluginState.READY, PluginState.STALE)
-    os.utime(earlier, ns=(3, 3))
-    first, second = discover([str(site.directory)], "0.1.0")
-    assert (first.state, second.state) == (PluginState.STALE, PluginState.READY)
-
-
-def test_of_two_directories_the_first_has_the_one_that_counts(site, tmp_path):
-    found = site.install("twice", executors="A = a:A")
-    first = tmp_path / "first"
-    first.mkdir()
-    shutil.copytree(found, first / "twice-0.1.dist-info")
-    plugins = discover([str(first), str(site.directory)], "0.1.0")
-    assert [plugin.state for plugin in plugins] == [PluginState.READY, PluginState.STALE]
-
-
 def test_the_index_is_read_back_and_renewed_when_something_is_installed(site, configured):
     config = configured()
     site.install("one", executors="A = a:A", plugins="one = one.plugin")
@@ -140,15 +118,42 @@ def test_the_index_is_read_back_and_renewed_when_something_is_installed(site, co
     assert "two" in by_name(installed_plugins(config))
 
 
-def test_a_directory_without_a_time_of_its_own_is_searched_as_any_other(site, configured):
+def test_what_is_installed_where_times_never_change_is_found(site, configured):
+    config = configured()
+    for name in ("one", "two"):
+        site.install(name, executors=f"{name} = a:A")
+        os.utime(site.directory, ns=(0, 0))  # as in images that are built alike at any time
+        for _ in range(2):
+            assert name in by_name(installed_plugins(config))
+
+
+def test_extras_behind_an_entry_point_are_passed_over(site):
+    site.install("extra", executors="A = a.b : A.B [fast, slow]", plugins="a = a.plugin [fast]")
+    (plugin,) = discover([str(site.directory)], "0.1.0")
+    assert plugin.executors == (Entry("A", "a.b:A.B"),)
+    assert plugin.groups == (Entry("a", "a.plugin"),)
+    assert plugin.is_ready
+
+
+def test_the_index_of_another_python_is_made_again(site, configured, monkeypatch):
     config = configured()
     site.install("one", executors="A = a:A")
-    os.utime(site.directory, ns=(0, 0))  # as in images that are built alike at any time
-    for _ in range(2):
-        assert "one" in by_name(installed_plugins(config))
+    expected = installed_plugins(config)
+    searched = []
+    monkeypatch.setattr(
+        metadata,
+        "discover",
+        lambda places, *rest: searched.extend(places) or discover(places, *rest),
+    )
+    monkeypatch.setattr(index, "_MADE_BY", ["0", "another"])
+    assert installed_plugins(config) == expected
+    assert str(site.directory) in searched
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\x00"])
+NO_FOLDERS = {"format": 3, "made_by": index._MADE_BY, "directories": [["/", 0, [], 3]]}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\x00", json.dumps(NO_FOLDERS)])
 def test_a_spoilt_index_is_made_again(site, configured, text):
     config = configured()
     site.install("one", executors="A = a:A")

@@ -36,6 +36,25 @@ def test_other_requirements_say_nothing_of_the_core():
     assert unmet_range(["airflow-lite-dask>=9", "dask<1"], "airflow-lite", "0.1") is None
 
 
+@pytest.mark.parametrize(
+    ("marker", "holds"),
+    [
+        ("python_version >= '3.11'", True),
+        ("python_version < '3'", False),
+        ("sys_platform == 'win32'", False),
+        ("extra == 'test'", False),
+        ("extra != 'test'", True),
+        ("sys_platform == 'win32' or extra == 'test'", False),
+        ("platform_python_implementation in 'CPython PyPy'", True),
+        ("'extra' != sys_platform", True),
+    ],
+)
+def test_a_requirement_counts_where_its_marker_is_true(marker, holds):
+    assert required_names([f"dask; {marker}"]) == (("dask",) if holds else ())
+    unmet = unmet_range([f"airflow-lite>=9; {marker}"], "airflow-lite", "0.1")
+    assert unmet == (">=9" if holds else None)
+
+
 def test_names_are_normalised_and_extras_left_out():
     lines = ["Airflow_Lite[testing]>=1", "dask; python_version>'3'", "x; extra == 'test'"]
     assert required_names(lines) == ("airflow-lite", "dask")
