@@ -1,7 +1,8 @@
-"""The order of the site's sections: as a reader needs them, not as their folders are spelt."""
+"""The site's menu: pages in the order in which they are needed, how-tos by their reader."""
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 #: Folder, as MkDocs titles it -> the section's title, in the order of the menu.
@@ -12,6 +13,39 @@ SECTIONS = {
     "Explanation": "Explanation",
     "Adr": "Decisions",
 }
+#: The groups of the how-tos. A page that is in none of them stands in the first.
+HOW_TO = {
+    "Run it": (
+        "install",
+        "run-as-a-service",
+        "why-a-task-does-not-run",
+        "clear-and-rerun",
+        "monitor",
+        "clean-up",
+        "back-up-move-and-upgrade",
+        "read-logs-of-other-machines",
+        "run-on-dask",
+        "ship-dags-pickled",
+        "report-to-sentry",
+        "complete-commands",
+    ),
+    "Write DAGs": (
+        "move-from-airflow",
+        "debug-a-dag",
+        "retry-and-alert",
+        "use-params",
+        "pass-data-between-tasks",
+        "wait-with-sensors",
+        "use-variables-and-connections",
+        "limit-with-pools",
+    ),
+    "Write executors": (
+        "publish-an-executor",
+        "adopt-revoke-and-tell-logs",
+        "test-an-executor",
+        "move-an-executor",
+    ),
+}
 
 
 def on_nav(nav: Any, config: Any, files: Any) -> Any:
@@ -21,4 +55,40 @@ def on_nav(nav: Any, config: Any, files: Any) -> Any:
     for item in nav.items:
         if item.is_section:
             item.title = SECTIONS.get(item.title, item.title)
+            if item.title == "How to":
+                _group(item)
+    _chain(nav)
     return nav
+
+
+def _group(section: Any) -> None:
+    """Put the how-tos into their groups, in the order that stands above."""
+    places = {name: (group, at) for group, names in HOW_TO.items() for at, name in enumerate(names)}
+    elsewhere = (next(iter(HOW_TO)), len(places))
+    groups: dict[str, list[Any]] = {title: [] for title in HOW_TO}
+    for page in sorted(section.children, key=lambda page: places.get(_name(page), elsewhere)[1]):
+        groups[places.get(_name(page), elsewhere)[0]].append(page)
+    kind = type(section)
+    section.children = [kind(title, pages) for title, pages in groups.items() if pages]
+    for group in section.children:
+        group.parent = section
+        for page in group.children:
+            page.parent = group
+
+
+def _name(page: Any) -> str:
+    return PurePosixPath(page.file.src_uri).stem
+
+
+def _chain(nav: Any) -> None:
+    """Let "previous" and "next" go by the menu."""
+    nav.pages = [page for item in nav.items for page in _pages(item)]
+    neighbours = [None, *nav.pages, None]
+    for before, page, after in zip(neighbours, nav.pages, neighbours[2:], strict=False):
+        page.previous_page, page.next_page = before, after
+
+
+def _pages(item: Any) -> list[Any]:
+    if not item.is_section:
+        return [item]
+    return [page for child in item.children for page in _pages(child)]

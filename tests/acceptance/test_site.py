@@ -1,7 +1,12 @@
-"""The documentation builds into a site without a warning, and a broken link is one."""
+"""The documentation builds into a site without a warning, and a broken link is one.
+
+The site is whole in itself: it is readable from the disk and without a network, its code is
+highlighted, and it has a light and a dark scheme.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +22,7 @@ def build(root, site):
     return subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", site],
         cwd=root,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -32,22 +38,60 @@ def copy(tmp_path):
     return tmp_path / "tree"
 
 
-def test_the_site_builds_without_a_warning_and_has_every_page(tmp_path):
-    done = build(ROOT, tmp_path)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site that was built."""
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT, folder)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
-    pages = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
-    for page in pages:
-        folder = page.parent if page.stem == "README" else page.with_suffix("")
-        assert (tmp_path / folder / "index.html").is_file(), page
-    assert not list(tmp_path.rglob("*.py"))
+    return folder
 
 
-def test_every_page_is_in_the_menu_under_its_section(tmp_path):
-    assert build(ROOT, tmp_path).returncode == 0
-    page = (tmp_path / "index.html").read_text()
-    titles = re.findall(r'class="caption"><span class="caption-text">([^<]+)', page)
-    assert titles == ["Tutorial", "How to", "Reference", "Explanation", "Decisions"]
+def test_the_site_has_every_page_and_no_script(site):
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = "index" if page.stem == "README" else page.stem
+        built = site / page.relative_to(ROOT / "docs").with_name(f"{name}.html")
+        assert built.is_file(), page
+    assert not list(site.rglob("*.py"))
+
+
+def menu_of(site, page):
+    """Return the menu of a page: the titles of sections, and the pages that are linked."""
+    text = (site / page).read_text()
+    menu = text[text.index('class="md-nav md-nav--primary') :].partition("<main")[0]
+    return [" ".join(title.split()) for title in re.findall(r'md-ellipsis">([^<]+)', menu)]
+
+
+def test_the_menu_has_its_sections_in_the_order_in_which_they_are_needed(site):
+    text = (site / "index.html").read_text()
+    tabs = text[text.index('class="md-tabs"') :].partition("</nav>")[0]
+    titles = [" ".join(title.split()) for title in re.findall(r'md-tabs__link">([^<]+)', tabs)]
+    assert titles[1:] == ["Tutorial", "How to", "Reference", "Explanation", "Decisions"]
+
+
+def test_the_how_tos_are_grouped_by_their_reader(site):
+    titles = menu_of(site, "how-to/debug-a-dag.html")
+    places = [titles.index(title) for title in ("Run it", "Write DAGs", "Write executors")]
+    assert places == sorted(places)
+    assert titles.index("Write DAGs") < titles.index("Debug a DAG") < places[2]
+
+
+def test_no_page_loads_anything_from_elsewhere(site):
+    """An address of elsewhere is one to be clicked on, never one to be fetched."""
+    loaded = re.compile(r"""<(?:script|link|img|iframe)[^>]*\b(?:src|href)="?(https?:)?//""")
+    pages = {page: loaded.findall(page.read_text()) for page in site.rglob("*.html")}
+    assert {page: found for page, found in pages.items() if found} == {}
+    styles = [path for path in site.rglob("*.css") if "url(http" in path.read_text()]
+    assert styles == []
+
+
+def test_code_is_highlighted_and_there_is_a_light_and_a_dark_scheme(site):
+    text = (site / "tutorial" / "first-dag.html").read_text()
+    assert '<span class="kn">from</span>' in text
+    schemes = re.findall(r'data-md-color-media="([^"]*)" data-md-color-scheme="(\w+)"', text)
+    assert ("(prefers-color-scheme: light)", "default") in schemes
+    assert ("(prefers-color-scheme: dark)", "slate") in schemes
 
 
 @pytest.mark.parametrize(
