@@ -51,6 +51,9 @@ def test_an_sdist_builds_in_isolation_and_a_wheel_from_it(clone, tmp_path, sourc
         names = archive.getnames()
     with zipfile.ZipFile(wheel) as archive:
         installed = archive.namelist()
+        [licence] = [name for name in installed if name.endswith(".dist-info/licenses/LICENSE")]
+        assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
+    assert any(name.count("/") == 1 and name.endswith("/LICENSE") for name in names)
     pages = {Path(name).name for name in installed if "/share/man/man1/airflow-lite" in name}
     has_commands = source != "plugins/testing"  # `executors certify` is the core's
     assert bool(pages) == has_commands

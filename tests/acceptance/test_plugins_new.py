@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ def installed(environment, project, core, tmp_path_factory):
     words = ("-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, project)
     call(sys.executable, *words, PIP_FIND_LINKS=str(core))
     [wheel] = folder.glob("my_executor-0.1.0-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     call(environment, "-m", "pip", "install", "-q", "--no-index", wheel)
     return environment
 

@@ -73,6 +73,24 @@ def test_a_plugin_is_tested_with_the_same_pythons_as_the_core(path):
     assert pythons[0] == pythons[1]
 
 
+@pytest.mark.parametrize("path", PYPROJECTS[1:], ids=name_of)
+def test_a_plugin_has_the_licence_and_the_addresses_of_the_core(path):
+    core, plugin = (tomllib.loads(file.read_text())["project"] for file in (PYPROJECTS[0], path))
+    for name in ("license", "license-files", "urls"):
+        assert plugin.get(name) == core.get(name), name
+    assert (path.parent / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_a_new_plugin_starts_with_the_licence_of_the_core():
+    template = ROOT / "core/airflow_lite/plugins/template"
+    core, plugin = (
+        tomllib.loads(file.read_text())["project"]
+        for file in (PYPROJECTS[0], template / "pyproject.toml.in")
+    )
+    assert (plugin["license"], plugin["license-files"]) == (core["license"], core["license-files"])
+    assert (template / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
 def test_the_lowest_versions_are_those_of_every_pyproject(capsys):
     runpy.run_path(str(ROOT / "scripts/_lowest.py"))
     printed = capsys.readouterr().out.splitlines()
