@@ -19,3 +19,13 @@ pytest_plugins = [
     "fixtures.task_context",
     "fixtures.waits",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets():
+    """Let each test begin with the secrets of its own environment: a process keeps what it knows."""
+    from airflow_lite.secrets_masker import secrets_masker
+
+    secrets_masker.cache_clear()
+    yield
+    secrets_masker.cache_clear()

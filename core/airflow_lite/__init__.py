@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         AttemptRefused,
     )
     from airflow_lite.keys import TaskInstanceKey
+    from airflow_lite.secrets_masker import mask_secret
     from airflow_lite.states import DagRunState, TaskInstanceState, TriggerRule, WeightRule
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "cross_downstream",
     "dag",
     "get_current_context",
+    "mask_secret",
     "setup",
     "task",
     "task_group",
@@ -114,6 +116,7 @@ _HOMES = {
     ),
     "api.executor.base": ("BaseExecutor",),
     "keys": ("TaskInstanceKey",),
+    "secrets_masker": ("mask_secret",),
     "states": ("DagRunState", "TaskInstanceState", "TriggerRule", "WeightRule"),
 }
 

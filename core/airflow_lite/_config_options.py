@@ -24,6 +24,13 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("core", "donot_pickle", "True", "False ships DAGs pickled to the executors that can."),
     ("core", "max_dag_pickle_size", "4194304", "Most bytes of one DAG's pickle."),
     ("core", "pickle_secret_key", "", "Key that signs pickled DAGs; empty makes one in the home."),
+    (
+        "core",
+        "hide_sensitive_var_conn_fields",
+        "True",
+        "Whether what has a sensitive name is masked.",
+    ),
+    ("core", "sensitive_var_conn_names", "", "Further sensitive names, comma-separated."),
     ("core", "hostname", "", "Name of this machine in logs and tables; empty asks the system."),
     ("database", "sql_alchemy_conn", "sqlite:///{home}/airflow_lite.db", "The metadata database."),
     ("database", "sqlite_synchronous", "NORMAL", "NORMAL, or FULL to survive a power cut."),

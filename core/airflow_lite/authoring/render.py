@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.authoring.context import Context, plain
+from airflow_lite.secrets_masker import hide_named, redact
 
 if TYPE_CHECKING:
     import jinja2
@@ -47,7 +48,8 @@ def render_fields(
         if value:
             value = renderer.render(value)
             setattr(task, name, value)
-        shown[name] = presentable(value)
+        hide_named({name: value})
+        shown[name] = presentable(value, name)
     return shown
 
 
@@ -194,16 +196,17 @@ _FILTERS = {
 }
 
 
-def presentable(value: Any) -> Any:
-    """Return a rendered value as JSON holds it, cut where it is long."""
+def presentable(value: Any, name: str | None = None) -> Any:
+    """Return a rendered value as JSON holds it, secrets masked, and cut where it is long."""
     try:
         text = json.dumps(value)
     except (TypeError, ValueError, RecursionError):
         value = _jsonable(value)
         text = json.dumps(value)
+    shown = redact(value if isinstance(value, str) else json.loads(text), name)
     if len(text) <= MAX_SHOWN_LENGTH:
-        return json.loads(text)
-    whole = value if isinstance(value, str) else text
+        return shown
+    whole = shown if isinstance(shown, str) else json.dumps(shown)
     return f"{whole[: MAX_SHOWN_LENGTH - 30]}… ({len(whole)} characters)"
 
 

@@ -7,6 +7,7 @@ import os
 from typing import Any, NoReturn
 
 from airflow_lite.errors import AirflowException
+from airflow_lite.secrets_masker import mask_secret
 
 _NOTHING: Any = object()
 
@@ -38,7 +39,9 @@ class Variable:
             if default_var is _NOTHING:
                 raise KeyError(f"Variable {key} does not exist. Set {name}.")
             return default_var
-        return _json_value(name, text) if deserialize_json else text
+        value = _json_value(name, text) if deserialize_json else text
+        mask_secret(value, key)
+        return value
 
     set = delete = setdefault = update = staticmethod(_refuse)
 

@@ -136,8 +136,11 @@ def _report_failure(error: BaseException, message: str, code: int, *, verbose: b
         import traceback
 
         traceback.print_exception(error)
+    from airflow_lite.secrets_masker import redact, without_url_secrets
+
     _write_or_drop_the_rest()
-    _print_error(f"{PROGRAM}: error: {' '.join(message.split())}")
+    shown = redact(without_url_secrets(" ".join(message.split())))
+    _print_error(f"{PROGRAM}: error: {shown}")
     return code
 
 

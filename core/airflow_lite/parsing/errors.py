@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from airflow_lite.errors import AirflowDagException, UserError
+from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.text import did_you_mean, shortened
 
 _MOST_FRAMES = 10
@@ -24,13 +25,9 @@ def explain(error: BaseException, path: str, memory_mb: int) -> str:
     line = frames[-1].lineno if frames and frames[-1].filename == path else None
     at = f" (line {line})" if line else ""
     summary = _summary(error, path, at, memory_mb)
-    return "\n".join(
-        [
-            shortened(" ".join(summary.split()), _LONGEST),
-            *_frame_lines(frames),
-            *_source_lines(error),
-        ]
-    )
+    lines = [" ".join(summary.split()), *_frame_lines(frames), *_source_lines(error)]
+    first, *rest = map(secrets_masker().text, lines)
+    return "\n".join([shortened(first, _LONGEST), *rest])
 
 
 def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from airflow_lite.errors import StoreError
+from airflow_lite.secrets_masker import without_url_secrets
 from airflow_lite.store.schema import metadata, pool
 
 if TYPE_CHECKING:
@@ -108,12 +109,12 @@ def make_engine(config: Config) -> sa.Engine:
         url = _known_url(text)
         if url.get_backend_name() == "sqlite" and url.database:
             _make_folder(Path(url.database).parent)
-        engine = sa.create_engine(url, **_engine_options(url))
+        engine = sa.create_engine(url, hide_parameters=True, **_engine_options(url))
     except ModuleNotFoundError as error:
         raise StoreError(_no_driver(error.name)) from None
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise StoreError(
-            f"[database] sql_alchemy_conn cannot be used: {error}. Write for example"
+            f"[database] sql_alchemy_conn cannot be used: {_shown(error)}. Write for example"
             " sqlite:////absolute/path/airflow_lite.db or postgresql://user:password@host/name."
         ) from None
     if engine.dialect.name == "sqlite":
@@ -121,6 +122,11 @@ def make_engine(config: Config) -> sa.Engine:
     else:
         _prepare_postgres(engine)
     return engine
+
+
+def _shown(error: Exception) -> str:
+    """Return what an error says, which may quote the URL."""
+    return without_url_secrets(str(error))
 
 
 def _known_url(text: str) -> sa.URL:
@@ -145,7 +151,7 @@ def _check_path(text: str, path: str) -> None:
     else:
         return
     raise StoreError(
-        f"[database] sql_alchemy_conn = {text[:200]!r} {fault}."
+        f"[database] sql_alchemy_conn = {without_url_secrets(text)[:200]!r} {fault}."
         " Write sqlite:////absolute/path/airflow_lite.db."
     )
 
@@ -296,7 +302,7 @@ def revision(store: Store) -> str | None:
 
 def shown_url(url: sa.URL) -> str:
     """Return a URL as it may be shown: without its password."""
-    return url.render_as_string(hide_password=True)
+    return without_url_secrets(url.render_as_string(hide_password=True))
 
 
 def _is_full(folder: Path) -> bool:

@@ -319,7 +319,17 @@ class Answer(NamedTuple):
     error: str | None = None
 
 
-ChildMessage = PushXCom | SaveRendered | ReportOutcome | CallbacksDone | Ask
+class HideSecrets(NamedTuple):
+    """Mask these texts in what the task's processes print; answered as an `Ask` of the number is.
+
+    It takes no store, and what they print after the answer has them masked.
+    """
+
+    number: int
+    secrets: list[str]
+
+
+ChildMessage = PushXCom | SaveRendered | ReportOutcome | CallbacksDone | Ask | HideSecrets
 
 
 # What a task may ask of the store: what each asks for.

@@ -5,8 +5,12 @@ from __future__ import annotations
 from airflow_lite.cli import context
 from airflow_lite.config import ENV_PREFIX, Config, ConfigOption, core_options
 from airflow_lite.errors import ConfigError
-
-_SECRETS = {"pickle_secret_key", "secret_key", "sentry_dsn"}
+from airflow_lite.secrets_masker import (
+    MASK,
+    is_secret_option,
+    secrets_masker,
+    without_url_secrets,
+)
 
 
 def get_value(args: context.Args) -> int:
@@ -69,9 +73,6 @@ def _print_option(args: context.Args, config: Config, option: ConfigOption) -> N
 
 def _without_secrets(option: ConfigOption, value: str) -> str:
     """Return a value fit to be shown to whoever reads a whole listing, which gets pasted."""
-    if option.name in _SECRETS and value:
-        return "***"
-    scheme, separator, rest = value.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    return f"{scheme}{separator}{user}:***@{place}" if separator and at and colon else value
+    if value and is_secret_option(option.name, secrets_masker()):
+        return MASK
+    return without_url_secrets(value)

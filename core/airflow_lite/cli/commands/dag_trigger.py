@@ -15,6 +15,7 @@ from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
 from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
 from airflow_lite.keys import check_run_id
 from airflow_lite.scheduler.recovery.live_jobs import live_jobs
+from airflow_lite.secrets_masker import redact
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import manual_interval
 from airflow_lite.states import RUN_FINISHED
@@ -114,7 +115,7 @@ def _wait(args: context.Args, run_row_id: int) -> str:
 
 def _run_row(run: RowMapping) -> dict[str, Any]:
     return {
-        "conf": json.loads(run["conf"]),
+        "conf": redact(json.loads(run["conf"])),
         "dag_id": run["dag_id"],
         "dag_run_id": run["run_id"],
         "data_interval_start": _moment(run["interval_start_us"]),

@@ -205,7 +205,8 @@ class Launcher:
         reading, writing = os.pipe()
         if attempt.log_pipe is not None:  # of a fork that came to nothing
             attempt.log_pipe.release()
-        log_pipe = attempt.log_pipe = LogPipe(reading, log_fd, self._state.settings.max_log_bytes)
+        limit = self._state.settings.max_log_bytes
+        log_pipe = attempt.log_pipe = LogPipe(reading, log_fd, limit, self._state.mask)
         self._state.selector.register(log_pipe, selectors.EVENT_READ, lambda: self._carry(log_pipe))
         return writing
 

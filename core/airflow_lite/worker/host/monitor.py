@@ -20,12 +20,15 @@ from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.messages import (
     FROM_CHILD,
+    Answer,
     CallbacksDone,
+    HideSecrets,
     Outcome,
     PushXCom,
     ReportOutcome,
     SaveRendered,
     receive,
+    send,
 )
 
 if TYPE_CHECKING:
@@ -143,6 +146,8 @@ class AttemptMonitor:
                 self._take_outcome(attempt, message)
             case CallbacksDone():
                 self._finish_called_back(attempt)
+            case HideSecrets():
+                _hide(attempt, message)
             case _:
                 self._state.questions.add(attempt, message)
 
@@ -224,3 +229,11 @@ class AttemptMonitor:
         if pid is not None and start is not None:
             started = rows.Started(attempt.token, attempt.queued.id, pid, start, pid)
             self._state.batch.started.append(started)
+
+
+def _hide(attempt: Attempt, message: HideSecrets) -> None:
+    """Mask what a task says is secret before it goes on, and prints by what it starts."""
+    if attempt.log_pipe is not None:
+        attempt.log_pipe.hide(text for text in message.secrets if isinstance(text, str) and text)
+    if attempt.line is not None:
+        send(attempt.line, Answer(message.number))

@@ -7,9 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.timers import Timers
+from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.worker.host.attempt import Phase
 from airflow_lite.worker.host.questions import Questions
 from airflow_lite.worker.host.write_batch import WriteBatch
+from airflow_lite.worker.task_log.masked import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,7 @@ class HostState:
         self.attempts: dict[str, Attempt] = {}
         self.waiting: dict[str, Attempt] = {}  # NEW and WAITING, in order
         self.questions = Questions(store)
+        self.mask = Mask(secrets_masker().secrets)
         self.dropped: list[str] = []
         self.must_flush = False
         self._is_lazy_due = False  # a timer will flush

@@ -9,7 +9,9 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_lite.secrets_masker import redact
 from airflow_lite.task_logger import task_logger
+from airflow_lite.text import described
 from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import Outcome, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
@@ -95,7 +97,7 @@ class _Claimed:
             raise
         except BaseException as error:
             logger.exception("The DAG file cannot be imported")
-            return Outcome("failed", f"{type(error).__name__}: {error}"[:1000])
+            return Outcome("failed", redact(described(error)))
         attempt.policy = RetryPolicy.of(task)
         row = attempt.queued
         client = DirectStoreClient(

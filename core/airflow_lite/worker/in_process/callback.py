@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.secrets_masker import redact
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import described
 from airflow_lite.worker.messages import AttemptRequest
@@ -49,7 +50,7 @@ def _run(store: Store, config: Config, request: Callback) -> str | None:
         return _call(store, config, request)
     except BaseException as error:
         logger.exception("The callback could not be called")
-        return described(error)
+        return str(redact(described(error)))
 
 
 def _call(store: Store, config: Config, request: Callback) -> str | None:
@@ -103,7 +104,7 @@ def _one(function: Any, context: dict[str, Any]) -> str | None:
         function(context)
     except Exception as error:
         logger.exception("callback %r raised", getattr(function, "__name__", function))
-        return described(error)
+        return str(redact(described(error)))
     return None
 
 

@@ -13,6 +13,7 @@ from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
 from airflow_lite.worker.task.execution import Execution
 from airflow_lite.worker.task_log.file import LineFormatter
+from airflow_lite.worker.task_log.streams import MaskedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,10 @@ def test_task(
     """
     where = (dag_id, task_id, map_index)
     with _test_execution(config, where, logical_us, run_id, params) as execution:
-        handler = logging.StreamHandler(sys.stdout)
+        outer = sys.stdout, sys.stderr
+        if not pdb:
+            sys.stdout, sys.stderr = MaskedStream(sys.stdout), MaskedStream(sys.stderr)
+        handler = logging.StreamHandler(outer[0])
         handler.setFormatter(LineFormatter())
         root = logging.getLogger()
         before = root.level
@@ -50,6 +54,7 @@ def test_task(
         finally:
             root.removeHandler(handler)
             root.setLevel(before)
+            sys.stdout, sys.stderr = outer
     return 1 if outcome.state == "failed" else 0
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.processes.proc import UNHEARD
+from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.messages import CallbacksDone, ReportOutcome, RetryPolicy
 from airflow_lite.worker.task.execution import Execution
@@ -67,6 +68,7 @@ def run_attempt(
         output.begin(log_fd, request)
         if reporter.notice is not None:
             logger.warning("%s", reporter.notice)
+        secrets_masker().tell(line.hide)
         execution = Execution(request, task, HostStoreClient(line))
         reporter.tag(execution.ti)
         policy = RetryPolicy.of(task)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_lite.authoring.variable import Variable
 from airflow_lite.errors import AirflowException
+from airflow_lite.secrets_masker import mask_secret
 
 _NOTHING: Any = object()
 
@@ -53,6 +54,12 @@ class Connection:
     port: int | None = None
     extra: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Have its secrets masked, as in Airflow."""
+        mask_secret(self.password)
+        if self.extra:
+            mask_secret(_json_object(self.extra))
+
     @property
     def extra_dejson(self) -> dict[str, Any]:
         """The extra as a dict."""
@@ -92,6 +99,13 @@ class Connection:
             int(data["port"]) if data.get("port") else None,
             extra,
         )
+
+
+def _json_object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # who reads it is told
+        return None
 
 
 class Connections:

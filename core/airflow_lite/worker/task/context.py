@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.authoring import macros
 from airflow_lite.authoring.context import Context, Lazy
 from airflow_lite.errors import ConfigError
+from airflow_lite.secrets_masker import hide_named
 from airflow_lite.worker.task.connections import Connections, Variables
 from airflow_lite.worker.task.datetimes import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from airflow_lite.worker.task.task_instance import RuntimeTaskInstance
@@ -56,6 +57,7 @@ def build_context(ti: RuntimeTaskInstance) -> Context:
     from airflow_lite.authoring.arguments.param import task_params
 
     task, run = ti.task, ti.dag_run
+    _hide_params(task, run.conf)
     names = {
         **_dates(ti),
         **_neighbours(ti),
@@ -84,6 +86,12 @@ def build_context(ti: RuntimeTaskInstance) -> Context:
         "var": Variables(),
     }
     return Context(names)
+
+
+def _hide_params(task: Any, conf: Mapping[str, Any] | None) -> None:
+    """Mask the values of params that have sensitive names, before one is found to be wrong."""
+    for params in (task.dag.params.dump() if task.has_dag() else {}, task.params.dump(), conf):
+        hide_named(params or {})
 
 
 def _ds(moment: Any, form: str = "%Y-%m-%d") -> str:

@@ -16,6 +16,7 @@ from airflow_lite.errors import (
     AirflowTaskTimeout,
     XComTypeError,
 )
+from airflow_lite.secrets_masker import redact
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import described, message_of
 from airflow_lite.worker.messages import AttemptRequest, Outcome
@@ -86,6 +87,7 @@ class Execution:
             outcome = self._failed(error)
         else:
             outcome = Outcome("success")
+        outcome = outcome._replace(cause=redact(outcome.cause))
         self._tell(outcome)
         decision = self.ti.skip_decision if outcome.state == "success" else None
         return outcome._replace(skip_decision=decision)

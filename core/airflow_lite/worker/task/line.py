@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.errors import AirflowException
 from airflow_lite.processes.channel import encoded
 from airflow_lite.processes.lines import LineReader
-from airflow_lite.worker.messages import ANSWERS, Answer, Ask, packed, unpacked
+from airflow_lite.worker.messages import ANSWERS, Answer, Ask, HideSecrets, packed, unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_lite.worker.messages import ChildMessage, Question
 
 
@@ -43,10 +45,19 @@ class Line:
 
         Raises `AirflowException` where the host could not read what it was asked for.
         """
+        return self._answered(lambda number: Ask(number, packed(question)))
+
+    def hide(self, secrets: list[str]) -> None:
+        """Have the host mask these in what the task's processes print, from now on."""
+        with suppress(OSError, EOFError):  # no host, and so nothing that is written
+            self._answered(lambda number: HideSecrets(number, secrets))
+
+    def _answered(self, make: Callable[[int], ChildMessage]) -> Any:
+        """Send a message with a number; return the value of the answer that bears it, too."""
         with self._lock:
             self._asked += 1
             number = self._asked
-            self.send(Ask(number, packed(question)))
+            self.send(make(number))
             while number not in self._answers:  # what a signal interrupted may be answered first
                 answer = self._received()
                 self._answers[answer.number] = answer

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.errors import AirflowTaskTerminated
+from airflow_lite.secrets_masker import redact
 from airflow_lite.task_logger import task_logger
 
 if TYPE_CHECKING:
@@ -157,7 +158,19 @@ def _initialise(settings: SentrySettings) -> None:
     # Our own lines about a failure would be a second report of it.
     ignore_logger("airflow_lite.task")
     # Integrations of whatever is installed would import it, SQLAlchemy for one.
-    sentry_sdk.init(dsn=settings.dsn, before_send=before_send, auto_enabling_integrations=False)
+    sentry_sdk.init(
+        dsn=settings.dsn, before_send=_masked(before_send), auto_enabling_integrations=False
+    )
+
+
+def _masked(before_send: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Return what masks the secrets of a report before the user's own function sees it."""
+
+    def mask(event: Any, hint: Any) -> Any:
+        masked = redact(event)
+        return masked if before_send is None else before_send(masked, hint)
+
+    return mask
 
 
 def _tags(ti: RuntimeTaskInstance) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
+from airflow_lite.secrets_masker import hide_named
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.messages import PullXComs
 from airflow_lite.worker.task.dag_run import DagRun, duration_s
@@ -159,6 +160,7 @@ class RuntimeTaskInstance:
                 f"execution_date {execution_date} is before the run's {self.execution_date}."
             )
         text = to_json(key, value, self._max_xcom_bytes)
+        hide_named({key: value})
         self._pushed[key] = text
         self._store.push(key, text)
 
@@ -200,7 +202,9 @@ class RuntimeTaskInstance:
         )
         rows = self._store.pull(query)
         if is_single:
-            return _single(rows, default, every_index=map_indexes is None)
+            value = _single(rows, default, every_index=map_indexes is None)
+            hide_named({key or "": value})
+            return value
         rows.reverse()  # as they were pushed
         return [from_json(row[3]) for row in sorted(rows, key=_place(tasks, indexes))]
 

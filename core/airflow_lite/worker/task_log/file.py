@@ -7,7 +7,9 @@ import logging
 import os
 import time
 from contextlib import suppress
+from copy import copy
 
+from airflow_lite.secrets_masker import redact, secrets_masker
 from airflow_lite.task_logger import task_logger
 
 
@@ -65,14 +67,30 @@ class LogFile:
 
 
 class LineFormatter(logging.Formatter):
-    """`[2024-01-01T00:00:00.000+0000] {file.py:12} INFO - message`, as Airflow writes it."""
+    """`[2024-01-01T00:00:00.000+0000] {file.py:12} INFO - message`, as Airflow writes it.
+
+    Secrets in the message, and in a traceback after it, are masked.
+    """
 
     def __init__(self) -> None:
         super().__init__("[%(asctime)s] {%(filename)s:%(lineno)d} %(levelname)s - %(message)s")
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the lines of a traceback."""
+        if record.args and _holds_dict(record.args):
+            record = copy(record)
+            record.args = redact(record.args)
+        prefix, dash, text = super().format(record).partition(" - ")
+        return f"{prefix}{dash}{secrets_masker().text(text)}"
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Return the moment in local time with milliseconds and the zone's offset."""
         return stamp(record.created)
+
+
+def _holds_dict(args: object) -> bool:
+    """Whether an argument of a record has names, which may be those of secrets."""
+    return isinstance(args, dict) or any(isinstance(arg, dict) for arg in args)  # type: ignore[attr-defined]
 
 
 def stamp(moment_s: float) -> str:
@@ -94,7 +112,8 @@ class FileHandler(logging.Handler):
         try:
             text = self.format(record)
         except Exception as error:
-            text = f"A log record could not be formatted: {error!r}: {record.msg!r}"
+            told = f"A log record could not be formatted: {error!r}: {record.msg!r}"
+            text = secrets_masker().text(told)
         self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 

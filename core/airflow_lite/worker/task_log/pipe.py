@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.worker.task_log.file import LogFile, stamp
+from airflow_lite.worker.task_log.masked import Mask, MaskedBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CHUNK = 1 << 16
 #: Most chunks that one turn carries, so that a noisy task does not keep the host from others.
@@ -14,12 +20,16 @@ _AT_ONCE = 32
 
 
 class LogPipe:
-    """The reading end of the pipe that is a child's descriptors 1 and 2."""
+    """The reading end of the pipe that is a child's descriptors 1 and 2.
 
-    def __init__(self, fd: int, log_fd: int, limit_bytes: int) -> None:
+    `mask` has the secrets that this process knows; those of the child come by `hide`.
+    """
+
+    def __init__(self, fd: int, log_fd: int, limit_bytes: int, mask: Mask | None = None) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
         self._log = LogFile(log_fd, limit_bytes)
+        self._masked = MaskedBytes(mask or Mask())
         self.is_closed = False
         self._is_drained = False
         self._is_released = False
@@ -39,8 +49,13 @@ class LogPipe:
                 data = b""
             if not data:
                 self.is_closed = True
+                self._log.write(self._masked.finish())
                 return
-            self._log.write(data)
+            self._log.write(self._masked.feed(data))
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these secrets, too, in what comes from now on."""
+        self._masked.mask = self._masked.mask.with_secrets(secrets)
 
     @property
     def log_fd(self) -> int:
@@ -54,7 +69,8 @@ class LogPipe:
 
     def note(self, text: str) -> None:
         """Add a line of the host's own to the log."""
-        line = f"[{stamp(time.time())}] {{task_host}} ERROR - {text}\n"
+        shown = secrets_masker().text(text)
+        line = f"[{stamp(time.time())}] {{task_host}} ERROR - {shown}\n"
         self._log.write(line.encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:

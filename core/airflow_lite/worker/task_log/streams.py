@@ -9,7 +9,9 @@ import time
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.worker.task_log.file import stamp
+from airflow_lite.worker.task_log.masked import Mask, MaskedBytes
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -72,8 +74,11 @@ class TaskStream(io.TextIOBase):
         thread = get_ident()
         *lines, begun = (self._begun.pop(thread, "") + text).split("\n")
         if len(begun) > _LONGEST_LINE:
-            lines.append(begun)
-        elif begun:
+            begun = secrets_masker().text(begun)
+            end = secrets_masker().begun_at(begun)
+            lines.append(begun[:end])
+            begun = begun[end:]
+        if begun:
             self._begun[thread] = begun
         if lines:
             self._emit(lines, _place())
@@ -81,18 +86,25 @@ class TaskStream(io.TextIOBase):
 
     def _emit(self, lines: list[str], place: str) -> None:
         prefix = f"[{stamp(time.time())}] {place} {self._level} - "
+        if secrets_masker().pattern is not None:
+            lines = secrets_masker().text("\n".join(lines)).split("\n")
         data = "".join(f"{prefix}{line}\n" for line in lines)
         self._file.write(data.encode("utf-8", "backslashreplace"))
 
     def flush(self) -> None:
-        """Write what was begun as a line, unless it is a progress bar, which writes over itself."""
-        if "\r" not in self._begun.get(get_ident(), "\r"):
+        """Write what was begun as a line.
+
+        Not a progress bar, which writes over itself, nor what a secret may begin with.
+        """
+        begun = self._begun.get(get_ident(), "\r")
+        if "\r" not in begun and secrets_masker().begun_at(begun) == len(begun):
             self._emit([self._begun.pop(get_ident())], _place())
 
     def finish(self) -> None:
         """Write what was begun and has no line end yet."""
         while self._begun:
             self._emit([self._begun.popitem()[1]], f"{{{self.name[1:-1]}}}")
+        self.buffer.finish()
 
 
 class _RawLog(io.BufferedIOBase):
@@ -104,6 +116,7 @@ class _RawLog(io.BufferedIOBase):
         super().__init__()
         self._file = file
         self._text = text
+        self._masked: MaskedBytes | None = None
 
     @property
     def name(self) -> str:
@@ -127,8 +140,22 @@ class _RawLog(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         content = memoryview(data).cast("B")  # a TypeError for what is no bytes
-        self._file.write(bytes(content))
+        self._file.write(self._shown(bytes(content)))
         return len(content)
+
+    def _shown(self, data: bytes) -> bytes:
+        masker = secrets_masker()
+        if masker.pattern is None:
+            return data
+        if self._masked is None:
+            self._masked = MaskedBytes(Mask())
+        self._masked.mask = self._masked.mask.with_secrets(masker.secrets)
+        return self._masked.feed(data)
+
+    def finish(self) -> None:
+        """Write what was held because a secret may begin with it."""
+        if self._masked is not None:
+            self._file.write(self._masked.finish())
 
 
 def _place() -> str:
@@ -150,13 +177,47 @@ class Tee(TaskStream):
 
     def write(self, text: str) -> int:
         """Write to the stream, and to the log what is whole."""
-        self._stream.write(text)
+        self._stream.write(secrets_masker().text(text))
         return super().write(text)
 
     def flush(self) -> None:
         """Flush the stream, and the log."""
         self._stream.flush()
         super().flush()
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor."""
+        return int(self._stream.fileno())
+
+    def isatty(self) -> bool:
+        """Return what the stream says."""
+        return bool(self._stream.isatty())
+
+
+class MaskedStream(io.TextIOBase):
+    """A text stream around another, in which secrets are masked."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+        self.name = getattr(stream, "name", "<stream>")
+        self.buffer = stream.buffer
+
+    def write(self, text: str) -> int:
+        """Write text without its secrets."""
+        self._stream.write(secrets_masker().text(text))
+        return len(text)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the stream open."""
 
     def fileno(self) -> int:
         """Return the stream's descriptor."""

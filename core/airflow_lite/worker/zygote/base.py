@@ -19,6 +19,7 @@ from airflow_lite.parsing import load
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
 from airflow_lite.processes.proc import kill_session
+from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.worker.messages import TO_BASE, ZygoteEnded, ZygoteForked, receive, send
 from airflow_lite.worker.task import sentry
@@ -72,6 +73,7 @@ def _warm_up() -> None:
     from airflow_lite.worker.task.child import TaskOutput
     from airflow_lite.worker.zygote.warm_up import warm_up
 
+    secrets_masker()
     warm_up(TaskOutput())
     prctl()
     root = logging.getLogger()  # a file that is imported finds it as it is in any program

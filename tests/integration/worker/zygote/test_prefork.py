@@ -130,7 +130,7 @@ def test_a_spare_ends_with_its_zygote(one_by_one, wait_until):
 
 def test_an_order_larger_than_a_socket_holds_reaches_the_spare(make_hosted, monkeypatch):
     hosted = make_hosted(DAG_FILE)
-    hosted.who = "x" * 3_000_000
+    hosted.conf = {"who": "x" * 3_000_000}
     hosted.start()
     for number in (1, 2):
         assert hosted.finish("tells", number).state == "success"
