@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from airflow_lite.errors import ConfigError
+from airflow_lite.private_files import is_open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -116,6 +117,7 @@ class Config:
         """
         environ = os.environ if environ is None else environ
         home = _home(environ)
+        _refuse_open_home(home)
         return cls(home, environ, _read_file(os.path.join(home, CONFIG_FILE)), overrides)
 
     def options(self) -> tuple[ConfigOption, ...]:
@@ -197,6 +199,19 @@ class Config:
         ]
 
 
+def _refuse_open_home(home: str) -> None:
+    """Raise `ConfigError` where any user could put another configuration or database there."""
+    try:
+        status = os.stat(home)
+    except OSError:
+        return
+    if is_open_to_all(status) and stat.S_ISDIR(status.st_mode):
+        raise ConfigError(
+            f"Every user of this machine can write to the home {home}, and so run code as you."
+            f" Run `chmod go-w {home}`, or set AIRFLOW_LITE_HOME to another folder."
+        )
+
+
 def child_environment(config: Config) -> dict[str, str]:
     """Return the environment of a child process, in which `Config.load` finds `config` again."""
     variables = {
@@ -209,8 +224,13 @@ def child_environment(config: Config) -> dict[str, str]:
 def _read_file(path: str) -> dict[str, dict[str, str]]:
     try:
         with open(path, encoding="utf-8", opener=_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise ConfigError(f"{path} is not a regular file. Put the configuration in one.")
+            if is_open_to_all(status):
+                raise ConfigError(
+                    f"Every user of this machine can write to {path}. Run `chmod go-w {path}`."
+                )
             return _parsed(path, file)
     except FileNotFoundError:
         return {}

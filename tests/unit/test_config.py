@@ -25,9 +25,9 @@ def test_a_relative_path_is_one_of_the_working_directory(monkeypatch, tmp_path):
     assert config.getpath("core", "dags_folder") == Path(tmp_path, "dags")
 
 
-def test_a_home_folder_that_nobody_knows_is_refused_and_not_made_in_the_working_directory():
+def test_a_home_folder_that_nobody_knows_is_refused_and_not_made_in_the_working_directory(tmp_path):
     with pytest.raises(ConfigError, match=r"^~no_such_user/x is in the home .* AIRFLOW_LITE_HOME "):
         Config.load({"AIRFLOW_LITE_HOME": "~no_such_user/x"})
-    config = Config.load({"AIRFLOW_LITE_HOME": "/tmp", FOLDER: "~no_such_user/dags"})
+    config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), FOLDER: "~no_such_user/dags"})
     with pytest.raises(ConfigError, match=r"Make \[core\] dags_folder a path without ~"):
         config.getpath("core", "dags_folder")

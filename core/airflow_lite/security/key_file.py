@@ -7,6 +7,7 @@ import stat
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
+from airflow_lite.private_files import make_folder, open_private
 
 #: A key has at least so many characters.
 SHORTEST_KEY = 32
@@ -56,8 +57,8 @@ def make_key(path: str) -> bytes:
     folder, name = os.path.split(path)
     own = os.path.join(folder, f".{name}.{secrets.token_hex(8)}")
     try:
-        os.makedirs(folder, exist_ok=True)
-        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        make_folder(folder)
+        descriptor = open_private(own, os.O_WRONLY | os.O_EXCL)
         try:
             with open(descriptor, "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(32) + "\n")

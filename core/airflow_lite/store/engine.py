@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from airflow_lite.errors import StoreError
+from airflow_lite.private_files import make_folder, open_private, who_else_writes
 from airflow_lite.secrets_masker import without_url_secrets
 from airflow_lite.store.schema import metadata, pool
 
@@ -148,7 +149,10 @@ def _check_path(text: str, path: str) -> None:
         fault = "names no file, and tasks cannot reach a database in memory"
     elif not os.path.isabs(path):
         fault = "is a relative path: commands called in other folders would open other files"
+    elif os.path.exists(path) and not os.path.isfile(path):
+        fault = "is not a regular file"
     else:
+        _refuse_open_file(path)
         return
     raise StoreError(
         f"[database] sql_alchemy_conn = {without_url_secrets(text)[:200]!r} {fault}."
@@ -156,9 +160,18 @@ def _check_path(text: str, path: str) -> None:
     )
 
 
+def _refuse_open_file(path: str) -> None:
+    """Raise `StoreError` where every user could change what runs."""
+    if who_else_writes(path) == "every user":
+        raise StoreError(
+            f"Every user of this machine can write to the metadata database {path}."
+            f" Run `chmod 600 {path}`."
+        )
+
+
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StoreError(
             f"The folder {folder} of the metadata database cannot be made: {error.strerror}."
@@ -190,6 +203,10 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         )
     busy_ms = int(config.getfloat("database", "sqlite_busy_timeout_s") * 1000)
 
+    @event.listens_for(engine, "do_connect")
+    def make_private(_dialect: object, _record: object, args: Any, _options: object) -> None:
+        _make_private(args[0])
+
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
@@ -214,6 +231,12 @@ def _prepare_postgres(engine: sa.Engine) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_POSTGRES_SETTINGS)
         connection.commit()
+
+
+def _make_private(path: str) -> None:
+    """Make the file before SQLite does, which lets others read it; its log gets the same mode."""
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be made
+        os.close(open_private(path, os.O_RDWR | os.O_EXCL))
 
 
 def _use_wal(connection: sqlite3.Connection, busy_s: float) -> None:

@@ -12,6 +12,7 @@ from airflow_lite.cli.commands.dag_runs import run_with_progress
 from airflow_lite.cli.program import PROGRAM
 from airflow_lite.config import CONFIG_FILE, Config, core_options
 from airflow_lite.errors import UserError
+from airflow_lite.private_files import make_folder, write_private
 
 EXAMPLE = "installed_packages"
 
@@ -48,8 +49,8 @@ def _make(path: Path, text: str) -> None:
     if path.exists():
         print(f"  kept  {path}")
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    make_folder(path.parent)
+    write_private(path, text)
     print(f"  made  {path}")
 
 

@@ -8,13 +8,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
-from airflow_lite.config import ENV_PREFIX
+from airflow_lite.config import CONFIG_FILE, ENV_PREFIX
 from airflow_lite.errors import UnknownExecutorError, UserError
 
 if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.config import Config
     from airflow_lite.scheduler.loop.loop import Loop
+    from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def scheduler(args: context.Args) -> int:
     _log_to_stderr(config)
     executor = _executor(args, config)
     store = context.store(args)
+    _warn_of_other_writers(config, store)
     stopping = Stopping()
     stopping.listen()  # before there is a job, so that whatever ends it records its end
     loop = make_loop(config, store, executor, stopping=stopping)
@@ -92,6 +94,24 @@ def _log_start(config: Config, executor: BaseExecutor) -> None:
     silent = why_silent(config, name_of(executor), is_supported=executor.supports_sentry)
     if silent is not None:
         logger.warning("%s", silent)
+
+
+def _warn_of_other_writers(config: Config, store: Store) -> None:
+    """Name what others may write to, and so run code as this user."""
+    from airflow_lite.private_files import who_else_writes
+
+    paths = [str(config.home), config.path(CONFIG_FILE), config.path("cache")]
+    paths.append(str(config.getpath("core", "dags_folder")))
+    if store.is_sqlite and store.engine.url.database:
+        paths.append(store.engine.url.database)
+    for path in paths:
+        if (who := who_else_writes(path)) is not None:
+            logger.warning(
+                "%s can write to %s, and so run code as this user: chmod go-w %s",
+                who.capitalize(),
+                path,
+                path,
+            )
 
 
 def _run(loop: Loop, executor: BaseExecutor, *, serves_logs: bool, most_passes: int) -> int:

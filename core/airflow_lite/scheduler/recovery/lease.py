@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.clock import iso, seconds_us
 from airflow_lite.errors import UserError
+from airflow_lite.private_files import open_private
 from airflow_lite.processes.proc import boot_id, process_start
 from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
@@ -55,7 +56,7 @@ class SchedulerLock:
 
     def take(self, note: dict[str, object]) -> None:
         """Take the lock and leave `note` for who is refused; raise `SchedulerRunsAlready`."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_private(self.path, os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

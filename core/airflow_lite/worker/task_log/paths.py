@@ -9,6 +9,7 @@ from pathlib import Path
 
 from airflow_lite.errors import InvalidIdError
 from airflow_lite.keys import TaskInstanceKey, check_id, check_run_id
+from airflow_lite.private_files import make_folder, open_private
 
 #: A file name may have 255 bytes on usual file systems; a longer component ends in a hash.
 _LONGEST = 200
@@ -66,10 +67,9 @@ def open_callback_log(folder: Path, key: TaskInstanceKey) -> int:
 
 
 def _open_for_writing(folder: Path, path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     checked = check_inside(folder, path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(checked, flags, 0o640)
+    return open_private(checked, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
 
 
 def open_for_reading(folder: Path, key: TaskInstanceKey) -> int:
