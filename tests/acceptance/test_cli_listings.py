@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import select
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
@@ -45,6 +47,11 @@ VARYING = {
     "next_dagrun_data_interval_end",
     "next_dagrun_data_interval_start",
 }
+#: What Airflow's listings lack: after its keys.
+MORE = {
+    "pools list": ["running_slots", "queued_slots", "open_slots"],
+    "tasks states-for-dag-run": ["try_number", "duration", "cause"],
+}
 
 
 @pytest.fixture
@@ -62,9 +69,63 @@ def test_listings_have_airflows_keys_and_values(home, airflow):
         if "keys" not in row:
             assert rows == row["value"], call
             continue
-        assert [list(found) for found in rows] == [row["keys"]] * row["rows"], call
+        keys = row["keys"] + MORE.get(" ".join(call.split()[:2]), [])
+        assert [list(found) for found in rows] == [keys] * row["rows"], call
         expected = {k: v for k, v in row.get("example", {}).items() if k not in VARYING}
-        assert {k: v for k, v in rows[-1].items() if k in expected} == expected, call
+        assert {k: _as_airflow(v) for k, v in rows[-1].items() if k in expected} == expected, call
+
+
+def _as_airflow(value):
+    """Return a value as Airflow's JSON has it: booleans and numbers are texts there."""
+    if isinstance(value, dict):
+        return {name: _as_airflow(inner) for name, inner in value.items()}
+    return str(value) if isinstance(value, bool | int | float) else value
+
+
+def test_booleans_and_numbers_are_such_in_json(home):
+    home.dag("little", DAGS)
+
+    (row,) = home.json("dags", "details", "little")
+    assert (row["is_paused"], row["max_active_runs"], row["owners"]) == (False, 3, ["airflow"])
+    (pool,) = home.json("pools", "list")
+    assert (pool["slots"], pool["include_deferred"], pool["open_slots"]) == (128, False, 128)
+
+
+def test_internal_values_are_not_shown_to_people(home):
+    home.dag("little", DAGS)
+    words = ("dags", "list", "--columns", "dag_id,tags,schedule_interval,owners")
+
+    assert [line.split() for line in home.run(*words, "-o", "plain").stdout.splitlines()] == [
+        ["dag_id", "tags", "schedule_interval", "owners"],
+        ["failing", "airflow"],
+        ["little", "a,b", "@daily", "airflow"],
+    ]
+    assert "little  | a,b  | @daily" in home.run(*words).stdout
+    (_, row) = home.json(*words)
+    assert row["tags"] == [{"name": "a"}, {"name": "b"}]
+
+
+def test_a_pool_says_which_slots_are_taken(home):
+    home.dag("little", DAGS)
+    home.run("dags", "trigger", "little", "-r", "r")
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
+        connection.execute("UPDATE task_instance SET pool_slots = 3, state = 'queued'")
+        connection.execute("UPDATE task_instance SET state = 'running' WHERE task_id = 'first'")
+
+    (pool,) = home.json("pools", "get", "default_pool")
+    assert [pool[f"{kind}_slots"] for kind in ("running", "queued", "open")] == [3, 3, 122]
+    home.run("pools", "set", "default_pool", "-1", "no limit")
+    assert home.json("pools", "list")[0]["open_slots"] is None
+
+
+def test_the_states_of_a_run_say_try_duration_and_cause(home):
+    home.dag("little", DAGS.replace("echo {{ ds }}", "exit 3"))
+    home.run("dags", "test", "little", "2024-01-31", exit_code=1)
+
+    first, second = home.json("tasks", "states-for-dag-run", "little", "2024-01-31")
+    assert (first["try_number"], second["try_number"]) == (1, 0)
+    assert first["duration"] > 0
+    assert "non-zero exit code 3" in first["cause"]
 
 
 def test_pools_answer_in_airflows_words(home, airflow):

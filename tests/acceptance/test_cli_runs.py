@@ -86,7 +86,7 @@ def test_a_cleared_task_runs_again_and_its_history_tells(home, wait_until):
         "running",
         "success",
     ]
-    assert [row["try_number"] for row in rows] == ["1", "1", "1", "1", "2", "2", "2"]
+    assert [row["try_number"] for row in rows] == [1, 1, 1, 1, 2, 2, 2]
     assert [row["cause"] for row in rows][3] == "cleared"
     assert rows[3]["actor"] == "user"
 
@@ -206,12 +206,12 @@ def test_a_task_run_by_hand_is_a_try_of_its_own(home):
     assert "is in state success. Add --force to run it again." in again.stderr
     rows = home.json("tasks", "history", "good", "say", "g")
     assert [(row["to"], row["try_number"]) for row in rows] == [
-        ("queued", "1"),
-        ("running", "1"),
-        ("success", "1"),
-        ("queued", "2"),
-        ("running", "2"),
-        ("success", "2"),
+        ("queued", 1),
+        ("running", 1),
+        ("success", 1),
+        ("queued", 2),
+        ("running", 2),
+        ("success", 2),
     ]
 
 

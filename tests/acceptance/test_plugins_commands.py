@@ -56,8 +56,8 @@ def test_executors_are_listed_with_the_one_that_is_configured(home, site):
     rows = by_name(home.json("--executor", "RedExecutor", "executors", "list"))
     assert list(rows["RedExecutor"]) == [*KEYS, "configured"]
     assert [rows[name]["configured"] for name in ("RedExecutor", "LocalExecutor")] == [
-        "True",
-        "False",
+        True,
+        False,
     ]
     assert rows["LocalExecutor"]["distribution"] == "airflow-lite"
     assert site.ran() == []
@@ -68,11 +68,11 @@ def test_an_executor_is_told_with_flags_commands_and_options(home, site):
     (found,) = home.json("executors", "info", "RedExecutor")
     assert list(found)[:6] == KEYS
     assert (found["distribution"], found["state"]) == ("lite-red", "ready")
-    assert (found["flags"]["is_local"], found["flags"]["is_production"]) == ("True", "True")
+    assert (found["flags"]["is_local"], found["flags"]["is_production"]) == (True, True)
     assert found["commands"] == ["red go"]
     assert found["options"] == {"[red] speed": "How fast."}
     (local,) = home.json("--executor", "LocalExecutor", "executors", "info")
-    assert (local["name"], local["flags"]["is_local"]) == ("LocalExecutor", "True")
+    assert (local["name"], local["flags"]["is_local"]) == ("LocalExecutor", True)
     (path,) = home.json("executors", "info", "red_executor.Own")
     assert path["distribution"] == "lite-red"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_lite.cli.output import Cell
 from airflow_lite.clock import iso
 
 _SECONDS_PER_DAY = 86_400
@@ -28,9 +29,9 @@ def dag_row(dag: dict[str, Any]) -> dict[str, Any]:
         "file_token": None,
         "owners": [owner.strip() for owner in (dag["owners"] or "").split(",")],
         "description": dag["description"],
-        "schedule_interval": schedule_interval(dag["schedule_spec"]),
+        "schedule_interval": _schedule(dag["schedule_spec"]),
         "timetable_description": dag["timetable_description"],
-        "tags": [{"name": tag} for tag in dag["tags"]],
+        "tags": Cell([{"name": tag} for tag in dag["tags"]], ",".join(map(str, dag["tags"]))),
         "max_active_tasks": dag["max_active_tasks"],
         "max_active_runs": dag["max_active_runs"],
         "max_consecutive_failed_dag_runs": 0,
@@ -41,6 +42,11 @@ def dag_row(dag: dict[str, Any]) -> dict[str, Any]:
         "next_dagrun_data_interval_end": iso(dag["next_interval_end_us"]),
         "next_dagrun_create_after": iso(dag["next_create_after_us"]),
     }
+
+
+def _schedule(schedule: dict[str, Any]) -> Cell:
+    text = "" if schedule.get("kind", "none") == "none" else str(schedule["summary"])
+    return Cell(schedule_interval(schedule), text)
 
 
 def schedule_interval(schedule: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_lite.api.commands.spec import HELP, ActionCommand, Arg, lazy_load_command, switch
-from airflow_lite.cli.types import moment, whole
+from airflow_lite.cli.types import moment, whole, words
 
 
 def command(
@@ -49,6 +49,11 @@ OUTPUT = Arg(
     choices=("table", "json", "yaml", "plain"),
     default="table",
 )
+COLUMNS = Arg(
+    "--columns", "Columns to show, comma-separated, in any format", type=words, metavar="NAME,NAME"
+)
+#: What every listing takes.
+LISTING = (OUTPUT, COLUMNS)
 YES = switch(("-y", "--yes"), "Do not ask for confirmation")
 SUBDIR = Arg(
     ("-S", "--subdir"),

@@ -1,78 +1,161 @@
-"""Listings as Airflow prints them: `-o table`, `json`, `yaml` or `plain`."""
+"""Listings: `-o table`, `json`, `yaml` or `plain`, with the columns that are asked for.
+
+JSON, YAML and plain have every column, for programs; a table has those that people look for, and
+`terminal.table` fits it to the terminal. Piped, a table has a line a row, however long.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from airflow_lite.errors import UserError
 
 NOTHING = "No data found"
 FORMATS = ("table", "json", "yaml", "plain")
+_DATA = ("json", "yaml")
+
+Row = dict[str, Any]
 
 
-def print_rows(rows: Sequence[dict[str, Any]], output: str = "table") -> None:
-    """Print rows that have the same keys; values are shown as text, as Airflow does.
+class Cell(NamedTuple):
+    """A value that is more than people look for: `value` is in JSON and YAML, `text` elsewhere."""
 
-    `output` is one of `FORMATS`; raises ValueError for another.
+    value: Any
+    text: str
+
+
+def print_rows(
+    rows: Sequence[Row],
+    output: str = "table",
+    *,
+    columns: Sequence[str] | None = None,
+    shown: Sequence[str] = (),
+    wide: Sequence[str] = (),
+) -> None:
+    """Print rows that have the same keys.
+
+    `columns` are those that the user asked for. Where they asked for none, a table has those of
+    `shown` (by default all), and those of `wide` for which the terminal has room. A single row is
+    shown whole on a terminal, one field a line. `output` is one of `FORMATS`; raises ValueError
+    for another, and `UserError` where there is none of `columns`.
     """
+    _check_format(output)
+    if rows and columns is not None:
+        names = _known(columns, list(rows[0]))
+        rows = [{name: row[name] for name in names} for row in rows]
+    if output in _DATA:
+        _print_data([{name: _data(value) for name, value in row.items()} for row in rows], output)
+    elif not rows:
+        print(NOTHING)
+    elif output == "table" and sys.stdout.isatty():
+        from airflow_lite.cli.terminal import table
+
+        texts = [_texts(row) for row in rows]
+        if columns is not None:
+            table.print_chosen(texts)
+        else:
+            table.print_rows(texts, shown, wide)
+    else:
+        if output == "table" and columns is None and shown:
+            rows = [{name: row[name] for name in (*shown, *wide)} for row in rows]
+        _print_lines([{name: _text(value) for name, value in row.items()} for row in rows], output)
+
+
+def print_fields(
+    items: Sequence[Row],
+    output: str = "table",
+    *,
+    columns: Sequence[str] | None = None,
+    titles: tuple[str, str] = ("key", "value"),
+) -> None:
+    """Print things of many fields: a field a line where people read it, else as `print_rows`."""
+    _check_format(output)
+    if output in _DATA or not items:
+        print_rows(items, output, columns=columns)
+        return
+    for number, item in enumerate(items):
+        if number:
+            print()
+        names = list(item) if columns is None else _known(columns, list(item))
+        if output == "table" and sys.stdout.isatty():
+            from airflow_lite.cli.terminal import table
+
+            texts = _texts({name: item[name] for name in names})
+            table.print_fields([texts], keep=columns is not None)
+        else:
+            rows = [dict(zip(titles, (name, _text(item[name])), strict=True)) for name in names]
+            _print_lines(rows, output)
+
+
+def _check_format(output: str) -> None:
     if output not in FORMATS:
         raise ValueError(f"{output!r} is not a format of a listing. Use {', '.join(FORMATS)}.")
-    texts = [{key: _as_text(value, output) for key, value in row.items()} for row in rows]
+
+
+def _known(columns: Sequence[str], known: list[str]) -> list[str]:
+    """Return the columns that there are; name the others on stderr, as Airflow does."""
+    wrong = [name for name in columns if name not in known]
+    if len(wrong) == len(columns):
+        raise UserError(f"There is no column {','.join(wrong)[:200]!r}. There are: {_list(known)}.")
+    if wrong:
+        line = f"Error: Ignoring the following invalid columns: {wrong}."
+        print(f"{line} List of valid columns: {_list(known)}", file=sys.stderr)
+    return [name for name in columns if name in known]
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _print_data(rows: list[Row], output: str) -> None:
     if output == "json":
-        print(json.dumps(texts))
-    elif output == "yaml":
-        import yaml
+        print(json.dumps(rows))
+        return
+    import yaml
 
-        print(yaml.safe_dump(texts, allow_unicode=True), end="")
-    elif not texts:
-        print(NOTHING)
-    elif output == "plain":
-        print("\n".join(_aligned(texts, "  ")))
-    elif sys.stdout.isatty():
-        _print_rich(texts)
-    else:
-        header, *lines = _aligned(texts, " | ")
-        print("\n".join([header, "=+=".join("=" * width for width in _widths(texts)), *lines]))
+    print(yaml.safe_dump(rows, allow_unicode=True), end="")
 
 
-def _as_text(value: Any, output: str) -> Any:
-    """Return a value as it is listed: scalars as text, None as it is, lists joined in a table."""
+def _data(value: Any) -> Any:
+    """Return a value as JSON and YAML have it: what they have no type for as text."""
+    if isinstance(value, Cell):
+        return _data(value.value)
     if isinstance(value, list | tuple):
-        texts = [_as_text(item, output) for item in value]
-        return ",".join(map(str, texts)) if output == "table" else texts
-    if isinstance(value, dict) and output != "table":
-        return {key: _as_text(item, output) for key, item in value.items()}
-    return None if value is None else str(value)
+        return [_data(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _data(inner) for name, inner in value.items()}
+    is_number = type(value) in {int, bool} or (type(value) is float and math.isfinite(value))
+    return value if value is None or is_number else str(value)
 
 
-def _aligned(rows: list[dict[str, Any]], between: str) -> list[str]:
-    widths = _widths(rows)
-    lines = [list(rows[0]), *([_line(value) for value in row.values()] for row in rows)]
-    return [
+def _texts(row: Row) -> dict[str, str]:
+    """Return what a terminal shows: nothing for what is empty."""
+    return {
+        name: "" if value in (None, [], {}, ()) else _text(value) for name, value in row.items()
+    }
+
+
+def _text(value: Any) -> str:
+    """Return a value as people read it."""
+    if isinstance(value, Cell):
+        return value.text
+    if isinstance(value, list | tuple):
+        return ",".join(_text(item) for item in value)
+    return json.dumps(_data(value)) if isinstance(value, dict) else str(value)
+
+
+def _print_lines(rows: list[dict[str, str]], output: str) -> None:
+    """Print a line a row, whatever the values hold: it is for a pipe."""
+    rows = [{name: " ".join(text.split()) for name, text in row.items()} for row in rows]
+    widths = [max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]]
+    between = "  " if output == "plain" else " | "
+    header, *lines = [
         between.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        for line in (list(rows[0]), *(row.values() for row in rows))
     ]
-
-
-def _widths(rows: list[dict[str, Any]]) -> list[int]:
-    return [max(len(key), *(len(_line(row[key])) for row in rows)) for key in rows[0]]
-
-
-def _line(value: Any) -> str:
-    """Return a value on one line, whatever it holds: a table that is piped has a row a line."""
-    return " ".join(str(value).split())
-
-
-def _print_rich(rows: list[dict[str, Any]]) -> None:
-    from rich.box import ASCII_DOUBLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=ASCII_DOUBLE_HEAD, show_edge=False, pad_edge=False)
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
-    Console().print(table)
+    rule = [] if output == "plain" else ["=+=".join("=" * width for width in widths)]
+    print("\n".join([header, *rule, *lines]))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from airflow_lite.errors import PoolNotFound, UserError
-from airflow_lite.store.schema import pool
+from airflow_lite.store.schema import ACTIVE_INSTANCE, pool, task_instance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +15,38 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
 DEFAULT_POOL = "default_pool"
+_QUEUED = task_instance.c.state == "queued"
 
 
 def pools(connection: sa.Connection) -> Sequence[RowMapping]:
-    """Return every pool, by name."""
-    return connection.execute(sa.select(pool).order_by(pool.c.name)).mappings().all()
+    """Return every pool, by name, with its `running_slots` and `queued_slots`."""
+    return connection.execute(_with_slots().order_by(pool.c.name)).mappings().all()
+
+
+def _with_slots() -> sa.Select[Any]:
+    """Return the query for pools with the slots that their attempts take."""
+    taken = (
+        sa.select(
+            task_instance.c.pool,
+            *(
+                sa.func.sum(sa.case((is_queued, task_instance.c.pool_slots), else_=0)).label(name)
+                for name, is_queued in (("queued", _QUEUED), ("running", sa.not_(_QUEUED)))
+            ),
+        )
+        .where(ACTIVE_INSTANCE)
+        .group_by(task_instance.c.pool)
+        .subquery()
+    )
+    return sa.select(
+        pool,
+        sa.func.coalesce(taken.c.running, 0).label("running_slots"),
+        sa.func.coalesce(taken.c.queued, 0).label("queued_slots"),
+    ).outerjoin_from(pool, taken, taken.c.pool == pool.c.name)
 
 
 def the_pool(connection: sa.Connection, name: str) -> RowMapping:
-    """Return one pool; raise `PoolNotFound`."""
-    row = connection.execute(sa.select(pool).where(pool.c.name == name)).mappings().first()
+    """Return one pool as `pools` does; raise `PoolNotFound`."""
+    row = connection.execute(_with_slots().where(pool.c.name == name)).mappings().first()
     if row is None:
         raise PoolNotFound(
             f"There is no pool {name[:60]!r}. List the pools with `airflow-lite pools list`."

@@ -30,7 +30,13 @@ def list_runs(args: context.Args) -> int:
         )
     if not rows:
         resolve.the_spec(args)
-    print_rows([_run_row(row) for row in rows], args.output)
+    print_rows(
+        [_run_row(row) for row in rows],
+        args.output,
+        columns=args.columns,
+        shown=("run_id", "state"),
+        wide=("start_date", "end_date", "execution_date"),
+    )
     return 0
 
 

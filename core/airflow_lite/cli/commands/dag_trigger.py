@@ -37,7 +37,13 @@ def trigger(args: context.Args) -> int:
     _warn(args)
     state = _wait(args, run_row_id) if args.wait else None
     with context.store(args).read() as connection:
-        print_rows([_run_row(listing.run_by_id(connection, run_row_id))], args.output)
+        row = _run_row(listing.run_by_id(connection, run_row_id))
+    print_rows(
+        [row],
+        args.output,
+        columns=args.columns,
+        shown=("dag_run_id", "state", "logical_date"),
+    )
     return 0 if state in {None, "success"} else 1
 
 

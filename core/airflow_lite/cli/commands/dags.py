@@ -9,12 +9,15 @@ from typing import Any
 from airflow_lite.cli import context, resolve
 from airflow_lite.cli.dag_rows import dag_row
 from airflow_lite.cli.dot import dot, write_dot
-from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.output import print_fields, print_rows
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import DagRunInfo, following_run
 from airflow_lite.store import dags, edits, listing, runs
+
+#: What `dags list` has of a DAG where no columns are asked for: Airflow's.
+LISTED = ("dag_id", "fileloc", "owners", "is_paused")
 
 
 def list_dags(args: context.Args) -> int:
@@ -29,20 +32,16 @@ def list_dags(args: context.Args) -> int:
             "Error: Failed to load all files."
             " For details, run `airflow-lite dags list-import-errors`"
         )
-    columns = _columns(args.columns, list(rows[0])) if rows else []
-    print_rows([{name: row[name] for name in columns} for row in rows], args.output)
+    if args.columns is None:
+        rows = [{name: row[name] for name in LISTED} for row in rows]
+    print_rows(
+        rows,
+        args.output,
+        columns=args.columns,
+        shown=("dag_id", "is_paused"),
+        wide=("owners", "fileloc"),
+    )
     return 0
-
-
-def _columns(names: list[str], columns: list[str]) -> list[str]:
-    """Return the columns that there are; name the others on stderr, as Airflow does."""
-    wrong = [name for name in names if name not in columns]
-    if wrong:
-        context.notice(
-            f"Error: Ignoring the following invalid columns: {wrong}."
-            f" List of valid columns: {columns}"
-        )
-    return [name for name in names if name in columns]
 
 
 def details(args: context.Args) -> int:
@@ -50,10 +49,8 @@ def details(args: context.Args) -> int:
     resolve.the_spec(args)
     with context.store(args).read() as connection:
         row = dag_row(listing.the_dag(connection, args.dag_id))
-    rows = [row]
-    if args.output in {"table", "plain"}:
-        rows = [{"property_name": name, "property_value": row[name]} for name in row]
-    print_rows(rows, args.output)
+    titles = "property_name", "property_value"
+    print_fields([row], args.output, columns=args.columns, titles=titles)
     return 0
 
 
@@ -74,7 +71,7 @@ def list_import_errors(args: context.Args) -> int:
         for file in errors
         if resolve.is_within(args, file.path)
     ]
-    print_rows(rows, args.output)
+    print_rows(rows, args.output, columns=args.columns)
     return 1 if rows else 0
 
 
@@ -137,7 +134,8 @@ def _set_paused(args: context.Args, *, paused: bool) -> int:
     with context.store(args).begin() as connection:
         edits.set_paused(connection, ids, paused=paused)
     context.ring(args)
-    print_rows([{"dag_id": dag_id, "is_paused": paused} for dag_id in ids], args.output)
+    rows = [{"dag_id": dag_id, "is_paused": paused} for dag_id in ids]
+    print_rows(rows, args.output, columns=args.columns)
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli import context
 from airflow_lite.cli.commands import plugins as plugin_commands
-from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.output import print_fields, print_rows
 from airflow_lite.errors import TestingExtraMissingError
 from airflow_lite.imports import ModuleMissingError, import_module_named
 
@@ -27,7 +27,13 @@ def list_executors(args: context.Args) -> int:
         for plugin in plugin_commands.known_plugins(config)
         for entry in plugin.executors
     ]
-    print_rows(sorted(rows, key=lambda row: str(row["name"])), args.output)
+    print_rows(
+        sorted(rows, key=lambda row: str(row["name"])),
+        args.output,
+        columns=args.columns,
+        shown=("name", "configured", *plugin_commands.SHOWN[1:]),
+        wide=plugin_commands.WIDE,
+    )
     return 0
 
 
@@ -37,7 +43,8 @@ def info(args: context.Args) -> int:
 
     config = context.config(args)
     located = locate(args.name or config.get("core", "executor"), config)
-    plugin_commands.print_fields([_info(located, config)], args.output)
+    items = [plugin_commands.fields_of(_info(located, config))]
+    print_fields(items, args.output, columns=args.columns)
     return 0
 
 

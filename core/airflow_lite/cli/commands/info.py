@@ -11,7 +11,7 @@ import sys
 
 from airflow_lite import __version__
 from airflow_lite.cli import context
-from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.output import print_fields, print_rows
 from airflow_lite.config import Config
 from airflow_lite.errors import UserError
 
@@ -42,7 +42,7 @@ def _print(parts: dict[str, dict[str, str]], output: str) -> None:
         return
     for title, rows in parts.items():
         print(f"\n{title}")
-        print_rows([{"key": name, "value": value} for name, value in rows.items()], output)
+        print_fields([rows], output)
 
 
 def _settings(config: Config) -> dict[str, str]:

@@ -6,10 +6,14 @@ from typing import Any
 
 from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_NAMES
-from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.output import Cell, print_fields, print_rows
 from airflow_lite.config import Config
 from airflow_lite.plugins.discovery.model import Entry, Plugin
 from airflow_lite.plugins.probing.verdict import Verdict
+
+#: The columns of a table of plugins, and those of a wide one.
+SHOWN = ("name", "state", "reason", "remedy")
+WIDE = ("distribution", "version")
 
 
 def list_plugins(args: context.Args) -> int:
@@ -21,7 +25,7 @@ def list_plugins(args: context.Args) -> int:
     plugins = known_plugins(config)
     rows = [row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups]
     rows += [row(plugin, None) for plugin in plugins if not plugin.executors + plugin.groups]
-    print_rows(rows, args.output)
+    print_rows(rows, args.output, columns=args.columns, shown=SHOWN, wide=WIDE)
     wrong = any(plugin.is_wrong for plugin in plugins)
     return int(wrong and config.getboolean("plugins", "strict"))
 
@@ -49,25 +53,20 @@ def info(args: context.Args) -> int:
     """Show all about one plugin; it is probed, in a child process, if it was never used."""
     config = context.config(args)
     plugins = _plugins_named(args.name, known_plugins(config))
-    print_fields([_info(plugin, config) for plugin in plugins], args.output)
+    items = [fields_of(_info(plugin, config)) for plugin in plugins]
+    print_fields(items, args.output, columns=args.columns)
     return 0
 
 
-def print_fields(items: list[dict[str, Any]], output: str) -> None:
-    """Print things of many fields: one row per field where people read it, else as they are."""
-    if output in {"json", "yaml"}:
-        print_rows(items, output)
-        return
-    for number, fields in enumerate(items):
-        if number:
-            print()
-        print_rows([{"key": name, "value": _text(value)} for name, value in fields.items()], output)
+def fields_of(info: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a plugin as people read it: a name a line."""
+    return {name: Cell(value, _lines(value)) for name, value in info.items()}
 
 
-def _text(value: Any) -> Any:
+def _lines(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{name} = {inner}" for name, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _plugins_named(name: str, plugins: list[Plugin]) -> list[Plugin]:
@@ -143,7 +142,13 @@ def doctor(args: context.Args) -> int:
     bad = [finding.distribution for finding in findings if finding.state == "quarantined"]
     for name in dict.fromkeys(executors):
         findings += health(name, config, bad)
-    print_rows([finding._asdict() for finding in findings], args.output)
+    print_rows(
+        [finding._asdict() for finding in findings],
+        args.output,
+        columns=args.columns,
+        shown=SHOWN,
+        wide=(*WIDE, "import_ms", "modules"),
+    )
     return int(not all(finding.is_good for finding in findings))
 
 

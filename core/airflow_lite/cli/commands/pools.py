@@ -16,7 +16,13 @@ def list_pools(args: context.Args) -> int:
     """List the pools."""
     with context.store(args).read() as connection:
         rows = pools.pools(connection)
-    print_rows([_row(row) for row in rows], args.output)
+    print_rows(
+        [_row(row) for row in rows],
+        args.output,
+        columns=args.columns,
+        shown=("pool", "slots", "running_slots", "queued_slots"),
+        wide=("open_slots", "description"),
+    )
     return 0
 
 
@@ -24,7 +30,7 @@ def get_pool(args: context.Args) -> int:
     """Show one pool."""
     with context.store(args).read() as connection:
         row = pools.the_pool(connection, args.pool)
-    print_rows([_row(row)], args.output)
+    print_rows([_row(row)], args.output, columns=args.columns)
     return 0
 
 
@@ -54,9 +60,13 @@ def delete_pool(args: context.Args) -> int:
 
 
 def _row(row: RowMapping) -> dict[str, Any]:
+    slots = row["slots"]
     return {
         "pool": row["name"],
-        "slots": row["slots"],
+        "slots": slots,
         "description": row["description"],
         "include_deferred": row["include_deferred"],
+        "running_slots": row["running_slots"],
+        "queued_slots": row["queued_slots"],
+        "open_slots": slots - row["running_slots"] - row["queued_slots"] if slots >= 0 else None,
     }

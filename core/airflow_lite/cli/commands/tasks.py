@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, resolve
-from airflow_lite.cli.output import print_rows
-from airflow_lite.clock import iso
+from airflow_lite.cli.output import Cell, print_rows
+from airflow_lite.clock import US_PER_S, iso
 from airflow_lite.errors import UserError
 from airflow_lite.keys import TaskInstanceKey, check_id
 from airflow_lite.spec.model import DagSpec
@@ -59,21 +59,35 @@ def states_for_dag_run(args: context.Args) -> int:
         run = resolve.the_run(args, connection)
         instances = listing.instances(connection, run["id"])
     mapped = any(instance["map_index"] >= 0 for instance in instances)
-    print_rows([_state_row(run, instance, mapped=mapped) for instance in instances], args.output)
+    print_rows(
+        [_state_row(run, instance, mapped=mapped) for instance in instances],
+        args.output,
+        columns=args.columns,
+        shown=("task_id", *(["map_index"] if mapped else []), "state", "try_number"),
+        wide=("duration", "cause", "start_date", "end_date"),
+    )
     return 0
 
 
 def _state_row(run: RowMapping, instance: RowMapping, *, mapped: bool) -> dict[str, Any]:
-    row = {
+    index = instance["map_index"]
+    return {
         "dag_id": run["dag_id"],
         "execution_date": iso(run["logical_us"]),
         "task_id": instance["task_id"],
         "state": instance["state"],
         "start_date": iso(instance["start_us"]) or "",
         "end_date": iso(instance["end_us"]) or "",
+        **({"map_index": index if index >= 0 else ""} if mapped else {}),
+        "try_number": instance["try_number"],
+        "duration": _duration_s(instance),
+        "cause": instance["change_cause"] or "",
     }
-    index = instance["map_index"]
-    return row | ({"map_index": str(index) if index >= 0 else ""} if mapped else {})
+
+
+def _duration_s(instance: RowMapping) -> float | None:
+    start_us, end_us = instance["start_us"], instance["end_us"]
+    return None if start_us is None or end_us is None else (end_us - start_us) / US_PER_S
 
 
 def history(args: context.Args) -> int:
@@ -85,14 +99,21 @@ def history(args: context.Args) -> int:
         if not events:
             args.map_index = -1 if args.map_index is None else args.map_index
             resolve.the_instance(args, connection)
-    print_rows([_event_row(event) for event in events], args.output)
+    print_rows(
+        [_event_row(event) for event in events],
+        args.output,
+        columns=args.columns,
+        shown=("time", "to", "cause"),
+        wide=("try_number", "from", "actor", "map_index", "attempt"),
+    )
     return 0
 
 
 def _event_row(event: RowMapping) -> dict[str, Any]:
+    index = event["map_index"]
     return {
         "time": iso(event["at_us"]),
-        "map_index": event["map_index"],
+        "map_index": Cell(index, str(index) if index >= 0 else ""),
         "try_number": event["try_number"],
         "from": event["from_state"] or "none",
         "to": event["to_state"] or "none",

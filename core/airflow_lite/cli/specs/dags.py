@@ -7,6 +7,7 @@ from airflow_lite.cli.options import (
     CONF,
     DAG_ID,
     END_DATE,
+    LISTING,
     OUTPUT,
     REGEX,
     START_DATE,
@@ -17,6 +18,7 @@ from airflow_lite.cli.options import (
 from airflow_lite.cli.types import moment, positive_int, seconds, words
 
 _STATES = ("queued", "running", "success", "failed")
+_PAUSING = (DAG_ID, SUBDIR, REGEX, YES, *LISTING)
 
 COMMANDS = (
     command(
@@ -29,10 +31,10 @@ COMMANDS = (
             "--columns",
             "Columns to show (default: dag_id,fileloc,owners,is_paused)",
             type=words,
-            default=("dag_id", "fileloc", "owners", "is_paused"),
+            metavar="NAME,NAME",
         ),
     ),
-    command("details", "dags.details", "Show all that is known of one DAG", DAG_ID, OUTPUT),
+    command("details", "dags.details", "Show all that is known of one DAG", DAG_ID, *LISTING),
     command(
         "show",
         "dags.show",
@@ -47,7 +49,7 @@ COMMANDS = (
         "dags.list_import_errors",
         "List the DAG files that could not be imported, and why",
         SUBDIR,
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "next-execution",
@@ -62,10 +64,8 @@ COMMANDS = (
             default=1,
         ),
     ),
-    command(
-        "pause", "dags.pause", "Pause DAGs: no new run starts", DAG_ID, SUBDIR, REGEX, YES, OUTPUT
-    ),
-    command("unpause", "dags.unpause", "Let paused DAGs go on", DAG_ID, SUBDIR, REGEX, YES, OUTPUT),
+    command("pause", "dags.pause", "Pause DAGs: no new run starts", *_PAUSING),
+    command("unpause", "dags.unpause", "Let paused DAGs go on", *_PAUSING),
     command("delete", "dags.delete", "Delete all records of a DAG; its file stays", DAG_ID, YES),
     command(
         "trigger",
@@ -89,7 +89,7 @@ COMMANDS = (
         ),
         switch("--wait", "Return when the run has ended"),
         Arg("--timeout", "Seconds to --wait at most", type=seconds, metavar="S"),
-        OUTPUT,
+        *LISTING,
         epilog="With --wait the exit code is 0 only if the run succeeded.\n"
         'example: airflow-lite dags trigger my_dag -c \'{"day": "monday"}\' --wait',
     ),
@@ -107,7 +107,7 @@ COMMANDS = (
         ),
         START_DATE,
         END_DATE,
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "test",

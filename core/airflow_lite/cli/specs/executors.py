@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from airflow_lite.api.commands.spec import Arg
-from airflow_lite.cli.options import OUTPUT, command
+from airflow_lite.cli.options import LISTING, OUTPUT, command
 
 COMMANDS = (
     command(
         "list",
         "executors.list_executors",
         "List the executors, and which one is configured",
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "info",
@@ -23,7 +23,7 @@ COMMANDS = (
             nargs="?",
             completer="executor",
         ),
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "certify",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_lite.api.commands.spec import Arg
-from airflow_lite.cli.options import OUTPUT, command
+from airflow_lite.cli.options import LISTING, command
 
 _NAME = "Name of a distribution, of a group of commands, or of an executor"
 
@@ -12,21 +12,21 @@ COMMANDS = (
         "list",
         "plugins.list_plugins",
         "List the plugins and executors, and what is wrong with them",
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "info",
         "plugins.info",
         "Show all about one plugin: its commands, options, what importing it costs",
         Arg("name", _NAME, metavar="NAME", completer="plugin"),
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "doctor",
         "plugins.doctor",
         "Look plugins over: each is imported in a process of its own",
         Arg("name", f"{_NAME} (default: all)", metavar="NAME", nargs="?", completer="plugin"),
-        OUTPUT,
+        *LISTING,
         epilog="Also runs the health check of the executor named, or else of the one that"
         "\nis configured. The exit code is 1 if anything is wrong.",
     ),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from airflow_lite.api.commands.spec import Arg, switch
-from airflow_lite.cli.options import OUTPUT, command
+from airflow_lite.cli.options import LISTING, OUTPUT, command
 from airflow_lite.cli.types import whole
 
 _POOL = Arg("pool", "The pool's name", metavar="NAME", completer="pool")
 
 COMMANDS = (
-    command("list", "pools.list_pools", "List the pools", OUTPUT),
-    command("get", "pools.get_pool", "Show one pool", _POOL, OUTPUT),
+    command("list", "pools.list_pools", "List the pools", *LISTING),
+    command("get", "pools.get_pool", "Show one pool", _POOL, *LISTING),
     command(
         "set",
         "pools.set_pool",

@@ -6,8 +6,8 @@ from airflow_lite.api.commands.spec import Arg, switch
 from airflow_lite.cli.options import (
     DAG_ID,
     END_DATE,
+    LISTING,
     MAP_INDEX,
-    OUTPUT,
     RUN,
     START_DATE,
     SUBDIR,
@@ -42,7 +42,7 @@ COMMANDS = (
         "List the states of all task instances of a run",
         DAG_ID,
         RUN,
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "history",
@@ -50,7 +50,7 @@ COMMANDS = (
         "List what happened to a task instance, try by try",
         *_INSTANCE,
         Arg("--map-index", "Only this index of a mapped task", type=whole),
-        OUTPUT,
+        *LISTING,
     ),
     command(
         "logs",

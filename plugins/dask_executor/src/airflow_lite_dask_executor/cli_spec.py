@@ -24,6 +24,12 @@ _OUTPUT = Arg(
     choices=("table", "json", "yaml", "plain"),
     default="table",
 )
+_COLUMNS = Arg(
+    "--columns",
+    help="Columns to show, comma-separated",
+    type=lambda text: text.split(","),
+    metavar="NAME,NAME",
+)
 
 GROUP = GroupCommand(
     "dask",
@@ -83,7 +89,7 @@ GROUP = GroupCommand(
             "status",
             "List the workers, their queues, memory and attempts",
             lazy_load_command(_COMMANDS + "status"),
-            (_OUTPUT,),
+            (_OUTPUT, _COLUMNS),
             epilog="The exit code is 1 if no Dask scheduler answers.\n"
             "example: airflow-lite --executor DaskExecutor dask status -o json",
         ),

@@ -73,7 +73,13 @@ def status(args: argparse.Namespace) -> int:
             f"No Dask scheduler answers at {settings.address} ({error}). Start it with "
             "`airflow-lite dask scheduler`, or mend [dask] cluster_address."
         ) from error
-    print_rows(rows, args.output)
+    print_rows(
+        rows,
+        args.output,
+        columns=args.columns,
+        shown=("worker", "state", "running"),
+        wide=("threads", "queues", "memory_mb", "name", "attempts"),
+    )
     return 0
 
 

@@ -10,7 +10,7 @@ from airflow_lite.cli.commands.plugins import list_plugins
 
 
 def listed(config, capsys):
-    assert list_plugins(argparse.Namespace(_config=config, output="json")) == 0
+    assert list_plugins(argparse.Namespace(_config=config, output="json", columns=None)) == 0
     return {row["name"]: row for row in json.loads(capsys.readouterr().out)}
 
 
