@@ -13,6 +13,15 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database keeps a text: not with a NUL, nor with half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 def message_of(error: BaseException) -> str:
     """Return an exception's message in one line, whatever its `__str__` does.
 

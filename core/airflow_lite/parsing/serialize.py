@@ -16,6 +16,7 @@ from airflow_lite.authoring.operators.sensor import BaseSensorOperator
 from airflow_lite.clock import to_us
 from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
 from airflow_lite.parsing.priority import effective_weights
+from airflow_lite.parsing.storable import check_texts
 from airflow_lite.spec.graph import in_order
 from airflow_lite.spec.model import DagSpec, Spec, TaskSpec
 from airflow_lite.spec.timetable import timezone_name
@@ -29,7 +30,7 @@ def dag_spec(dag: DAG) -> DagSpec:
     for task in order:
         _check_rules(dag, task)
     weights = effective_weights(order)
-    return _spec(
+    spec = _spec(
         DagSpec,
         dag,
         tasks={task.task_id: _task_spec(task, weights[task.task_id]) for task in order},
@@ -47,6 +48,8 @@ def dag_spec(dag: DAG) -> DagSpec:
         callbacks=_callbacks(dag, "success", "failure"),
         notices=_notices(dag),
     )
+    check_texts(spec)
+    return spec
 
 
 def _ordered(dag: DAG) -> list[BaseOperator]:

@@ -13,10 +13,11 @@ from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.secrets_masker import hide_named
 from airflow_lite.task_logger import task_logger
+from airflow_lite.text import is_storable, shortened
 from airflow_lite.worker.messages import PullXComs
 from airflow_lite.worker.task.dag_run import DagRun, duration_s
 from airflow_lite.worker.task.datetimes import optional_moment
-from airflow_lite.worker.task.xcom import RETURN_KEY, from_json, to_json
+from airflow_lite.worker.task.xcom import MAX_KEY_LENGTH, RETURN_KEY, from_json, to_json
 
 if TYPE_CHECKING:
     from airflow_lite.worker.messages import AttemptRequest
@@ -153,8 +154,7 @@ class RuntimeTaskInstance:
         session: object = None,
     ) -> None:
         """Push an XCom; raise `XComTypeError` or `XComSizeError`."""
-        if not isinstance(key, str) or not key or len(key) > 512:  # the column's length
-            raise AirflowException(f"XCom key {key!r} must be a string of 1 to 512 characters.")
+        _check_key(key)
         if execution_date is not None and execution_date < self.execution_date:
             raise ValueError(
                 f"execution_date {execution_date} is before the run's {self.execution_date}."
@@ -225,6 +225,17 @@ def _check(what: str, value: Any, kind: type) -> None:
     if not isinstance(value, kind):
         wanted = "a string" if kind is str else "a whole number"
         raise TypeError(f"xcom_pull: {what} must be {wanted}, not {value!r:.100}.")
+
+
+def _check_key(key: object) -> None:
+    """Raise `AirflowException` for what the column does not keep, on any database."""
+    if not isinstance(key, str) or not key or len(key) > MAX_KEY_LENGTH:
+        raise AirflowException(
+            f"XCom key {shortened(repr(key), 60)} must be a string of 1 to {MAX_KEY_LENGTH}"
+            " characters."
+        )
+    if not is_storable(key):
+        raise AirflowException(f"XCom key {shortened(ascii(key), 60)} holds what is no text.")
 
 
 def _single(rows: list[XComRow], default: Any, *, every_index: bool) -> Any:

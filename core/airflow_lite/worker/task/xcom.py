@@ -16,6 +16,8 @@ from typing import Any
 from airflow_lite.errors import XComSizeError, XComTypeError
 
 RETURN_KEY = "return_value"
+#: Characters of a key; so many the column holds.
+MAX_KEY_LENGTH = 512
 
 _KIND = "__kind__"
 _MICROSECOND = timedelta(microseconds=1)

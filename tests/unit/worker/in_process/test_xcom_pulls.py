@@ -6,6 +6,7 @@ import pytest
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
+from airflow_lite.errors import AirflowException
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import lookup, xcoms
 from airflow_lite.store.engine import open_store
@@ -112,3 +113,9 @@ def test_a_dry_run_sees_what_it_pushed_last_and_only_where_it_is_asked(pushed, i
     assert ti.xcom_pull(key="found", run_id="r1") == "found3 of 1"
     assert ti.xcom_pull(key="found", task_ids=[]) == []
     assert ti.xcom_pull(key="found", map_indexes=[3]) == []
+
+
+@pytest.mark.parametrize("key", ["", "x" * 513, "a\0b", "half of an emoji: \ud83d", 7])
+def test_a_key_that_no_column_keeps_fails_where_it_is_pushed(instance, key):
+    with pytest.raises(AirflowException, match="^XCom key "):
+        instance("z", 1).xcom_push(key, 1)
