@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from subprocess import PIPE, run
 
 DAG = '''
@@ -294,12 +296,15 @@ def test_sigterm_stops_a_dags_test_and_the_task_that_runs_in_it(home, wait_until
     assert home.json("dags", "list-runs", "-d", "slow")[0]["state"] == "failed"
 
 
-def test_a_failed_dags_test_says_where_the_reason_is(home):
+def test_a_failed_dags_test_says_why(home):
     home.dag("dags", DAG)
     done = home.run("dags", "test", "bad", "2024-03-01", exit_code=1)
 
-    last = done.stderr.splitlines()[-1]
-    assert last == "Why: airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00'"
+    assert "bad.fail try 1: failed: ValueError: no luck" in done.stdout.splitlines()
+    lines = done.stderr.splitlines()
+    at = lines.index("bad.fail failed in try 1: ValueError: no luck")
+    assert "airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00'" in lines[at + 1]
+    assert any(line.endswith("ValueError: no luck") for line in lines[at + 2 :])
 
 
 def test_a_log_of_a_try_that_never_was_is_a_mistake(home):
@@ -308,3 +313,67 @@ def test_a_log_of_a_try_that_never_was_is_a_mistake(home):
 
     done = home.run("tasks", "logs", "good", "say", "2024-03-01", "--try-number", "3", exit_code=1)
     assert "Task 'say' has no try 3 yet: its last is 1." in done.stderr
+
+
+def test_a_failed_run_that_was_waited_for_says_why_and_shows_how_it_went(home):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        done = home.run("dags", "trigger", "bad", "-r", "b", "--wait", "-o", "json", exit_code=1)
+
+    (row,) = json.loads(done.stdout)  # nothing else is on stdout
+    assert row["state"] == "failed"
+    lines = done.stderr.splitlines()
+    assert "bad.fail try 1: queued" in lines
+    assert "bad.fail try 1: failed: ValueError: no luck" in lines
+    assert "bad.after try 0: upstream_failed" in lines
+    assert "bad.fail failed in try 1: ValueError: no luck" in lines
+    end = lines[lines.index("bad.fail failed in try 1: ValueError: no luck") + 1 :]
+    assert end[0] == "The end of its log (all of it: airflow-lite tasks logs bad fail 'b'):"
+    assert any(line.startswith("  ") and "ValueError: no luck" in line for line in end[1:])
+    assert len(end) <= 11
+
+
+def test_who_stops_waiting_is_told_that_the_run_goes_on(home, wait_until):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        words = ("dags", "trigger", "slow", "-r", "s", "--wait")
+        with home.start(*words, stdout=PIPE, stderr=PIPE) as waiting:
+            wait_until((home.folder / "gate.called").exists, "the task to start")
+            waiting.send_signal(signal.SIGINT)
+            _, said = waiting.communicate(timeout=60)
+        assert waiting.returncode == 130
+        assert "No longer waiting: run 's' of DAG 'slow' goes on." in said
+        (home.folder / "gate").touch()
+        wait_until(
+            lambda: home.json("dags", "list-runs", "-d", "slow")[0]["state"] == "success",
+            "the run to end",
+        )
+
+
+LOGS = """
+import logging
+from datetime import datetime
+from airflow_lite import DAG, BashOperator, PythonOperator
+
+def speak():
+    logging.getLogger("mine").info("logged by a logger")
+    print("printed")
+
+with DAG("logs", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="py", python_callable=speak)
+    BashOperator(task_id="sh", bash_command="echo from bash")
+"""
+
+
+def test_a_dag_s_test_shows_the_logs_of_its_tasks_as_they_are_written(home):
+    home.dag("logs", LOGS)
+
+    shown = home.run("dags", "test", "logs").stdout.splitlines()
+
+    assert any(line.endswith("INFO - logged by a logger") for line in shown)
+    assert any(line.endswith("INFO - from bash") for line in shown)
+    assert shown.count("printed") == 1
+    begun = shown.index("logs.sh try 1: queued")
+    ended = shown.index("logs.sh try 1: success")
+    (at,) = [at for at, line in enumerate(shown) if line.endswith("INFO - from bash")]
+    assert begun < at < ended

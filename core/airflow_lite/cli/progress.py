@@ -5,19 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TextIO
 
 from airflow_lite.states import FINISHED
 
 
 @contextmanager
-def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
+def progress(
+    total: int, *, live: bool, to: TextIO | None = None
+) -> Iterator[Callable[[str], None]]:
     """Give a function that shows one line of what happens, such as `d.a try 1: success`.
 
-    `total` tasks are to end. With `live`, a terminal gets a bar in place of the lines.
+    `total` tasks are to end. With `live`, a terminal gets a bar in place of the lines. `to` is
+    where they go; None: stdout.
     """
-    if not live or not sys.stdout.isatty():
-        yield _print_line
+    stream = sys.stdout if to is None else to
+    if not live or not stream.isatty():
+        yield partial(_print_line, stream)
         return
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
@@ -28,7 +35,7 @@ def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
         TimeElapsedColumn(table_column=Column(min_width=7)),
         TextColumn("{task.fields[at]}", markup=False, table_column=rest),
     )
-    with Progress(*columns, transient=True, expand=True) as bar:
+    with Progress(*columns, transient=True, expand=True, console=Console(file=stream)) as bar:
         shown = bar.add_task("", total=total, at="")
 
         def show(line: str) -> None:
@@ -38,12 +45,12 @@ def progress(total: int, *, live: bool) -> Iterator[Callable[[str], None]]:
         yield show
 
 
-def _print_line(line: str) -> None:
+def _print_line(stream: TextIO, line: str) -> None:
     with suppress(OSError):  # whoever reads has gone or is full: that is no matter of the run's
-        print(line, flush=True)
+        print(line, file=stream, flush=True)
 
 
 def _ended(line: str) -> int:
     """Return 1 for a line about a task that has ended, else 0."""
-    state = line.rpartition(": ")[2].partition(" ")[0]
+    state = line.partition(": ")[2].partition(" ")[0].rstrip(":")
     return int(state in FINISHED)

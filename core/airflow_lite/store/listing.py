@@ -205,6 +205,20 @@ def history(
     return connection.execute(query).mappings().all()
 
 
+def events_of_run(
+    connection: sa.Connection, dag_run_id: int, after: int | None
+) -> Sequence[RowMapping]:
+    """Return what happened to a run's task instances after the event with this id, in order."""
+    if after is None:
+        ids = sa.select(task_instance.c.id).where(task_instance.c.dag_run_id == dag_run_id)
+        query = sa.select(task_event).where(task_event.c.task_instance_id.in_(ids))
+    else:  # there are few after it, and no index is needed to find those of the run
+        query = sa.select(task_event).where(
+            task_event.c.id > after, task_event.c.dag_run_id == dag_run_id
+        )
+    return connection.execute(query.order_by(task_event.c.id)).mappings().all()
+
+
 def unlogged_causes(connection: sa.Connection, key: TaskInstanceKey) -> Sequence[str]:
     """Return the causes of ended attempts of this try that are missing from its log.
 

@@ -8,7 +8,13 @@ import pytest
 
 from airflow_lite.cli.progress import progress
 
-LINES = ["d.a try 1: queued", "d.a try 1: success", "d.b try 1: failed", "run r of d: failed"]
+LINES = [
+    "d.a try 1: queued",
+    "d.a try 1: success",
+    "d.b try 1: up_for_retry: ValueError: failed",
+    "d.b try 2: failed: ValueError: no: success",
+    "run r of d: failed",
+]
 
 
 class Terminal(io.StringIO):
@@ -51,5 +57,5 @@ def test_a_terminal_gets_a_bar_that_counts_what_has_ended(monkeypatch):
             show(line)
 
     assert "2/3" in terminal.getvalue()
-    assert "d.b try 1: failed" in terminal.getvalue()
+    assert "d.b try 2: failed: ValueError" in terminal.getvalue()
     assert "run r of d" not in terminal.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -10,6 +11,7 @@ from airflow_lite.cli import context, resolve
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
+from airflow_lite.cli.why_failed import tell_why
 from airflow_lite.clock import US_PER_S, SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.store import listing
@@ -104,10 +106,9 @@ def _summary(args: context.Args, dag_id: str, logical_us: int) -> RowMapping:
     print()
     print_rows([_task_row(instance) for instance in instances])
     print(f"\nRun {run['run_id']} of DAG {dag_id}: {run['state']}")
-    failed = [instance for instance in instances if instance["state"] == "failed"]
-    if failed:
-        where = f"{dag_id} {failed[0]['task_id']} '{run['run_id']}'"
-        context.notice(f"Why: airflow-lite tasks logs {where}")
+    sys.stdout.flush()  # what follows is on stderr, and comes after it
+    if run["state"] != "success":
+        tell_why(args, run)
     return run
 
 

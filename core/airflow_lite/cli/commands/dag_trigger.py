@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -11,19 +11,17 @@ from sqlalchemy import RowMapping
 from airflow_lite.cli import context, resolve
 from airflow_lite.cli.output import print_rows
 from airflow_lite.cli.run_conf import checked_conf
+from airflow_lite.cli.wait_for_run import wait_for_run
+from airflow_lite.cli.why_failed import tell_why
 from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
-from airflow_lite.errors import DagRunAlreadyExists, DagRunNotFound, UserError
+from airflow_lite.errors import DagRunAlreadyExists, UserError
 from airflow_lite.keys import check_run_id
 from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.secrets_masker import redact
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import manual_interval
-from airflow_lite.states import RUN_FINISHED
 from airflow_lite.store import listing
 from airflow_lite.store.runs import create_run
-
-#: How long `--wait` sleeps between two looks.
-SHORTEST_S, LONGEST_S = 0.05, 0.5
 
 
 def trigger(args: context.Args) -> int:
@@ -35,16 +33,26 @@ def trigger(args: context.Args) -> int:
     run_row_id = _make_run(args, version_id, spec, conf)
     context.ring(args, runs=[run_row_id])
     _warn(args)
-    state = _wait(args, run_row_id) if args.wait else None
-    with context.store(args).read() as connection:
-        row = _run_row(listing.run_by_id(connection, run_row_id))
+    run = _run(args, run_row_id)
+    if args.wait:
+        wait_for_run(args, run, len(spec.tasks), timeout_s=args.timeout)
+        run = _run(args, run_row_id)
     print_rows(
-        [row],
+        [_run_row(run)],
         args.output,
         columns=args.columns,
         shown=("dag_run_id", "state", "logical_date"),
     )
-    return 0 if state in {None, "success"} else 1
+    if args.wait and run["state"] != "success":
+        sys.stdout.flush()  # why is told on stderr, and after it
+        tell_why(args, run)
+        return 1
+    return 0
+
+
+def _run(args: context.Args, run_row_id: int) -> RowMapping:
+    with context.store(args).read() as connection:
+        return listing.run_by_id(connection, run_row_id)
 
 
 def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str, Any]) -> int:
@@ -95,28 +103,6 @@ def _warn(args: context.Args) -> None:
 def _scheduler_runs(args: context.Args) -> bool:
     with context.store(args).read() as connection:
         return bool(live_jobs(context.config(args), connection, kind="scheduler"))
-
-
-def _wait(args: context.Args, run_row_id: int) -> str:
-    """Return the state that the run ended in; look often at first, twice a second at last."""
-    started_s = time.monotonic()
-    pause_s = SHORTEST_S
-    while True:
-        with context.store(args).read() as connection:
-            state = listing.run_state(connection, run_row_id)
-        if state is None:
-            raise DagRunNotFound("The run was deleted before it ended. Trigger it again.")
-        if state in RUN_FINISHED:
-            return state
-        if args.timeout is not None:
-            pause_s = min(pause_s, args.timeout - (time.monotonic() - started_s))
-        if pause_s <= 0:
-            raise UserError(
-                f"The run has not ended within {args.timeout:g} s; it still runs. See"
-                f" `airflow-lite dags list-runs -d {args.dag_id}`."
-            )
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.2, LONGEST_S)
 
 
 def _run_row(run: RowMapping) -> dict[str, Any]:

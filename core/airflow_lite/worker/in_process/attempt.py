@@ -16,7 +16,7 @@ from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import Outcome, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
 from airflow_lite.worker.task.execution import Execution
-from airflow_lite.worker.task_log.file import FileHandler, LogFile
+from airflow_lite.worker.task_log.file import FileHandler, LogFile, ShownLog
 from airflow_lite.worker.task_log.streams import Tee
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class _Claimed:
 
     @contextmanager
     def _logged(self, attempt: Attempt) -> Iterator[None]:
-        """Copy what is logged and printed to the log of the try."""
+        """Copy what is logged and printed to the log of the try, and show what is logged, too."""
         from airflow_lite.worker.task_log.paths import open_for_writing
 
         key = attempt.key._replace(try_number=attempt.queued.try_number)
@@ -149,7 +149,11 @@ def _copied(file: LogFile, level: str, *, prints: bool) -> Iterator[None]:
     handler = FileHandler(file)
     root = logging.getLogger()
     before = root.level, sys.stdout, sys.stderr
-    root.addHandler(handler)
+    handlers: list[logging.Handler] = [handler]
+    if not root.handlers:  # else what is logged is shown already
+        handlers.append(ShownLog(sys.stdout))
+    for each in handlers:
+        root.addHandler(each)
     task_logger().sink = handler
     root.setLevel(min(root.level or logging.INFO, getattr(logging, level.upper(), logging.INFO)))
     if prints:
@@ -158,6 +162,7 @@ def _copied(file: LogFile, level: str, *, prints: bool) -> Iterator[None]:
         yield
     finally:
         task_logger().sink = None
-        root.removeHandler(handler)
+        for each in handlers:
+            root.removeHandler(each)
         root.setLevel(before[0])
         sys.stdout, sys.stderr = before[1], before[2]

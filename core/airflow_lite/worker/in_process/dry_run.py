@@ -12,7 +12,7 @@ from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
 from airflow_lite.worker.task.execution import Execution
-from airflow_lite.worker.task_log.file import LineFormatter
+from airflow_lite.worker.task_log.file import ShownLog
 from airflow_lite.worker.task_log.streams import MaskedStream
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def test_task(
         outer = sys.stdout, sys.stderr
         if not pdb:
             sys.stdout, sys.stderr = MaskedStream(sys.stdout), MaskedStream(sys.stderr)
-        handler = logging.StreamHandler(outer[0])
-        handler.setFormatter(LineFormatter())
+        handler = ShownLog(outer[0])
         root = logging.getLogger()
         before = root.level
         root.addHandler(handler)

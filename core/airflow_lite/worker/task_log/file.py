@@ -8,6 +8,7 @@ import os
 import time
 from contextlib import suppress
 from copy import copy
+from typing import TextIO
 
 from airflow_lite.secrets_masker import redact, secrets_masker
 from airflow_lite.task_logger import task_logger
@@ -115,6 +116,17 @@ class FileHandler(logging.Handler):
             told = f"A log record could not be formatted: {error!r}: {record.msg!r}"
             text = secrets_masker().text(told)
         self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+class ShownLog(logging.StreamHandler[TextIO]):
+    """Shows records as they are in the log, where an attempt runs in front of its user."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.setFormatter(LineFormatter())
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Go on: whoever reads has gone, or the record cannot be formatted, as its log says."""
 
 
 def log_to(file: LogFile, level: str) -> logging.Handler:
