@@ -114,6 +114,10 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
     if args is None:
         from airflow_lite.api.commands.parser import Parser
 
+        if config is None:
+            from airflow_lite.cli.root import refuse_word_of_airflow
+
+            refuse_word_of_airflow(words)
         args = Parser(prog=f"{PROGRAM} {words[0]}", command=command).parse_args(words[1:])
     args._executor, args._config = flags.executor, config  # noqa: SLF001 - see context
     return args

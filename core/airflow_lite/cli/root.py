@@ -60,7 +60,20 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
     try:
         return load_group(name, config), config
     except UnknownGroupError:
+        refuse_word_of_airflow([name])
         raise _unknown(name, config) from None
+
+
+def refuse_word_of_airflow(words: list[str]) -> None:
+    """Raise `UsageError` with what serves instead, if these words are a command of Airflow's."""
+    from airflow_lite.cli.specs.airflow_words import COMMANDS, SUBCOMMANDS
+
+    group, *more = words
+    if group in COMMANDS:
+        raise UsageError(f"There is no command {group!r}. {COMMANDS[group]}")
+    if more and (group, more[0]) in SUBCOMMANDS:
+        told = SUBCOMMANDS[group, more[0]]
+        raise UsageError(f"There is no command '{group} {more[0]}'. {told}")
 
 
 def _unknown(name: str, config: Config) -> UserError:

@@ -61,10 +61,13 @@ def load_group(name: str, config: Config) -> GroupCommand:
 
 
 def _not_configured(name: str, plugin: Plugin, config: Config) -> str:
-    executor = plugin.executors[0].name
+    from airflow_lite.plugins.discovery.locate import chosen_by, locate
+
+    executor, chosen = plugin.executors[0].name, config.get("core", "executor")
+    locate(chosen, config)  # one that there is not is the mistake
     return (
-        f"The commands of {name!r} come with {executor}, and [core] executor is "
-        f"{config.get('core', 'executor')!r}. Run `airflow-lite --executor {executor} {name} …`, "
+        f"The commands of {name!r} come with {executor}, and {chosen_by(config)} is "
+        f"{chosen!r}. Run `airflow-lite --executor {executor} {name} …`, "
         f"or set [core] executor = {executor}."
     )
 

@@ -6,6 +6,7 @@ with its bin folder first in PATH, and call
     AIRFLOW_HOME=$(mktemp -d) python cli.py OUTPUT_FOLDER
 A new database is made in AIRFLOW_HOME. It takes about five minutes.
 
+"words": every command, and the words of each group.
 "commands": by command, its positional arguments and flags, from Airflow's own parser.
 "listings": by call, the keys and one row of its `-o json` output.
 "outputs": by call, the exit code, and the last lines of stdout and stderr.
@@ -356,8 +357,25 @@ def command_text(command: dict[str, object]) -> str:
     return f'{{"arguments": [\n{lines}\n   ]{tail_text}}}'
 
 
+def words() -> dict[str, list[str] | None]:
+    """Return every command, and the words of each group; a command that is none has None."""
+    from airflow.cli.cli_config import GroupCommand, core_commands
+    from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
+
+    return {
+        command.name: sorted(inner.name for inner in command.subcommands)
+        if isinstance(command, GroupCommand)
+        else None
+        for command in [*core_commands, *FabAuthManager.get_cli_commands()]
+    }
+
+
 def main(output: Path) -> None:
-    data: dict[str, object] = {"airflow": "2.10.5", "commands": command_rows()}
+    data: dict[str, object] = {
+        "airflow": "2.10.5",
+        "words": words(),
+        "commands": command_rows(),
+    }
     write(output / "cli.json", data)
     prepare()
     data["listings"] = {text: listing_row(text) for text in LISTINGS}

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError, UserError
-from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES, NOT_YET
 from airflow_lite.plugins.executors import executor_class, executor_flag, load_executor
 
 SOURCE = """
@@ -48,7 +48,7 @@ def own(tmp_path, monkeypatch):
 
 
 def config(tmp_path, executor, **environ):
-    return Config(tmp_path, environ, overrides={("core", "executor"): executor})
+    return Config(tmp_path, environ, {"core": {"executor": executor}})
 
 
 def test_an_executor_is_loaded_by_module_path_and_configured(tmp_path, own):
@@ -78,6 +78,8 @@ def test_a_known_executor_that_is_not_installed_names_its_package(tmp_path, monk
     ("name", "hint"),
     [
         ("LocalExecuter", " Did you mean 'LocalExecutor'?"),
+        ("lokal", " Did you mean 'LocalExecutor'?"),
+        ("Sequential", " Did you mean 'SequentialExecutor'?"),
         ("zzz", ""),
     ],
 )
@@ -91,6 +93,30 @@ def test_an_unknown_name_is_told_with_the_nearest_ones(tmp_path, monkeypatch, na
     )
 
 
+@pytest.mark.parametrize("name", NOT_YET)
+def test_an_executor_of_airflow_that_nobody_brings_yet_is_told_as_such(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(UnknownExecutorError) as caught:
+        executor_class(name, config(tmp_path, name))
+    assert str(caught.value) == (
+        f"There is no {name} yet. Use LocalExecutor, which runs tasks on this machine, or "
+        "DaskExecutor, which runs them on several."
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "overrides", "title"),
+    [
+        ({}, {("core", "executor"): "a,b"}, "--executor"),
+        ({"AIRFLOW_LITE__CORE__EXECUTOR": "a,b"}, {}, "AIRFLOW_LITE__CORE__EXECUTOR"),
+        ({}, {}, "The executor's name"),
+    ],
+)
+def test_a_mistake_is_blamed_on_what_made_it(tmp_path, environ, overrides, title):
+    with pytest.raises(ConfigError, match=f"^{title} is 'a,b', a list"):
+        executor_class("a,b", Config(tmp_path, environ, overrides=overrides))
+
+
 @pytest.mark.parametrize(
     ("executor", "message"),
     [
@@ -98,8 +124,7 @@ def test_an_unknown_name_is_told_with_the_nearest_ones(tmp_path, monkeypatch, na
         (
             "LocalExecutor,CeleryExecutor",
             "[core] executor is 'LocalExecutor,CeleryExecutor', a list. One executor runs at a "
-            "time, so that every task has one place to be: name one. A hybrid, such as "
-            "CeleryKubernetesExecutor, sends tasks to two by their queue.",
+            "time, so that every task has one place to be: name one.",
         ),
         (
             "mine:own_executors.Own",

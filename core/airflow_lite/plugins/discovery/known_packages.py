@@ -1,4 +1,4 @@
-"""The packages that are known before they are installed: their executors and groups."""
+"""The packages that are known before they are installed, and the names that are kept free."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ class KnownPackage(NamedTuple):
 
 
 KNOWN_PACKAGES = (
-    KnownPackage("airflow-lite-celery-executor", "CeleryExecutor", "celery"),
-    KnownPackage("airflow-lite-celery-k8s-executor", "CeleryKubernetesExecutor", "celery-k8s"),
     KnownPackage("airflow-lite-dask-executor", "DaskExecutor", "dask"),
     KnownPackage("airflow-lite-debug-executor", "DebugExecutor", "debug"),
-    KnownPackage("airflow-lite-k8s-executor", "KubernetesExecutor", "kubernetes"),
-    KnownPackage("airflow-lite-local-k8s-executor", "LocalKubernetesExecutor", "local-k8s"),
 )
+
+#: Airflow's executors that no distribution brings yet, and their groups: names to keep free.
+NOT_YET = {
+    "CeleryExecutor": "celery",
+    "CeleryKubernetesExecutor": "celery-k8s",
+    "KubernetesExecutor": "kubernetes",
+    "LocalKubernetesExecutor": "local-k8s",
+}
 
 
 def package_of_executor(name: str) -> str | None:

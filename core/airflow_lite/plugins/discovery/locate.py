@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import NamedTuple
 
-from airflow_lite.config import Config
+from airflow_lite.config import ENV_PREFIX, Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError
 from airflow_lite.plugins.discovery.index import installed_plugins, plugins_allowed
-from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_executor
+from airflow_lite.plugins.discovery.known_packages import (
+    CORE_EXECUTORS,
+    NOT_YET,
+    package_of_executor,
+)
 from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginState
 from airflow_lite.plugins.discovery.owners import executors_named, sole_owner
 from airflow_lite.plugins.discovery.search_path import archives, spec_of
 from airflow_lite.plugins.discovery.targets import EXECUTOR, Target, modules_of
-from airflow_lite.text import did_you_mean
+from airflow_lite.text import nearest
 
 
 class Located(NamedTuple):
@@ -39,23 +44,29 @@ class Located(NamedTuple):
 
 def configured_name(config: Config) -> str:
     """Return the one executor that `[core] executor` names; raise `ConfigError`."""
-    return checked_name(config.get("core", "executor"))
+    return _checked_name(config.get("core", "executor"), chosen_by(config))
 
 
-def checked_name(text: str) -> str:
+def chosen_by(config: Config) -> str:
+    """Return what chose the executor, as the user knows it: the option, or the setting."""
+    source = config.lookup("core", "executor")[1]
+    by_name = {"override": "--executor", "env var": f"{ENV_PREFIX}CORE__EXECUTOR"}
+    return by_name.get(source, "[core] executor")
+
+
+def _checked_name(text: str, title: str) -> str:
     """Return an executor's name or path without blanks; refuse lists and aliases."""
     name = text.strip()
     if not name:
-        raise ConfigError("[core] executor is empty. Name an executor, such as LocalExecutor.")
+        raise ConfigError(f"{title} is empty. Name an executor, such as LocalExecutor.")
     if "," in name:
         raise ConfigError(
-            f"[core] executor is {name!r}, a list. One executor runs at a time, so that every "
-            "task has one place to be: name one. A hybrid, such as CeleryKubernetesExecutor, "
-            "sends tasks to two by their queue."
+            f"{title} is {name!r}, a list. One executor runs at a time, so that every "
+            "task has one place to be: name one."
         )
     if ":" in name:
         raise ConfigError(
-            f"[core] executor is {name!r}. There are no aliases, as there is one executor: "
+            f"{title} is {name!r}. There are no aliases, as there is one executor: "
             "write its name, or package.module.Class."
         )
     return name
@@ -67,7 +78,8 @@ def locate(name_or_path: str, config: Config) -> Located:
     Raises `UnknownExecutorError` for an unknown name, with the nearest ones or the package to
     install, and `PluginError` for one that two plugins have, or one that is out of order.
     """
-    name = checked_name(name_or_path)
+    is_chosen = name_or_path == config.get("core", "executor")
+    name = _checked_name(name_or_path, chosen_by(config) if is_chosen else "The executor's name")
     if name in CORE_EXECUTORS:
         return Located(name, CORE_EXECUTORS[name])
     owners = [owned for owned in executors_named(config, name) if not owned.plugin.is_core]
@@ -88,8 +100,13 @@ def _unknown(name: str, config: Config) -> str:
     package = package_of_executor(name)
     if package is not None:
         return f"{name} is not installed. Install it with `pip install {package}`."
+    if name in NOT_YET:
+        return (
+            f"There is no {name} yet. Use LocalExecutor, which runs tasks on this machine, or "
+            "DaskExecutor, which runs them on several."
+        )
     names = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
-    hint = did_you_mean(name, sorted(names | set(CORE_EXECUTORS)))
+    hint = _hint(name, names | set(CORE_EXECUTORS))
     return (
         f"There is no executor {name!r}.{hint}{_broken_hint(config)}{archives_hint()} "
         "List the installed ones with `airflow-lite plugins list`."
@@ -102,6 +119,17 @@ def archives_hint() -> str:
     if not places:
         return ""
     return f" Archives on sys.path are not searched for plugins ({places[0]}): install it."
+
+
+def _hint(name: str, names: Collection[str]) -> str:
+    """Return the names that may be meant, whatever their case and without "Executor", too."""
+    by_word = {word.lower(): known for known in names for word in (known, _stem(known))}
+    matches = dict.fromkeys(by_word[word] for word in nearest(name.lower(), by_word))
+    return f" Did you mean {' or '.join(map(repr, matches))}?" if matches else ""
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix("Executor") or name
 
 
 def _broken_hint(config: Config) -> str:

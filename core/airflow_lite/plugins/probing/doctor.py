@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from airflow_lite.config import Config, child_environment
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.discovery.index import installed_plugins
-from airflow_lite.plugins.discovery.locate import locate
+from airflow_lite.plugins.discovery.locate import chosen_by, locate
 from airflow_lite.plugins.discovery.model import Plugin, PluginState
 from airflow_lite.plugins.discovery.targets import modules_of, targets_of
 from airflow_lite.plugins.probing.probe import ask
@@ -92,7 +92,9 @@ def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Fin
     try:
         located = locate(executor, config)
     except UserError as error:
-        return [Finding(executor, "", "", UNKNOWN, str(error), "Set [core] executor to another.")]
+        return [
+            Finding(executor, "", "", UNKNOWN, str(error), f"Give {chosen_by(config)} another.")
+        ]
     if located.plugin is None:
         return []
     wanted = {located.plugin.distribution, *located.plugin.requires} - set(bad)

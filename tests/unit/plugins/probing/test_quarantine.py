@@ -206,7 +206,7 @@ def test_the_first_use_takes_one_child_and_later_ones_none(site, configured, chi
 def configured_again(config):
     from airflow_lite.config import Config
 
-    return Config(config.home, config.environ, overrides=config.overrides)
+    return Config(config.home, config.environ, config.file, config.overrides)
 
 
 def test_a_flag_is_known_without_importing_the_executor(site, configured):
@@ -307,7 +307,8 @@ class _Home:
     def __init__(self, site):
         self.home = site.directory.parent / "home"
         self.environ = {}
-        self.overrides = {("core", "executor"): "Own"}
+        self.file = {"core": {"executor": "Own"}}
+        self.overrides = {}
 
 
 @pytest.mark.parametrize(
@@ -332,7 +333,7 @@ def test_strict_refuses_to_run_beside_a_plugin_that_is_out_of_order(site, config
     site.install("lost", executors="Lost = lost:L", requires=("airflow-lite>=99",))
     load_executor(configured())
     config = configured_again(_Home(site))
-    config.overrides = {}
+    config.file = {}
     config.environ = {"AIRFLOW_LITE__PLUGINS__STRICT": "True"}
     with pytest.raises(
         PluginError, match=r"^Plugin lost \(1\.0\) cannot be used \(needs another core\): "
