@@ -16,11 +16,14 @@ from airflow_lite.errors import ConfigError
 from airflow_lite.private_files import is_open_to_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 _Value = TypeVar("_Value")
 ENV_PREFIX = "AIRFLOW_LITE__"
+_NAME = "AIRFLOW_LITE"
+#: Variables that are no settings.
+_VARIABLES = {"AIRFLOW_LITE_HOME", "AIRFLOW_LITE_NO_PLUGINS", "AIRFLOW_LITE_DISABLE_PLUGINS"}
 CONFIG_FILE = "airflow_lite.cfg"
 _TRUTH = {
     **dict.fromkeys(("1", "yes", "true", "on"), True),
@@ -179,24 +182,75 @@ class Config:
         """Return the comma-separated words of the value."""
         return [word.strip() for word in self.get(section, name).split(",") if word.strip()]
 
-    def unknown_options(self) -> list[str]:
-        """Return one line for each option of the file that nothing reads.
+    def unknown_options(self, sections: Collection[str] | None = None) -> list[str]:
+        """Return one line for each setting, of file or environment, that nothing reads.
 
-        A section that is not the core's may be a plugin's, so it counts only where its name is
-        nearly that of a core section.
+        Only of `sections`, if given. Else those of the core, and those whose name is nearly that of
+        one: any other may be a plugin's.
         """
-        if not self.file:
-            return []
-        from airflow_lite.text import nearest
-
-        sections = {option.section for option in core_options()}
-        names = {(option.section, option.name) for option in self.options()}
         return [
-            _unknown(section, name, self.options())
-            for section, values in self.file.items()
-            for name in values
-            if (section, name) not in names and (section in sections or nearest(section, sections))
-        ]
+            f"{source}: {_unknown(section, name, self.options())}"
+            for source, section, name in self._unread()
+            if _is_meant(section, sections)
+        ] + ([] if sections else _odd_variables(self.environ, self.options()))
+
+    def _unread(self) -> Iterator[tuple[str, str, str]]:
+        """Yield source, section and name of each setting that is no option."""
+        variables = [name for name in self.environ if name.startswith(ENV_PREFIX)]
+        if not self.file and not variables:
+            return
+        known = {(option.section, option.name) for option in self.options()}
+        named = [(self.path(CONFIG_FILE), *key) for key in _keys(self.file)]
+        named += [(name, *_section_and_name(name)) for name in variables if _is_whole(name)]
+        yield from (each for each in named if each[1:] not in known)
+
+
+def _keys(file: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+    return [(section, name) for section, values in file.items() for name in values]
+
+
+def _section_and_name(variable: str) -> tuple[str, str]:
+    section, _, name = variable.removeprefix(ENV_PREFIX).lower().partition("__")
+    return section, name
+
+
+def _is_whole(variable: str) -> bool:
+    """Return whether a variable is written as that of a setting is: in capitals, in two parts."""
+    return variable.isupper() and all(_section_and_name(variable))
+
+
+def _is_meant(section: str, sections: Collection[str] | None) -> bool:
+    if sections is not None:
+        return section in sections
+    from airflow_lite.text import nearest
+
+    of_core = {option.section for option in core_options()}
+    return section in of_core or bool(nearest(section, of_core))
+
+
+def _odd_variables(environ: Mapping[str, str], options: Iterable[ConfigOption]) -> list[str]:
+    """Return one line for each variable that is nearly one of ours, such as AIRFLOW_LITE_HOMR."""
+    odd = [
+        name
+        for name in environ
+        if name.upper().startswith(_NAME)
+        and name not in _VARIABLES
+        and not (name.startswith(ENV_PREFIX) and _is_whole(name))
+    ]
+    if not odd:
+        return []
+    from airflow_lite.text import nearest
+
+    known = {name.removeprefix(_NAME).strip("_"): name for name in _VARIABLES}
+    for option in options:
+        rest = f"{option.section.upper()}__{option.name.upper()}"
+        known[rest] = f"{ENV_PREFIX}{rest}"
+    near = {name: nearest(name.upper().removeprefix(_NAME).strip("_"), known) for name in odd}
+    return [
+        f"{name}: nothing reads this variable. Did you mean {known[words[0]]}?"
+        for name, words in near.items()
+        if words
+    ]
 
 
 def _refuse_open_home(home: str) -> None:

@@ -21,6 +21,54 @@ def test_a_setting_that_nothing_reads_is_told(home, text, told):
     assert "Did you mean" in line
 
 
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        (
+            "AIRFLOW_LITE__CORE__EXECUTR",
+            "There is no option 'executr' in [core]. Did you mean 'executor'?",
+        ),
+        ("AIRFLOW_LITE__CROE__EXECUTOR", "There is no section [croe]. Did you mean 'core'"),
+        (
+            "AIRFLOW_LITE__CORE_EXECUTOR",
+            "nothing reads this variable. Did you mean AIRFLOW_LITE__CORE__EXECUTOR?",
+        ),
+        (
+            "AIRFLOW_LITE_CORE__EXECUTOR",
+            "nothing reads this variable. Did you mean AIRFLOW_LITE__CORE__EXECUTOR?",
+        ),
+        (
+            "airflow_lite__core__executor",
+            "nothing reads this variable. Did you mean AIRFLOW_LITE__CORE__EXECUTOR?",
+        ),
+        (
+            "AIRFLOW_LITE_HOEM",
+            "nothing reads this variable. Did you mean AIRFLOW_LITE_HOME?",
+        ),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_told(home, variable, told):
+    home.environ[variable] = "LocalExecutor"
+    done = home.run("config", "get-value", "core", "executor")
+    assert done.stdout == "SequentialExecutor\n"
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"airflow-lite: {variable}: {told}")
+
+
+def test_variables_that_may_be_someone_elses_are_not_judged(home):
+    home.environ |= {"AIRFLOW_LITE__KUBERNETES__NAMESPACE": "mine", "AIRFLOW_LITE_TIER": "gold"}
+    assert home.run("config", "get-value", "core", "executor").stderr == ""
+
+
+def test_a_setting_of_a_plugin_that_nothing_reads_is_told_once_the_plugin_is_known(home):
+    home.environ["AIRFLOW_LITE__DEBUG__FAIL_FATS"] = "True"
+    done = home.run("--executor", "DebugExecutor", "config", "list")
+    assert (
+        "AIRFLOW_LITE__DEBUG__FAIL_FATS: There is no option 'fail_fats' in [debug]. Did you mean"
+        in (done.stderr)
+    )
+
+
 def test_a_section_that_may_be_a_plugins_is_not_judged(home):
     (home.folder / "airflow_lite.cfg").write_text("[kubernetes]\nnamespace = mine\n")
     assert home.run("config", "get-value", "core", "executor").stderr == ""

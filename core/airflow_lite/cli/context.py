@@ -20,11 +20,11 @@ def config(args: Any) -> Config:
     """Return the configuration, overridden by the command line's options; raise `UserError`."""
     settings: Config | None = getattr(args, "_config", None)
     if settings is None:
-        from airflow_lite.config import CONFIG_FILE, Config
+        from airflow_lite.config import Config
 
         settings = Config.load(overrides=_overrides(args))
         for line in settings.unknown_options():
-            notice(f"airflow-lite: {settings.path(CONFIG_FILE)}: {line}")
+            notice(f"airflow-lite: {line}")
         args._config = settings  # noqa: SLF001 - ours, and no option's dest
     return settings
 

@@ -92,3 +92,7 @@ def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | No
                 )
             elif (section, name) not in names:
                 config.plugin_options += (ConfigOption(*option),)
+    added = {option.section for option in config.options()} - {name for name, _ in names}
+    if added:
+        for line in config.unknown_options(added):
+            logger.warning("%s", line)

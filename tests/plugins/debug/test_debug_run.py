@@ -161,7 +161,7 @@ def test_under_another_executor_the_group_says_what_enables_it(home):
     done = home.cli("debug", "run", "good")
     assert (done.returncode, done.stderr) == (
         1,
-        "airflow-lite: error: The commands of 'debug' come with DebugExecutor, and [core] executor "
-        "is 'LocalExecutor'. Run `airflow-lite --executor DebugExecutor debug …`, or set [core] "
+        "airflow-lite: error: The commands of 'debug' come with DebugExecutor, and "
+        "AIRFLOW_LITE__CORE__EXECUTOR is 'LocalExecutor'. Run `airflow-lite --executor DebugExecutor debug …`, or set [core] "
         "executor = DebugExecutor.\n",
     )

@@ -44,7 +44,7 @@ COMMANDS = {
     "webserver": _NO_WEB,
 }
 #: A group that there is, and a word of it -> what to tell of it.
-SUBCOMMANDS = {
+SUBCOMMANDS: dict[tuple[str, ...], str] = {
     ("dags", "backfill"): _NO_BACKFILL,
     ("dags", "list-jobs"): "Jobs are not listed. `airflow-lite jobs check` says if one is alive.",
     ("dags", "report"): (
