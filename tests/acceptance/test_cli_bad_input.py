@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from airflow_lite.store import engine
 
 DAG = """
 from datetime import datetime
@@ -332,3 +336,19 @@ def test_a_dag_that_left_its_file_is_not_run(home):
     done = home.run("dags", "trigger", "good", exit_code=1)
 
     assert f"DAG 'good' is not in {path} any more." in done.stderr
+
+
+def test_db_check_fails_where_the_database_is_of_another_revision(home):
+    assert home.run("db", "check").stdout == "Connection successful. There are no tables yet.\n"
+    home.run("db", "migrate")
+    assert home.run("db", "check").stdout == "Connection successful.\n"
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+
+    done = home.run("db", "check", exit_code=1)
+
+    assert done.stdout == ""
+    assert done.stderr == (
+        "airflow-lite: error: The metadata database is at revision 0000, this program needs"
+        f" {engine.HEAD}. Run `airflow-lite db migrate`.\n"
+    )

@@ -266,15 +266,18 @@ def _text(raw: bytes) -> str:
 def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None) -> None:
     with store.read() as connection:
         revision = revision_of(connection)
-    if revision == HEAD:
-        return
-    if revision is not None:
+    check_revision(revision)
+    if revision is None and create(store, config) and notice is not None:
+        notice(f"Made the metadata database {shown_url(store.engine.url)}")
+
+
+def check_revision(revision: str | None) -> None:
+    """Raise `StoreError` if a database that has tables is of another revision than `HEAD`."""
+    if revision not in {None, HEAD}:
         raise StoreError(
             f"The metadata database is at revision {revision}, this program needs {HEAD}."
             " Run `airflow-lite db migrate`."
         )
-    if create(store, config) and notice is not None:
-        notice(f"Made the metadata database {shown_url(store.engine.url)}")
 
 
 def create(store: Store, config: Config) -> bool:

@@ -168,7 +168,9 @@ def shown_address(config: Config) -> str:
         return shown_url(store.engine.url)
 
 
-def check(config: Config) -> None:
-    """Connect and ask for 1; raise `StoreError` if that fails."""
-    with bare_store(config) as store, store.read() as connection:
-        connection.execute(sa.text("SELECT 1"))
+def check(config: Config) -> str | None:
+    """Connect and ask for 1; return the revision. Raise `StoreError` if that fails."""
+    with bare_store(config) as store:
+        with store.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+        return revision(store)

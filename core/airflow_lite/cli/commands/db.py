@@ -20,24 +20,28 @@ def migrate(args: context.Args) -> int:
 
 
 def check(args: context.Args) -> int:
-    """Check that the store can be reached, `--retry` times more."""
+    """Check that the store can be reached, `--retry` times more, and is of this revision."""
     import time
 
     from airflow_lite.store import migrate as steps
+    from airflow_lite.store.engine import check_revision
 
     for left in range(args.retry, -1, -1):
         try:
-            steps.check(context.config(args))
+            revision = steps.check(context.config(args))
         except StoreError:
             if not left:
                 raise
             time.sleep(args.retry_delay)
         else:
             break
-    if steps.is_made(context.config(args)):
-        from airflow_lite.cli import resolve
+    check_revision(revision)
+    if revision is None:
+        print("Connection successful. There are no tables yet.")
+        return 0
+    from airflow_lite.cli import resolve
 
-        resolve.fail_runs_of_dead_tests(args)
+    resolve.fail_runs_of_dead_tests(args)
     print("Connection successful.")
     return 0
 

@@ -22,7 +22,7 @@ COMMANDS = (
     command(
         "check",
         "db.check",
-        "Check that the metadata database can be reached",
+        "Check that the metadata database can be reached and needs no migration",
         Arg(
             "--retry",
             "Times to try again (default: 0)",
