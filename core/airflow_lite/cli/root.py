@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_lite.cli.program import Flags
     from airflow_lite.config import Config
 
-USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND …"
+USAGE = "usage: airflow-lite [-h] [--version] [--executor NAME] [--no-plugins] COMMAND ..."
 #: The most executors that are named to a user who asks for an unknown command.
 _MOST_EXECUTORS = 3
 

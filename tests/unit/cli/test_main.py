@@ -142,6 +142,24 @@ def test_help_lists_every_command_and_group(capsys):
         assert f"  {entry.name} " in output
 
 
+@pytest.mark.parametrize(
+    "words", [[], ["dags"], ["dags", "test"], ["plugins", "new"]], ids=" ".join
+)
+def test_every_help_page_is_of_one_style(words, capsys):
+    assert run([*words, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert lines[0].startswith(f"usage: {' '.join(['airflow-lite', *words])} [-h]")
+    titles = [line for line in lines[1:] if line.endswith(":") and not line.startswith(" ")]
+    order = ["Arguments:", "Groups:", "Commands:", "Groups of plugins:", "Options:"]
+    assert titles == [title for title in order if title in titles]
+    assert any(line.split()[-4:] == ["Show", "help", "and", "exit"] for line in lines)
+    rows = [line for line in lines if line.startswith("  ") and line[2:3].isalpha()]
+    assert [line for line in rows if line[2:].partition("  ")[2] == ""] == []
+    if len(words) < 2:
+        assert lines[-1].startswith(f"See `{' '.join(['airflow-lite', *words])} COMMAND --help`")
+
+
 def test_the_table_and_the_specs_say_the_same():
     assert [(entry.name, entry.help, entry.is_group) for entry in CORE_COMMANDS] == [
         (command.name, command.help, isinstance(command, GroupCommand))

@@ -7,12 +7,19 @@ import os
 import sys
 from typing import Any, NoReturn, Self
 
-from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand, GroupCommand, all_args
+from airflow_lite.api.commands.spec import (
+    HELP,
+    ActionCommand,
+    Arg,
+    CLICommand,
+    GroupCommand,
+    all_args,
+)
 from airflow_lite.text import nearest
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Help as Airflow's: an option's value is named once, commands have no second heading."""
+    """Help in the style of the program's own: a value is named once, commands have one heading."""
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings or action.nargs == 0:
@@ -23,7 +30,7 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     def _format_action(self, action: argparse.Action) -> str:
         if not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - no public name
             return super()._format_action(action)
-        rows = self._iter_indented_subactions(action)
+        rows = action._get_subactions()  # noqa: SLF001 - its own would be indented once more
         return self._join_parts([self._format_action(row) for row in rows])
 
 
@@ -33,9 +40,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *, command: CLICommand | None = None, **kwargs: Any) -> None:
         if command is not None:
             about = command.description or command.help
-            kwargs |= {"description": about, "epilog": command.epilog}
+            kwargs |= {"description": about, "epilog": command.epilog or _epilog(command, kwargs)}
         super().__init__(allow_abbrev=False, **kwargs)
         self._command = command
+        self._positionals.title, self._optionals.title = "Arguments", "Options"
+        self._actions[0].help = HELP.kwargs["help"]
 
     def filled(self) -> Self:
         """Return this parser with its arguments in place."""
@@ -64,6 +73,7 @@ class Parser(argparse.ArgumentParser):
             if getattr(command, "hide", False):
                 shown = {}
             parsers.add_parser(command.name, command=command, **shown)
+        self._action_groups.sort(key=lambda each: each is self._optionals)  # they stand last
 
     def _add_command(self, command: ActionCommand) -> None:
         for argument in sorted(all_args(command), key=_order):
@@ -128,6 +138,13 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(
             action, f"invalid choice: {str(value)[:60]!r}{_hint(str(value), choices)}"
         )
+
+
+def _epilog(command: CLICommand, kwargs: dict[str, Any]) -> str | None:
+    """Return the last line of a group's help: as that of the program itself."""
+    if not isinstance(command, GroupCommand):
+        return None
+    return f"See `{kwargs['prog']} COMMAND --help` for one command."
 
 
 def _columns() -> int:
