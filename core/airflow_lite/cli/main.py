@@ -23,6 +23,7 @@ def run(argv: list[str]) -> int:
     verbose = "-v" in argv or "--verbose" in argv
     _open_streams()
     _escape_unprintable()
+    _guard_terminal()
     try:
         code = _run_to_its_exit(argv, verbose=verbose)
         sys.stdout.flush()
@@ -68,6 +69,14 @@ def _escape_unprintable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _guard_terminal() -> None:
+    """Let no text that others wrote send a terminal more than letters and colours."""
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from airflow_lite.terminal import safe
+
+        sys.stdout, sys.stderr = safe(sys.stdout), safe(sys.stderr)
 
 
 def _run(argv: list[str], *, verbose: bool) -> int:

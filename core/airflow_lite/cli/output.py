@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from airflow_lite.errors import UserError
+from airflow_lite.terminal import printable
 
 NOTHING = "No data found"
 FORMATS = ("table", "json", "yaml", "plain")
@@ -135,7 +136,8 @@ def _data(value: Any) -> Any:
 def _texts(row: Row) -> dict[str, str]:
     """Return what a terminal shows: nothing for what is empty."""
     return {
-        name: "" if value in (None, [], {}, ()) else _text(value) for name, value in row.items()
+        name: "" if value in (None, [], {}, ()) else printable(_text(value))
+        for name, value in row.items()
     }
 
 
@@ -150,7 +152,7 @@ def _text(value: Any) -> str:
 
 def _print_lines(rows: list[dict[str, str]], output: str) -> None:
     """Print a line a row, whatever the values hold: it is for a pipe."""
-    rows = [{name: " ".join(text.split()) for name, text in row.items()} for row in rows]
+    rows = [{name: printable(" ".join(text.split())) for name, text in row.items()} for row in rows]
     widths = [max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]]
     between = "  " if output == "plain" else " | "
     header, *lines = [

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TextIO
 
 from airflow_lite.states import FINISHED
+from airflow_lite.terminal import printable, raw
 
 
 @contextmanager
@@ -35,12 +36,13 @@ def progress(
         TimeElapsedColumn(table_column=Column(min_width=7)),
         TextColumn("{task.fields[at]}", markup=False, table_column=rest),
     )
-    with Progress(*columns, transient=True, expand=True, console=Console(file=stream)) as bar:
+    console = Console(file=raw(stream))
+    with Progress(*columns, console=console, transient=True, expand=True) as bar:
         shown = bar.add_task("", total=total, at="")
 
         def show(line: str) -> None:
             if not line.startswith("run "):  # its end is printed below the table
-                bar.update(shown, advance=_ended(line), at=line)
+                bar.update(shown, advance=_ended(line), at=printable(line))
 
         yield show
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from textwrap import wrap
 
@@ -12,6 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from airflow_lite.terminal import raw
 
 Row = dict[str, str]
 
@@ -75,7 +78,8 @@ def print_fields(rows: Sequence[Row], names: Sequence[str] = (), *, keep: bool =
 
 
 def _console() -> Console:
-    return Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    colours = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(file=raw(sys.stdout), highlight=False, color_system=colours)
 
 
 def _print_fitting(rows: Sequence[Row], names: list[str], wide: list[str], *, keep: bool) -> None:

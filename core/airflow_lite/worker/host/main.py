@@ -13,6 +13,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
+from airflow_lite.terminal import safe
 from airflow_lite.worker.host.identity import supervisor
 from airflow_lite.worker.zygote.start import fork_base
 
@@ -62,7 +63,9 @@ def main(arguments: list[str]) -> int:
     scheduler = socket.socket(fileno=int(fd))
     os.set_inheritable(scheduler.fileno(), False)
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s task-host %(levelname)s %(message)s"
+        stream=safe(sys.stderr),
+        level=logging.INFO,
+        format="%(asctime)s task-host %(levelname)s %(message)s",
     )
     config = Config.load()
     base = fork_base(scheduler)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.secrets_masker import redact
 from airflow_lite.task_logger import task_logger
+from airflow_lite.terminal import raw
 from airflow_lite.text import described
 from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import Outcome, RetryPolicy
@@ -158,6 +159,8 @@ def _copied(file: LogFile, level: str, *, prints: bool) -> Iterator[None]:
     root.setLevel(min(root.level or logging.INFO, getattr(logging, level.upper(), logging.INFO)))
     if prints:
         sys.stdout, sys.stderr = Tee(sys.stdout, file, "INFO"), Tee(sys.stderr, file, "WARNING")
+    else:  # a debugger draws on the terminal itself
+        sys.stdout, sys.stderr = raw(sys.stdout), raw(sys.stderr)
     try:
         yield
     finally:

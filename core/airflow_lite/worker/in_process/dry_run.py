@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import DagNotFound, UserError
+from airflow_lite.terminal import raw
 from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
 from airflow_lite.worker.task.environment import kept_environment
@@ -41,8 +42,8 @@ def test_task(
     where = (dag_id, task_id, map_index)
     with _test_execution(config, where, logical_us, run_id, params) as execution:
         outer = sys.stdout, sys.stderr
-        if not pdb:
-            sys.stdout, sys.stderr = MaskedStream(sys.stdout), MaskedStream(sys.stderr)
+        shown = raw if pdb else MaskedStream  # a debugger draws on the terminal itself
+        sys.stdout, sys.stderr = shown(sys.stdout), shown(sys.stderr)
         handler = ShownLog(outer[0])
         root = logging.getLogger()
         before = root.level
