@@ -18,6 +18,7 @@ import generate_errors
 import generate_hooks
 import generate_plugins
 
+from airflow_lite._config_options import RANGES
 from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand
 from airflow_lite.cli.core_commands import all_commands
 from airflow_lite.config import core_options
@@ -61,8 +62,13 @@ def _options(options: Iterable[ConfigOption]) -> list[str]:
                 "|---|---|---|",
             ]
         default = f"`{option.default}`" if option.default else "(empty)"
-        lines.append(f"| `{option.name}` | {default} | {option.help} |")
+        lines.append(f"| `{option.name}` | {default} | {option.help}{_range(option)} |")
     return lines
+
+
+def _range(option: ConfigOption) -> str:
+    limits = RANGES.get((option.section, option.name))
+    return "" if limits is None else f" From {limits[0]:g} to {limits[1]:.10g}."
 
 
 def commands() -> str:

@@ -1,4 +1,4 @@
-"""The table of the core's settings: section, name, default, help. Not of commands' options."""
+"""The tables of the core's settings: what there is, and what numbers may be."""
 
 from __future__ import annotations
 
@@ -76,3 +76,42 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("plugins", "import_timeout_s", "5", "Seconds that importing a plugin may take."),
     ("plugins", "strict", "False", "Whether anything wrong with a plugin is an error, as in CI."),
 )
+
+_DAY, _YEAR, _CENTURY = 86_400.0, 366 * 86_400.0, 36_600 * 86_400.0
+
+#: Least and most of each option that is a number; a whole one where these are whole. What is 0.001
+#: at least must be more than 0. A wait may be no longer than the system's own calls can wait.
+RANGES: dict[tuple[str, str], tuple[int, int] | tuple[float, float]] = {
+    ("core", "parallelism"): (0, 1_000_000),
+    ("core", "max_active_tasks_per_dag"): (1, 1_000_000),
+    ("core", "max_active_runs_per_dag"): (1, 1_000_000),
+    ("core", "default_task_retries"): (0, 1_000_000),
+    ("core", "default_task_retry_delay"): (0.0, _YEAR),
+    ("core", "max_task_retry_delay"): (0.0, _YEAR),
+    ("core", "default_task_execution_timeout"): (0.001, _CENTURY),
+    ("core", "default_pool_task_slot_count"): (-1, 1_000_000),
+    ("core", "killed_task_cleanup_time"): (0.0, _DAY),
+    ("core", "dagbag_import_timeout"): (0.1, _DAY),
+    ("core", "dag_memory_limit_mb"): (64, 1 << 24),
+    ("core", "max_dag_tasks"): (1, 1_000_000),
+    ("core", "max_xcom_size"): (1, 1 << 30),
+    ("core", "max_dag_pickle_size"): (1, 1 << 30),
+    ("database", "sqlite_busy_timeout_s"): (0.0, _DAY),
+    ("database", "task_event_retention_days"): (0.0, 36_500.0),
+    ("logging", "max_task_log_size_mb"): (1, 1 << 20),
+    ("logging", "worker_log_server_port"): (0, 65_535),
+    ("scheduler", "shutdown_grace_s"): (0.0, _DAY),
+    ("scheduler", "min_file_process_interval"): (0.1, _DAY),
+    ("scheduler", "task_queued_timeout"): (0.001, _YEAR),
+    ("scheduler", "num_stuck_in_queued_retries"): (0, 1_000_000),
+    ("scheduler", "beat_interval_s"): (0.01, _DAY),
+    ("scheduler", "beat_timeout_s"): (0.03, _DAY),
+    ("scheduler", "task_host_idle_timeout"): (0.0, _DAY),
+    ("scheduler", "lease_timeout_s"): (0.01, _DAY),
+    ("scheduler", "fallback_poll_s"): (0.01, _DAY),
+    ("scheduler", "executor_budget_s"): (0.001, _DAY),
+    ("scheduler", "callback_timeout_s"): (0.001, _DAY),
+    ("sensors", "default_timeout"): (0.0, _CENTURY),
+    ("webserver", "log_request_clock_grace"): (0.001, _DAY),
+    ("plugins", "import_timeout_s"): (0.001, 3600.0),
+}

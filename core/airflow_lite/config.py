@@ -25,6 +25,7 @@ _NAME = "AIRFLOW_LITE"
 #: Variables that are no settings.
 _VARIABLES = {"AIRFLOW_LITE_HOME", "AIRFLOW_LITE_NO_PLUGINS", "AIRFLOW_LITE_DISABLE_PLUGINS"}
 CONFIG_FILE = "airflow_lite.cfg"
+_INFINITY = float("inf")
 _TRUTH = {
     **dict.fromkeys(("1", "yes", "true", "on"), True),
     **dict.fromkeys(("0", "no", "false", "off"), False),
@@ -157,6 +158,19 @@ class Config:
         """Return the value as a number; raise `ConfigError`."""
         return self._converted(section, name, float, "a number")
 
+    def check(self) -> None:
+        """Read every number and truth value of the core; raise `ConfigError` for a wrong one.
+
+        For a process that would meet it only later, or in every task.
+        """
+        from airflow_lite._config_options import OPTIONS, RANGES
+
+        for section, name, default, _ in OPTIONS:
+            if (section, name) in RANGES and (default or self.get(section, name)):
+                self.getfloat(section, name)
+            elif default in {"True", "False"}:
+                self.getboolean(section, name)
+
     def getboolean(self, section: str, name: str) -> bool:
         """Return the value as a truth value; raise `ConfigError`."""
         return self._converted(section, name, lambda text: _TRUTH[text.lower()], "true or false")
@@ -166,11 +180,12 @@ class Config:
     ) -> _Value:
         value, source = self.lookup(section, name)
         try:
-            return convert(value.strip())
+            converted = convert(value.strip())
         except (ValueError, KeyError):
-            raise ConfigError(
-                f"[{section}] {name} is {value!r} (from {source}). Make it {kind}."
-            ) from None
+            raise _wrong(section, name, value, source, kind) from None
+        if isinstance(converted, float | int) and not isinstance(converted, bool):
+            _check_range((section.lower(), name.lower()), value, source, converted)
+        return converted
 
     def getpath(self, section: str, name: str) -> Path:
         """Return the value as an absolute path, `~` expanded; raise `ConfigError`."""
@@ -251,6 +266,23 @@ def _odd_variables(environ: Mapping[str, str], options: Iterable[ConfigOption]) 
         for name, words in near.items()
         if words
     ]
+
+
+def _wrong(section: str, name: str, value: str, source: str, wanted: str) -> ConfigError:
+    return ConfigError(f"[{section}] {name} is {value[:60]!r} (from {source}). Make it {wanted}.")
+
+
+def _check_range(key: tuple[str, str], value: str, source: str, number: float) -> None:
+    """Raise `ConfigError` for a number that an option cannot be, and for none: nan, infinity."""
+    from airflow_lite._config_options import RANGES
+
+    if number in (_INFINITY, -_INFINITY) or number != number:  # noqa: PLR0124 - which is nan
+        raise _wrong(*key, value, source, "a number")
+    least, most = RANGES.get(key, (number, number))
+    if isinstance(least, int) and number != int(number):
+        raise _wrong(*key, value, source, "a whole number")
+    if not least <= number <= most:
+        raise _wrong(*key, value, source, f"{least:g} to {most:.10g}")
 
 
 def _refuse_open_home(home: str) -> None:

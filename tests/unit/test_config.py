@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.config import Config
+from airflow_lite.config import Config, ConfigOption
 from airflow_lite.errors import ConfigError
 
 FOLDER = "AIRFLOW_LITE__CORE__DAGS_FOLDER"
@@ -31,3 +31,52 @@ def test_a_home_folder_that_nobody_knows_is_refused_and_not_made_in_the_working_
     config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), FOLDER: "~no_such_user/dags"})
     with pytest.raises(ConfigError, match=r"Make \[core\] dags_folder a path without ~"):
         config.getpath("core", "dags_folder")
+
+
+def _numbers():
+    from airflow_lite._config_options import RANGES
+
+    return sorted(RANGES)
+
+
+def test_every_number_of_the_core_has_a_range_that_its_default_is_in():
+    from airflow_lite._config_options import OPTIONS
+
+    numbers = {(section, name) for section, name, default, _ in OPTIONS if _is_number(default)}
+
+    assert numbers <= set(_numbers())
+    assert set(_numbers()) <= {option[:2] for option in OPTIONS}
+    Config("/home").check()
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", _numbers(), ids=".".join)
+@pytest.mark.parametrize(
+    "value", ["nan", "inf", "-inf", "1e999", "-2", "1e18", "many", "0x1", "9" * 5000]
+)
+def test_a_number_outside_of_its_range_is_refused_when_a_scheduler_starts(key, value):
+    with pytest.raises(ConfigError) as error:
+        Config("/home", overrides={key: value}).check()
+    assert str(error.value).startswith(
+        f"[{key[0]}] {key[1]} is {value[:60]!r} (from override). Make it "
+    )
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_no_option_of_a_plugin_is_endless(value):
+    option = ConfigOption("mine", "wait_s", value, "")
+    with pytest.raises(ConfigError, match="Make it a number"):
+        Config("/home", plugin_options=(option,)).getfloat("mine", "wait_s")
+
+
+def test_a_wrong_truth_value_is_refused_when_a_scheduler_starts():
+    config = Config("/home", overrides={("scheduler", "use_job_schedule"): "perhaps"})
+    with pytest.raises(ConfigError, match="Make it true or false"):
+        config.check()

@@ -75,6 +75,11 @@ def test_only_loopback_keeps_other_machines_out(settings):
             "Name a file in PEM format.",
         ),
         ({"local_workers": 0}, "[dask] local_workers is 0. Make it 1 or more."),
+        ({"local_threads": -1}, "[dask] local_threads is -1. Make it 0 or more."),
+        (
+            {"connect_timeout_s": -1},
+            "[dask] connect_timeout_s is -1. Make it more than 0, and at most 86400.",
+        ),
         (
             {"connect_timeout_s": "soon"},
             "[dask] connect_timeout_s is 'soon' (from override). Make it a number.",

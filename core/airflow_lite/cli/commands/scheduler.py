@@ -28,6 +28,7 @@ def scheduler(args: context.Args) -> int:
     from airflow_lite.scheduler.loop.shutdown import Stopping
 
     config = context.config(args)
+    config.check()
     if args.do_pickle:  # for the commands that an executor starts
         os.environ[f"{ENV_PREFIX}CORE__DONOT_PICKLE"] = "False"
     _log_to_stderr(config)

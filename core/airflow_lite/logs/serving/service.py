@@ -201,8 +201,6 @@ def _where(config: Config) -> tuple[str, int]:
             "[logging] worker_log_server_host is empty. Make it 127.0.0.1 for this machine alone,"
             " or the address that other machines reach."
         )
-    if not 0 <= port < 1 << 16:
-        raise ConfigError(f"[logging] worker_log_server_port is {port}. Make it 1 to 65535.")
     return host, port
 
 

@@ -32,15 +32,15 @@ class Settings:
     def read(cls, config: Config) -> Settings:
         """Read the options; raise `ConfigError` for one that is wrong or does not fit another."""
         settings = cls(
-            shutdown_grace_s=_seconds(config, "shutdown_grace_s", may_be_0=True),
-            task_queued_timeout_s=_seconds(config, "task_queued_timeout"),
+            shutdown_grace_s=config.getfloat("scheduler", "shutdown_grace_s"),
+            task_queued_timeout_s=config.getfloat("scheduler", "task_queued_timeout"),
             stuck_retries=config.getint("scheduler", "num_stuck_in_queued_retries"),
-            beat_interval_s=_seconds(config, "beat_interval_s"),
-            beat_timeout_s=_seconds(config, "beat_timeout_s"),
-            lease_timeout_s=_seconds(config, "lease_timeout_s"),
-            fallback_poll_s=_seconds(config, "fallback_poll_s"),
-            executor_budget_s=_seconds(config, "executor_budget_s"),
-            callback_timeout_s=_seconds(config, "callback_timeout_s"),
+            beat_interval_s=config.getfloat("scheduler", "beat_interval_s"),
+            beat_timeout_s=config.getfloat("scheduler", "beat_timeout_s"),
+            lease_timeout_s=config.getfloat("scheduler", "lease_timeout_s"),
+            fallback_poll_s=config.getfloat("scheduler", "fallback_poll_s"),
+            executor_budget_s=config.getfloat("scheduler", "executor_budget_s"),
+            callback_timeout_s=config.getfloat("scheduler", "callback_timeout_s"),
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
             use_job_schedule=config.getboolean("scheduler", "use_job_schedule"),
             log_runs=config.getboolean("scheduler", "log_runs"),
@@ -51,11 +51,3 @@ class Settings:
                 f" is {settings.beat_timeout_s:g}. Make the timeout at least three intervals."
             )
         return settings
-
-
-def _seconds(config: Config, name: str, *, may_be_0: bool = False) -> float:
-    value = config.getfloat("scheduler", name)
-    if value > 0 or (may_be_0 and value == 0):
-        return value
-    allowed = "0 or more" if may_be_0 else "more than 0"
-    raise ConfigError(f"[scheduler] {name} is {value:g}. Make it {allowed}.")

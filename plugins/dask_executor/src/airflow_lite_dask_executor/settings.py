@@ -30,6 +30,7 @@ OPTIONS: tuple[tuple[str, str, str], ...] = (
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Threads of one worker of a local cluster where nothing limits them.
 _UNLIMITED_THREADS = 16
+_LONGEST_S = 86_400.0
 
 
 class DaskSettings(NamedTuple):
@@ -45,13 +46,13 @@ class DaskSettings(NamedTuple):
     def read(cls, config: Config) -> DaskSettings:
         """Read the options; raise `ConfigError` for one that is wrong."""
         tls = Tls.read(config)
-        workers = _at_least_one(config, "local_workers")
+        workers = _at_least(config, "local_workers", 1)
         return cls(
             with_scheme(config.get("dask", "cluster_address"), is_secure=tls is not None),
             tls,
-            config.getfloat("dask", "connect_timeout_s"),
+            _timeout_s(config),
             workers,
-            config.getint("dask", "local_threads") or _share(config, workers),
+            _at_least(config, "local_threads", 0) or _share(config, workers),
         )
 
     @property
@@ -112,11 +113,21 @@ def _share(config: Config, workers: int) -> int:
     return -(-parallelism // workers) if parallelism > 0 else _UNLIMITED_THREADS
 
 
-def _at_least_one(config: Config, name: str) -> int:
+def _at_least(config: Config, name: str, least: int) -> int:
     number = config.getint("dask", name)
-    if number < 1:
-        raise _config_error(f"[dask] {name} is {number}. Make it 1 or more.")
+    if number < least:
+        raise _config_error(f"[dask] {name} is {number}. Make it {least} or more.")
     return number
+
+
+def _timeout_s(config: Config) -> float:
+    timeout_s = config.getfloat("dask", "connect_timeout_s")
+    if not 0 < timeout_s <= _LONGEST_S:
+        raise _config_error(
+            f"[dask] connect_timeout_s is {timeout_s:g}. Make it more than 0, and at most"
+            f" {_LONGEST_S:g}."
+        )
+    return timeout_s
 
 
 def _check_readable(name: str, path: str) -> None:
