@@ -39,6 +39,10 @@ class DagRunType(StrEnum):
     BACKFILL_JOB = "backfill"
 
 
+#: The types of runs that follow the schedule, whoever made them.
+SCHEDULE_RUN_TYPES = (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB)
+
+
 class TriggerRule(StrEnum):
     """When a task runs, given the states of its upstream tasks."""
 

@@ -117,3 +117,64 @@ def test_a_task_is_cleared_with_its_setups_and_teardowns(home, options, cleared)
 
     assert told.stdout.startswith(f"Cleared {len(cleared)} task instance(s) in 1 run(s).")
     assert {row["task_id"] for row in rows if row["state"] != "success"} == cleared
+
+
+PAST = """
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+
+def work(dag_run):
+    if dag_run.run_type == "manual":
+        raise RuntimeError("by hand: fails")
+
+with DAG(
+    "own",
+    schedule="@daily",
+    start_date=datetime(2024, 1, 1),
+    end_date=datetime(2024, 1, 3),
+    catchup=True,
+    is_paused_upon_creation=True,
+):
+    PythonOperator(task_id="t", python_callable=work, depends_on_past=True)
+"""
+
+
+def test_a_run_by_hand_that_fails_does_not_hold_the_scheduled_ones(home, wait_until):
+    home.dag("own", PAST)
+    home.run("dags", "trigger", "own", "-r", "by_hand", "-e", "2024-01-02T12:00:00+00:00")
+    home.run("dags", "unpause", "own")
+
+    def states():
+        return [run["state"] for run in home.json("dags", "list-runs", "-d", "own")]
+
+    with home.scheduler():
+        wait_until(
+            lambda: sorted(states()) == ["failed", "success", "success", "success"],
+            "the runs of three days and one by hand to end",
+        )
+
+
+ENDING = """
+from datetime import datetime
+from airflow_lite import DAG, EmptyOperator
+
+DAYS = {"start_date": datetime(2024, 1, 1), "end_date": datetime(2024, 1, 3)}
+
+with DAG("own", schedule="@daily", catchup=True, default_args=DAYS):
+    EmptyOperator(task_id="t")
+"""
+
+
+def test_the_last_run_is_that_of_the_end_date_of_default_args(home, wait_until):
+    home.dag("own", ENDING)
+
+    def ended():
+        runs = home.json("dags", "list-runs", "-d", "own", "--state", "success")
+        return sorted(run["run_id"] for run in runs)
+
+    with home.scheduler():
+        wait_until(lambda: len(ended()) >= 3, "the runs of three days to end")
+    told = home.run("dags", "next-execution", "own", exit_code=None).stdout
+
+    assert ended() == [f"scheduled__2024-01-0{day}T00:00:00+00:00" for day in (1, 2, 3)]
+    assert "2024-01-04" not in told

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.states import TaskInstanceState
+from airflow_lite.states import SCHEDULE_RUN_TYPES, TaskInstanceState
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import attempt, dag, dag_run, task_instance
 
@@ -152,12 +152,22 @@ def find_run(
 
 
 def previous_run(
-    connection: sa.Connection, dag_id: str, before_us: int, state: str | None
+    connection: sa.Connection,
+    dag_id: str,
+    before_us: int,
+    state: str | None,
+    *,
+    of_schedule: bool = False,
 ) -> StoredRun | None:
-    """Return the newest run of a DAG whose logical date is before `before_us`, if in `state`."""
+    """Return the newest run of a DAG whose logical date is before `before_us`.
+
+    Of those in `state`, if that is given; `of_schedule`: of those that nobody made by hand.
+    """
     query = _RUN.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
     if state is not None:
         query = query.where(dag_run.c.state == state)
+    if of_schedule:
+        query = query.where(dag_run.c.run_type.in_(SCHEDULE_RUN_TYPES))
     row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
     return None if row is None else _stored_run(row)
 

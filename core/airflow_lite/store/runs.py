@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
+from airflow_lite.states import SCHEDULE_RUN_TYPES
 from airflow_lite.store.batches import is_one_of, run_many, select_many
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
@@ -200,7 +201,7 @@ _LAST_SCHEDULED = sa.select(dag_run.c.dag_id, dag_run.c.interval_end_us).join_fr
     dag_run,
     dag_run.c.id
     == sa.select(_newer.c.id)
-    .where(_newer.c.dag_id == dag.c.dag_id, _newer.c.run_type.in_(("scheduled", "backfill")))
+    .where(_newer.c.dag_id == dag.c.dag_id, _newer.c.run_type.in_(SCHEDULE_RUN_TYPES))
     .order_by(_newer.c.logical_us.desc())
     .limit(1)
     .correlate(dag)
@@ -214,14 +215,19 @@ def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[st
     return {row.dag_id: row.interval_end_us for row in rows}
 
 
-def run_before(connection: sa.Connection, dag_id: str, logical_us: int) -> int | None:
-    """Return the row id of the DAG's run before a logical date; None if there is none."""
-    query = sa.select(dag_run.c.id).where(
+def run_before(
+    connection: sa.Connection, dag_id: str, logical_us: int, *, of_schedule: bool
+) -> Row | None:
+    """Return (id, logical_us) of the DAG's run before a logical date; None if there is none.
+
+    `of_schedule`: runs that somebody made by hand are passed over.
+    """
+    query = sa.select(dag_run.c.id, dag_run.c.logical_us).where(
         dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us
     )
-    newest_first = query.order_by(dag_run.c.logical_us.desc())
-    row_id: int | None = connection.execute(newest_first.limit(1)).scalar()
-    return row_id
+    if of_schedule:
+        query = query.where(dag_run.c.run_type.in_(SCHEDULE_RUN_TYPES))
+    return connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
 
 
 def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:

@@ -349,9 +349,10 @@ class PullXComs(NamedTuple):
 
 
 class PreviousRun(NamedTuple):
-    """The newest run before this one, in `state` if one is given."""
+    """The newest run before this one, in `state` if one is given, or one of the schedule."""
 
     state: str | None
+    of_schedule: bool = False
 
 
 class FinishedTasks(NamedTuple):

@@ -19,7 +19,9 @@ from airflow.decorators import teardown
 from airflow.operators.empty import EmptyOperator
 from airflow.utils.session import create_session
 from airflow.utils.task_group import TaskGroup
-from bench import make_dag, python, run_to_end, start_run
+from airflow.utils.state import TaskInstanceState
+from airflow.utils.types import DagRunType
+from bench import MOMENT, make_dag, python, run_to_end, skip, start_run, states
 from scopes_dag import CLEARED, FLAGS, SHAPES, edges
 
 #: What a task may ask for, after z, then m, then n have pushed `found`, `b` and `a`.
@@ -199,7 +201,70 @@ def subset(dag, name, upstream, downstream):
     return " ".join(sorted(part.task_ids))
 
 
-SECTIONS = (xcom_pulls, run_dates, default_args, scopes, clearing)
+def previous_runs(session) -> dict[str, object]:
+    """What a task of a scheduled run of day 5 sees of earlier runs.
+
+    Days: 0 scheduled, success; 1 backfill, success; 2 manual, success; 3 scheduled, failed, and
+    made before the task was; 4 manual, failed.
+    """
+    found = {}
+    for schedule in ("@daily", None):
+        for catchup in (True, False):
+            name = f"previous_{schedule and 'daily'}_{catchup}"
+            options = {"start_date": MOMENT, "schedule": schedule, "catchup": catchup}
+            with DAG(name, **options) as dag:
+                work = python("work")
+            with DAG(name, **options) as older:
+                python("other")
+            for day, (kind, state) in enumerate(RUNS):
+                run = start_run(older if day == 3 else dag, session, day=day, kind=kind)
+                run.state = state
+                session.commit()
+            now = start_run(dag, session, day=len(RUNS), kind=DagRunType.SCHEDULED)
+            ti = now.get_task_instance("work", session=session)
+            ti.task = work
+            found[f"{schedule}, catchup={catchup}"] = {
+                "dagrun": day_of(ti.get_previous_dagrun(session=session)),
+                "dagrun of success": day_of(ti.get_previous_dagrun("success", session=session)),
+                "dagrun of failed": day_of(ti.get_previous_dagrun("failed", session=session)),
+                "ti": day_of(ti.get_previous_ti(session=session)),
+                "ti of success": day_of(ti.get_previous_ti("success", session=session)),
+                "execution date": str(ti.get_previous_execution_date(session=session)),
+                "start date": str(ti.get_previous_start_date(session=session)),
+            }
+    return found
+
+
+RUNS = (
+    (DagRunType.SCHEDULED, "success"),
+    (DagRunType.BACKFILL_JOB, "success"),
+    (DagRunType.MANUAL, "success"),
+    (DagRunType.SCHEDULED, "failed"),
+    (DagRunType.MANUAL, "failed"),
+)
+
+
+def day_of(found):
+    return None if found is None else (found.execution_date - MOMENT).days
+
+
+def past_and_skips(session) -> dict[str, object]:
+    """Whether a skip waits for the past: the task's argument for that is read by nothing."""
+    with make_dag("past_and_skips") as dag:
+        python("first", skip) >> python(
+            "work", depends_on_past=True, wait_for_past_depends_before_skipping=True
+        )
+    before = start_run(dag, session)
+    before.get_task_instance("work", session=session).state = TaskInstanceState.FAILED
+    session.commit()
+    now = start_run(dag, session, day=1)
+    run_to_end(dag, now, session)
+    return states(now, session)
+
+
+SECTIONS = (
+    xcom_pulls, run_dates, default_args, scopes, clearing, previous_runs, past_and_skips,
+)  # fmt: skip
 
 
 def main(output: Path) -> None:

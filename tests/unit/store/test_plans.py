@@ -58,7 +58,9 @@ CALLS: dict[Any, dict[str, Any]] = {
         "end_run": lambda c: runs.end_run(c, 1, state="success", now_us=NOW),
         "set_run_version": lambda c: runs.set_run_version(c, [1], 1),
         "last_scheduled": lambda c: runs.last_scheduled(c, ["d"]),
-        "run_before": lambda c: runs.run_before(c, "d", 5),
+        "run_before": lambda c: [
+            runs.run_before(c, "d", 5, of_schedule=of_schedule) for of_schedule in (False, True)
+        ],
         "states_in_run": lambda c: runs.states_in_run(c, 1, ["a"]),
     },
     scheduling: {
@@ -115,7 +117,8 @@ CALLS: dict[Any, dict[str, Any]] = {
         "first_reschedule": lambda c: lookup.first_reschedule(c, 1, 1),
         "task_instances": lambda c: lookup.task_instances(c, 1),
         "previous_run": lambda c: [
-            lookup.previous_run(c, "d", 5, state) for state in (None, "success")
+            lookup.previous_run(c, "d", 5, state, of_schedule=of_schedule)
+            for state, of_schedule in ((None, False), ("success", False), (None, True))
         ],
     },
     xcoms: {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.scheduler.planner.instance import Facts, Past
 from airflow_lite.states import SUCCESS_STATES, TaskInstanceState
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.state.context import SchedulerContext
-    from airflow_lite.spec.model import DagSpec
+    from airflow_lite.spec.model import DagSpec, TaskSpec
 
 #: Task id -> the states of its instances.
 States = dict[str, list[TaskInstanceState | None]]
 _NOTHING = Facts()
+#: Of a task that the run before was too early for: nothing to wait for.
+_NOT_YET = Past(TaskInstanceState.SUCCESS, downstream_done=True)
 
 
 def facts_of(context: SchedulerContext, run: Run, dag: DagSpec) -> Facts:
@@ -27,19 +29,27 @@ def facts_of(context: SchedulerContext, run: Run, dag: DagSpec) -> Facts:
         return _NOTHING
     task_ids = {task.task_id for task in asking}
     task_ids.update(name for task in asking for name in task.downstream)
-    states = _states_before(context, run, task_ids)
-    if states is None:
-        return _NOTHING
-    pasts = {task.task_id: _past(states, task.task_id, task.downstream) for task in asking}
+    with context.store.read() as connection:
+        before = runs.run_before(connection, run.dag_id, run.logical_us, of_schedule=dag.catchup)
+        if before is None:
+            return _NOTHING
+        states = _states(runs.states_in_run(connection, before.id, task_ids))
+    pasts = {
+        task.task_id: _NOT_YET
+        if _begins_later(task, dag, before.logical_us)
+        else _past(states, task.task_id, task.downstream)
+        for task in asking
+    }
     return Facts({task_id: past for task_id, past in pasts.items() if past is not None})
 
 
-def _states_before(context: SchedulerContext, run: Run, task_ids: Iterable[str]) -> States | None:
-    with context.store.read() as connection:
-        before = runs.run_before(connection, run.dag_id, run.logical_us)
-        if before is None:
-            return None
-        rows = runs.states_in_run(connection, before, task_ids)
+def _begins_later(task: TaskSpec, dag: DagSpec, before_us: int) -> bool:
+    """Whether the run before is from before the task's first date: with catchup that counts."""
+    starts = [date for date in (task.start_date_us, dag.start_date_us) if date is not None]
+    return dag.catchup and any(before_us < date for date in starts)
+
+
+def _states(rows: Iterable[Any]) -> States:
     states: States = {}
     for row in rows:
         state = None if row.state is None else TaskInstanceState(row.state)

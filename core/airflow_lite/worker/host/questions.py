@@ -53,7 +53,10 @@ def _xcoms(connection: sa.Connection, _asker: Asker, query: PullXComs) -> Any:
 
 def _previous_run(connection: sa.Connection, asker: Asker, question: PreviousRun) -> Any:
     run = asker.run
-    before = lookup.previous_run(connection, run.dag_id, run.logical_us, question.state)
+    wanted, of_schedule = question
+    before = lookup.previous_run(
+        connection, run.dag_id, run.logical_us, wanted, of_schedule=of_schedule
+    )
     return None if before is None else before.fields()
 
 

@@ -43,9 +43,9 @@ class StoreClient(ABC):
         """Return the XComs that are asked for."""
         return [tuple(row) for row in self.ask(query)]
 
-    def previous_run(self, state: str | None) -> dict[str, Any] | None:
-        """Return the newest run before this one, in `state` if one is given."""
-        run: dict[str, Any] | None = self.ask(PreviousRun(state))
+    def previous_run(self, state: str | None, *, of_schedule: bool) -> dict[str, Any] | None:
+        """Return the newest run before this one, in `state` if one is given, or of the schedule."""
+        run: dict[str, Any] | None = self.ask(PreviousRun(state, of_schedule))
         return run
 
     def finished_tasks(self) -> list[dict[str, Any]]:

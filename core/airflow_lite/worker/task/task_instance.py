@@ -15,7 +15,7 @@ from airflow_lite.secrets_masker import hide_named
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import is_storable, shortened
 from airflow_lite.worker.messages import PullXComs
-from airflow_lite.worker.task.dag_run import DagRun, duration_s
+from airflow_lite.worker.task.dag_run import DagRun, TaskInstanceRow, duration_s
 from airflow_lite.worker.task.datetimes import optional_moment
 from airflow_lite.worker.task.xcom import MAX_KEY_LENGTH, RETURN_KEY, from_json, to_json
 
@@ -131,20 +131,39 @@ class RuntimeTaskInstance:
         """Return the context that this task instance runs in."""
         return self._build_context(self)
 
-    def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
-        """Return the run before this one, in `state` if one is given."""
-        fields = self._store.previous_run(state)
+    def get_previous_dagrun(
+        self, state: str | None = None, session: object = None
+    ) -> DagRun | None:
+        """Return the run before this one, in `state` if one is given.
+
+        As in Airflow, a DAG with catchup passes over runs by hand, unless a state is given.
+        """
+        dag = self.task.dag
+        of_schedule = state is None and dag.catchup and dag.schedule_spec.kind != "none"
+        fields = self._store.previous_run(state, of_schedule=of_schedule)
         return None if fields is None else DagRun(fields, self._store)
 
-    def get_previous_start_date(self, state: str | None = None) -> datetime | None:
-        """Return when the run before this one started."""
+    def get_previous_ti(
+        self, state: str | None = None, session: object = None
+    ) -> TaskInstanceRow | None:
+        """Return this task's instance in the run before this one."""
         run = self.get_previous_dagrun(state)
-        return None if run is None else run.start_date
+        return None if run is None else run.get_task_instance(self.task_id)
 
-    def get_previous_execution_date(self, state: str | None = None) -> datetime | None:
-        """Return the logical date of the run before this one."""
+    def get_previous_start_date(
+        self, state: str | None = None, session: object = None
+    ) -> datetime | None:
+        """Return when this task started in the run before this one."""
+        instance = self.get_previous_ti(state)
+        return None if instance is None else instance.start_date
+
+    def get_previous_execution_date(
+        self, state: str | None = None, session: object = None
+    ) -> datetime | None:
+        """Return the logical date of the run before this one, if this task is in it."""
         run = self.get_previous_dagrun(state)
-        return None if run is None else run.logical_date
+        is_in_it = run is not None and run.get_task_instance(self.task_id) is not None
+        return run.logical_date if run is not None and is_in_it else None
 
     def xcom_push(
         self,

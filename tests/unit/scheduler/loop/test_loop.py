@@ -297,7 +297,7 @@ def test_dagrun_timeout_stops_what_runs(rig, dag_of):
 
 
 def test_depends_on_past_waits_for_the_run_before(rig, dag_of):
-    spec = dag_of({"a": []}, of_task={"a": {"depends_on_past": True}})
+    spec = dag_of({"a": []}, of_task={"a": {"depends_on_past": True}}, catchup=False)
     version = rig.save(spec)
     first = rig.trigger(spec, version, "r1", 1)
     second = rig.trigger(spec, version, "r2", 2)
