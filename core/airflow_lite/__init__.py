@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.authoring.arguments.param import Param
+    from airflow_lite.authoring.arguments.references import literal
     from airflow_lite.authoring.context import get_current_context
     from airflow_lite.authoring.dag import DAG
     from airflow_lite.authoring.decorators.dag import dag
@@ -80,6 +81,7 @@ __all__ = [
     "cross_downstream",
     "dag",
     "get_current_context",
+    "literal",
     "mask_secret",
     "setup",
     "task",
@@ -91,6 +93,7 @@ __all__ = [
 _HOMES = {
     "authoring.operators.bash": ("BashOperator",),
     "authoring.operators.branch": ("BranchPythonOperator", "ShortCircuitOperator"),
+    "authoring.arguments.references": ("literal",),
     "authoring.context": ("get_current_context",),
     "authoring.dag": ("DAG",),
     "authoring.graph.edges": ("Label", "chain", "chain_linear", "cross_downstream"),

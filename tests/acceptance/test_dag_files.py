@@ -178,3 +178,60 @@ def test_the_last_run_is_that_of_the_end_date_of_default_args(home, wait_until):
 
     assert ended() == [f"scheduled__2024-01-0{day}T00:00:00+00:00" for day in (1, 2, 3)]
     assert "2024-01-04" not in told
+
+
+ABSENT = """
+from datetime import datetime
+from airflow_lite import DAG, AirflowSkipException, BaseOperator, EmptyOperator, PythonOperator, task
+
+class Show(BaseOperator):
+    template_fields = ("value",)
+
+    def __init__(self, value, **kwargs):
+        super().__init__(**kwargs)
+        self.value = value
+
+    def execute(self, context):
+        assert self.value == f"shows on {context['ds_nodash']}", self.value
+
+def made(context, jinja_env):
+    return f"{context['task'].task_id} on {jinja_env.from_string('{{ ds_nodash }}').render(context)}"
+
+def check(n, run_id):
+    assert n == run_id, n
+
+with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)):
+
+    @task(multiple_outputs=True)
+    def fetch():
+        raise AirflowSkipException("nothing today")
+
+    @task(trigger_rule="none_failed_min_one_success")
+    def use(path):
+        assert path is None, path
+
+    EmptyOperator(task_id="other") >> use(fetch()["path"])
+
+    @task
+    def typed() -> dict[str, int]:
+        return {"a": 1}
+
+    @task
+    def absent(value):
+        assert value is None, value
+
+    absent(typed()["b"])
+    Show(task_id="shows", value=made)
+    PythonOperator(
+        task_id="args",
+        python_callable=check,
+        op_kwargs=lambda context, jinja_env: {"n": context["run_id"]},
+    )
+"""
+
+
+def test_what_is_not_there_is_none_and_fields_are_made_by_functions(home):
+    states = run(home, ABSENT)
+
+    assert states.pop("fetch") == "skipped"
+    assert set(states.values()) == {"success"}

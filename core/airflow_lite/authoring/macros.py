@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from random import random
 from typing import Any
 
+from airflow_lite.errors import AirflowException
+
 __all__ = [
     "date",
     "datetime",
@@ -16,6 +18,7 @@ __all__ = [
     "dateutil",  # noqa: F822 - see __getattr__
     "ds_add",
     "ds_format",
+    "ds_format_locale",
     "json",
     "random",
     "time",
@@ -35,6 +38,28 @@ def ds_format(ds: str, input_format: str, output_format: str) -> str:
     """Return a date written in one format of strftime as written in another."""
     moment = datetime.strptime(str(ds), input_format)  # noqa: DTZ007 - as it is written
     return moment.strftime(output_format)
+
+
+def ds_format_locale(
+    ds: str, input_format: str, output_format: str, locale: str | None = None
+) -> str:
+    """Return a date in a format of strftime as written in one of Babel, in words of `locale`.
+
+    Without a locale in that of the machine. Raises `AirflowException` without Babel.
+    """
+    try:
+        from babel.core import default_locale
+        from babel.dates import format_datetime
+    except ImportError:
+        raise AirflowException(
+            "macros.ds_format_locale writes by Babel, which is not installed where this task runs."
+            " Install babel there."
+        ) from None
+    moment = datetime.strptime(str(ds), input_format)  # noqa: DTZ007 - as it is written
+    text: str = format_datetime(
+        moment, format=output_format, locale=locale or default_locale("LC_TIME") or "en_US"
+    )
+    return text
 
 
 def datetime_diff_for_humans(dt: datetime, since: datetime | None = None) -> str:

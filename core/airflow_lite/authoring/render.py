@@ -44,10 +44,8 @@ def render_fields(
     renderer = Renderer(task, context, jinja_env)
     shown = {}
     for name in task.template_fields:
+        renderer.render_field(task, name)
         value = getattr(task, name)
-        if value:
-            value = renderer.render(value)
-            setattr(task, name, value)
         hide_named({name: value})
         shown[name] = presentable(value, name)
     return shown
@@ -69,6 +67,19 @@ class Renderer:
         self._extensions = tuple(task.template_ext)
         self._always = jinja_env is not None or _is_special(task.get_dag())
         self._rendered_ids: set[int] = set()
+
+    def render_field(self, owner: object, name: str) -> None:
+        """Render a field of the task, or of an object in one.
+
+        A function is called for its value, which is taken as it is, as in Airflow 2.10.
+        """
+        value = getattr(owner, name)
+        if _is_empty(value):
+            return
+        if callable(value) and not isinstance(value, Reference):
+            setattr(owner, name, value(context=self._context, jinja_env=self._jinja()))
+        else:
+            setattr(owner, name, self.render(value))
 
     def render(self, value: Any) -> Any:
         """Return `value` rendered: text, and the items of lists, dicts and objects.
@@ -133,7 +144,14 @@ class Renderer:
             return
         self._rendered_ids.add(id(value))
         for name in names:
-            setattr(value, name, self.render(getattr(value, name)))
+            self.render_field(value, name)
+
+
+def _is_empty(value: object) -> bool:
+    try:
+        return not value
+    except Exception:  # an author's, or pandas': a table is neither true nor false
+        return False
 
 
 def _is_special(dag: Any) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections import namedtuple
 from datetime import UTC, datetime
+from typing import Any
 
 import jinja2
 import pytest
 
-from airflow_lite import DAG, BaseOperator, BashOperator, PythonOperator
+from airflow_lite import DAG, AirflowException, BaseOperator, BashOperator, PythonOperator, literal
 from airflow_lite.authoring import macros
 from airflow_lite.authoring.render import environment, presentable, render_fields
 
@@ -203,6 +204,99 @@ def test_a_missing_return_value_is_none_and_any_other_missing_key_an_error(make_
         render_fields(three, make_context(three))
 
 
+def test_a_missing_key_of_a_task_with_multiple_outputs_is_none(make_context):
+    with DAG("d", schedule=None):
+        one = PythonOperator(task_id="one", python_callable=bool, multiple_outputs=True)
+        two = PythonOperator(
+            task_id="two", python_callable=print, op_args=[one.output["gone"], [one.output["too"]]]
+        )
+    render_fields(two, make_context(two))
+
+    assert two.op_args == [None, [None]]
+
+
+class Holder:
+    """What an argument may hold: an object with templated fields of its own."""
+
+    template_fields = ("value", "nothing")
+
+    def __init__(self, value):
+        self.value, self.nothing = value, None
+
+
+class Neither:
+    """As a table of pandas, neither true nor false."""
+
+    def __bool__(self):
+        raise ValueError("ambiguous")
+
+
+def rendered(make_context, value):
+    with DAG("d", schedule=None):
+        task = Show(task_id="own", value=value)
+    render_fields(task, make_context(task))
+    return task.value
+
+
+def by_function(context, jinja_env):
+    return f"{context['task'].task_id} on {jinja_env.from_string('{{ ds }}').render(context)}"
+
+
+def test_a_field_that_is_a_function_is_called_for_its_value(make_context):
+    assert rendered(make_context, by_function) == "own on 2024-02-29"
+
+
+def test_what_such_a_function_returns_is_not_rendered_again(make_context):
+    assert rendered(make_context, lambda context, jinja_env: "{{ ds }}") == "{{ ds }}"
+
+
+def test_a_callable_object_counts_as_a_function(make_context):
+    from functools import partial
+
+    assert rendered(make_context, partial(by_function)) == "own on 2024-02-29"
+
+
+def test_a_function_within_a_list_is_left_alone(make_context):
+    assert rendered(make_context, [by_function]) == [by_function]
+
+
+def test_a_function_in_the_field_of_an_object_is_called(make_context):
+    assert rendered(make_context, Holder(by_function)).value == "own on 2024-02-29"
+
+
+def test_a_value_that_is_neither_true_nor_false_is_kept(make_context):
+    value = Neither()
+
+    assert rendered(make_context, value) is value
+
+
+@pytest.mark.parametrize("field", ["op_args", "op_kwargs", "templates_dict"])
+def test_arguments_of_a_python_operator_may_come_from_a_function(make_context, field):
+    with DAG("d", schedule=None):
+        given: Any = {field: lambda context, jinja_env: context["ds"]}
+        task = PythonOperator(task_id="t", python_callable=print, **given)
+    render_fields(task, make_context(task))
+
+    assert getattr(task, field) == "2024-02-29"
+
+
+def test_the_environment_of_a_command_may_come_from_a_function(make_context):
+    with DAG("d", schedule=None):
+        task = BashOperator(
+            task_id="t", bash_command="true", env=lambda context, jinja_env: {"DAY": context["ds"]}
+        )
+    render_fields(task, make_context(task))
+
+    assert task.env == {"DAY": "2024-02-29"}
+
+
+def test_a_literal_is_handed_over_unrendered(make_context):
+    value = {"a": "{{ ds }}", "b": ["{% if"]}
+
+    assert rendered(make_context, literal(value)) == value
+    assert rendered(make_context, [literal("{{ ds }}"), "{{ ds }}"]) == ["{{ ds }}", "2024-02-29"]
+
+
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
@@ -239,3 +333,26 @@ def test_the_environment_needs_no_dag():
 )
 def test_the_difference_between_moments_in_words(moment, since, wanted):
     assert macros.datetime_diff_for_humans(moment, since) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (("2024-07-12", "%Y-%m-%d", "EEEE dd MMMM yyyy", "en_US"), "Friday 12 July 2024"),
+        (("12/07/2024", "%d/%m/%Y", "EEEE dd MMMM yyyy", "de"), "Freitag 12 Juli 2024"),
+        (("2015-01-01", "%Y-%m-%d", "MM-dd-yy"), "01-01-15"),
+    ],
+)
+def test_a_date_is_written_in_the_words_of_a_locale(arguments, wanted):
+    assert macros.ds_format_locale(*arguments) == wanted
+
+
+def test_where_babel_is_missing_that_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "babel.core", None)
+    with pytest.raises(AirflowException) as raised:
+        macros.ds_format_locale("2024-07-12", "%Y-%m-%d", "EEEE")
+
+    assert str(raised.value) == (
+        "macros.ds_format_locale writes by Babel, which is not installed where this task runs."
+        " Install babel there."
+    )

@@ -191,6 +191,11 @@ def templated(check: Callable[[Any], Kept]) -> Callable[[Any], Kept | Any]:
     return lambda value: value if isinstance(value, Reference) else check(value)
 
 
+def rendered(check: Callable[[Any], Kept]) -> Callable[[Any], Kept | Any]:
+    """Return a check that accepts a reference or a function, which is called as it is rendered."""
+    return lambda value: value if isinstance(value, Reference) or callable(value) else check(value)
+
+
 def author_id(value: object, kind: str) -> str:
     """Return `value` if it may be an id that an author chooses; raise `AirflowDagException`."""
     try:

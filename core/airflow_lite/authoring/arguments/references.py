@@ -19,6 +19,22 @@ class Reference:
         raise NotImplementedError
 
 
+class LiteralValue(Reference):
+    """A value that is handed to the task as it is, templates in it unrendered."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """Return the value."""
+        return self.value
+
+
+def literal(value: Any) -> LiteralValue:
+    """Return what a templated argument takes as it is: nothing in `value` is rendered."""
+    return LiteralValue(value)
+
+
 def references(value: object, _visited: frozenset[int] = frozenset()) -> Iterator[Reference]:
     """Yield the references in `value`, however nested."""
     if isinstance(value, (str, int, float, type(None))) or id(value) in _visited:

@@ -64,12 +64,16 @@ class XComArg(Reference, Connectable):
         return hash((id(self.operator), self.key))
 
     def resolve(self, context: Mapping[str, Any]) -> Any:
-        """Pull the XCom. A missing return value is None, a missing other key an error."""
+        """Pull the XCom; raise `XComNotFound` if there is none.
+
+        A missing return value is None, and so is any key of a task with multiple_outputs: it may
+        have been skipped, or have returned other keys.
+        """
         task_id = self.operator.task_id
         value = context["ti"].xcom_pull(task_ids=task_id, key=self.key, default=_MISSING)
         if value is not _MISSING:
             return value
-        if self.key == RETURN_VALUE:
+        if self.key == RETURN_VALUE or self.operator.multiple_outputs:
             return None
         raise XComNotFound(
             f"Task {task_id!r} has pushed no XCom {self.key!r} in this run. Check the key."

@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.authoring.arguments.argument import Argument
-from airflow_lite.authoring.arguments.checks import optional, templated
+from airflow_lite.authoring.arguments.checks import optional, rendered, templated
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.errors import AirflowException, AirflowSkipException
 
@@ -65,23 +65,23 @@ class BashOperator(BaseOperator):
     ui_color = "#f0ede4"
 
     bash_command = Argument(templated(checks.text))
-    env = Argument(optional(templated(checks.mapping)))
+    env = Argument(optional(rendered(checks.mapping)))
     append_env = Argument(checks.flag)
     output_encoding = Argument(_encoding)
     skip_on_exit_code = Argument(_codes)
-    cwd = Argument(optional(templated(_path)))
+    cwd = Argument(optional(rendered(_path)))
     output_processor = Argument(checks.function)
 
     def __init__(
         self,
         *,
         bash_command: str,
-        env: dict[str, str] | None = None,
+        env: dict[str, str] | Callable[..., Any] | None = None,
         append_env: bool = False,
         output_encoding: str = "utf-8",
         skip_exit_code: int | None = None,
         skip_on_exit_code: int | Container[int] | None = 99,
-        cwd: str | None = None,
+        cwd: str | Callable[..., Any] | None = None,
         output_processor: Callable[[str], Any] = lambda result: result,
         **kwargs: Any,
     ) -> None:

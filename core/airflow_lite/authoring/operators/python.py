@@ -23,17 +23,17 @@ class FunctionCaller(BaseOperator):
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
 
     python_callable = Argument(checks.function)
-    op_args = Argument(checks.templated(_arguments), list)
-    op_kwargs = Argument(checks.templated(checks.mapping), dict)
-    templates_dict: dict[str, Any] | None
+    op_args = Argument(checks.rendered(_arguments), list)
+    op_kwargs = Argument(checks.rendered(checks.mapping), dict)
+    templates_dict: Any
 
     def __init__(
         self,
         *,
         python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        templates_dict: dict[str, Any] | None = None,
+        op_args: Collection[Any] | Callable[..., Any] | None = None,
+        op_kwargs: Mapping[str, Any] | Callable[..., Any] | None = None,
+        templates_dict: dict[str, Any] | Callable[..., Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -89,9 +89,9 @@ class PythonOperator(FunctionCaller):
         self,
         *,
         python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        templates_dict: dict[str, Any] | None = None,
+        op_args: Collection[Any] | Callable[..., Any] | None = None,
+        op_kwargs: Mapping[str, Any] | Callable[..., Any] | None = None,
+        templates_dict: dict[str, Any] | Callable[..., Any] | None = None,
         templates_exts: Sequence[str] | None = None,
         show_return_value_in_logs: bool = True,
         **kwargs: Any,
