@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.api.executor import metrics
@@ -82,6 +83,16 @@ class BaseExecutor(EventBuffer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(parallelism={self.parallelism})"
+
+    @classmethod
+    def logger(cls) -> logging.Logger:
+        """Return the logger of the executor's class, named by its module and name."""
+        return logging.getLogger(f"{cls.__module__}.{cls.__name__}")
+
+    @cached_property
+    def log(self) -> logging.Logger:
+        """The logger of the executor's class. The scheduler shows it from INFO on."""
+        return self.logger()
 
     @property
     def config(self) -> Config:

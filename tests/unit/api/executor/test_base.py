@@ -17,6 +17,34 @@ from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState
 from fixtures.executors import SteeredExecutor
 
+#: What `dir(BaseExecutor)` of Airflow 2.10.5 has, but for names that begin with an underscore.
+AIRFLOW_NAMES = """
+    callback_sink change_sensor_mode_to_reschedule change_state cleanup_stuck_queued_tasks
+    debug_dump end execute_async fail get_cli_commands get_event_buffer get_task_log has_task
+    heartbeat is_local is_production is_single_threaded job_id log log_task_event logger name
+    order_queued_tasks_by_priority queue_command queue_task_instance queued revoke_task
+    running_state send_callback serve_logs slots_available slots_occupied start success
+    supports_ad_hoc_ti_run supports_pickling supports_sentry sync terminate trigger_tasks
+    try_adopt_task_instances validate_airflow_tasks_run_command validate_command
+"""
+
+
+def test_all_that_airflows_has_is_there():
+    assert not {*AIRFLOW_NAMES.split()} - {*dir(BaseExecutor)}
+
+
+def test_an_executor_logs_under_the_name_of_its_class(caplog):
+    with caplog.at_level(logging.INFO):
+        SteeredExecutor().log.info("go %s", 1)
+    assert caplog.record_tuples == [("fixtures.executors.SteeredExecutor", logging.INFO, "go 1")]
+    assert SteeredExecutor.logger() is SteeredExecutor().log
+
+
+def test_an_executor_may_have_a_log_of_its_own():
+    executor = SteeredExecutor()
+    executor.log = logging.getLogger("own")
+    assert executor.log.name == "own"
+
 
 @pytest.mark.parametrize(
     ("flag", "value"),
