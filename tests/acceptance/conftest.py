@@ -30,7 +30,7 @@ def get_config_options():
     return [ConfigOption("{group}", "speed", "3", "How fast.")]
 
 def go(args):
-    print("gone", args.func.__name__)
+    print("gone", args._func.__name__)
 """
 
 

@@ -95,12 +95,20 @@ def plain_text(roff):
     for line in roff.splitlines():
         if line.startswith((".", "'")):
             request, _, rest = line.partition(" ")
-            assert request in {".TH", ".SH", ".SS", ".TP", ".B", ".br", ".nf", ".fi", ".PP"}, line
+            assert request in {".TH", ".SH", ".SS", ".TP", ".B", ".br", ".sp", ".PP"}, line
             lines.append(rest)
         else:
             lines.append(line)
     text = re.sub(r"\\f[BIRP]|\\,|\\/", "", "\n".join(lines))
-    return text.replace(r"\-", "-").replace(r"\(aq", "'").replace("\\\\", "\\")
+    for escaped, sign in (
+        (r"\&", ""),
+        (r"\-", "-"),
+        (r"\(aq", "'"),
+        (r"\(ga", "`"),
+        ("\\\\", "\\"),
+    ):
+        text = text.replace(escaped, sign)
+    return text
 
 
 PAGES = [*CORE_PAGES, *(path.parent.name for path in PLUGINS)]

@@ -93,7 +93,7 @@ def _run(argv: list[str], *, verbose: bool) -> int:
         return _without_command(flags, words)
     args = _parsed(flags, words)
     try:
-        return int(args.func(args) or 0)
+        return int(args._func(args) or 0)  # noqa: SLF001 - an option may be called func
     finally:
         if "_store" in vars(args):  # only then is its module worth an import
             from airflow_lite.cli.context import close_store

@@ -10,7 +10,9 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.api.commands.parser import Parser
+from argparse_manpage.manpage import Manpage, _ManpageFormatter
+
+from airflow_lite.api.commands.parser import Parser, expand_help
 from airflow_lite.api.commands.spec import HELP, GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands, load
 from airflow_lite.cli.options import GLOBAL
@@ -80,8 +82,6 @@ def _date() -> str:
 
 
 def _write(parser: Parser, folder: Path, version: str) -> Path:
-    from argparse_manpage.manpage import Manpage
-
     data: dict[str, Any] = {
         "project_name": PROGRAM,
         "version": version,
@@ -90,6 +90,7 @@ def _write(parser: Parser, folder: Path, version: str) -> Path:
         "description": (parser.description or "").split("\n")[0],
     }
     page = Manpage(parser, data)
+    page.mf = _Formatter(page.prog, page.formatter, format="pretty")
     page.prog = parser.prog.replace(" ", "-")  # a page's name has no blank
     path = folder / f"{page.prog}.1"
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,3 +98,49 @@ def _write(parser: Parser, folder: Path, version: str) -> Path:
     if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
         os.utime(path, (int(epoch), int(epoch)))
     return path
+
+
+#: Signs that troff would show as others.
+_ESCAPES = str.maketrans(
+    {"\\": r"\\", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
+)
+
+
+def roff(text: str) -> str:
+    """Return text as troff shows it: each line as a line of its own, none of them a request."""
+    first, *lines = [_line(line) for line in text.strip("\n").split("\n")]
+    for line in lines:
+        first += f"\n{line}" if line == _BLANK or first.endswith(_BLANK) else f"\n.br\n{line}"
+    return first
+
+
+_BLANK = ".sp"
+
+
+def _line(line: str) -> str:
+    if not line.strip():
+        return _BLANK
+    shown = line.translate(_ESCAPES)
+    return rf"\&{shown}" if shown.startswith(".") else shown
+
+
+class _Formatter(_ManpageFormatter):  # type: ignore[misc]
+    """Knows what a description, a help text and the epilog of a command are."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return expand_help(self, action)
+
+    @staticmethod
+    def format_text(text: str) -> str:
+        return roff(text)
+
+    def _format_ag_subcommands(self, actions: Any, prog: str) -> Any:
+        for action in actions:
+            action.help = self._expand_help(action)
+        return super()._format_ag_subcommands(actions, prog)
+
+    def _format_parser(self, parser: Any, subcommand: Any = None, *args: Any, **kwargs: Any) -> Any:
+        lines = super()._format_parser(parser, subcommand, *args, **kwargs)
+        if subcommand and parser.epilog:  # that of the page itself is among its comments
+            lines += ["", ".PP", self.format_text(self.of._format_text(parser.epilog))]  # noqa: SLF001
+        return lines

@@ -56,3 +56,33 @@ def test_a_plugins_group_gets_its_page(tmp_path):
 
     assert page.name == "airflow-lite-dask.1"
     assert "--address" in page.read_text().replace("\\", "")
+
+
+def test_whatever_an_author_wrote_is_in_the_page_and_none_of_it_is_a_request(tmp_path):
+    args = [
+        Arg("--n", ".env file to read, 80% of it"),
+        Arg("--m", "'none' or a number (default %(default)s)", default=3),
+    ]
+    command = ActionCommand(
+        "go",
+        "Go at 100%",
+        lazy_load_command("x.y"),
+        args,
+        description=".env is read first\n'test' and 'prod' are known\n\nplain",
+        epilog="examples:\n  airflow-lite acme go --n .env",
+    )
+
+    (page,) = write_pages([GroupCommand("acme", "Acme", [command])], tmp_path, "2.0")
+
+    lines = page.read_text().splitlines()
+    requests = {line.partition(" ")[0] for line in lines if line.startswith((".", "'"))}
+    assert requests <= {".TH", ".SH", ".TP", ".B", ".PP", ".br", ".sp"}
+    shown = "\n".join(line for line in lines if line != ".br")
+    for text in (
+        "\\&.env is read first\n\\(aqtest\\(aq and \\(aqprod\\(aq are known\n.sp\nplain",
+        "\\&.env file to read, 80% of it",
+        "\\(aqnone\\(aq or a number (default 3)",
+        "Go at 100%",
+        "examples:\n  airflow\\-lite acme go \\-\\-n .env",
+    ):
+        assert text in shown

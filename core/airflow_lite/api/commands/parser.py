@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any, NoReturn, Self
 
 from airflow_lite.api.commands.spec import (
     HELP,
+    PROGRAM_OPTIONS,
     ActionCommand,
     Arg,
     CLICommand,
@@ -17,9 +21,36 @@ from airflow_lite.api.commands.spec import (
 )
 from airflow_lite.text import nearest
 
+#: What argparse fills in: a percent sign of any other kind is one that the author wrote.
+_PLACEHOLDER = re.compile(r"%(?:%|\(\w+\)[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])")
+
+
+def expand_help(formatter: argparse.HelpFormatter, action: argparse.Action) -> str:
+    """Return an argument's help with `%(default)s` and the like filled in.
+
+    All else is left as it is written, where argparse would fail on "80% of the slots".
+    """
+
+    def filled_in(placeholder: re.Match[str]) -> str:
+        alone = copy.copy(action)
+        alone.help = placeholder[0]
+        try:
+            return argparse.HelpFormatter._expand_help(formatter, alone)  # noqa: SLF001 - no other
+        except (KeyError, TypeError, ValueError):
+            return placeholder[0]
+
+    return _PLACEHOLDER.sub(filled_in, action.help or "")
+
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help in the style of the program's own: a value is named once, commands have one heading."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return expand_help(self, action)
+
+    def _format_text(self, text: str) -> str:
+        """Format a description or epilog; argparse would fail on a percent sign beside %(prog)s."""
+        return super()._format_text(text.replace("%(prog)s", self._prog))
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings or action.nargs == 0:
@@ -78,7 +109,7 @@ class Parser(argparse.ArgumentParser):
     def _add_command(self, command: ActionCommand) -> None:
         for argument in sorted(all_args(command), key=_order):
             argument.add_to_parser(self)
-        self.set_defaults(func=command.func)
+        self.set_defaults(_func=command.func)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Fill the parser and parse; a command, unlike a group, refuses unknown words."""
@@ -168,3 +199,32 @@ def _hint(word: str, choices: list[str]) -> str:
 def _order(argument: Arg) -> tuple[bool, str]:
     """Positionals in the order they were declared in, then options by their long name."""
     return (False, "") if argument.is_positional else (True, argument.flags[-1])
+
+
+def faults_of(command: CLICommand, above: str = "") -> Iterator[str]:
+    """Yield what keeps a command, or one of a group, from being helped or run, a line each.
+
+    Raises as argparse does where no parser can be made of it.
+    """
+    path = f"{above} {command.name}".strip()
+    Parser(prog=path, command=command).format_help()
+    if isinstance(command, GroupCommand):
+        for child in command.subcommands:
+            yield from faults_of(child, path)
+    else:
+        for arg in command.args:
+            yield from _faults_of(arg, path)
+
+
+def _faults_of(arg: Arg, path: str) -> Iterator[str]:
+    taken = PROGRAM_OPTIONS & {*arg.flags}
+    if taken:
+        yield (
+            f"the command {path!r} has the option {', '.join(sorted(taken))}, which airflow-lite "
+            "takes for itself. Give it another name"
+        )
+    if arg.dest.startswith("_"):
+        yield (
+            f"the command {path!r} has an argument that is kept as {arg.dest!r}. Names that begin "
+            "with an underscore are airflow-lite's own"
+        )

@@ -30,7 +30,7 @@ def parsed(command: CLICommand, words: list[str]) -> SimpleNamespace | None:
     if not isinstance(command.args, list | tuple):
         return None
     values = _values(command, words)
-    return None if values is None else SimpleNamespace(**names, **values, func=command.func)
+    return None if values is None else SimpleNamespace(**{**names, **values, "_func": command.func})
 
 
 def _values(command: ActionCommand, words: list[str]) -> dict[str, Any] | None:

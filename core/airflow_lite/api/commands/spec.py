@@ -122,6 +122,8 @@ def switch(flags: str | tuple[str, str], help: str) -> Arg:
     return Arg(flags, help, action="store_true")
 
 
+#: Taken from the words of every command, wherever they stand, before it sees them.
+PROGRAM_OPTIONS = frozenset({"--executor", "--no-plugins"})
 HELP = switch(("-h", "--help"), "Show help and exit")
 
 

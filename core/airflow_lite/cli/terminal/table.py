@@ -78,8 +78,11 @@ def print_fields(rows: Sequence[Row], names: Sequence[str] = (), *, keep: bool =
 
 
 def _console() -> Console:
-    colours = None if os.environ.get("NO_COLOR") else "auto"
-    return Console(file=raw(sys.stdout), highlight=False, color_system=colours)
+    return Console(
+        file=raw(sys.stdout),
+        highlight=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
 
 
 def _print_fitting(rows: Sequence[Row], names: list[str], wide: list[str], *, keep: bool) -> None:

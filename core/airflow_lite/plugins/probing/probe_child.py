@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from airflow_lite.api.commands.outline import to_json
-from airflow_lite.api.commands.parser import Parser
+from airflow_lite.api.commands.parser import faults_of
 from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.api.executor.check import check_class
@@ -186,13 +186,14 @@ def _called(registry: Registry, hook: str, warnings: _Warnings) -> list[Any]:
 
 
 def _described(groups: Iterable[GroupCommand]) -> dict[str, Any]:
-    """Return each group's commands and outline; raise where a parser cannot be made of it."""
+    """Return each group's commands and outline; raise where it cannot be helped or parsed."""
     commands, outlines = {}, []
     for group in groups:
         if not isinstance(group, GroupCommand):
             raise PluginError(f"a {type(group).__name__} is given as a group of commands")
         whole = group._replace(subcommands=list(group.subcommands))
-        Parser(prog=group.name, command=whole).all_filled()
+        for fault in faults_of(whole):
+            raise PluginError(fault)
         commands[group.name] = [command.name for command in whole.subcommands]
         outlines.append(to_json(whole))
     return {"commands": commands, "outlines": outlines}
