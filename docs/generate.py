@@ -17,6 +17,7 @@ import generate_api
 import generate_errors
 import generate_hooks
 import generate_plugins
+import generate_supported
 
 from airflow_lite._config_options import RANGES
 from airflow_lite.api.commands.spec import ActionCommand, Arg, CLICommand
@@ -125,6 +126,7 @@ PAGES = {
     "errors.md": generate_errors.page,
     "hooks.md": generate_hooks.page,
     "plugin-api.md": generate_api.page,
+    "supported.md": generate_supported.page,
 }
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ HOW_TO = {
         "monitor",
         "clean-up",
         "back-up-move-and-upgrade",
+        "use-postgresql",
         "read-logs-of-other-machines",
         "run-on-dask",
         "ship-dags-pickled",
@@ -37,6 +38,7 @@ HOW_TO = {
         "pass-data-between-tasks",
         "wait-with-sensors",
         "use-variables-and-connections",
+        "hide-secrets",
         "limit-with-pools",
     ),
     "Write executors": (

@@ -1,13 +1,16 @@
 """What the docs show works: their files are written, their commands run, their output compared.
 
-In a page, `<!-- file: PATH -->` before a Python block writes it below the home; a `console` block
-holds commands after `$ ` and what they print, where `...` stands for any text; and
+In a page, `<!-- file: PATH -->` before a block writes it below the home; a `console` block holds
+commands after `$ ` and what they print, where `...` stands for any text; and
 `<!-- background -->` before one leaves its command running until the end of the page.
 What a page exports holds for what follows, but for AIRFLOW_LITE_HOME: that is the test's own.
+A page that has a `console` block is tested here, unless another test runs it.
 """
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import re
 import shlex
@@ -18,13 +21,35 @@ from typing import Any
 
 import pytest
 
+from fixtures.homes import Home
+
 DOCS = Path(__file__).parents[2] / "docs"
-BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)```", re.DOTALL)
-PAGES = ["tutorial/first-dag.md", "tutorial/first-executor.md", "how-to/ship-dags-pickled.md"]
+BLOCK = re.compile(
+    r"^(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+#: Pages whose commands take an environment of their own, and the tests that run them there.
+ELSEWHERE = {
+    "how-to/publish-an-executor.md": "tests/acceptance/test_plugins_new.py",
+    "how-to/run-on-dask.md": "tests/plugins/dask/test_dask_docs.py",
+}
 
 
 def blocks(page):
     return [match.groupdict() for match in BLOCK.finditer((DOCS / page).read_text())]
+
+
+PYTHON = [
+    pytest.param(block["body"], id=f"{path.stem}-{number}")
+    for path in sorted(DOCS.rglob("*.md"))
+    for number, block in enumerate(blocks(path.relative_to(DOCS)))
+    if block["kind"] == "python"
+]
+PAGES = sorted(
+    page
+    for page in (path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+    if any(block["kind"] == "console" for block in blocks(page)) and page not in ELSEWHERE
+)
 
 
 def commands(body):
@@ -41,6 +66,12 @@ def commands(body):
 def matches(expected, printed):
     pattern = ".*".join(re.escape(part.strip("\n")) for part in expected.split("..."))
     return re.search(pattern, printed, re.DOTALL) is not None
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home where a newcomer has it: `airflow-lite` in their home directory."""
+    return Home(tmp_path / "airflow-lite")
 
 
 @pytest.fixture
@@ -66,7 +97,7 @@ def terminal(home):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -100,17 +131,32 @@ def run_block(block, terminal, home, wait_until):
         if command.startswith("export "):
             name = command.removeprefix("export ").partition("=")[0]
             value = terminal(f'{command}; printf %s "${name}"').stdout
-            home.environ.setdefault(name, value)
+            if name != "AIRFLOW_LITE_HOME":
+                home.environ[name] = value
             continue
         done = terminal(command)
         assert done.returncode == 0, (command, done.stdout)
         assert matches(expected, done.stdout), (command, expected, done.stdout)
 
 
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_a_page_that_is_not_run_here_is_run_elsewhere(page):
+    assert (DOCS / page).is_file()
+    assert Path(page).name in (DOCS.parent / ELSEWHERE[page]).read_text()
+
+
+@pytest.mark.parametrize("source", PYTHON)
+def test_the_python_of_a_page_compiles_and_imports_what_there_is(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("airflow_lite"):
+            module = importlib.import_module(str(node.module))
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+
+
 def test_every_page_that_is_linked_exists():
     missing = []
-    for page in DOCS.rglob("*.md"):
+    for page in [*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             if not (page.parent / target).exists():
-                missing.append(f"{page.relative_to(DOCS)} -> {target}")
+                missing.append(f"{page.name} -> {target}")
     assert not missing

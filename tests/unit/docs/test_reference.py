@@ -16,7 +16,14 @@ from airflow_lite.config import core_options
 from fixtures.scripts import ROOT, load_script
 
 DOCS = ROOT / "docs"
-PAGES = ["configuration.md", "commands.md", "errors.md", "hooks.md", "plugin-api.md"]
+PAGES = [
+    "configuration.md",
+    "commands.md",
+    "errors.md",
+    "hooks.md",
+    "plugin-api.md",
+    "supported.md",
+]
 
 
 @pytest.fixture(scope="module")
