@@ -20,7 +20,7 @@ ROOMS_OF_SHORT_MODULES = ("cli.commands.", "cli.specs.")
 #: What nobody, or a facade alone, imports.
 STARTING_POINTS = {
     "__main__": "run by `python -m airflow_lite`, and the entry point of the program",
-    "cli.run_once": "for plugins: `airflow_lite.cli` offers it as `run_dag_once`",
+    "cli.runs.run_once": "for plugins: `airflow_lite.cli` offers it as `run_dag_once`",
     "testing": "for tests of plugins, who import it by name",
 }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
     from airflow_lite.cli.context import config
     from airflow_lite.cli.output import print_rows
-    from airflow_lite.cli.run_once import run_dag_once
+    from airflow_lite.cli.runs.run_once import run_dag_once
     from airflow_lite.errors import UserError
     from airflow_lite.logs.serving.serve_logs import serve_logs
 
@@ -32,7 +32,7 @@ if not TYPE_CHECKING:  # else a type checker takes any name for one of these
         {
             "cli.context": ("config",),
             "cli.output": ("print_rows",),
-            "cli.run_once": ("run_dag_once",),
+            "cli.runs.run_once": ("run_dag_once",),
             "api.commands.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
             "errors": ("UserError",),
             "logs.serving.serve_logs": ("serve_logs",),

@@ -15,12 +15,17 @@ from airflow_lite.authoring.operators.empty import EmptyOperator
 from airflow_lite.authoring.operators.sensor import BaseSensorOperator
 from airflow_lite.clock import to_us
 from airflow_lite.errors import AirflowDagCycleException, AirflowDagException
+from airflow_lite.keys import MAX_ID_LENGTH
 from airflow_lite.parsing.priority import effective_weights
-from airflow_lite.parsing.storable import check_texts
 from airflow_lite.spec.graph import in_order
 from airflow_lite.spec.model import DagSpec, Spec, TaskSpec
 from airflow_lite.spec.timetable import timezone_name
 from airflow_lite.states import TriggerRule
+from airflow_lite.text import is_storable, shortened
+
+#: What has a column of its own, beside ids, which are checked where they are given.
+_TEXTS_OF_DAG = ("description", "owners")
+_TEXTS_OF_TASK = ("queue", "pool", "operator")
 
 
 def dag_spec(dag: DAG) -> DagSpec:
@@ -48,8 +53,27 @@ def dag_spec(dag: DAG) -> DagSpec:
         callbacks=_callbacks(dag, "success", "failure"),
         notices=_notices(dag),
     )
-    check_texts(spec)
+    _check_texts(spec)
     return spec
+
+
+def _check_texts(spec: DagSpec) -> None:
+    """Refuse what does not fit its column: SQLite takes any text, PostgreSQL stops at it."""
+    for name in _TEXTS_OF_DAG:
+        _check_text(f"DAG {spec.dag_id}: {name}", getattr(spec, name))
+    for task in spec.tasks.values():
+        for name in _TEXTS_OF_TASK:
+            what = f"DAG {spec.dag_id}: {name} of task {task.task_id!r}"
+            _check_text(what, getattr(task, name), MAX_ID_LENGTH)
+
+
+def _check_text(what: str, text: str | None, most: int | None = None) -> None:
+    if text is None:
+        return
+    if not is_storable(text):
+        raise AirflowDagException(f"{what} {shortened(ascii(text), 60)} holds what is no text.")
+    if most is not None and len(text) > most:
+        raise AirflowDagException(f"{what} has {len(text)} characters. Use at most {most}.")
 
 
 def _ordered(dag: DAG) -> list[BaseOperator]:

@@ -222,7 +222,7 @@ def test_a_module_that_was_mended_is_looked_at_again(tmp_path, monkeypatch):
 
 def test_negative_parallelism_is_refused_when_loading(tmp_path, own):
     settings = config(tmp_path, "own_executors.Own", AIRFLOW_LITE__CORE__PARALLELISM="-1")
-    with pytest.raises(ConfigError, match=r"^\[core\] parallelism is -1\."):
+    with pytest.raises(ConfigError, match=r"^\[core\] parallelism is '-1'"):
         load_executor(settings)
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping
 from airflow_lite.cli import context, resolve
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_rows
-from airflow_lite.cli.run_conf import checked_conf
-from airflow_lite.cli.why_failed import tell_why
+from airflow_lite.cli.runs.run_conf import checked_conf
+from airflow_lite.cli.runs.why_failed import tell_why
 from airflow_lite.clock import US_PER_S, SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.store import listing
@@ -82,7 +82,7 @@ def run_with_progress(
     checked = checked_conf(conf, spec)
     for line in spec.notices:  # a scheduler logs them once: here may be no scheduler
         context.notice(line)
-    from airflow_lite.cli.progress import progress
+    from airflow_lite.cli.runs.progress import progress
     from airflow_lite.scheduler.single_run import run_dag
 
     logical_us = SystemClock().now_us() if logical_us is None else logical_us

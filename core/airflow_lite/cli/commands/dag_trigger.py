@@ -10,9 +10,9 @@ from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, resolve
 from airflow_lite.cli.output import print_rows
-from airflow_lite.cli.run_conf import checked_conf
-from airflow_lite.cli.wait_for_run import wait_for_run
-from airflow_lite.cli.why_failed import tell_why
+from airflow_lite.cli.runs.run_conf import checked_conf
+from airflow_lite.cli.runs.wait_for_run import wait_for_run
+from airflow_lite.cli.runs.why_failed import tell_why
 from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
 from airflow_lite.errors import DagRunAlreadyExists, UserError
 from airflow_lite.keys import check_run_id

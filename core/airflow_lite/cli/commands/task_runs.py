@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, resolve
-from airflow_lite.cli.run_conf import json_object
+from airflow_lite.cli.runs.run_conf import json_object
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import UserError
 from airflow_lite.keys import (

@@ -5,7 +5,9 @@ A file that is not here is read from the machines that ran the try.
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from airflow_lite.logs.reading.executor_log import ExecutorLog
 from airflow_lite.logs.reading.lines import FileSource, Reader
 from airflow_lite.logs.reading.remote import LogNotReadable, RemoteSource
 from airflow_lite.logs.reading.try_rows import TryRows
-from airflow_lite.worker.task_log.paths import log_path
+from airflow_lite.worker.task_log.paths import log_path, open_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ _FOLLOW_S, _LONGEST_S = 0.2, 1.0
 _HOLD_S = 3.0
 #: After so many looks that all brought lines, the row is read as well: has the try ended?
 _MOST_BUSY_LOOKS = 10
+#: So much is read for the last lines of a log that is on this machine.
+_TAIL_BYTES = 1 << 16
 
 
 def task_log(
@@ -49,6 +53,19 @@ def task_log(
     folder = config.getpath("logging", "base_log_folder")
     log_path(folder, key)  # bad ids raise here, not at the first line
     return _lines(config, folder, key, follow=follow)
+
+
+def last_lines(config: Config, key: TaskInstanceKey, most: int) -> list[str]:
+    """Return up to `most` lines from the end of a log, wherever it is, without line ends."""
+    try:
+        descriptor = open_for_reading(config.getpath("logging", "base_log_folder"), key)
+    except OSError:
+        return list(deque(task_log(config, *key[:5]), most))
+    with os.fdopen(descriptor, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _TAIL_BYTES, 0))
+        lines = file.read(_TAIL_BYTES).decode("utf-8", "replace").splitlines()
+    return lines[-most:]
 
 
 def wait_for_try(config: Config, key: TaskInstanceKey) -> None:

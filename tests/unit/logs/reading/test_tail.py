@@ -6,7 +6,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.reading.tail import last_lines
+from airflow_lite.logs.reading.task_log import last_lines
 from airflow_lite.worker.task_log.paths import log_path
 
 KEY = TaskInstanceKey("d", "t", "r", 1)

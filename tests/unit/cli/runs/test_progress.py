@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from airflow_lite.cli.progress import progress
+from airflow_lite.cli.runs.progress import progress
 
 LINES = [
     "d.a try 1: queued",

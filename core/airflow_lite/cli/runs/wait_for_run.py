@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_lite.cli import context
-from airflow_lite.cli.progress import progress
+from airflow_lite.cli.runs.progress import progress
 from airflow_lite.errors import DagRunNotFound, UserError
 from airflow_lite.scheduler.state.run_log import try_line
 from airflow_lite.states import RUN_FINISHED, TaskInstanceState

@@ -49,6 +49,6 @@ def _of_task(args: context.Args, run: RowMapping, instance: RowMapping) -> Itera
 
 
 def _last_lines(args: context.Args, key: TaskInstanceKey) -> list[str]:
-    from airflow_lite.logs.reading.tail import last_lines
+    from airflow_lite.logs.reading.task_log import last_lines
 
     return last_lines(context.config(args), key, _LAST_LINES)
