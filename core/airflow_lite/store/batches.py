@@ -46,6 +46,10 @@ def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> 
     """
     if not rows:
         return 0
+    if connection.dialect.name == "postgresql":
+        text, names, constants = _over_arrays(statement, connection.dialect)
+        arrays = {name: [row[name] for row in rows] for name in names}
+        return connection.exec_driver_sql(text, arrays | constants).rowcount
     prepared = _prepared(statement, connection.dialect)
     return connection.exec_driver_sql(prepared.text, [*map(prepared.values, rows)]).rowcount
 
@@ -53,9 +57,15 @@ def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> 
 def upsert_many(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Row], *, changed: tuple[str, ...]
 ) -> None:
-    """Insert rows of the same columns; where one is there already, write only `changed` into it."""
+    """Insert rows of the same columns; where one is there already, write only `changed` into it.
+
+    Of several rows with one key the last is written.
+    """
     if rows:
-        run_many(connection, _upsert(table, connection.dialect.name, tuple(rows[0]), changed), rows)
+        key = itemgetter(*(column.name for column in table.primary_key.columns))
+        last = {key(row): row for row in rows}
+        statement = _upsert(table, connection.dialect.name, tuple(rows[0]), changed)
+        run_many(connection, statement, [*last.values()])
 
 
 @lru_cache(maxsize=64)
@@ -88,6 +98,58 @@ def _prepared(statement: Any, dialect: sa.Dialect) -> _Prepared:
         return _Prepared(str(compiled), lambda row: constants | row)
     take = _take(compiled.positiontup)
     return _Prepared(str(compiled), (lambda row: take(constants | row)) if constants else take)
+
+
+class _OverArrays(NamedTuple):
+    """The text of a statement that takes each of `names` as an array, with a value a row."""
+
+    text: str
+    names: tuple[str, ...]
+    constants: Row
+
+
+@lru_cache(maxsize=256)
+def _over_arrays(statement: Any, dialect: sa.Dialect) -> _OverArrays:
+    """Return a statement for many rows: `UPDATE … FROM unnest(…)`, `INSERT … SELECT`, and so on.
+
+    A statement a row costs PostgreSQL, and the way to it, several times as much.
+    """
+    from sqlalchemy.sql import visitors
+
+    binds = statement.compile(dialect=dialect).binds
+    names = tuple(name for name, bind in binds.items() if bind.required)
+    rows = _unnested({name: binds[name].type for name in names})
+
+    def of_row(element: Any, **_: object) -> Any:
+        is_of_row = isinstance(element, sa.BindParameter) and element.key in names
+        return rows.c[element.key] if is_of_row else None
+
+    if statement.is_insert:
+        statement = statement.inline()  # nobody reads what it would return
+    compiled = visitors.replacement_traverse(statement, {}, of_row).compile(dialect=dialect)
+    text = str(compiled)
+    if statement.is_insert:
+        text = _inserted(text, str(sa.select(rows).compile(dialect=dialect)))
+    constants = {name: value for name, value in compiled.params.items() if name not in names}
+    return _OverArrays(text, names, constants)
+
+
+def _unnested(types: dict[str, Any]) -> Any:
+    from sqlalchemy.dialects.postgresql import ARRAY
+
+    # As text, however long: a cast to VARCHAR(n) would cut it in silence.
+    of = {n: sa.Text() if isinstance(kind, sa.String) else kind for n, kind in types.items()}
+    arrays = [sa.bindparam(name, type_=ARRAY(kind)) for name, kind in of.items()]
+    columns = [sa.column(name, kind) for name, kind in of.items()]
+    return sa.func.unnest(*arrays).table_valued(*columns, name="rows").render_derived(name="rows")
+
+
+def _inserted(insert: str, select: str) -> str:
+    """Return `INSERT … VALUES (…) …` with its values out of what `select` reads."""
+    head, _, rest = insert.partition(" VALUES (")
+    values, conflict, action = rest.partition(") ON CONFLICT")
+    rows = select[select.index("FROM ") :]
+    return f"{head} SELECT {values.removesuffix(')')} {rows}{conflict[1:]}{action}"
 
 
 def _take(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
