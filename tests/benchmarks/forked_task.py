@@ -116,7 +116,7 @@ def _be_child(dag, task_id, path, line, folder, made):
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     become_child()
     write_to(os.dup(fd))
-    request = AttemptRequest((dag.dag_id, task_id, "raw", 1, -1, "raw"), RUN, fileloc=path)
+    request = AttemptRequest((dag.dag_id, task_id, "raw", 1, -1, "raw"), RUN)
     output, reporter = made
     run_attempt(request, dag.task_dict[task_id], line, fd, output, reporter, time.monotonic())
 

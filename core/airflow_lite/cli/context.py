@@ -33,23 +33,23 @@ def _overrides(args: Args) -> dict[tuple[str, str], str]:
     overrides = {}
     if executor := getattr(args, "_executor", None):
         overrides["core", "executor"] = executor
-    if subdir := getattr(args, "subdir", None):
-        overrides["core", "dags_folder"] = str(_folder(subdir))
+    if folder := getattr(args, "dags_folder", None):
+        overrides["core", "dags_folder"] = str(_folder(folder))
     if getattr(args, "do_pickle", False) or getattr(args, "ship_dag", False):
         overrides["core", "donot_pickle"] = "False"
     return overrides
 
 
 def _folder(subdir: str) -> Path:
-    """Return the folder that is or holds `--subdir`; raise `UserError` if there is none."""
+    """Return the folder that a scheduler's `--subdir` names; raise `UserError` if it is none."""
     from pathlib import Path
 
     from airflow_lite.errors import UserError
 
     path = Path(subdir).expanduser().absolute()
-    if not path.exists():
-        raise UserError(f"--subdir {subdir[:200]!r}: there is no such file or folder.")
-    return path if path.is_dir() else path.parent
+    if not path.is_dir():
+        raise UserError(f"--subdir {subdir[:200]!r} is no folder. Name the scheduler's DAG folder.")
+    return path
 
 
 def store(args: Args) -> Store:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.output import Cell
 from airflow_lite.clock import iso
+
+if TYPE_CHECKING:
+    from airflow_lite.scheduler.dag_files.unsaved import KnownDag
 
 _SECONDS_PER_DAY = 86_400
 
@@ -47,6 +51,42 @@ def dag_row(dag: dict[str, Any]) -> dict[str, Any]:
 def _schedule(schedule: dict[str, Any]) -> Cell:
     text = "" if schedule.get("kind", "none") == "none" else str(schedule["summary"])
     return Cell(schedule_interval(schedule), text)
+
+
+def unsaved_dag(dag: KnownDag, stored: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a DAG that was read from its file alone as `store.listing.dags` returns DAGs.
+
+    What only a scheduler knows is from the store, where that has a DAG of this id.
+    """
+    spec = dag.spec
+    return {
+        **(stored or {**dict.fromkeys(_SCHEDULER_KNOWS), "is_paused": False}),
+        "dag_id": spec.dag_id,
+        "is_active": True,
+        "fileloc": dag.path,
+        "display_name": spec.display_name,
+        "owners": spec.owners,
+        "description": spec.description,
+        "schedule_spec": asdict(spec.schedule),
+        "timetable_description": spec.schedule.description,
+        "tags": list(spec.tags),
+        "max_active_tasks": spec.max_active_tasks,
+        "max_active_runs": spec.max_active_runs,
+        "has_task_limits": bool(spec.limited_tasks),
+        "has_import_errors": False,
+    }
+
+
+_SCHEDULER_KNOWS = (
+    "last_parsed_us",
+    "last_pickled_us",
+    "owner_job_id",
+    "pickle_id",
+    "next_logical_us",
+    "next_interval_start_us",
+    "next_interval_end_us",
+    "next_create_after_us",
+)
 
 
 def schedule_interval(schedule: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import RowMapping
@@ -14,10 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_lite import clock
 from airflow_lite.authoring.arguments.defaults import default_timezone
 from airflow_lite.cli import context
-from airflow_lite.errors import DagNotFound, InvalidIdError, UserError
+from airflow_lite.cli.dag_rows import unsaved_dag
+from airflow_lite.errors import DagNotFound, InvalidIdError, TaskNotFound, UserError
 from airflow_lite.keys import check_id, check_run_id
+from airflow_lite.parsing.locations import shown_path
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.store import dags, listing
+from airflow_lite.text import did_you_mean
+
+if TYPE_CHECKING:
+    from airflow_lite.scheduler.dag_files.unsaved import KnownDag
 
 
 def refresh(
@@ -40,35 +48,127 @@ def refresh(
     process_now(config, store, dag_id, notice=notice)
 
 
-def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpec]:
-    """Return version id and spec of `args.dag_id` (or `dag_id`), its file checked for changes.
+def named(args: context.Args) -> Path | None:
+    """Return the file or folder that `--subdir` names; None without one; raise `UserError`."""
+    text = getattr(args, "subdir", None)
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.exists():
+        raise UserError(f"--subdir {text[:200]!r}: there is no such file or folder.")
+    return path
 
-    Raises `InvalidIdError` and `DagNotFound`.
+
+def the_dag(args: context.Args, dag_id: str | None = None) -> KnownDag:
+    """Return the DAG `args.dag_id` (or `dag_id`): of what `--subdir` names, else of the store.
+
+    Raises `UserError`, of which `InvalidIdError` and `DagNotFound` are.
     """
     dag_id = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
+    subdir = named(args)
+    if subdir is None:
+        return _stored_dag(args, dag_id)
+    from airflow_lite.scheduler.dag_files.unsaved import dag_in
+
+    return dag_in(context.config(args), subdir, dag_id)
+
+
+def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpec]:
+    """Return version id and spec of a DAG in the store, its file checked for changes.
+
+    With `--subdir` its file must be what that names, or in it: the store has it from no other.
+    Raises as `the_dag` does.
+    """
+    dag_id = check_id(args.dag_id if dag_id is None else dag_id, "DAG id")
+    dag = _stored_dag(args, dag_id)
+    if not is_within(args, dag.path):
+        raise UserError(
+            f"DAG {dag_id!r} is scheduled from {dag.path}, which --subdir leaves out."
+            " Leave --subdir out, or name that file."
+        )
+    assert dag.version_id is not None  # the store has it
+    return dag.version_id, dag.spec
+
+
+def _stored_dag(args: context.Args, dag_id: str) -> KnownDag:
+    from airflow_lite.scheduler.dag_files.unsaved import KnownDag
+
     refresh(args, dag_id)
     with context.store(args).read() as connection:
         row = listing.the_dag(connection, dag_id)
         latest = dags.latest_spec(connection, dag_id)
+    path = file_path(args, row["fileloc"])
     if latest is None or not row["is_active"]:
         raise DagNotFound(
-            f"DAG {dag_id!r} is not in {row['fileloc']} any more. Put it back, or remove its"
+            f"DAG {dag_id!r} is not in {path} any more. Put it back, or remove its"
             f" records with `airflow-lite dags delete {dag_id}`."
         )
     if row["has_import_errors"]:
         context.notice(
-            f"{row['fileloc']} cannot be imported now. The last good version of DAG"
+            f"{path} cannot be imported now. The last good version of DAG"
             f" {dag_id!r} is used. See `airflow-lite dags list-import-errors`."
         )
-    return latest
+    version_id, spec = latest
+    return KnownDag(spec, path, version_id)
+
+
+def check_task(args: context.Args, dag: KnownDag) -> str:
+    """Return the id `args.task_id`; raise `TaskNotFound` unless the DAG has that task."""
+    task_id = check_id(args.task_id, "task id")
+    if task_id in dag.spec.tasks:
+        return task_id
+    raise TaskNotFound(
+        f"DAG {args.dag_id!r} has no task {args.task_id!r}."
+        f"{did_you_mean(args.task_id, list(dag.spec.tasks))}"
+        f" List the tasks with `airflow-lite tasks list {args.dag_id}`."
+    )
+
+
+def file_path(args: context.Args, location: object) -> str:
+    """Return the path of a DAG file from what the store has of it."""
+    return shown_path(str(location), context.config(args).getpath("core", "dags_folder"))
 
 
 def is_within(args: context.Args, path: str) -> bool:
     """Return whether a DAG file is what `--subdir` names, or in it; without one, True."""
-    if not getattr(args, "subdir", None):
+    subdir = named(args)
+    if subdir is None:
         return True
-    subdir = Path(args.subdir).expanduser().absolute()
-    return subdir in {Path(path), *Path(path).parents}
+    file = Path(path).resolve()
+    return subdir.resolve() in {file, *file.parents}
+
+
+def rows_within(args: context.Args, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of these rows of DAGs whose file is what `--subdir` names, or in it."""
+    return [row for row in rows if is_within(args, file_path(args, row["fileloc"]))]
+
+
+def catalogue(
+    args: context.Args, *, reports_skipped_files: bool = False
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the DAGs as `store.listing.dags` does, and the errors of broken files by their paths.
+
+    They are of what `--subdir` names, else of the DAG folder.
+    """
+    subdir = named(args)
+    if subdir is not None:
+        return _catalogue_of(args, subdir)
+    refresh(args, reports_skipped_files=reports_skipped_files)
+    with context.store(args).read() as connection:
+        rows, broken = listing.dags(connection), dags.import_errors(connection)
+    for row in rows:
+        row["fileloc"] = file_path(args, row["fileloc"])
+    return rows, {file_path(args, file.path): file.error or "" for file in broken}
+
+
+def _catalogue_of(args: context.Args, subdir: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    from airflow_lite.scheduler.dag_files.unsaved import all_in
+
+    found, broken = all_in(context.config(args), subdir)
+    with context.store(args).read() as connection:
+        stored = {row["dag_id"]: row for row in listing.dags(connection, active=None)}
+    rows = [unsaved_dag(dag, stored.get(dag.spec.dag_id)) for dag in found]
+    return rows, {file.path: file.error or "" for file in broken}
 
 
 def fail_runs_of_dead_tests(args: context.Args) -> None:

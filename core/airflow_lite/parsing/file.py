@@ -77,8 +77,8 @@ def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str
             pickles[dag.dag_id] = b64encode(pickle).decode()
         except AirflowDagException as error:
             lines.append(
-                f"{path}: DAG {dag.dag_id!r} is not pickled, so its tasks need this file where"
-                f" they run: {error}"
+                f"{path}: DAG {dag.dag_id!r} is not pickled, so its tasks fail where"
+                f" [core] donot_pickle is False: {error}"
             )
     return pickles, lines
 

@@ -133,6 +133,14 @@ def might_contain_dag(path: str) -> bool:
     return b"dag" in text and b"airflow" in text
 
 
+def mentions(path: str, dag_id: str) -> bool:
+    """Return whether a DAG's id is in the text of a file."""
+    try:
+        return dag_id.encode() in read_source(path)
+    except (OSError, ValueError):
+        return False
+
+
 def fingerprint(path: str) -> str:
     """Return a text that changes when a file does: its times, size and kind. Never opens it.
 
@@ -147,15 +155,22 @@ def fingerprint(path: str) -> str:
     return f"{times}-{status.st_size}-{stat.S_IFMT(status.st_mode):o}"
 
 
-def with_modules(own: str, modules: Iterable[str]) -> str:
-    """Return a file's fingerprint joined with those of the modules that it imported."""
-    return "\n".join([own, *(f"{fingerprint(module)} {module}" for module in sorted(modules))])
+def with_modules(own: str, modules: Iterable[str], folder: Path | str) -> str:
+    """Return a file's fingerprint joined with those of the modules that it imported.
+
+    Modules are named by their path below `folder`, where they lie in it: it may be moved.
+    """
+    lines = [
+        f"{fingerprint(module)} {module.removeprefix(f'{folder}{os.sep}')}"
+        for module in sorted(modules)
+    ]
+    return "\n".join([own, *lines])
 
 
-def has_changed(path: str, old_fingerprint: str) -> bool:
+def has_changed(path: str, old_fingerprint: str, folder: Path | str) -> bool:
     """Return whether a file or one of its modules differs from `old_fingerprint`."""
     own, *modules = old_fingerprint.split("\n")
     return fingerprint(path) != own or any(
-        fingerprint(module) != stamp
+        fingerprint(os.path.join(folder, module)) != stamp
         for stamp, _, module in (line.partition(" ") for line in modules)
     )

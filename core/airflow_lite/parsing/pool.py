@@ -139,6 +139,7 @@ class _Server:
     def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
         self.gone = False
         self._within_s = options.timeout_s + _GRACE_S
+        self._folder = options.folder
         self.socket, theirs = socket.socketpair()
         with theirs:
             self._child = Child.start(
@@ -191,7 +192,7 @@ class _Server:
             report = json.loads(bytes(self._received.rest))
             return FileResult(
                 self._path,
-                with_modules(self._stamp, report["modules"]),
+                with_modules(self._stamp, report["modules"], self._folder),
                 tuple(map(_read_spec, report["dags"])),
                 report["error"] and _storable(report["error"]),
                 tuple(map(_storable, report["warnings"])),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
 from airflow_lite.states import DagRunState, DagRunType
 from airflow_lite.store import dags, lookup, runs, scheduling
+from airflow_lite.store.dag_saving import keep_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.scheduler.loop.loop import Loop
     from airflow_lite.scheduler.state.memory import RunMemory
+    from airflow_lite.spec.model import DagSpec
     from airflow_lite.store.engine import Store
+
+
+class DagSource(NamedTuple):
+    """A DAG with the file to run it from, whichever file has its id in the store."""
+
+    spec: DagSpec
+    path: str
 
 
 class RunStopped(UserError):
@@ -44,13 +53,15 @@ def run_dag(
     use_executor: bool = False,
     on_event: Callable[[str], None] | None = None,
     executor: BaseExecutor | None = None,
+    source: DagSource | None = None,
 ) -> DagRunState:
     """Run a DAG once, for a logical date (None: now), beside a scheduler if one runs.
 
     Attempts run in this process, or with `use_executor` on the configured executor. An earlier
     run with this logical date is replaced, as Airflow's `dag.test` does. `on_event` gets a line
-    for each thing that happens. Returns the run's final state; raises `UserError`. SIGINT and
-    SIGTERM end what runs, fail the run, and raise `RunStopped`.
+    for each thing that happens. `source` is run in place of what the store has. Returns the run's
+    final state; raises `UserError`. SIGINT and SIGTERM end what runs, fail the run, and raise
+    `RunStopped`.
     """
     from airflow_lite.scheduler.loop.assembly import make_loop
 
@@ -62,6 +73,8 @@ def run_dag(
     )
     state = DagRunState.FAILED
     try:
+        if source is not None:
+            loop.context.pin_dag(_keep_version(store, source, clock), *source)
         run_row = _begin(loop, clock, dag_id, logical_us, conf)
         state = _drive(loop, run_row)
     finally:
@@ -80,6 +93,11 @@ def _executor(config: Config, *, use_executor: bool) -> BaseExecutor:
     return executor
 
 
+def _keep_version(store: Store, source: DagSource, clock: Clock) -> int:
+    with store.begin() as connection:
+        return keep_version(connection, source.spec, clock.now_us())
+
+
 def _begin(
     loop: Loop, clock: Clock, dag_id: str, logical_us: int | None, conf: Mapping[str, Any] | None
 ) -> int:
@@ -88,10 +106,7 @@ def _begin(
     store, now_us = loop.context.store, clock.now_us()
     logical_us = now_us if logical_us is None else logical_us
     with store.begin() as connection:
-        latest = dags.latest_spec(connection, dag_id)
-        if latest is None:
-            raise DagNotFound(f"There is no DAG {dag_id!r}. See `airflow-lite dags list`.")
-        version_id, spec = latest
+        version_id, spec = _definition(loop, connection, dag_id)
         _replace(connection, dag_id, logical_us)
         return runs.create_run(
             connection,
@@ -107,6 +122,15 @@ def _begin(
             state=DagRunState.RUNNING,
             job_id=loop.context.job_id,
         )
+
+
+def _definition(loop: Loop, connection: sa.Connection, dag_id: str) -> tuple[int, DagSpec]:
+    if (pinned := loop.context.pinned) is not None:
+        return pinned.version_id, pinned.spec
+    latest = dags.latest_spec(connection, dag_id)
+    if latest is None:
+        raise DagNotFound(f"There is no DAG {dag_id!r}. See `airflow-lite dags list`.")
+    return latest
 
 
 def _replace(connection: sa.Connection, dag_id: str, logical_us: int) -> None:

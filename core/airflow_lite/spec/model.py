@@ -75,7 +75,6 @@ class DagSpec:
     """One DAG: its settings, schedule and tasks by id in topological order."""
 
     dag_id: str
-    fileloc: str = ""
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
     timezone: str = "UTC"

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from airflow_lite.store.batches import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.dags import DUPLICATE, Saved, deactivate, known_files
 from airflow_lite.store.pickles import Unsaved, payload_digest, pickled_by, save
+from airflow_lite.store.runs import new_id
 from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
 
 if TYPE_CHECKING:
@@ -290,6 +291,26 @@ def _latest(
     of_dag = dag_version.c.dag_id
     query = sa.select(of_dag, sa.func.max(column)).where(is_one_of(of_dag)).group_by(of_dag)
     return {row[0]: row[1] for row in select_many(connection, query, ids)}
+
+
+def keep_version(connection: sa.Connection, spec: DagSpec, now_us: int) -> int:
+    """Return the id of this very definition of a DAG, kept for a run though it is not the DAG's."""
+    text, of_dag = spec.to_json(), dag_version.c.dag_id == spec.dag_id
+    digest = sha256(text.encode()).hexdigest()
+    known: int | None = connection.execute(
+        sa.select(sa.func.max(dag_version.c.id)).where(of_dag, dag_version.c.digest == digest)
+    ).scalar()
+    if known is not None:
+        return known
+    newest = connection.execute(sa.select(sa.func.max(dag_version.c.number)).where(of_dag)).scalar()
+    row = {
+        "dag_id": spec.dag_id,
+        "number": (newest or 0) + 1,
+        "digest": digest,
+        "spec": text,
+        "created_us": now_us,
+    }
+    return new_id(connection.execute(dag_version.insert().values(row)))
 
 
 def save_results(

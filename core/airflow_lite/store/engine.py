@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 #: The Alembic revision that `schema.metadata` stands for.
-HEAD = "0001"
+HEAD = "0002"
 
 #: Seconds between two looks whether other processes have made the database.
 _WAL_PAUSE_S = 0.01

@@ -71,7 +71,7 @@ def _upgrade(store: Store, config: Config, to: str) -> str | None:
         if before != to:
             script = _script()
             _check_way(script, before, to)
-            _run_steps(script, to, connection=connection)
+            _run_steps(script, to, _dags_folder(config), connection=connection)
         if before is None:
             add_default_pool(connection, config)
     return before
@@ -98,8 +98,17 @@ def sql_of_upgrade(config: Config, output: TextIO = sys.stdout, *, to: str = HEA
     """Write the SQL that would bring the store to revision `to`; the store is not changed."""
     with bare_store(config) as store:
         _run_steps(
-            _script(), to, before=revision(store), dialect=store.engine.dialect.name, output=output
+            _script(),
+            to,
+            _dags_folder(config),
+            before=revision(store),
+            dialect=store.engine.dialect.name,
+            output=output,
         )
+
+
+def _dags_folder(config: Config) -> str:
+    return str(config.getpath("core", "dags_folder"))
 
 
 def _script() -> ScriptDirectory:
@@ -111,6 +120,7 @@ def _script() -> ScriptDirectory:
 def _run_steps(
     script: ScriptDirectory,
     to: str,
+    dags_folder: str,
     *,
     connection: sa.Connection | None = None,
     before: str | None = None,
@@ -121,7 +131,7 @@ def _run_steps(
     from alembic.runtime.environment import EnvironmentContext
 
     environment = EnvironmentContext(
-        AlembicConfig(),
+        AlembicConfig(attributes={"dags_folder": dags_folder}),
         script,
         fn=lambda heads, _context: script._upgrade_revs(to, heads),  # noqa: SLF001 - as Alembic
         as_sql=connection is None,

@@ -84,7 +84,7 @@ dag = Table(
     "dag",
     metadata,
     Column("dag_id", String(250), primary_key=True),
-    Column("fileloc", Text, nullable=False),
+    Column("fileloc", Text, nullable=False),  # below the DAG folder, as `dag_file.path`
     Column("version_id", Id),
     _flag("is_paused", default=False),
     _flag("is_active", default=True),  # its file still has it
@@ -136,7 +136,7 @@ dag_pickle = Table(
 dag_file = Table(
     "dag_file",
     metadata,
-    Column("path", String(1000), primary_key=True),
+    Column("path", String(1000), primary_key=True),  # below the DAG folder
     Column("fingerprint", Text, nullable=False),
     Column("parsed_us", Moment, nullable=False),
     Column("duration_us", BigInteger, nullable=False),

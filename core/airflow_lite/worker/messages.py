@@ -45,7 +45,6 @@ class AttemptRequest(NamedTuple):
     queue: str = "default"
     priority_weight: int = 1
     hostname: str = ""
-    fileloc: str = ""
     max_xcom_bytes: int = 1 << 20
     max_log_bytes: int = 256 << 20
     log_level: str = "INFO"

@@ -31,6 +31,7 @@ class HostSettings:
     import_timeout_s: float
     max_retry_delay_s: float
     reschedules_sensors: bool
+    needs_pickles: bool = False  # no attempt is run from a file that the store names
     sentry: SentrySettings | None = None  # None: nothing is reported
     #: Returns the key that pickled DAGs are signed with. None: the user did not turn those on.
     pickle_key: Callable[[], bytes] | None = None
@@ -54,6 +55,7 @@ class HostSettings:
             reschedules_sensors=_flag(config, "change_sensor_mode_to_reschedule"),
             sentry=SentrySettings.read(config) if _flag(config, "supports_sentry") else None,
             pickle_key=_pickle_key(config),
+            needs_pickles=_needs_pickles(config),
         )
 
 
@@ -65,6 +67,10 @@ def _pickle_key(config: Config) -> Callable[[], bytes] | None:
     from airflow_lite.security.signing import checking_key
 
     return partial(checking_key, config)
+
+
+def _needs_pickles(config: Config) -> bool:
+    return not config.getboolean("core", "donot_pickle") and _flag(config, "supports_pickling")
 
 
 def _flag(config: Config, flag: str) -> bool:

@@ -200,17 +200,19 @@ def test_an_edit_of_code_alone_is_shipped(home, store_of):
         ),
     ],
 )
-def test_a_dag_that_cannot_be_pickled_runs_from_its_file_with_a_warning(
+def test_a_dag_that_cannot_be_pickled_is_not_run_from_its_file_instead(
     home, wait_until, options, line, reason
 ):
     home.environ |= ON | options
-    warning = "DAG 'plain' is not pickled, so its tasks need this file where they run: "
+    warning = "DAG 'plain' is not pickled, so its tasks fail where [core] donot_pickle is False: "
     text = PLAIN.format(value="str(LOCK)[:0]").replace("with DAG", f"{line}\nwith DAG")
     home.dag("plain", text)
     with home.scheduler() as scheduler:
         wait_until(lambda: warning in scheduler.output(), "the warning")
-        home.run("dags", "trigger", "plain", "--wait")
-    assert states(home, "plain") == ["success"]
+        home.run("dags", "trigger", "plain", "--wait", exit_code=1)
+    assert states(home, "plain") == ["failed"]
+    log = home.run("tasks", "logs", "plain", "only", states_run(home)).stdout
+    assert "where [core] donot_pickle is False no task is run from a file." in log
     assert details(home, "plain")["pickle_id"] is None
     shipped = home.run(
         *("tasks", "run", "plain", "only", states_run(home), "--ship-dag", "--force"), exit_code=1
@@ -218,6 +220,30 @@ def test_a_dag_that_cannot_be_pickled_runs_from_its_file_with_a_warning(
     assert warning in shipped.stderr
     assert reason in shipped.stderr
     assert shipped.stderr.count("\n") == 1
+
+
+def test_runs_that_wait_when_it_is_turned_on_get_their_pickles_first(home):
+    home.dag("plain", PLAIN.format(value=1))
+    home.run("dags", "trigger", "plain")
+    home.environ |= ON
+    with home.scheduler():
+        home.run("dags", "trigger", "plain", "--wait")
+    assert states(home, "plain") == ["success", "success"]
+
+
+def test_a_store_that_names_no_pickle_brings_no_file_to_run(hosted):
+    token = hosted.give("task")
+    hosted.wait(token)
+    assert hosted.attempt(token).cause.startswith("DAG 'hosted' is not pickled, and where [core]")
+
+
+def test_a_task_run_by_hand_is_run_from_the_file_that_its_dag_has(home):
+    home.dag("plain", PLAIN.format(value=1))
+    with home.scheduler():
+        home.run("dags", "trigger", "plain", "--wait", "-r", "one")
+    home.environ |= ON | {"AIRFLOW_LITE__CORE__EXECUTOR": "LocalExecutor"}
+    home.run("tasks", "run", "plain", "only", "one", "--force")
+    assert states(home, "plain") == ["success"]
 
 
 def states_run(home):

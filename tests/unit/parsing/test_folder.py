@@ -128,14 +128,14 @@ def test_a_file_changes_with_its_time_its_size_and_its_end(tmp_path: Path) -> No
     path.write_bytes(DAG)
     os.utime(path, ns=(1, 1))
     known = fingerprint(str(path))
-    assert not has_changed(str(path), known)
+    assert not has_changed(str(path), known, tmp_path)
     os.utime(path, ns=(2, 2))
-    assert has_changed(str(path), known)
+    assert has_changed(str(path), known, tmp_path)
     path.write_bytes(DAG + b"#")
     os.utime(path, ns=(1, 1))
-    assert has_changed(str(path), known)
+    assert has_changed(str(path), known, tmp_path)
     path.unlink()
-    assert has_changed(str(path), known)
+    assert has_changed(str(path), known, tmp_path)
 
 
 def test_a_file_that_takes_the_place_of_another_of_its_time_and_size_is_a_change(
@@ -153,15 +153,15 @@ def test_a_file_that_takes_the_place_of_another_of_its_time_and_size_is_a_change
         other.chmod(0o600)
     current.unlink()
     current.symlink_to("b")
-    assert has_changed(path, known)
+    assert has_changed(path, known, tmp_path)
 
 
 def test_a_file_changes_with_the_modules_that_it_imports(tmp_path: Path) -> None:
     make(tmp_path, "a.py", "with space.py")
     path, module = str(tmp_path / "a.py"), tmp_path / "with space.py"
-    known = with_modules(fingerprint(path), [str(module)])
-    assert not has_changed(path, known)
+    known = with_modules(fingerprint(path), [str(module)], tmp_path)
+    assert not has_changed(path, known, tmp_path)
     os.utime(module, ns=(1, 1))
-    assert has_changed(path, known)
+    assert has_changed(path, known, tmp_path)
     module.unlink()
-    assert has_changed(path, known)
+    assert has_changed(path, known, tmp_path)

@@ -20,7 +20,7 @@ from fixtures.store_rows import add_dag, add_run
 def database(tmp_path):
     """A database with DAGs `orders` and `old`, the latter gone, and two runs."""
     store = open_store(Config(tmp_path))
-    spec = DagSpec("orders", "/x.py", {name: TaskSpec(name) for name in ("load", "look", "send")})
+    spec = DagSpec("orders", {name: TaskSpec(name) for name in ("load", "look", "send")})
     with store.begin() as connection:
         version = add_dag(connection, spec)
         add_dag(connection, replace(spec, dag_id="old"), is_active=False)

@@ -17,7 +17,6 @@ NOW_US = 1_700_000_000_000_000
 TOKEN = "0" * 32
 SPEC = DagSpec(
     "d",
-    "/dags/d.py",
     tasks={
         "a": TaskSpec("a", downstream=("b",), retries=2),
         "b": TaskSpec("b", upstream=("a",)),

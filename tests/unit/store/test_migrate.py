@@ -45,7 +45,7 @@ def test_both_ways_of_making_a_store_give_the_same_schema(tmp_path):
 
 def test_the_first_migration_makes_the_same_tables_on_postgresql():
     output = io.StringIO()
-    migrate._run_steps(migrate._script(), "0001", dialect="postgresql", output=output)
+    migrate._run_steps(migrate._script(), "0001", "/dags", dialect="postgresql", output=output)
     text = output.getvalue().replace("(-1)", "-1")  # SQLite wants the brackets, both take them
     by_steps = {
         found[1]: normal(found[0])
@@ -131,6 +131,28 @@ def test_reset_empties_every_table(tmp_path):
         names = connection.exec_driver_sql("SELECT name FROM pool").scalars().all()
     store.close()
     assert names == ["default_pool"]
+
+
+def test_absolute_paths_become_relative_and_files_elsewhere_own_nothing(tmp_path):
+    config = Config(tmp_path)
+    migrate.migrate(config, to="0001", use_files=True)
+    paths = {"here": f"{tmp_path}/dags/team/a.py", "elsewhere": "/old/dags/a.py"}
+    with sqlite3.connect(tmp_path / "airflow_lite.db") as connection:
+        for name, path in paths.items():
+            connection.execute(
+                "INSERT INTO dag (dag_id, fileloc, is_paused) VALUES (?, ?, true)", (name, path)
+            )
+            connection.execute(
+                "INSERT INTO dag_file VALUES (?, 'x', 1, 1, '[]', '', '[]', '')", [path]
+            )
+
+    migrate.migrate(config)
+
+    dags = connection.execute("SELECT dag_id, fileloc, is_active, is_paused FROM dag").fetchall()
+    files = connection.execute("SELECT path, fingerprint FROM dag_file").fetchall()
+    connection.close()
+    assert dags == [("here", "team/a.py", 1, 1), ("elsewhere", "/old/dags/a.py", 0, 1)]
+    assert files == [("team/a.py", "")]
 
 
 def test_a_database_that_is_none_is_told_in_one_line(tmp_path):

@@ -78,12 +78,13 @@ def run_with_progress(
     Returns the run's row. `logical_us` None is now; `conf` is JSON; `live` shows a bar where there
     is a terminal. Raises `UserError`.
     """
-    _, spec = resolve.the_spec(args, dag_id)
+    dag = resolve.the_dag(args, dag_id)
+    spec = dag.spec
     checked = checked_conf(conf, spec)
     for line in spec.notices:  # a scheduler logs them once: here may be no scheduler
         context.notice(line)
     from airflow_lite.cli.runs.progress import progress
-    from airflow_lite.scheduler.single_run import run_dag
+    from airflow_lite.scheduler.single_run import DagSource, run_dag
 
     logical_us = SystemClock().now_us() if logical_us is None else logical_us
     with progress(len(spec.tasks), live=live) as show:
@@ -95,6 +96,7 @@ def run_with_progress(
             checked,
             use_executor=use_executor,
             on_event=show,
+            source=None if dag.version_id is not None else DagSource(spec, dag.path),
         )
     return _summary(args, dag_id, logical_us)
 
@@ -113,7 +115,7 @@ def _summary(args: context.Args, dag_id: str, logical_us: int) -> RowMapping:
 
 
 def _draw(args: context.Args, run: RowMapping) -> None:
-    _, spec = resolve.the_spec(args)
+    spec = resolve.the_dag(args).spec
     with context.store(args).read() as connection:
         instances = listing.instances(connection, run["id"])
     states = {instance["task_id"]: instance["state"] for instance in instances}

@@ -14,7 +14,7 @@ from airflow_lite.clock import SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import DagRunInfo, following_run
-from airflow_lite.store import dags, edits, listing, runs
+from airflow_lite.store import edits, listing, runs
 
 #: What `dags list` has of a DAG where no columns are asked for: Airflow's.
 LISTED = ("dag_id", "fileloc", "owners", "is_paused")
@@ -22,12 +22,9 @@ LISTED = ("dag_id", "fileloc", "owners", "is_paused")
 
 def list_dags(args: context.Args) -> int:
     """List the DAGs whose files have them."""
-    resolve.refresh(args)
-    with context.store(args).read() as connection:
-        records = listing.dags(connection)
-        errors = dags.import_errors(connection)
-    rows = [dag_row(row) for row in records if resolve.is_within(args, row["fileloc"])]
-    if any(resolve.is_within(args, file.path) for file in errors):
+    records, errors = resolve.catalogue(args)
+    rows = [dag_row(row) for row in records]
+    if errors:
         context.notice(
             "Error: Failed to load all files."
             " For details, run `airflow-lite dags list-import-errors`"
@@ -46,9 +43,9 @@ def list_dags(args: context.Args) -> int:
 
 def details(args: context.Args) -> int:
     """Show all that is known of one DAG."""
-    resolve.the_spec(args)
+    path = resolve.the_dag(args).path
     with context.store(args).read() as connection:
-        row = dag_row(listing.the_dag(connection, args.dag_id))
+        row = dag_row({**listing.the_dag(connection, args.dag_id), "fileloc": path})
     titles = "property_name", "property_value"
     print_fields([row], args.output, columns=args.columns, titles=titles)
     return 0
@@ -56,35 +53,29 @@ def details(args: context.Args) -> int:
 
 def show(args: context.Args) -> int:
     """Print a DAG's graph."""
-    _, spec = resolve.the_spec(args)
-    write_dot(dot(spec), args.save)
+    write_dot(dot(resolve.the_dag(args).spec), args.save)
     return 0
 
 
 def list_import_errors(args: context.Args) -> int:
     """List the DAG files that could not be imported; exit with 1 if there are any."""
-    resolve.refresh(args, reports_skipped_files=True)
-    with context.store(args).read() as connection:
-        errors = dags.import_errors(connection)
-    rows = [
-        {"filepath": file.path, "error": file.error}
-        for file in errors
-        if resolve.is_within(args, file.path)
-    ]
+    _, errors = resolve.catalogue(args, reports_skipped_files=True)
+    rows = [{"filepath": path, "error": error} for path, error in sorted(errors.items())]
     print_rows(rows, args.output, columns=args.columns)
     return 1 if rows else 0
 
 
 def next_execution(args: context.Args) -> int:
     """Print the start of the next data intervals."""
-    _, spec = resolve.the_spec(args)
+    dag = resolve.the_dag(args)
     with context.store(args).read() as connection:
-        row = listing.the_dag(connection, args.dag_id)
+        stored = listing.matching_dags(connection, args.dag_id, regex=False)
         last_end_us = runs.last_scheduled(connection, [args.dag_id]).get(args.dag_id)
-    if row["is_paused"]:
+    if any(row["is_paused"] for row in stored):
         context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
     count = 0
-    for run in islice(_upcoming(spec, row, last_end_us), args.num_executions):
+    planned = stored[0] if dag.version_id is not None else None  # else it may be another's
+    for run in islice(_upcoming(dag.spec, planned, last_end_us), args.num_executions):
         print(iso(run.interval_start_us))
         count += 1
     if count < args.num_executions:
@@ -96,11 +87,13 @@ def next_execution(args: context.Args) -> int:
     return 0
 
 
-def _upcoming(spec: DagSpec, row: dict[str, Any], last_end_us: int | None) -> Iterator[DagRunInfo]:
+def _upcoming(
+    spec: DagSpec, row: dict[str, Any] | None, last_end_us: int | None
+) -> Iterator[DagRunInfo]:
     """Yield the coming runs: first the one that a scheduler planned, if the DAG's row has it."""
     now_us = SystemClock().now_us()
     names = ("logical", "interval_start", "interval_end", "create_after")
-    planned = [row[f"next_{name}_us"] for name in names]
+    planned: list[Any] = [(row or {}).get(f"next_{name}_us") for name in names]
     following = (
         following_run(spec, last_end_us, now_us) if None in planned else DagRunInfo(*planned)
     )
@@ -148,7 +141,7 @@ def _dags_to_change(args: context.Args, *, paused: bool) -> list[str]:
         resolve.the_spec(args)
     with context.store(args).read() as connection:
         rows = listing.matching_dags(connection, args.dag_id, regex=regex)
-    return [row["dag_id"] for row in rows if row["is_paused"] != paused]
+    return [row["dag_id"] for row in resolve.rows_within(args, rows) if row["is_paused"] != paused]
 
 
 def delete(args: context.Args) -> int:

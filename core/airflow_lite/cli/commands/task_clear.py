@@ -42,7 +42,8 @@ def _specs(args: context.Args) -> list[DagSpec]:
     resolve.pattern(args.dag_id)
     with context.store(args).read() as connection:
         rows = listing.matching_dags(connection, args.dag_id, regex=True)
-        specs = dags.specs_of(connection, [row["dag_id"] for row in rows])
+        ids = [row["dag_id"] for row in resolve.rows_within(args, rows)]
+        specs = dags.specs_of(connection, ids)
     return [spec for _, spec in specs.values()]
 
 

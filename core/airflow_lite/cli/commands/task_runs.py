@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping
 
@@ -22,6 +23,9 @@ from airflow_lite.keys import (
 from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
 from airflow_lite.store import dags, edits, listing
 
+if TYPE_CHECKING:
+    from airflow_lite.worker.in_process.dry_run import TestedTask
+
 
 def run(args: context.Args) -> int:
     """Run one attempt: the queued one that `--attempt` names, or a new one."""
@@ -31,7 +35,6 @@ def run(args: context.Args) -> int:
     from airflow_lite.worker.host.main import run_one
 
     context.close_store(args)
-    args.subdir = None  # it went into the command: it is the worker's, and may not be here
     return int(run_one(command, context.config(args)))
 
 
@@ -80,8 +83,7 @@ def _not_pickled(args: context.Args) -> str:
 def _own_command(args: context.Args) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
     pickle_id = _pickle_id(args)
-    if pickle_id is None:
-        resolve.the_spec(args)
+    path = resolve.the_dag(args).path if pickle_id is None else None
     with context.store(args).begin() as connection:
         run, instance = resolve.the_instance(args, connection)
         _check_may_run(args, instance)
@@ -99,7 +101,7 @@ def _own_command(args: context.Args) -> RunCommand:
         args.map_index,
         token,
     )
-    return RunCommand(key, args.pool, args.subdir, pickle_id)
+    return RunCommand(key, args.pool, path, pickle_id)
 
 
 def _check_may_run(args: context.Args, instance: RowMapping) -> None:
@@ -131,22 +133,20 @@ def test(args: context.Args) -> int:
     for name, value in json_object(args.env_vars, "--env-vars").items():
         os.environ[name] = str(value)
     params = json_object(args.task_params, "--task-params")
-    task_and_run = _task_and_run(args)
+    tested = replace(_tested_task(args), params=params)
     from airflow_lite.worker.in_process import dry_run
 
     if args.dry_run:
-        return _show(dry_run.render_task(context.config(args), **task_and_run, params=params))
-    return int(
-        dry_run.test_task(context.config(args), **task_and_run, params=params, pdb=args.post_mortem)
-    )
+        return _show(dry_run.render_task(context.config(args), tested))
+    return int(dry_run.test_task(context.config(args), tested, pdb=args.post_mortem))
 
 
 def render(args: context.Args) -> int:
     """Print a task's templated fields, rendered for a run that is or might be."""
-    task_and_run = _task_and_run(args)
+    tested = _tested_task(args)
     from airflow_lite.worker.in_process import dry_run
 
-    return _show(dry_run.render_task(context.config(args), **task_and_run, params={}))
+    return _show(dry_run.render_task(context.config(args), tested))
 
 
 def _show(fields: dict[str, Any]) -> int:
@@ -156,29 +156,19 @@ def _show(fields: dict[str, Any]) -> int:
     return 0
 
 
-def _task_and_run(args: context.Args) -> dict[str, Any]:
+def _tested_task(args: context.Args) -> TestedTask:
     """Return the task, and the run by its id or, if it is a date, by its logical date."""
-    _, spec = resolve.the_spec(args)
-    task_id = check_id(args.task_id, "task id")
-    if task_id not in spec.tasks:
-        raise _no_task(args, list(spec.tasks))
+    from airflow_lite.worker.in_process.dry_run import TestedTask
+
+    dag = resolve.the_dag(args)
+    task_id = resolve.check_task(args, dag)
     name = args.execution_date_or_run_id
     logical_us = SystemClock().now_us() if name is None else resolve.parsed_us(args, name)
-    return {
-        "dag_id": args.dag_id,
-        "task_id": task_id,
-        "logical_us": logical_us,
-        "run_id": check_run_id(name) if logical_us is None else None,
-        "map_index": args.map_index,
-    }
-
-
-def _no_task(args: context.Args, known_ids: list[str]) -> UserError:
-    from airflow_lite.errors import TaskNotFound
-    from airflow_lite.text import did_you_mean
-
-    return TaskNotFound(
-        f"DAG {args.dag_id!r} has no task {args.task_id!r}."
-        f"{did_you_mean(args.task_id, known_ids)}"
-        f" List the tasks with `airflow-lite tasks list {args.dag_id}`."
+    return TestedTask(
+        dag.spec,
+        dag.path,
+        task_id,
+        logical_us,
+        check_run_id(name) if logical_us is None else None,
+        args.map_index,
     )

@@ -19,7 +19,7 @@ from airflow_lite.store import listing
 
 def list_tasks(args: context.Args) -> int:
     """List the tasks of a DAG: by id, or as a tree."""
-    _, spec = resolve.the_spec(args)
+    spec = resolve.the_dag(args).spec
     lines = _tree(spec) if args.tree else sorted(spec.tasks)
     for line in lines:
         print(line)
@@ -45,6 +45,8 @@ def _tree(spec: DagSpec) -> Iterator[str]:
 
 def state(args: context.Args) -> int:
     """Print the state of a task instance; None if nothing was decided of it."""
+    if args.subdir:
+        resolve.check_task(args, resolve.the_dag(args))
     resolve.fail_runs_of_dead_tests(args)
     with context.store(args).read() as connection:
         _, instance = resolve.the_instance(args, connection)

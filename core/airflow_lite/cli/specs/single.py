@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_lite.api.commands.spec import Arg, switch
-from airflow_lite.cli.options import OUTPUT, SUBDIR, command
+from airflow_lite.cli.options import OUTPUT, command
 from airflow_lite.cli.types import whole
 
 COMMANDS = (
@@ -52,7 +52,12 @@ COMMANDS = (
             ("-p", "--do-pickle"),
             "Ship DAGs pickled to workers, as [core] donot_pickle = False does",
         ),
-        SUBDIR,
+        Arg(
+            ("-S", "--subdir"),
+            "The DAG folder of this scheduler, instead of [core] dags_folder",
+            dest="dags_folder",
+            completer="file",
+        ),
         epilog="signals:\n"
         "  SIGTERM, SIGINT  stop, after running tasks had [scheduler] shutdown_grace_s;\n"
         "                   a second one kills them\n"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import SystemClock
-from airflow_lite.parsing import folder
+from airflow_lite.parsing.folder import mentions
 from airflow_lite.processes import doorbell
-from airflow_lite.scheduler.dag_files.scan import DagFileProcessor
+from airflow_lite.scheduler.dag_files.scan import DagFileProcessor, parse_environment, parse_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
+    from airflow_lite.parsing.pool import FileResult
     from airflow_lite.store.dags import Saved
     from airflow_lite.store.engine import Store
 
@@ -40,6 +41,15 @@ def process_now(
     return saved
 
 
+def parse_now(config: Config, paths: Iterable[str]) -> list[FileResult]:
+    """Parse these files as the scheduler does, and save nothing."""
+    from airflow_lite.parsing.pool import parse_batches
+
+    options, environ = parse_options(config), parse_environment(config)
+    batches = parse_batches(list(paths), options, environ=environ)
+    return [result for results in batches for result in results]
+
+
 def _all_now(work: DagFileProcessor, notice: Callable[[str], None] | None) -> Iterator[Saved]:
     scan = work.scan()
     if notice is not None:
@@ -54,7 +64,7 @@ def _one_now(work: DagFileProcessor, dag_id: str) -> Iterator[Saved]:
     if path is not None and not is_changed:
         return
     scan = work.scan()
-    likely = [name for name in scan.changed if name == path or _mentions(name, dag_id)]
+    likely = [name for name in scan.changed if name == path or mentions(name, dag_id)]
     rest = [name for name in scan.changed if name not in set(likely)]
     for paths in (likely, rest):
         is_saved = False
@@ -64,10 +74,3 @@ def _one_now(work: DagFileProcessor, dag_id: str) -> Iterator[Saved]:
         if is_saved:
             break
     yield from work.forget(scan.gone)
-
-
-def _mentions(path: str, dag_id: str) -> bool:
-    try:
-        return dag_id.encode() in folder.read_source(path)
-    except (OSError, ValueError):
-        return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.parsing import folder
+from airflow_lite.parsing.locations import location_of, shown_path
 from airflow_lite.scheduler.dag_files.pickling import ships_pickles, signer
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import dags
@@ -50,8 +52,6 @@ class DagFileProcessor:
         self._folder = config.getpath("core", "dags_folder")
         self._paused = config.getboolean("core", "dags_are_paused_at_creation")
         self._config = config
-        self._environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
-        self._environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         self._ships_pickles = ships_pickles(config)
         self._pickled_by = pickled_by(signer(config)) if self._ships_pickles else None
         #: Files that are no DAG files, by fingerprint: not read again until they change.
@@ -64,12 +64,11 @@ class DagFileProcessor:
         except OSError as error:
             return Scan(notices=(f"The DAG folder {self._folder}: {error.strerror}.",))
         with self._store.read() as connection:
-            saved = {file.path: file for file in dags.known_files(connection)}
-        below = f"{self._folder}/"
+            files = dags.known_files(connection)
+        saved = {shown_path(file.path, self._folder): file for file in files}
         changed = tuple(path for path in listing.paths if self._is_due(path, saved.get(path)))
-        gone = set(saved).difference(listing.paths)
-        gone_here = tuple(sorted(path for path in gone if path.startswith(below)))
-        return Scan(changed, gone_here, tuple(listing.notices))
+        gone = tuple(sorted(set(saved).difference(listing.paths)))
+        return Scan(changed, gone, tuple(listing.notices))
 
     def _is_due(self, path: str, file: KnownFile | None) -> bool:
         if file is None:
@@ -93,15 +92,16 @@ class DagFileProcessor:
 
     def _has_changed(self, path: str, file: KnownFile) -> bool:
         lacks_pickles = self._ships_pickles and file.pickled_by != self._pickled_by
-        return lacks_pickles or folder.has_changed(path, file.fingerprint)
+        return lacks_pickles or folder.has_changed(path, file.fingerprint, self._folder)
 
     def changed_file_of(self, dag_id: str) -> tuple[str | None, bool]:
         """Return the file that has a DAG, if the store knows one, and whether it has changed."""
         with self._store.read() as connection:
-            path = dags.file_of(connection, dag_id)
-            files = dags.known_files(connection, [path]) if path else []
-        if path is None or not files:
+            location = dags.file_of(connection, dag_id)
+            files = dags.known_files(connection, [location]) if location else []
+        if location is None or not files:
             return None, False
+        path = shown_path(location, self._folder)
         return path, self._has_changed(path, files[0])
 
     def process(self, paths: Sequence[str], gone: Sequence[str] = ()) -> Iterator[Saved]:
@@ -111,7 +111,10 @@ class DagFileProcessor:
         from airflow_lite.parsing.pool import parse_batches
 
         batches = parse_batches(
-            list(paths), self._options(), environ=self._environ, is_cancelled=self._is_cancelled
+            list(paths),
+            parse_options(self._config, ships_pickles=self._ships_pickles),
+            environ=parse_environment(self._config),
+            is_cancelled=self._is_cancelled,
         )
         # A DAG may be in two files until the one that it was taken out of is saved, too.
         refused: dict[str, tuple[FileResult, Saved]] = {}
@@ -138,33 +141,48 @@ class DagFileProcessor:
                 notices=tuple(dict.fromkeys((*before.notices, *saved.notices))),
             )
 
-    def _options(self) -> Options:
-        from airflow_lite.parsing.file import Options
-
-        return Options(
-            timeout_s=self._config.getfloat("core", "dagbag_import_timeout"),
-            memory_mb=self._config.getint("core", "dag_memory_limit_mb"),
-            folder=str(self._folder),
-            max_pickle_bytes=(
-                self._config.getint("core", "max_dag_pickle_size") if self._ships_pickles else 0
-            ),
-        )
-
     def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
         sign = signer(self._config) if self._ships_pickles else None
         with self._store.begin() as connection:
-            return save_results(
+            saved = save_results(
                 connection,
-                results,
+                [replace(result, path=self._location(result.path)) for result in results],
                 self._clock.now_us(),
                 paused_at_creation=self._paused,
-                gone=gone,
+                gone=[self._location(path) for path in gone],
                 sign=sign,
             )
+        return [self._shown(file) for file in saved]
+
+    def _location(self, path: str) -> str:
+        return location_of(path, self._folder)
+
+    def _shown(self, saved: Saved) -> Saved:
+        return saved._replace(path=shown_path(saved.path, self._folder))
 
     def forget(self, gone: Sequence[str]) -> list[Saved]:
         """Make the DAGs of vanished files inactive; return what that changed."""
         if not gone:
             return []
         with self._store.begin() as connection:
-            return dags.forget_files(connection, gone)
+            forgotten = dags.forget_files(connection, [self._location(path) for path in gone])
+        return [self._shown(file) for file in forgotten]
+
+
+def parse_options(config: Config, *, ships_pickles: bool = False) -> Options:
+    """Return the options that DAG files are parsed with."""
+    from airflow_lite.parsing.file import Options
+
+    return Options(
+        timeout_s=config.getfloat("core", "dagbag_import_timeout"),
+        memory_mb=config.getint("core", "dag_memory_limit_mb"),
+        folder=str(config.getpath("core", "dags_folder")),
+        max_pickle_bytes=config.getint("core", "max_dag_pickle_size") if ships_pickles else 0,
+    )
+
+
+def parse_environment(config: Config) -> dict[str, str]:
+    """Return the environment of what parses DAG files, and so runs user code: without the key."""
+    environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
+    environ.pop(KEY_VARIABLE, None)
+    return environ

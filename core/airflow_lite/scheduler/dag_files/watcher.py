@@ -42,6 +42,7 @@ class DagFiles:
         self._saved: deque[Saved] = deque()
         self._thread: threading.Thread | None = None
         self.is_busy = False  # a pass is under way
+        self.has_looked = False  # a pass is over, and all that it saved is to be had by `poll`
         self._noticed: set[str] = set()
         self._logged_errors: dict[str, str | None] = {}  # by path: a retry seldom changes them
 
@@ -90,6 +91,7 @@ class DagFiles:
                 return
             for saved in self._work.forget(scan.gone):
                 self._report(saved)
+            self.has_looked = True
         except Exception:
             # The store may be locked or the disk full: the next pass tries again.
             logger.exception("The DAG files could not be processed; they are looked at again.")

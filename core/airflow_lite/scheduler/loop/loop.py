@@ -88,6 +88,7 @@ class Loop:
         self._files = DagFiles(
             context.config, context.store, context.clock, wake=context.waker.wake
         )
+        context.waits_for_files = context.has_pickles
 
     def serve_logs(self) -> None:
         """Serve the logs of this machine to others, where they can be; raise `ConfigError`."""
@@ -232,6 +233,8 @@ class Loop:
             return False
         if not self.stopping.is_asked:
             self._files.tick()
+        if self._files.has_looked:
+            self.context.waits_for_files = False
         return bool(self._files.poll())
 
     def _do_due_chores(self) -> None:

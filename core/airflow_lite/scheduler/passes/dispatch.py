@@ -74,7 +74,9 @@ def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
     taken = Counter(active.run.dag_id for active in context.memory.live_attempts())
     for run in context.memory.running:
         dag = context.memory.find_dag(run.dag_id) if len(run.ready) else None
-        if dag is not None and (dag.may_schedule or context.scope is not None):
+        if dag is None or context.waits_for_pickle(dag):
+            continue
+        if dag.may_schedule or context.scope is not None:
             room = dag.spec.max_active_tasks - taken[dag.dag_id]
             if room > 0:
                 yield run, dag.spec, room
@@ -176,5 +178,6 @@ def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, An
 
 def _item(context: SchedulerContext, candidate: Candidate) -> QueueItem:
     ti = context.task_instance_of(candidate.run, candidate.instance)
-    command = RunCommand(ti.key, pool=ti.pool, pickle_id=ti.pickle_id).words()
+    subdir = None if context.pinned is None else context.pinned.path
+    command = RunCommand(ti.key, ti.pool, subdir, ti.pickle_id).words()
     return QueueItem(ti, command, ti.priority_weight, ti.queue)

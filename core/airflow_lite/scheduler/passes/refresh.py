@@ -42,6 +42,10 @@ def refresh(context: SchedulerContext) -> None:
 
 def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
     memory = context.memory
+    if (pinned := context.pinned) is not None:
+        if memory.find_dag(pinned.spec.dag_id) is None:
+            memory.put_dag(OwnedDag(pinned.spec.dag_id, pinned.version_id, pinned.spec))
+        return
     mine = [row for row in rows if _is_mine(context, row)]
     newer = [
         row.dag_id

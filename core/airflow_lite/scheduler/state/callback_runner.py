@@ -46,6 +46,7 @@ class Callbacks:
         self._store = store
         self._clock = clock
         self._timeout_s = timeout_s
+        self.subdir: str | None = None  # the file of the DAG, in place of that in the store
         self._waiting: deque[int] = deque()
         self._running: dict[int, _Running] = {}
 
@@ -82,12 +83,16 @@ class Callbacks:
         environ = child_environment(self._config)
         environ.pop(KEY_VARIABLE, None)  # not for what runs user code
         try:
-            child = Child.start(Program.CALLBACK.command(str(request_id)), environ=environ)
+            child = Child.start(self._command(request_id), environ=environ)
         except OSError as error:
             self._give_up(request_id, f"could not be started: {error}")
             return
         deadline = self._clock.monotonic() + self._timeout_s
         self._running[request_id] = _Running(child, deadline)
+
+    def _command(self, request_id: int) -> list[str]:
+        words = [str(request_id)] if self.subdir is None else [str(request_id), self.subdir]
+        return Program.CALLBACK.command(*words)
 
     def _look(self, request_id: int, running: _Running) -> None:
         end = running.child.poll()

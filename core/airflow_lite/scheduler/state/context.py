@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.api.executor.task_instance import TaskInstance, task_instance
-from airflow_lite.scheduler.state.memory import ActiveAttempt, RunMemory
+from airflow_lite.scheduler.state.memory import ActiveAttempt, OwnedDag, RunMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +25,18 @@ if TYPE_CHECKING:
     from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.state.callback_runner import Callbacks
     from airflow_lite.scheduler.state.settings import Settings
-    from airflow_lite.spec.model import TaskSpec
+    from airflow_lite.spec.model import DagSpec, TaskSpec
     from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)
+
+
+class PinnedDag(NamedTuple):
+    """A DAG whose runs go by this definition and this file, whatever the store has of it."""
+
+    version_id: int
+    spec: DagSpec
+    path: str
 
 
 @dataclass
@@ -52,8 +60,10 @@ class SchedulerContext:
     job_id: int
     scope: int | None = None
     only_dag: str | None = None
+    pinned: PinnedDag | None = None
     is_stopping: bool = False  # what the executor drops now, it drops because it was told to end
     has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
+    waits_for_files: bool = False  # for a DAG's pickle, until the files were looked at
     memory: RunMemory = field(default_factory=RunMemory)
     on_event: Callable[[str], None] | None = None
     #: Tells plugins: (hook, event). None: no plugin listens.
@@ -67,6 +77,11 @@ class SchedulerContext:
     def is_mine(self, dag_id: str) -> bool:
         """Tell whether this scheduler has to do with a DAG."""
         return self.only_dag is None or self.only_dag == dag_id
+
+    def pin_dag(self, version_id: int, spec: DagSpec, path: str) -> None:
+        """Have every run go by this definition of the DAG, and be run from this file."""
+        self.pinned = PinnedDag(version_id, spec, path)
+        self.callbacks.subdir = path
 
     def tell(self, line: str) -> None:
         """Say what happened to whoever follows this scheduler."""
@@ -118,6 +133,10 @@ class SchedulerContext:
     def takes_schedules(self) -> bool:
         """Whether runs are made from schedules here."""
         return self.scope is None and self.settings.use_job_schedule
+
+    def waits_for_pickle(self, dag: OwnedDag) -> bool:
+        """Tell whether a DAG may get a pickle yet: an attempt without one would fail."""
+        return self.waits_for_files and dag.pickle_id is None
 
     def pickle_of(self, dag_id: str) -> int | None:
         """Return the pickle that attempts of a DAG go out with; None: they need its file."""

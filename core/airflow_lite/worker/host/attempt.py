@@ -8,6 +8,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import seconds_us
+from airflow_lite.errors import AirflowDagException
+from airflow_lite.parsing.locations import path_of
 from airflow_lite.spec.model import TaskSpec
 from airflow_lite.spec.retry import after_failure
 from airflow_lite.states import TaskInstanceState
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.task_log.pipe import LogPipe
+
+
+_NO_PICKLE = (
+    "DAG {!r} is not pickled, and where [core] donot_pickle is False no task is run from a file."
+    " The scheduler's log says why it is not. Mend that, or make donot_pickle True."
+)
 
 
 class Phase(Enum):
@@ -79,6 +87,22 @@ class Attempt:
         """Whether its row is this host's."""
         return self.phase not in {Phase.NEW, Phase.WAITING, Phase.CLAIMING}
 
+    def locate(self, folder: str, *, needs_pickle: bool = False) -> None:
+        """Note the file to run from, or the name of the pickled DAG that is run instead.
+
+        Who wrote the command may name any file, the store's row only one of the DAG folder.
+        Raises `AirflowDagException`.
+        """
+        dag_id = self.key.dag_id
+        if self.command.pickle_id is not None:
+            self.path = f"pickled DAG {self.command.pickle_id}"
+        elif self.command.subdir:
+            self.path = self.command.subdir
+        elif needs_pickle:
+            raise AirflowDagException(_NO_PICKLE.format(dag_id))
+        else:
+            self.path = path_of(dag_id, self.queued.fileloc, folder)
+
     def claim(self) -> Claim:
         """Return what claims it."""
         row, key = self.queued, self.key
@@ -101,7 +125,6 @@ class Attempt:
             queue=row.queue,
             priority_weight=row.priority_weight,
             hostname=settings.hostname,
-            fileloc=row.fileloc if self.command.pickle_id is not None else self.path,
             max_xcom_bytes=settings.max_xcom_bytes,
             max_log_bytes=settings.max_log_bytes,
             log_level=settings.log_level,

@@ -10,6 +10,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.folder import has_changed
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end
@@ -22,7 +23,6 @@ from airflow_lite.worker.task_log.paths import open_for_writing
 from airflow_lite.worker.task_log.pipe import LogPipe
 
 if TYPE_CHECKING:
-    from airflow_lite.keys import RunCommand
     from airflow_lite.worker.host.monitor import AttemptMonitor
     from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
@@ -41,6 +41,7 @@ class Launcher:
         self._zygotes = zygotes
         self._monitor = monitor
         self._pickles = Pickles(state.settings, state.store)
+        self._has_changed = partial(has_changed, folder=state.settings.dags_folder)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
     def look_up(self) -> None:
@@ -56,7 +57,14 @@ class Launcher:
                 self._state.drop(attempt)
                 continue
             attempt.row, attempt.phase = row, Phase.WAITING
-            attempt.path = _path(attempt.command, row.fileloc)
+            self._locate(attempt)
+
+    def _locate(self, attempt: Attempt) -> None:
+        settings = self._state.settings
+        try:
+            attempt.locate(settings.dags_folder, needs_pickle=settings.needs_pickles)
+        except AirflowDagException as error:
+            attempt.error = str(error)
 
     def ask_zygotes(self) -> None:
         """Claim what a zygote is ready for; order zygotes for the rest."""
@@ -93,7 +101,7 @@ class Launcher:
     def _zygote_of(self, attempt: Attempt) -> ZygoteHandle:
         now = self._state.clock.monotonic()
         load = partial(self._payload, attempt)
-        zygote = self._zygotes.get(attempt.path, has_changed, now, load)
+        zygote = self._zygotes.get(attempt.path, self._has_changed, now, load)
         if zygote.asked_at == now:
             self._limit_import(zygote)
             self._zygotes.trim()
@@ -277,10 +285,3 @@ class Launcher:
             self.fail_unstarted(attempt)
         else:
             self._unforked.append(attempt)
-
-
-def _path(command: RunCommand, fileloc: str) -> str:
-    """Return the file to run from, or the name of the pickled DAG that is run instead."""
-    if command.pickle_id is not None:
-        return f"pickled DAG {command.pickle_id}"
-    return command.subdir or fileloc

@@ -85,7 +85,6 @@ class _Claimed:
             if row is None or row.state != "queued" or row.attempt != attempt.token:
                 return False
             attempt.row = row
-            attempt.path = attempt.command.subdir or row.fileloc
             attempts.register(connection, self._who, now_us)
             return bool(attempts.claim(connection, [attempt.claim()], self._who, now_us))
 
@@ -93,6 +92,7 @@ class _Claimed:
         from airflow_lite.worker.in_process.store_access import DirectStoreClient
 
         try:
+            attempt.locate(self._settings.dags_folder)
             task = find_task(attempt.path, attempt.key.dag_id, attempt.key.task_id)
         except KeyboardInterrupt:
             raise

@@ -1,6 +1,6 @@
 """Call what no child can call any more.
 
-Run as `python -m airflow_lite.worker.in_process.callback REQUEST_ID`.
+Run as `python -m airflow_lite.worker.in_process.callback REQUEST_ID [FILE]`.
 """
 
 from __future__ import annotations
@@ -38,24 +38,25 @@ def main(arguments: list[str]) -> int:
         request = callbacks.begin(connection, request_id, clock.now_us())
     if request is None:
         return 0  # another has it
-    error = _run(store, config, request)
+    error = _run(store, config, request, "".join(arguments[1:2]))
     with store.begin() as connection:
         callbacks.end(connection, request_id, clock.now_us(), error)
     return 0
 
 
-def _run(store: Store, config: Config, request: Callback) -> str | None:
-    """Call the functions; return the first error."""
+def _run(store: Store, config: Config, request: Callback, path: str) -> str | None:
+    """Call the functions; return the first error. `path` empty: the DAG folder's file."""
     try:
-        return _call(store, config, request)
+        return _call(store, config, request, path)
     except BaseException as error:
         logger.exception("The callback could not be called")
         return str(redact(described(error)))
 
 
-def _call(store: Store, config: Config, request: Callback) -> str | None:
+def _call(store: Store, config: Config, request: Callback, path: str) -> str | None:
     from airflow_lite.clock import SystemClock
     from airflow_lite.errors import AirflowException
+    from airflow_lite.parsing.locations import path_of
     from airflow_lite.worker.in_process.runner import load_dags
     from airflow_lite.worker.in_process.store_access import DirectStoreClient
     from airflow_lite.worker.settings import HostSettings
@@ -64,7 +65,8 @@ def _call(store: Store, config: Config, request: Callback) -> str | None:
     settings = HostSettings.read(config)
     row = request.instance
     _log(settings, request)
-    dag = load_dags(row.fileloc, "")[request.key.dag_id]
+    path = path or path_of(request.key.dag_id, row.fileloc, settings.dags_folder)
+    dag = load_dags(path, "")[request.key.dag_id]
     if request.kind == "task" or request.key.task_id in dag.task_dict:
         task = dag.get_task(request.key.task_id)
     else:  # the task that ended the run is gone from the file: any other speaks for the run
@@ -94,7 +96,6 @@ def _attempt_request(request: Callback, settings: HostSettings) -> AttemptReques
         try_started_us=row.try_started_us,
         queued_us=row.queued_us,
         hostname=settings.hostname,
-        fileloc=row.fileloc,
         max_xcom_bytes=settings.max_xcom_bytes,
     )
 

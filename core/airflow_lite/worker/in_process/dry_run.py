@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.errors import DagNotFound, UserError
+from airflow_lite.errors import UserError
 from airflow_lite.terminal import raw
 from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import AttemptRequest, RetryPolicy
@@ -17,30 +18,33 @@ from airflow_lite.worker.task_log.file import ShownLog
 from airflow_lite.worker.task_log.streams import MaskedStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from airflow_lite.config import Config
+    from airflow_lite.spec.model import DagSpec
     from airflow_lite.store.engine import Store
     from airflow_lite.store.lookup import StoredRun
 
 
-def test_task(
-    config: Config,
-    *,
-    dag_id: str,
-    task_id: str,
-    logical_us: int | None,
-    run_id: str | None,
-    map_index: int,
-    params: dict[str, Any] | None,
-    pdb: bool,
-) -> int:
-    """Run a task here without its dependencies; record nothing; return 0 if it went well.
+@dataclass(frozen=True)
+class TestedTask:
+    """A task of a DAG file, and its run: by id or logical date, one that is or might be."""
 
-    The run is the one named, by id or logical date, or one that might be.
-    """
-    where = (dag_id, task_id, map_index)
-    with _test_execution(config, where, logical_us, run_id, params) as execution:
+    spec: DagSpec
+    path: str
+    task_id: str
+    logical_us: int | None
+    run_id: str | None
+    map_index: int = -1
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+TestedTask.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name
+
+
+def test_task(config: Config, tested: TestedTask, *, pdb: bool) -> int:
+    """Run a task here without its dependencies; record nothing; return 0 if it went well."""
+    with _test_execution(config, tested) as execution:
         outer = sys.stdout, sys.stderr
         shown = raw if pdb else MaskedStream  # a debugger draws on the terminal itself
         sys.stdout, sys.stderr = shown(sys.stdout), shown(sys.stderr)
@@ -58,63 +62,46 @@ def test_task(
     return 1 if outcome.state == "failed" else 0
 
 
-test_task.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name
+test_task.__test__ = False  # type: ignore[attr-defined]  # the same
 
 
-def render_task(
-    config: Config,
-    *,
-    dag_id: str,
-    task_id: str,
-    logical_us: int | None,
-    run_id: str | None,
-    map_index: int = -1,
-    params: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+def render_task(config: Config, tested: TestedTask) -> dict[str, Any]:
     """Return a task's templated fields, rendered for a run that is or might be."""
     from airflow_lite.authoring.render import render_fields
     from airflow_lite.worker.task.context import build_context
 
-    where = (dag_id, task_id, map_index)
-    with _test_execution(config, where, logical_us, run_id, params) as execution:
+    with _test_execution(config, tested) as execution:
         return render_fields(execution.task, build_context(execution.ti))
 
 
 @contextmanager
-def _test_execution(
-    config: Config,
-    where: tuple[str, str, int],
-    logical_us: int | None,
-    run_id: str | None,
-    params: dict[str, Any] | None,
-) -> Iterator[Execution]:
+def _test_execution(config: Config, tested: TestedTask) -> Iterator[Execution]:
     from airflow_lite.authoring.arguments.param import ParamsDict
     from airflow_lite.clock import SystemClock
     from airflow_lite.store.engine import open_store
     from airflow_lite.worker.in_process.store_access import DryRunStoreClient
     from airflow_lite.worker.settings import HostSettings
 
-    dag_id, task_id, map_index = where
+    dag_id, task_id, map_index = tested.spec.dag_id, tested.task_id, tested.map_index
     store, clock, settings = open_store(config), SystemClock(), HostSettings.read(config)
     try:
-        run, path = _test_run(store, dag_id, logical_us, run_id)
-        task = _imported(path, dag_id, task_id)
+        run = _test_run(store, tested)
+        task = _imported(tested.path, dag_id, task_id)
         request = AttemptRequest(
             key=(dag_id, task_id, run.run_id, 1, map_index, "0" * 32),
             run=run.fields(),
             max_tries=task.retries,
             start_us=clock.now_us(),
             hostname=settings.hostname,
-            fileloc=path,
             max_xcom_bytes=settings.max_xcom_bytes,
             test_mode=True,
         )
         with kept_environment():
             client = DryRunStoreClient(store, clock, run, (0, task_id, map_index))
             execution = Execution(request, task, client, passes_interrupts=True)
-            if params:
+            if tested.params:
                 execution.task.params = ParamsDict(task.params)
-                execution.task.params.update(params)
+                execution.task.params.update(tested.params)
             yield execution
     finally:
         store.close()
@@ -133,30 +120,23 @@ def _imported(path: str, dag_id: str, task_id: str) -> Any:
         raise UserError(f"{path} cannot be imported: {reason}") from error
 
 
-def _test_run(
-    store: Store, dag_id: str, logical_us: int | None, run_id: str | None
-) -> tuple[StoredRun, str]:
-    """Return the run that is there, or one as if it had been triggered, and the DAG's file."""
+def _test_run(store: Store, tested: TestedTask) -> StoredRun:
+    """Return the run that is there, or one as if it had been triggered."""
     from airflow_lite.clock import iso
     from airflow_lite.errors import DagRunNotFound
     from airflow_lite.spec.timetable import manual_interval
-    from airflow_lite.store import dags, lookup
+    from airflow_lite.store import lookup
 
+    dag_id, run_id, logical_us = tested.spec.dag_id, tested.run_id, tested.logical_us
     with store.read() as connection:
         run = lookup.find_run(connection, dag_id, run_id, logical_us)
-        latest = dags.latest_spec(connection, dag_id)
-    if latest is None:
-        raise DagNotFound(
-            f"There is no DAG {dag_id!r}. List the known ones: airflow-lite dags list"
-        )
-    spec = latest[1]
     if run is not None:
-        return run, spec.fileloc
+        return run
     if logical_us is None:
         raise DagRunNotFound(f"DAG {dag_id!r} has no run {run_id!r}. Name another, or a date.")
-    interval = manual_interval(spec, logical_us)
+    interval = manual_interval(tested.spec, logical_us)
     name = f"__airflow_temporary_run_{iso(logical_us)}__"
-    run = lookup.StoredRun(
+    return lookup.StoredRun(
         0,
         dag_id,
         name,
@@ -171,4 +151,3 @@ def _test_run(
         {},
         0,
     )
-    return run, spec.fileloc

@@ -109,7 +109,8 @@ class DagFileZygote:
             self._dags = {dag.dag_id: dag for dag in self._load()}
         except BaseException as raised:
             error = explain(raised, self._path, 0)
-        whole = with_modules(own, _modules(modules_before, self._path, self._order.folder))
+        folder = self._order.folder
+        whole = with_modules(own, _modules(modules_before, self._path, folder), folder)
         threads = [
             thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
         ]

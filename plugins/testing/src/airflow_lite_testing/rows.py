@@ -25,18 +25,20 @@ class Rows:
 
         self._config = Config.load(environ)
         self._store = open_store(self._config)
-        self._spec = _spec(dag_file)
+        self._spec = _spec()
         self._version = self._save(dag_file)
         self._free: list[tuple[int, str, str]] = []
         self._runs = 0
 
     def _save(self, path: Path) -> int:
         from airflow_lite.clock import SystemClock
+        from airflow_lite.parsing.locations import location_of
         from airflow_lite.parsing.pool import FileResult
         from airflow_lite.store.dag_saving import save_results
         from airflow_lite.store.dags import latest_spec
 
-        result = FileResult(str(path), "kit", (self._spec,))
+        location = location_of(str(path), self._config.getpath("core", "dags_folder"))
+        result = FileResult(location, "kit", (self._spec,))
         with self._store.begin() as connection:
             save_results(connection, [result], SystemClock().now_us())
             latest = latest_spec(connection, DAG_ID)
@@ -123,9 +125,9 @@ class Rows:
         self._store.close()
 
 
-def _spec(path: Path) -> Any:
+def _spec() -> Any:
     from airflow_lite.spec.model import DagSpec, TaskSpec
 
     ids = [TASK_ID.format(number) for number in range(TASKS_PER_RUN)]
     tasks = {name: TaskSpec(name, "PythonOperator", priority_weight=1) for name in ids}
-    return DagSpec(DAG_ID, str(path), tasks, start_date_us=1_704_067_200_000_000, catchup=False)
+    return DagSpec(DAG_ID, tasks, start_date_us=1_704_067_200_000_000, catchup=False)

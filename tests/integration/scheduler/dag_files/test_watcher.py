@@ -156,7 +156,7 @@ def test_one_dag_id_in_two_files_is_refused_for_the_second(config: Config, store
     process_now(config, store)
     second = write(config, "b", "same", task="b")
     process_now(config, store)
-    expected = f"DAG id 'same' is in {first} and again in {second}."
+    expected = f"DAG id 'same' is in {first.name} and again in {second.name}."
     assert errors(store) == [f"{expected} Rename one of the two DAGs."]
     assert tasks(store, "same") == ["a"]
     first.unlink()

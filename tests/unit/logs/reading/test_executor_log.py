@@ -16,7 +16,7 @@ from airflow_lite.worker.task_log.paths import open_for_writing
 from fixtures.store_rows import add_dag, add_run
 
 TASK = TaskSpec("t", queue="big", pool_slots=2, executor_config={"a": 1})
-SPEC = DagSpec("d", "/dags/d.py", tasks={"t": TASK})
+SPEC = DagSpec("d", tasks={"t": TASK})
 SOURCE = """
 import os, sys, time
 from airflow_lite.executors import BaseExecutor

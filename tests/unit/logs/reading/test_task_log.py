@@ -16,7 +16,7 @@ from airflow_lite.store.engine import open_store
 from airflow_lite.worker.task_log.paths import open_for_writing
 from fixtures.store_rows import add_dag, add_run
 
-SPEC = DagSpec("d", "/dags/d.py", tasks={"t": TaskSpec("t")})
+SPEC = DagSpec("d", tasks={"t": TaskSpec("t")})
 FOLLOW = ["tasks", "logs", "d", "t", "r", "--follow"]
 WAITS = "*** Try 1 was not started yet: waiting for it.\n"
 

@@ -38,7 +38,7 @@ def _attempt(**changes):
         "queue": "q",
         "priority_weight": 1,
         "version_id": None,
-        "fileloc": "/f.py",
+        "fileloc": "f.py",
         "run": RUN,
     }
     command = RunCommand(TaskInstanceKey("d", "t", "r", 1, -1, TOKEN))

@@ -32,7 +32,7 @@ ROW = Queued(3, "queued", TOKEN, 1, 1, None, 5, "X", "p", 1, "q", 1, None, "/f.p
 def host_state(tmp_path):
     config = Config(tmp_path)
     store = open_store(config)
-    spec = DagSpec("d", "/f.py", {"t": TaskSpec("t", retries=1, retry_delay_s=0.0)})
+    spec = DagSpec("d", {"t": TaskSpec("t", retries=1, retry_delay_s=0.0)})
     with store.begin() as connection:
         save_results(connection, [FileResult("/f.py", "x", (spec,))], 1)
     yield HostState(HostSettings.read(config), store, who(), SystemClock())
