@@ -37,6 +37,7 @@ class DagRunType(StrEnum):
     MANUAL = "manual"
     SCHEDULED = "scheduled"
     BACKFILL_JOB = "backfill"
+    TEST = "test"  # of `dags test`; Airflow has them among the manual ones
 
 
 #: The types of runs that follow the schedule, whoever made them.

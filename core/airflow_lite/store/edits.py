@@ -27,6 +27,7 @@ from airflow_lite.store.schema import (
     task_instance,
     xcom,
 )
+from airflow_lite.store.test_runs import IS_NO_TEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -68,7 +69,7 @@ def instances_to_clear(
     end_us: int | None = None,
     states: Collection[str] | None = None,
 ) -> Sequence[RowMapping]:
-    """Return a DAG's task instances with run id and logical date, by logical date.
+    """Return a DAG's task instances with run id and logical date, tests left out, by that date.
 
     `task_ids` None: of all tasks; `states` None: in whatever state; the bounds are of the logical
     date.
@@ -76,7 +77,7 @@ def instances_to_clear(
     query = (
         sa.select(task_instance, dag_run.c.run_id, dag_run.c.logical_us)
         .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
-        .where(dag_run.c.dag_id == dag_id)
+        .where(dag_run.c.dag_id == dag_id, IS_NO_TEST)
         .order_by(dag_run.c.logical_us, task_instance.c.id)
     )
     if start_us is not None:

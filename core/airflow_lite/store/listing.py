@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.errors import DagNotFound, DagRunNotFound, TaskNotFound
+from airflow_lite.store import test_runs
 from airflow_lite.store.attempts import LOG_CUT
 from airflow_lite.store.schema import (
     attempt,
@@ -136,9 +137,11 @@ def the_run(
     """Return the run with this id or logical date; raise `DagNotFound`, `DagRunNotFound`."""
     same = dag_run.c.run_id == run_id
     if logical_us is not None:
-        same = sa.or_(same, dag_run.c.logical_us == logical_us)
+        of_date = dag_run.c.logical_us == logical_us
+        same = sa.or_(same, of_date, test_runs.is_test_of(logical_us))
     query = sa.select(dag_run).where(dag_run.c.dag_id == dag_id, same)
-    rows = connection.execute(query).mappings().all()
+    by_date = query.order_by(dag_run.c.logical_us)  # a test of the date comes last
+    rows = connection.execute(by_date).mappings().all()
     if not rows:
         the_dag(connection, dag_id)
         raise DagRunNotFound(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from airflow_lite.clock import US_PER_S
 from airflow_lite.states import SCHEDULE_RUN_TYPES, TaskInstanceState
+from airflow_lite.store import test_runs
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import attempt, dag, dag_run, task_instance
 
@@ -139,6 +140,8 @@ def _stored_run(row: Sequence[Any]) -> StoredRun:
     values[at] = json.loads(values[at])
     if not isinstance(values[at], dict):
         raise ValueError(f"its run's conf is no JSON object: {values[at]!r:.100}")  # noqa: TRY004
+    of_type, date = map(StoredRun.__slots__.index, ("run_type", "logical_us"))
+    values[date] = test_runs.date_us(values[of_type], values[date])
     return StoredRun(*values)
 
 
@@ -159,11 +162,13 @@ def previous_run(
     *,
     of_schedule: bool = False,
 ) -> StoredRun | None:
-    """Return the newest run of a DAG whose logical date is before `before_us`.
+    """Return the newest run of a DAG before `before_us`, tests left out.
 
     Of those in `state`, if that is given; `of_schedule`: of those that nobody made by hand.
     """
-    query = _RUN.where(dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us)
+    query = _RUN.where(
+        dag_run.c.dag_id == dag_id, dag_run.c.logical_us < before_us, test_runs.IS_NO_TEST
+    )
     if state is not None:
         query = query.where(dag_run.c.state == state)
     if of_schedule:

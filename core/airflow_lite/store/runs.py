@@ -14,6 +14,7 @@ from airflow_lite.states import SCHEDULE_RUN_TYPES
 from airflow_lite.store.batches import is_one_of, run_many, select_many
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
+from airflow_lite.store.test_runs import IS_NO_TEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -218,12 +219,12 @@ def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[st
 def run_before(
     connection: sa.Connection, dag_id: str, logical_us: int, *, of_schedule: bool
 ) -> Row | None:
-    """Return (id, logical_us) of the DAG's run before a logical date; None if there is none.
+    """Return (id, logical_us) of the DAG's run before a logical date, tests left out.
 
-    `of_schedule`: runs that somebody made by hand are passed over.
+    None if there is none. `of_schedule`: runs that somebody made by hand are passed over.
     """
     query = sa.select(dag_run.c.id, dag_run.c.logical_us).where(
-        dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us
+        dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us, IS_NO_TEST
     )
     if of_schedule:
         query = query.where(dag_run.c.run_type.in_(SCHEDULE_RUN_TYPES))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from airflow_lite.store.batches import run_many, upsert_many
 from airflow_lite.store.schema import dag_run, xcom
+from airflow_lite.store.test_runs import IS_NO_TEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +104,8 @@ def _newest(rows: Iterator[Any]) -> Iterator[Any]:
 def _conditions(query: XComQuery) -> list[Any]:
     conditions: list[Any] = []
     if query.include_prior_dates:
-        conditions.append(dag_run.c.logical_us <= query.logical_us)
+        is_before = sa.and_(dag_run.c.logical_us <= query.logical_us, IS_NO_TEST)
+        conditions.append(sa.or_(is_before, dag_run.c.run_id == query.run_id))
     else:
         conditions.append(dag_run.c.run_id == query.run_id)
     if query.key:  # as in Airflow, an empty one is any

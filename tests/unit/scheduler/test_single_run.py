@@ -9,7 +9,7 @@ import pytest
 from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.scheduler.single_run import run_dag
 from airflow_lite.states import TaskInstanceState as State
-from airflow_lite.store import schema
+from airflow_lite.store import edits, listing, lookup, runs, schema, test_runs
 from fixtures.store_rows import add_job
 
 DAY_US = 1_704_067_200_000_000
@@ -35,8 +35,8 @@ def test_a_run_of_its_own_ends_with_its_state(rig, dag_of, run_once):
     rig.save(dag_of({"a": ["b"]}))
     assert run_once(conf={"x": 1}) == "success"
     (run,) = rig.rows(schema.dag_run)
-    assert run.run_id == "manual__2024-01-01T00:00:00+00:00"
-    assert (run.run_type, run.conf, run.job_id) == ("manual", '{"x": 1}', 1)
+    assert run.run_id == "test__2024-01-01T00:00:00+00:00"
+    assert (run.run_type, run.conf, run.job_id) == ("test", '{"x": 1}', 1)
     (job,) = rig.rows(schema.job)
     assert (job.kind, job.state) == ("dags_test", "success")
     assert rig.findings() == []
@@ -55,11 +55,11 @@ def test_what_happens_is_told(rig, dag_of, run_once):
     assert told == [
         "d.a try 1: queued",
         "d.a try 1: success",
-        "run manual__2024-01-01T00:00:00+00:00 of d: success",
+        "run test__2024-01-01T00:00:00+00:00 of d: success",
     ]
 
 
-def test_an_earlier_run_of_the_same_date_is_replaced(rig, dag_of, run_once):
+def test_an_earlier_test_of_the_same_date_is_replaced(rig, dag_of, run_once):
     rig.save(dag_of({"a": []}))
     assert run_once(outcome=lambda _: State.FAILED) == "failed"
     assert run_once() == "success"
@@ -67,11 +67,68 @@ def test_an_earlier_run_of_the_same_date_is_replaced(rig, dag_of, run_once):
     assert run.state == "success"
 
 
-def test_a_run_whose_tasks_are_under_way_is_not_replaced(rig, dag_of, run_once):
-    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
-    rig.settle(4)
-    with pytest.raises(UserError, match="tasks of it are queued or running"):
-        run_once(logical_us=rig.clock.now_us())
+@pytest.mark.parametrize("run_type", ["scheduled", "manual", "backfill"])
+def test_a_run_that_it_did_not_make_is_left_alone_with_its_history(rig, dag_of, run_once, run_type):
+    spec = dag_of({"a": []})
+    theirs = rig.trigger(spec, rig.save(spec), "theirs", DAY_US, run_type=run_type, state="failed")
+    before = rig.rows(schema.dag_run, id=theirs), rig.rows(schema.task_instance, dag_run_id=theirs)
+    assert run_once() == "success"
+    assert run_once() == "success"
+    assert before == (
+        rig.rows(schema.dag_run, id=theirs),
+        rig.rows(schema.task_instance, dag_run_id=theirs),
+    )
+    assert [run.run_type for run in rig.rows(schema.dag_run)] == [run_type, "test"]
+
+
+def test_a_test_takes_no_date_from_a_run_to_come(rig, dag_of, run_once):
+    spec = dag_of({"a": []})
+    version = rig.save(spec)
+    assert run_once() == "success"
+    rig.trigger(spec, version, "scheduled__it", DAY_US, run_type="scheduled", state="success")
+
+
+def test_the_logical_date_of_a_test_is_the_one_that_was_asked_for(rig, dag_of, run_once):
+    rig.save(dag_of({"a": []}))
+    run_once()
+    with rig.store.read() as connection:
+        by_date = listing.the_run(connection, "d", "2024-01-01", DAY_US)
+        seen = lookup.find_run(connection, "d", by_date["run_id"], None)
+    assert seen is not None
+    assert test_runs.date_of(by_date) == seen.logical_us == DAY_US
+
+
+def test_a_date_names_the_run_rather_than_its_test(rig, dag_of, run_once):
+    spec = dag_of({"a": []})
+    version = rig.save(spec)
+    run_once()
+    rig.trigger(spec, version, "theirs", DAY_US)
+    with rig.store.read() as connection:
+        assert listing.the_run(connection, "d", "2024-01-01", DAY_US)["run_id"] == "theirs"
+
+
+def test_a_test_is_no_run_before_another(rig, dag_of, run_once):
+    spec = dag_of({"a": []})
+    version = rig.save(spec)
+    first = rig.trigger(spec, version, "first", DAY_US - 1, state="success")
+    run_once()
+    with rig.store.read() as connection:
+        assert runs.run_before(connection, "d", DAY_US + 10**6) == first
+        before = lookup.previous_run(connection, "d", DAY_US + 10**6, None)
+        cleared = edits.instances_to_clear(connection, "d")
+    assert before is not None
+    assert before.run_id == "first"
+    assert {row["run_id"] for row in cleared} == {"first"}
+
+
+def test_a_test_whose_tasks_are_under_way_is_not_replaced(rig, dag_of, run_once):
+    spec = dag_of({"a": []})
+    version = rig.save(spec)
+    run_id = test_runs.run_id_of(DAY_US)
+    mine = rig.trigger(spec, version, run_id, DAY_US + 1, run_type="test", state="running")
+    rig.edit(schema.task_instance, schema.task_instance.c.dag_run_id == mine, state="running")
+    with pytest.raises(UserError, match="tests this logical date already"):
+        run_once()
 
 
 def test_a_scheduler_beside_it_leaves_its_run_alone(rig, dag_of, run_once):

@@ -14,7 +14,7 @@ from airflow_lite.cli.runs.run_conf import checked_conf
 from airflow_lite.cli.runs.why_failed import tell_why
 from airflow_lite.clock import US_PER_S, SystemClock, iso
 from airflow_lite.keys import check_id
-from airflow_lite.store import listing
+from airflow_lite.store import listing, test_runs
 
 
 def list_runs(args: context.Args) -> int:
@@ -47,7 +47,7 @@ def _run_row(run: RowMapping) -> dict[str, Any]:
         "dag_id": run["dag_id"],
         "run_id": run["run_id"],
         "state": run["state"],
-        "execution_date": iso(run["logical_us"]),
+        "execution_date": iso(test_runs.date_of(run)),
         "start_date": iso(run["start_us"]) or "",
         "end_date": iso(run["end_us"]) or "",
     }
@@ -103,7 +103,7 @@ def run_with_progress(
 
 def _summary(args: context.Args, dag_id: str, logical_us: int) -> RowMapping:
     with context.store(args).read() as connection:
-        run = listing.the_run(connection, dag_id, "", logical_us)
+        run = listing.the_run(connection, dag_id, test_runs.run_id_of(logical_us))
         instances = listing.instances(connection, run["id"])
     print()
     print_rows([_task_row(instance) for instance in instances])

@@ -20,7 +20,7 @@ from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.secrets_masker import redact
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import manual_interval
-from airflow_lite.store import listing
+from airflow_lite.store import listing, test_runs
 from airflow_lite.store.runs import create_run
 
 
@@ -115,7 +115,7 @@ def _run_row(run: RowMapping) -> dict[str, Any]:
         "end_date": _moment(run["end_us"]),
         "external_trigger": bool(run["external_trigger"]),
         "last_scheduling_decision": None,
-        "logical_date": _moment(run["logical_us"]),
+        "logical_date": _moment(test_runs.date_of(run)),
         "run_type": run["run_type"],
         "start_date": _moment(run["start_us"]),
         "state": run["state"],

@@ -14,7 +14,7 @@ from airflow_lite.clock import US_PER_S, iso
 from airflow_lite.errors import UserError
 from airflow_lite.keys import TaskInstanceKey, check_id
 from airflow_lite.spec.model import DagSpec
-from airflow_lite.store import listing
+from airflow_lite.store import listing, test_runs
 
 
 def list_tasks(args: context.Args) -> int:
@@ -75,7 +75,7 @@ def _state_row(run: RowMapping, instance: RowMapping, *, mapped: bool) -> dict[s
     index = instance["map_index"]
     return {
         "dag_id": run["dag_id"],
-        "execution_date": iso(run["logical_us"]),
+        "execution_date": iso(test_runs.date_of(run)),
         "task_id": instance["task_id"],
         "state": instance["state"],
         "start_date": iso(instance["start_us"]) or "",

@@ -76,9 +76,10 @@ class Stopping:
         self.wants_dump = True
 
     def deafen(self) -> None:
-        """Let no signal disturb what is done at last."""
+        """Let no signal disturb what is done at last, if we take them at all."""
         for number in _STOPS:
-            signal.signal(number, signal.SIG_IGN)
+            if number in self._before:
+                signal.signal(number, signal.SIG_IGN)
 
     def leave(self, exit_code: int) -> None:
         """Let a signal end this process at once, and as it ends anyway: all is recorded."""

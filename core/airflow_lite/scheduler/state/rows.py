@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.scheduler.planner.instance import Instance
 from airflow_lite.scheduler.planner.model import Run
 from airflow_lite.states import DagRunState, TaskInstanceState
-from airflow_lite.store import runs, scheduling
+from airflow_lite.store import runs, scheduling, test_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ def read_run(row: Any, instances: Iterable[Any]) -> Run:
     runs.check_run(row)
     fields = row._asdict()
     json.loads(fields.pop("conf"))
+    fields["logical_us"] = test_runs.date_us(row.run_type, row.logical_us)
     run = Run(**fields)
     run.state = DagRunState(row.state)
     for instance_row in instances:
