@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from subprocess import PIPE, run
 
 DAG = '''
@@ -377,3 +379,71 @@ def test_a_dag_s_test_shows_the_logs_of_its_tasks_as_they_are_written(home):
     ended = shown.index("logs.sh try 1: success")
     (at,) = [at for at, line in enumerate(shown) if line.endswith("INFO - from bash")]
     assert begun < at < ended
+
+
+def run_state(home, dag_id, run_id):
+    (state,) = [
+        row["state"]
+        for row in home.json("dags", "list-runs", "-d", dag_id)
+        if row["run_id"] == run_id
+    ]
+    return state
+
+
+def test_a_run_is_stopped_though_its_dag_is_paused(home, wait_until):
+    home.dag("dags", DAG)
+    with home.scheduler() as scheduler:
+        home.run("dags", "trigger", "slow", "-r", "s")
+        wait_until((home.folder / "gate.called").exists, "the task to start")
+        home.run("dags", "pause", "slow")
+        done = home.run("dags", "runs", "stop", "slow", "s")
+        assert run_state(home, "slow", "s") == "failed"
+        again = home.run("dags", "runs", "stop", "slow", "s", exit_code=1)
+        wait_until(lambda: has_ended(home), "the attempt to be killed")
+        wait_until(lambda: "run s of slow: failed" in scheduler.output(), "the log to say so")
+
+    assert done.stdout == "Stopped run s of slow: 1 task instance(s) ended.\n"
+    assert "is over: failed. There is nothing to stop." in again.stderr
+    assert states(home, "slow", "s") == {"once": "failed"}
+    causes = [row["cause"] for row in home.json("tasks", "history", "slow", "once", "s")]
+    assert causes[-1] == "the run was stopped"
+
+
+def has_ended(home):
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
+        return connection.execute("SELECT ended_us FROM attempt").fetchall()[-1][0]
+
+
+def test_a_run_is_cleared_by_its_id_and_a_failed_task_is_set_to_success(home, wait_until):
+    home.dag("dags", DAG)
+    with home.scheduler():
+        home.run("dags", "trigger", "bad", "-r", "b", "--wait", exit_code=1)
+        home.run("dags", "runs", "clear", "bad", "b", "--only-failed", "-y")
+        wait_until(
+            lambda: len(home.json("tasks", "history", "bad", "fail", "b")) >= 7, "the second try"
+        )
+        wait_until(lambda: run_state(home, "bad", "b") == "failed", "its end")
+        done = home.run("tasks", "set-state", "bad", "fail", "b", "success")
+        wait_until(lambda: run_state(home, "bad", "b") == "success", "the run to go on")
+
+    assert done.stdout == (
+        "Set 1 task instance(s) of fail in run b of bad to success."
+        " 1 below that had failed run again.\n"
+    )
+    assert states(home, "bad", "b") == {"fail": "success", "after": "success"}
+
+
+def test_runs_of_all_dags_are_listed_by_state_and_time(home):
+    home.dag("dags", DAG)
+    home.run("dags", "trigger", "good", "-r", "g")
+    home.run("dags", "trigger", "bad", "-r", "b")
+    home.run("dags", "runs", "set-state", "bad", "b", "failed")
+
+    rows = home.json("dags", "list-runs")
+    failed = home.json("dags", "list-runs", "--state", "failed", "--since", "1d")
+    none = home.json("dags", "list-runs", "--state", "failed", "--since", "2999-01-01")
+
+    assert {(row["dag_id"], row["run_id"]) for row in rows} == {("good", "g"), ("bad", "b")}
+    assert [row["dag_id"] for row in failed] == ["bad"]
+    assert none == []
+    assert home.run("dags", "list-runs", "--since", "soon", exit_code=2).stderr

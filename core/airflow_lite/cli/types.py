@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 
 #: The largest number of anything: every database holds it.
 LARGEST = 2**31 - 1
 #: Years far enough from Python's first and last for intervals and zones to be reckoned in.
 _FIRST_YEAR, _LAST_YEAR = 100, 9900
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST_AGO_S = 100 * 366 * 86_400
 
 
 def _refused(reason: str) -> Exception:
@@ -40,6 +42,18 @@ def moment(text: str) -> datetime:
             f"{text[:60]!r} is out of range; write a year from {_FIRST_YEAR} to {_LAST_YEAR}"
         )
     return date
+
+
+def since(text: str) -> datetime | timedelta:
+    """Read how long ago, `30m`, `12h` or `1d`, or a moment."""
+    from datetime import timedelta
+
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    if unit is None or not number.isdecimal():
+        return moment(text)
+    if int(number) * timedelta(**{unit: 1}).total_seconds() > _LONGEST_AGO_S:
+        raise _refused(f"{text[:60]!r} is too long ago; write a date")
+    return timedelta(**{unit: int(number)})
 
 
 def whole(text: str) -> int:

@@ -140,7 +140,13 @@ def _reopen(connection: sa.Connection, dag_run_ids: Collection[int], now_us: int
     over = [str(state) for state in RUN_FINISHED]
     for ids in chunks(sorted(dag_run_ids)):
         mine = dag_run.c.id.in_(ids)
-        reopened = {"state": "queued", "queued_us": now_us, "start_us": None, "end_us": None}
+        reopened = {
+            "state": "queued",
+            "queued_us": now_us,
+            "start_us": None,
+            "end_us": None,
+            "job_id": None,  # of a `dags test` that is over: a scheduler runs it now
+        }
         connection.execute(
             dag_run.update()
             .where(mine)

@@ -111,15 +111,23 @@ def matching_dags(connection: sa.Connection, pattern: str, *, regex: bool) -> li
 
 def runs(
     connection: sa.Connection,
-    dag_id: str,
+    dag_id: str | None,
     *,
     state: str | None = None,
     start_us: int | None = None,
     end_us: int | None = None,
+    since_us: int | None = None,
     backfills: bool = True,
 ) -> Sequence[RowMapping]:
-    """Return a DAG's runs, the latest logical date first; the bounds are of that date."""
-    query = sa.select(dag_run).where(dag_run.c.dag_id == dag_id)
+    """Return the runs of a DAG, or of all, the latest logical date first.
+
+    `start_us` and `end_us` are bounds of that date; `since_us` leaves out what was over by then.
+    """
+    query = sa.select(dag_run)
+    if dag_id is not None:
+        query = query.where(dag_run.c.dag_id == dag_id)
+    if since_us is not None:
+        query = query.where(sa.or_(dag_run.c.end_us.is_(None), dag_run.c.end_us >= since_us))
     if state is not None:
         query = query.where(dag_run.c.state == state)
     if start_us is not None:
@@ -128,7 +136,8 @@ def runs(
         query = query.where(dag_run.c.logical_us <= end_us)
     if not backfills:
         query = query.where(dag_run.c.run_type != "backfill")
-    return connection.execute(query.order_by(dag_run.c.logical_us.desc())).mappings().all()
+    latest_first = query.order_by(dag_run.c.logical_us.desc(), dag_run.c.dag_id)
+    return connection.execute(latest_first).mappings().all()
 
 
 def the_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -18,8 +19,9 @@ from airflow_lite.store import listing, test_runs
 
 
 def list_runs(args: context.Args) -> int:
-    """List the runs of a DAG, the latest first."""
-    check_id(args.dag_id, "DAG id")
+    """List the runs of a DAG, or of all, the latest first."""
+    if args.dag_id is not None:
+        check_id(args.dag_id, "DAG id")
     resolve.fail_runs_of_dead_tests(args)
     with context.store(args).read() as connection:
         rows = listing.runs(
@@ -28,9 +30,10 @@ def list_runs(args: context.Args) -> int:
             state=args.state,
             start_us=resolve.to_us(args, args.start_date),
             end_us=resolve.to_us(args, args.end_date),
+            since_us=_since_us(args),
             backfills=not args.no_backfill,
         )
-    if not rows:
+    if not rows and args.dag_id is not None:
         resolve.the_spec(args)
     print_rows(
         [_run_row(row) for row in rows],
@@ -40,6 +43,12 @@ def list_runs(args: context.Args) -> int:
         wide=("start_date", "end_date", "execution_date"),
     )
     return 0
+
+
+def _since_us(args: context.Args) -> int | None:
+    if isinstance(args.since, timedelta):
+        return SystemClock().now_us() - round(args.since.total_seconds() * US_PER_S)
+    return resolve.to_us(args, args.since)
 
 
 def _run_row(run: RowMapping) -> dict[str, Any]:

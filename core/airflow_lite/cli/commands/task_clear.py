@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy import RowMapping
 
@@ -22,10 +24,15 @@ def clear(args: context.Args) -> int:
     specs = _specs(args)
     with context.store(args).read() as connection:
         chosen = [item for spec in specs for item in _instances_to_clear(args, connection, spec)]
+    return confirm_and_clear(args, chosen)
+
+
+def confirm_and_clear(args: context.Args, chosen: Sequence[tuple[Clearable, str]]) -> int:
+    """Ask, and clear task instances; each comes with what it is called in the question."""
     if not chosen:
         print("Nothing to clear.")
         return 0
-    if not context.confirmed(args, _warning(chosen)):
+    if not context.confirmed(args, _warning([name for _, name in chosen])):
         print("Cancelled, nothing was cleared.")
         return 1
     with context.store(args).begin() as connection:
@@ -49,7 +56,7 @@ def _specs(args: context.Args) -> list[DagSpec]:
 
 def _instances_to_clear(
     args: context.Args, connection: sa.Connection, spec: DagSpec
-) -> list[tuple[Clearable, RowMapping]]:
+) -> list[tuple[Clearable, str]]:
     rows = edits.instances_to_clear(
         connection,
         spec.dag_id,
@@ -63,10 +70,15 @@ def _instances_to_clear(
             edits.Clearable(
                 row["id"], row["dag_run_id"], row["state"], spec.tasks[row["task_id"]].retries
             ),
-            row,
+            shown_name(row["run_id"], row),
         )
         for row in rows
     ]
+
+
+def shown_name(run_id: str, row: RowMapping) -> str:
+    """Return what the question calls a task instance."""
+    return f"{run_id} {row['task_id']} ({row['state']})"
 
 
 def chosen_tasks(args: context.Args, spec: DagSpec) -> set[str]:
@@ -87,8 +99,7 @@ def _states(args: context.Args) -> set[str] | None:
     return states or None
 
 
-def _warning(instances: list[tuple[Clearable, RowMapping]]) -> str:
-    lines = [f"{row['run_id']} {row['task_id']} ({row['state']})" for _, row in instances]
+def _warning(lines: list[str]) -> str:
     more = [f"… and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
     title = f"You are about to clear these {len(lines)} task instances:"
     return "\n".join([title, *lines[:MOST_SHOWN], *more, ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.api.commands.spec import Arg, switch
+from airflow_lite.api.commands.spec import Arg, GroupCommand, switch
 from airflow_lite.cli.options import (
     CONF,
     DAG_ID,
@@ -10,12 +10,13 @@ from airflow_lite.cli.options import (
     LISTING,
     OUTPUT,
     REGEX,
+    RUN,
     START_DATE,
     SUBDIR,
     YES,
     command,
 )
-from airflow_lite.cli.types import moment, positive_int, seconds, words
+from airflow_lite.cli.types import moment, positive_int, seconds, since, words
 
 _STATES = ("queued", "running", "success", "failed")
 _PAUSING = (DAG_ID, SUBDIR, REGEX, YES, *LISTING)
@@ -96,8 +97,8 @@ COMMANDS = (
     command(
         "list-runs",
         "dag_runs.list_runs",
-        "List the runs of a DAG",
-        Arg(("-d", "--dag-id"), "The id of the DAG", required=True, completer="dag_id"),
+        "List the runs of a DAG, or of all",
+        Arg(("-d", "--dag-id"), "The id of the DAG (default: all)", completer="dag_id"),
         switch("--no-backfill", "Leave out runs of backfills"),
         Arg(
             "--state",
@@ -105,9 +106,64 @@ COMMANDS = (
             metavar="queued, running, success, failed",
             choices=_STATES,
         ),
+        Arg(
+            "--since",
+            "Only runs that were not over yet so long ago, such as 30m, 12h or 1d, or at a date",
+            type=since,
+            metavar="AGO_OR_DATE",
+        ),
         START_DATE,
         END_DATE,
         *LISTING,
+        epilog="example: airflow-lite dags list-runs --state failed --since 1d",
+    ),
+    GroupCommand(
+        "runs",
+        "Decide what becomes of a run",
+        (
+            command(
+                "stop",
+                "run_states.stop",
+                "Stop a run: end what runs of it, and leave it failed",
+                DAG_ID,
+                RUN,
+                description="Stop a run: end what runs of it, and leave it failed.\n\n"
+                "Also where its DAG is paused. Tasks that had not begun are skipped, and no"
+                " teardown runs.",
+                epilog="example: airflow-lite dags runs stop my_dag"
+                " scheduled__2024-01-31T00:00:00+00:00",
+            ),
+            command(
+                "set-state",
+                "run_states.set_state",
+                "Set the state of a run and of its tasks",
+                DAG_ID,
+                RUN,
+                Arg(
+                    "state",
+                    "The new state",
+                    choices=("success", "failed", "queued"),
+                    metavar="success|failed|queued",
+                ),
+                SUBDIR,
+                description="Set the state of a run and of its tasks.\n\n"
+                "failed ends the tasks that run and skips the rest; success gives all of them"
+                " success.\nTeardowns still run, and the run ends after them. queued lets a run"
+                " that is over\ngo on, with its tasks as they are.",
+            ),
+            command(
+                "clear",
+                "run_states.clear",
+                "Clear the tasks of a run, so that it runs again",
+                DAG_ID,
+                RUN,
+                SUBDIR,
+                switch(("-f", "--only-failed"), "Only tasks that failed"),
+                YES,
+                epilog="example: airflow-lite dags runs clear my_dag"
+                " scheduled__2024-01-31T00:00:00+00:00 --only-failed",
+            ),
+        ),
     ),
     command(
         "test",

@@ -116,6 +116,24 @@ COMMANDS = (
         MAP_INDEX,
     ),
     command(
+        "set-state",
+        "run_states.set_task_state",
+        "Set the state of a task in a run; what runs of it is ended",
+        *_INSTANCE,
+        Arg(
+            "state",
+            "The new state",
+            choices=("success", "failed", "skipped"),
+            metavar="success|failed|skipped",
+        ),
+        SUBDIR,
+        Arg("--map-index", "Only this index of a mapped task", type=whole),
+        description="Set the state of a task in a run; what runs of it is ended.\n\n"
+        "After success or skipped, the tasks downstream that had failed by it run again.",
+        epilog="example: airflow-lite tasks set-state my_dag load"
+        " scheduled__2024-01-31T00:00:00+00:00 success",
+    ),
+    command(
         "clear",
         "task_clear.clear",
         "Clear task instances, with their setups and teardowns, so that they run again",

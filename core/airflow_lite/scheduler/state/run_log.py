@@ -87,7 +87,7 @@ def run_ended(context: SchedulerContext, run: Run, state: str, reason: str | Non
 
 def _why_failed(run: Run, reason: str | None) -> str:
     if reason != "task_failure":
-        return _REASONS.get(reason or "", reason or "ended by someone else")
+        return _REASONS.get(reason or "", reason or "its state was set by hand")
     failed = [
         _task(instance)
         for instance in run.instances.values()

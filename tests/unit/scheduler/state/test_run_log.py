@@ -86,7 +86,7 @@ def test_a_run_that_others_ended_is_told(rig, dag_of, said):
     rig.after(10)
     (line,) = [line for _, line in said()]
     assert line.startswith("run r of d: failed after ")
-    assert line.endswith(" s: ended by someone else")
+    assert line.endswith(" s: its state was set by hand")
 
 
 @pytest.mark.parametrize(
