@@ -447,3 +447,36 @@ def test_runs_of_all_dags_are_listed_by_state_and_time(home):
     assert [row["dag_id"] for row in failed] == ["bad"]
     assert none == []
     assert home.run("dags", "list-runs", "--since", "soon", exit_code=2).stderr
+
+
+DAILY = """
+from datetime import datetime
+from airflow_lite import DAG, EmptyOperator
+
+with DAG("daily", start_date=datetime(2024, 1, 1), schedule="@daily", catchup=False):
+    EmptyOperator(task_id="it")
+"""
+
+
+def test_a_triggered_run_can_have_the_interval_of_the_scheduled_one(home):
+    home.dag("daily", DAILY)
+    words = ("dags", "trigger", "daily", "-o", "json", "-e")
+
+    before = home.run(*words, "2024-03-02")
+    own = json.loads(home.run(*words, "2024-03-05", "--scheduled-interval").stdout)[0]
+    odd = home.run(*words, "2024-03-05T05:00", "--scheduled-interval", exit_code=1)
+    dateless = home.run("dags", "trigger", "daily", "--scheduled-interval", exit_code=1)
+
+    assert json.loads(before.stdout)[0]["data_interval_start"] == "2024-03-01 00:00:00+00:00"
+    assert own["data_interval_start"] == "2024-03-05 00:00:00+00:00"
+    assert own["data_interval_end"] == "2024-03-06 00:00:00+00:00"
+    assert "is no date of the schedule '@daily'" in odd.stderr
+    assert "Add -e DATE." in dateless.stderr
+    assert "No scheduler is running: start one with `airflow-lite scheduler`." in before.stderr
+
+
+def test_a_trigger_beside_a_scheduler_is_silent(home):
+    home.dag("daily", DAILY)
+    with home.scheduler():
+        home.run("dags", "trigger", "daily", "--wait")
+        assert home.run("dags", "trigger", "daily").stderr == ""

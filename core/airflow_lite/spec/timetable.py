@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_lite.clock import EPOCH, from_us, seconds_us, to_us
+from airflow_lite.clock import EPOCH, from_us, iso, seconds_us, to_us
 from airflow_lite.spec import cron as cron_text
 from airflow_lite.spec.model import DagSpec, ScheduleSpec
 from airflow_lite.text import did_you_mean
@@ -120,6 +120,27 @@ def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
     except OverflowError:
         return run_after_us, run_after_us
     return (start, end) if start >= _FIRST_US else (run_after_us, run_after_us)
+
+
+def scheduled_interval(dag: DagSpec, logical_us: int) -> tuple[int, int]:
+    """Return the data interval that the scheduled run of a date has; raise `ValueError` if none.
+
+    As Airflow does, `manual_interval` gives a run that is triggered for that very date the interval
+    before.
+    """
+    if dag.schedule.kind not in {"cron", "delta"}:
+        return logical_us, logical_us
+    pace = _pace(dag)
+    try:
+        before, end = pace.align_back(logical_us), pace.after(logical_us)
+    except OverflowError:
+        raise ValueError(f"{iso(logical_us)} is out of the schedule's range") from None
+    if before != logical_us:
+        raise ValueError(
+            f"{iso(logical_us)} is no date of the schedule {dag.schedule.summary!r}."
+            f" The one before is {iso(before)}, the next one {iso(end)}"
+        )
+    return logical_us, end
 
 
 def neighbours(dag: DagSpec, logical_us: int, end_us: int) -> tuple[int | None, int | None]:

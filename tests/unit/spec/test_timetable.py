@@ -16,6 +16,7 @@ from airflow_lite.spec.timetable import (
     following_run,
     manual_interval,
     schedule_spec,
+    scheduled_interval,
     zone,
 )
 
@@ -202,3 +203,18 @@ def test_each_run_ends_after_the_one_before_in_every_zone(
         assert run.interval_start_us < run.interval_end_us == run.run_after_us
         assert last is None or last.interval_end_us < run.interval_end_us
         last = run
+
+
+@pytest.mark.parametrize("value", ["@daily", timedelta(days=1)])
+def test_a_date_has_the_interval_before_by_hand_and_its_own_by_schedule(value: object) -> None:
+    # Airflow 2.10.5: infer_manual_data_interval(run_after=2024-01-02) is 2024-01-01 to 2024-01-02.
+    dag = DagSpec("d", schedule=schedule_spec(value))
+    day = to_us(datetime(2024, 1, 2, tzinfo=UTC))
+    assert manual_interval(dag, day) == (day - DAY_US, day)
+    assert scheduled_interval(dag, day) == (day, day + DAY_US)
+
+
+def test_a_moment_that_the_schedule_has_not_is_refused_with_its_neighbours() -> None:
+    dag = DagSpec("d", schedule=schedule_spec("@daily"))
+    with pytest.raises(ValueError, match=r"no date of the schedule '@daily'\. The one before is"):
+        scheduled_interval(dag, to_us(datetime(2024, 1, 2, 5, tzinfo=UTC)))

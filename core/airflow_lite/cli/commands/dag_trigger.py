@@ -19,7 +19,7 @@ from airflow_lite.keys import check_run_id
 from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.secrets_masker import redact
 from airflow_lite.spec.model import DagSpec
-from airflow_lite.spec.timetable import manual_interval
+from airflow_lite.spec.timetable import manual_interval, scheduled_interval
 from airflow_lite.store import listing, test_runs
 from airflow_lite.store.runs import create_run
 
@@ -28,6 +28,8 @@ def trigger(args: context.Args) -> int:
     """Make a new run; with `--wait`, return when it has ended."""
     if args.timeout is not None and not args.wait:
         raise UserError("--timeout works only with --wait. Add --wait.")
+    if args.scheduled_interval and args.exec_date is None:
+        raise UserError("--scheduled-interval needs the date of a scheduled run. Add -e DATE.")
     version_id, spec = resolve.the_spec(args)
     conf = checked_conf(args.conf, spec)
     run_row_id = _make_run(args, version_id, spec, conf)
@@ -69,7 +71,7 @@ def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str
                 run_id=_run_id(args.run_id, logical_us),
                 run_type="manual",
                 logical_us=logical_us,
-                interval=manual_interval(spec, logical_us),
+                interval=interval_of(args, spec, logical_us),
                 conf=conf,
                 external_trigger=True,
                 now_us=SystemClock().now_us(),
@@ -81,6 +83,16 @@ def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str
         if args.exec_date is not None or logical_us == exact_us:
             raise
         return insert(exact_us)
+
+
+def interval_of(args: context.Args, spec: DagSpec, logical_us: int) -> tuple[int, int]:
+    """Return the data interval of a new run: as Airflow has it, or as the schedule does."""
+    if not args.scheduled_interval:
+        return manual_interval(spec, logical_us)
+    try:
+        return scheduled_interval(spec, logical_us)
+    except ValueError as error:
+        raise UserError(f"--scheduled-interval: {error}.") from None
 
 
 def _run_id(run_id: str | None, logical_us: int) -> str:
@@ -96,7 +108,7 @@ def _warn(args: context.Args) -> None:
             f"DAG {args.dag_id!r} is paused: the run waits for"
             f" `airflow-lite dags unpause {args.dag_id}`."
         )
-    if args.wait and not _scheduler_runs(args):
+    if not _scheduler_runs(args):
         context.notice("No scheduler is running: start one with `airflow-lite scheduler`.")
 
 

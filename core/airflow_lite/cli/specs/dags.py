@@ -81,6 +81,10 @@ COMMANDS = (
             "Logical date of the run, ISO 8601 (default: now)",
             type=moment,
         ),
+        switch(
+            "--scheduled-interval",
+            "Give it the data interval of the scheduled run of that date; else the one before",
+        ),
         Arg(
             "--no-replace-microseconds",
             "Keep the microseconds of the logical date",
