@@ -23,7 +23,6 @@ from airflow_lite.store.schema import (
     dag_run,
     pool,
     supervisor,
-    task_event,
     task_instance,
 )
 
@@ -378,17 +377,6 @@ def abandon_runs(
             .where(dag_run.c.id.in_(ids), UNFINISHED_RUN)
             .values(state="failed", end_us=now_us)
         )
-
-
-def drop_old_events(connection: sa.Connection, before_us: int, most: int) -> int:
-    """Delete up to `most` events older than `before_us`; return how many."""
-    oldest = (
-        sa.select(task_event.c.id)
-        .where(task_event.c.at_us < before_us)
-        .order_by(task_event.c.at_us)
-        .limit(most)
-    )
-    return connection.execute(task_event.delete().where(task_event.c.id.in_(oldest))).rowcount
 
 
 def has_active(connection: sa.Connection, run_row_id: int) -> bool:

@@ -84,7 +84,6 @@ CALLS: dict[Any, dict[str, Any]] = {
         "set_next_runs": lambda c: scheduling.set_next_runs(c, [NEXT]),
         "refresh_instances": lambda c: scheduling.refresh_instances(c, [(1, TaskSpec("a"))]),
         "has_active": lambda c: scheduling.has_active(c, 1),
-        "drop_old_events": lambda c: scheduling.drop_old_events(c, 1, 10),
         "abandon_runs": lambda c: scheduling.abandon_runs(c, [1], NOW, "its process is dead"),
         "delete_run": lambda c: scheduling.delete_run(c, 99),
     },

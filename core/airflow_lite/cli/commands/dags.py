@@ -11,6 +11,7 @@ from airflow_lite.cli.dag_rows import dag_row
 from airflow_lite.cli.dot import dot, write_dot
 from airflow_lite.cli.output import print_fields, print_rows
 from airflow_lite.clock import SystemClock, iso
+from airflow_lite.errors import UserError
 from airflow_lite.keys import check_id
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import DagRunInfo, following_run
@@ -149,13 +150,27 @@ def delete(args: context.Args) -> int:
     check_id(args.dag_id, "DAG id")
     with context.store(args).read() as connection:
         listing.the_dag(connection, args.dag_id)
-    if not context.confirmed(
-        args, f"This deletes every record of DAG {args.dag_id!r}; its file stays."
-    ):
+    what = "every record" if args.keep_logs else "every record and log"
+    if not context.confirmed(args, f"This deletes {what} of DAG {args.dag_id!r}; its file stays."):
         print("Cancelled")
         return 1
     with context.store(args).begin() as connection:
         count = edits.delete_dag(connection, args.dag_id)
     context.ring(args)
     print(f"Removed {count} record(s)")
+    return 0 if args.keep_logs else _delete_logs(args)
+
+
+def _delete_logs(args: context.Args) -> int:
+    from airflow_lite.logs.cleaning import delete_logs_of_dag
+
+    folder = context.config(args).getpath("logging", "base_log_folder")
+    try:
+        removed = delete_logs_of_dag(folder, args.dag_id)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} cannot be deleted: {error.strerror}. Delete it by hand."
+        ) from None
+    if removed is not None:
+        print(f"Removed its logs, {removed}")
     return 0

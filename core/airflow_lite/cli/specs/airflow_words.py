@@ -15,7 +15,7 @@ _NO_BACKFILL = (
     "There is no backfill. Make each run with `airflow-lite dags trigger DAG -e DATE`, or give the"
     " DAG catchup=True."
 )
-_ARCHIVES_NOTHING = "Nothing is archived, so there is no archive."
+_ARCHIVES_NOTHING = "`airflow-lite db clean` archives nothing."
 
 #: A first word -> what to tell of it.
 COMMANDS = {
@@ -58,7 +58,6 @@ SUBCOMMANDS: dict[tuple[str, ...], str] = {
     ),
     ("dags", "state"): "`airflow-lite dags list-runs -d DAG` shows the state of each run.",
     ("db", "check-migrations"): "`airflow-lite db check` also tells if a migration is due.",
-    ("db", "clean"): "Nothing is cleaned up but old history of tasks, by the scheduler.",
     ("db", "downgrade"): "A database cannot go back. Restore a backup of the older version.",
     ("db", "drop-archived"): _ARCHIVES_NOTHING,
     ("db", "export-archived"): _ARCHIVES_NOTHING,

@@ -67,7 +67,14 @@ COMMANDS = (
     ),
     command("pause", "dags.pause", "Pause DAGs: no new run starts", *_PAUSING),
     command("unpause", "dags.unpause", "Let paused DAGs go on", *_PAUSING),
-    command("delete", "dags.delete", "Delete all records of a DAG; its file stays", DAG_ID, YES),
+    command(
+        "delete",
+        "dags.delete",
+        "Delete all records of a DAG and its logs; its file stays",
+        DAG_ID,
+        switch("--keep-logs", "Leave the logs of its tasks"),
+        YES,
+    ),
     command(
         "trigger",
         "dag_trigger.trigger",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_lite.api.commands.spec import Arg, switch
 from airflow_lite.cli.options import YES, command
-from airflow_lite.cli.types import positive_int
+from airflow_lite.cli.types import moment, positive_int, words
 
 _USE_FILES = switch(
     ("-m", "--use-migration-files"), "Make the tables by the migration files, step by step"
@@ -35,6 +35,30 @@ COMMANDS = (
             type=positive_int(),
             default=1,
         ),
+    ),
+    command(
+        "clean",
+        "db_clean.clean",
+        "Delete old records: runs that ended, and what goes with them",
+        Arg(
+            "--clean-before-timestamp",
+            "Delete what ended before this date, ISO 8601",
+            type=moment,
+            required=True,
+        ),
+        switch("--dry-run", "Print what would be deleted, delete nothing"),
+        switch("--skip-archive", "No effect: nothing is archived"),
+        Arg(
+            ("-t", "--tables"),
+            "Only these tables, comma-separated: task_event, callback_request, xcom, dag_run,"
+            " dag_version, job, supervisor (default: all)",
+            type=words,
+        ),
+        YES,
+        description="Delete old records: runs that ended, and what goes with them.\n\n"
+        "A run stays while it is not over, and while a run to come may depend on it: the newest\n"
+        "of its DAG, and the newest that the schedule made. A scheduler may run meanwhile.",
+        epilog="example: airflow-lite db clean --clean-before-timestamp 2024-01-31 --dry-run",
     ),
     command(
         "reset",

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from airflow_lite.clock import US_PER_S, seconds_us
+from airflow_lite.clock import US_PER_S
 from airflow_lite.scheduler.loop.clock_jumps import ClockJumps
 from airflow_lite.scheduler.loop.outage import FailedPasses
 from airflow_lite.scheduler.loop.shutdown import POLL_S, Stopping, dump
@@ -20,10 +20,11 @@ from airflow_lite.scheduler.passes.executor_reports import (
 from airflow_lite.scheduler.passes.heartbeats import Watch, revoke_superseded
 from airflow_lite.scheduler.passes.make_runs import make_and_start
 from airflow_lite.scheduler.passes.refresh import follow_definitions, refresh, reload
+from airflow_lite.scheduler.passes.retention import LOOK_S, Retention
 from airflow_lite.scheduler.recovery.lease import LeaseLost, StoreTaken
 from airflow_lite.scheduler.recovery.takeover import take_over
 from airflow_lite.scheduler.state import notify_plugins
-from airflow_lite.store import callbacks, scheduling
+from airflow_lite.store import callbacks
 from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ SQLITE_BEAT_S = 5.0
 #: While so many attempts run and more is ready, passes begin so many seconds apart: the executor
 #: has enough to do meanwhile, and one pass takes all that ended.
 _CROWD, PACE_S = 8, 0.02
-_RETENTION_S = 3600.0
-_RETENTION_BATCH = 5_000
 
 
 class Loop:
@@ -64,6 +63,7 @@ class Loop:
         self._log_service: LogService | None = None
         self.listeners: Listeners | None = None
         self._failed = FailedPasses(context.clock)
+        self._retention = Retention(context)
 
     def hang_bell(self) -> None:
         """Be woken by whoever rings the doorbell of this home."""
@@ -145,7 +145,7 @@ class Loop:
         self._take_open_callbacks()
         context.timers.after("refresh", context.settings.fallback_poll_s)
         context.timers.after("beat", self._beat_s)
-        context.timers.after("retention", _RETENTION_S)
+        context.timers.after("retention", LOOK_S)
 
     def _take_open_callbacks(self) -> None:
         if self.context.scope is None:
@@ -188,7 +188,7 @@ class Loop:
         self.context.timers.after("refresh", 0.0)
         # The pass may have failed after it had taken these.
         self.context.timers.set_if_none("beat", 0.0)
-        self.context.timers.set_if_none("retention", _RETENTION_S)
+        self.context.timers.set_if_none("retention", LOOK_S)
         if self.stopping.is_asked:
             self.stopping.drive(self.context)
 
@@ -246,17 +246,9 @@ class Loop:
             self.ownership.renew()
             context.timers.after("beat", self._beat_s)
         if context.timers.take("retention"):
-            self._drop_old_events()
+            context.timers.after("retention", self._retention.step())
         if context.memory.attempts:
             context.timers.set_if_none("watch", self.watch.interval_s)
-
-    def _drop_old_events(self) -> None:
-        context = self.context
-        days = context.config.getfloat("database", "task_event_retention_days")
-        before_us = context.clock.now_us() - seconds_us(days * 86_400)
-        with context.store.begin() as connection:
-            dropped = scheduling.drop_old_events(connection, before_us, _RETENTION_BATCH)
-        context.timers.after("retention", 1.0 if dropped == _RETENTION_BATCH else _RETENTION_S)
 
     @property
     def _beat_s(self) -> float:

@@ -37,6 +37,16 @@ def log_path(folder: Path, key: TaskInstanceKey) -> Path:
     return folder.joinpath(*parts, f"attempt={int(key.try_number)}.log")
 
 
+def dag_folder(folder: Path, dag_id: str) -> Path:
+    """Return the folder of all logs of a DAG."""
+    return folder / _component("dag_id", check_id(dag_id, "DAG id"))
+
+
+def run_folder(folder: Path, dag_id: str, run_id: str) -> Path:
+    """Return the folder of all logs of a run."""
+    return dag_folder(folder, dag_id) / _component("run_id", check_run_id(run_id))
+
+
 def _component(name: str, value: str) -> str:
     text = f"{name}={value}"
     data = text.encode()
@@ -67,6 +77,13 @@ def open_callback_log(folder: Path, key: TaskInstanceKey) -> int:
 
 
 def _open_for_writing(folder: Path, path: Path) -> int:
+    try:
+        return _made(folder, path)
+    except FileNotFoundError:  # whoever deletes old logs took the empty folder meanwhile
+        return _made(folder, path)
+
+
+def _made(folder: Path, path: Path) -> int:
     make_folder(path.parent)
     checked = check_inside(folder, path)
     return open_private(checked, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)

@@ -11,7 +11,7 @@ from airflow_lite.scheduler.loop import loop as loop_module
 from airflow_lite.scheduler.loop.loop import SQLITE_BEAT_S
 from airflow_lite.scheduler.loop.outage import MOST_FAILURES
 from airflow_lite.scheduler.loop.shutdown import POLL_S
-from airflow_lite.store import scheduling, schema
+from airflow_lite.store import cleaning, schema
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_history_that_could_not_be_shortened_is_shortened_later(rig, dag_of, m
             raise OperationalError("DELETE", {}, Exception("disk full"))
         return 0
 
-    monkeypatch.setattr(scheduling, "drop_old_events", drop)
+    monkeypatch.setattr(cleaning, "delete_some", drop)
     for _ in range(3):
         rig.clock.advance(3601)
         rig.loop.step()
