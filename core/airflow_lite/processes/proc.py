@@ -24,6 +24,33 @@ def boot_id() -> str:
     return ""
 
 
+@cache
+def process_space() -> str:
+    """Return what, with a pid and its start, names one process for good: boot and PID namespace.
+
+    Containers of one machine share its boot, and may share its host name, but their pids are
+    others. Where the system has no namespaces it is the boot alone.
+    """
+    with suppress(OSError):
+        return f"{boot_id()}/{os.readlink('/proc/self/ns/pid')}"
+    return boot_id()
+
+
+def is_this_space(recorded: str | None) -> bool:
+    """Whether pids of a recorded space mean the processes that they mean here.
+
+    One that has no namespace was recorded by a version that did not look at it.
+    """
+    if isinstance(recorded, str) and recorded and "/" not in recorded:
+        return recorded == boot_id()
+    return recorded == process_space()
+
+
+def is_earlier_boot(recorded: str | None) -> bool:
+    """Whether a recorded space is of another boot of this machine."""
+    return bool(recorded) and str(recorded).partition("/")[0] != boot_id()
+
+
 def _stat(pid: int) -> list[bytes]:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

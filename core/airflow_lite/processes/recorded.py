@@ -1,6 +1,7 @@
 """Processes of this machine that the store knows of: whether they live, and how they are killed.
 
-A row has `hostname, boot_id, pid, process_start`, which together name one process for good.
+A row has `hostname, boot_id, pid, process_start`, which together name one process for good;
+`boot_id` is what `proc.process_space` returns.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.processes.proc import boot_id, process_start
+from airflow_lite.processes.proc import is_earlier_boot, is_this_space, process_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,11 +21,16 @@ logger = logging.getLogger(__name__)
 
 
 def is_gone(row: Any, hostname: str) -> bool:
-    """Tell whether a process is surely not there any more; of another machine nobody knows."""
+    """Tell whether a process is surely not there any more.
+
+    Of another machine, or of another PID namespace of this one, nobody here knows: its beats tell.
+    """
     if row.hostname != hostname:
         return False
-    if row.boot_id and row.boot_id != boot_id():
+    if is_earlier_boot(row.boot_id):
         return True
+    if row.boot_id and not is_this_space(row.boot_id):
+        return False
     known = isinstance(row.process_start, int) and isinstance(row.pid, int)
     return known and process_start(row.pid) != row.process_start
 
@@ -32,8 +38,8 @@ def is_gone(row: Any, hostname: str) -> bool:
 def sweep(attempts: Iterable[Any], hostname: str) -> int:
     """Kill what is left of these attempts on this machine; return how many were killed.
 
-    One of another machine, of an earlier boot, or whose pid is another process by now, is left
-    alone.
+    One of another machine or PID namespace, of an earlier boot, or whose pid is another process by
+    now, is left alone.
     """
     return sum(_kill(one) for one in attempts if _is_there(one, hostname))
 
@@ -41,7 +47,7 @@ def sweep(attempts: Iterable[Any], hostname: str) -> int:
 def _is_there(one: Any, hostname: str) -> bool:
     if not isinstance(one.process_start, int) or not isinstance(one.pid, int) or one.pid <= 1:
         return False
-    if (one.hostname, one.boot_id) != (hostname, boot_id()):
+    if one.hostname != hostname or not is_this_space(one.boot_id):
         return False
     return process_start(one.pid) == one.process_start
 

@@ -55,7 +55,7 @@ job = Table(
     Column("hostname", String(250), nullable=False),
     Column("pid", Integer, nullable=False),
     Column("boot_id", String(64)),
-    Column("process_start", BigInteger),  # with boot_id and pid: this very process
+    Column("process_start", BigInteger),  # with boot_id (and PID namespace) and pid: this process
     Column("executor", String(250)),
     Column("start_us", Moment, nullable=False),
     Column("latest_beat_us", Moment, nullable=False),  # by the database's clock

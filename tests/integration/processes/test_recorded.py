@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from airflow_lite.processes.proc import boot_id, process_start
-from airflow_lite.processes.recorded import sweep
+from airflow_lite.processes.proc import boot_id, is_this_space, process_space, process_start
+from airflow_lite.processes.recorded import is_gone, sweep
+from fixtures.namespaces import in_namespace
 
 HERE = socket.gethostname()
 
@@ -27,7 +30,7 @@ def attempt(process, **changes):
     found = {
         "token": "0" * 32,
         "hostname": HERE,
-        "boot_id": boot_id(),
+        "boot_id": process_space(),
         "pid": process.pid,
         "process_start": process_start(process.pid),
         "process_group": process.pid,
@@ -45,6 +48,8 @@ def test_the_process_of_an_attempt_is_killed(process):
     [
         {"hostname": "elsewhere"},
         {"boot_id": "an earlier boot"},
+        {"boot_id": f"{boot_id()}/pid:[1]"},
+        {"boot_id": 7},
         {"process_start": 1},
         {"process_start": None},
         {"pid": None},
@@ -53,3 +58,44 @@ def test_the_process_of_an_attempt_is_killed(process):
 def test_a_process_that_may_be_another_is_left_alone(process, changes):
     assert sweep([attempt(process, **changes)], HERE) == 0
     assert process.poll() is None
+
+
+def test_a_process_that_an_older_version_recorded_is_known_by_its_boot(process):
+    assert sweep([attempt(process, boot_id=boot_id())], HERE) == 1
+
+
+#: Asks of processes of the outer namespace, as one of another with the same host name.
+_ASK = """
+import json, sys
+from types import SimpleNamespace
+from airflow_lite.processes.proc import process_space
+from airflow_lite.processes.recorded import is_gone, sweep
+
+rows = [SimpleNamespace(**row) for row in json.loads(sys.argv[1])]
+here = rows[0].hostname
+print(json.dumps([process_space(), [is_gone(row, here) for row in rows], sweep(rows, here)]))
+"""
+
+
+def test_nobody_is_taken_for_dead_or_killed_from_another_pid_namespace(process):
+    there = attempt(process)
+    rows = [vars(there), vars(attempt(process, process_start=1)), vars(attempt(process, pid=1))]
+    done = subprocess.run(
+        in_namespace(sys.executable, "-c", _ASK, json.dumps(rows)),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    space, are_gone, killed = json.loads(done.stdout)
+
+    assert space.split("/")[0] == boot_id()
+    assert not is_this_space(space)
+    assert are_gone == [False, False, False]
+    assert killed == 0
+    assert process.poll() is None
+
+
+def test_a_process_of_an_earlier_boot_is_gone_wherever_it_was(process):
+    assert is_gone(attempt(process, boot_id="earlier/pid:[1]"), HERE)
+    assert not is_gone(attempt(process), HERE)
+    assert is_gone(attempt(process, process_start=1), HERE)

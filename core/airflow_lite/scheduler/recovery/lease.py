@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import iso, seconds_us
 from airflow_lite.errors import UserError
 from airflow_lite.private_files import open_private
-from airflow_lite.processes.proc import boot_id, process_start
+from airflow_lite.processes.proc import process_space, process_start
 from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
 
@@ -117,7 +117,7 @@ class Ownership:
                     kind=kind,
                     hostname=config.hostname,
                     pid=os.getpid(),
-                    boot_id=boot_id(),
+                    boot_id=process_space(),
                     process_start=process_start(os.getpid()),
                     executor=executor,
                     now_us=clock.now_us(),

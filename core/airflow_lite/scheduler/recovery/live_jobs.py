@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.processes.proc import boot_id
+from airflow_lite.processes.proc import is_this_space
 from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
 from airflow_lite.store.engine import HEAD, revision
@@ -66,7 +66,7 @@ def live_jobs(
             continue
         if row.silent_us <= within_s * US_PER_S:
             beating.append(row)
-        elif (row.hostname, row.boot_id) == (config.hostname, boot_id()):
+        elif row.hostname == config.hostname and is_this_space(row.boot_id):
             silent.append(Silent(row.kind, row.pid, int(row.silent_us // US_PER_S)))
     return LiveJobs(beating[::-1], silent)
 

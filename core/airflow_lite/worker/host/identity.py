@@ -14,10 +14,10 @@ def supervisor(
     settings: HostSettings, kind: str, supervisor_id: str, job_id: int | None
 ) -> Supervisor:
     """Return this process as the one that claims."""
-    from airflow_lite.processes.proc import boot_id, process_start
+    from airflow_lite.processes.proc import process_space, process_start
     from airflow_lite.store.attempts import Supervisor
 
     pid = os.getpid()
     return Supervisor(
-        supervisor_id, kind, settings.hostname, boot_id(), pid, process_start(pid), job_id
+        supervisor_id, kind, settings.hostname, process_space(), pid, process_start(pid), job_id
     )

@@ -202,7 +202,7 @@ class _Left:
 @pytest.mark.parametrize("group", [1, 0, -1, "junk", None, 2**70])
 def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, group):
     killed = []
-    monkeypatch.setattr(recorded, "boot_id", lambda: "boot")
+    monkeypatch.setattr(recorded, "is_this_space", lambda space: space == "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
     monkeypatch.setattr(os, "getpgid", lambda _: 4711)
     monkeypatch.setattr(os, "killpg", lambda *given: killed.append(("group", given[0])))
@@ -215,7 +215,7 @@ def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, group):
 
 @pytest.mark.parametrize(("pid", "start"), [("junk", 5), (1, 5), (-1, 5), (9, "junk"), (9, None)])
 def test_what_names_no_process_is_not_killed(monkeypatch, pid, start):
-    monkeypatch.setattr(recorded, "boot_id", lambda: "boot")
+    monkeypatch.setattr(recorded, "is_this_space", lambda space: space == "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
     monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("killed"))
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("killed"))
