@@ -18,7 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.logs.serving.token import is_valid
+from airflow_lite.logs.serving.token import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from airflow_lite.logs.serving.slow_clients import Crowd
+
 _CHUNK = 1 << 18
-#: Connections at once; more are refused, so that no crowd takes this machine's memory.
-_MOST_CONNECTIONS = 64
+#: Answers at once; more are refused, so that no crowd takes this machine's memory.
+_MOST_ANSWERS = 64
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
 #: The descriptor that reaches its end when the process that started this one is gone.
 _LIFELINE = 0
@@ -44,10 +46,12 @@ def make_app(folder: Path, key: bytes) -> Starlette:
     from starlette.responses import Response
     from starlette.routing import Route
 
+    tokens = Tokens(key)
+
     def log(request: Request) -> Response | Closing:
         path = request.path_params["path"]
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not is_valid(key, token.strip(), path):
+        if kind.lower() != "bearer" or not tokens.admits(token.strip(), path):
             return Response(status_code=403)
         file = _opened(folder, path)
         return Response(status_code=404) if file is None else Closing(_answer(request, file), file)
@@ -136,29 +140,35 @@ class Activity:
 
 async def serve(app: Any, listener: socket.socket, idle_s: float) -> None:
     """Answer the requests on `listener`, until there was none for `idle_s` seconds."""
-    activity = Activity(app)
-    server = _server(activity)
+    from airflow_lite.logs.serving.slow_clients import Crowd
+
+    activity, crowd = Activity(app), Crowd()
+    server = _server(activity, crowd)
     asyncio.get_running_loop().add_reader(_LIFELINE, _end_now, server)
     _end_when_idle(server, activity, idle_s)
     await server.serve(sockets=[listener])
+    crowd.tell()
 
 
-def _server(app: Any) -> uvicorn.Server:
+def _server(app: Any, crowd: Crowd) -> uvicorn.Server:
+    from functools import partial
+
     import uvicorn
 
-    from airflow_lite.logs.serving.slow_clients import PatientProtocol
+    from airflow_lite.logs.serving.slow_clients import MOST_WAITING, PatientProtocol
 
     return uvicorn.Server(
         uvicorn.Config(
             app,
             loop="asyncio",
-            http=PatientProtocol,
+            http=partial(PatientProtocol, crowd=crowd),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="critical",  # else a line for each request that makes no sense
             access_log=False,
             server_header=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            limit_concurrency=MOST_WAITING + _MOST_ANSWERS,
         )
     )
 

@@ -1,4 +1,4 @@
-"""What lets somebody read one log file for a short while: a JSON Web Token (HS256), and its key.
+"""What lets somebody read one log file once, soon: a JSON Web Token (HS256), and its key.
 
 The key is made at first use in the home, for its owner alone. `[webserver] secret_key` takes its
 place, so that several machines can share one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.security.key_file import configured_key, make_key, read_key
 
@@ -22,7 +22,12 @@ LEEWAY_S = 5
 
 
 def sign(key: bytes, path: str, valid_s: float) -> str:
-    """Return a token for one log, by its path below the log folder, valid for `valid_s` seconds."""
+    """Return a token for one log, by its path below the log folder, valid for `valid_s` seconds.
+
+    It is good for one request.
+    """
+    import secrets
+
     import jwt
 
     now_s = int(time.time())
@@ -31,27 +36,51 @@ def sign(key: bytes, path: str, valid_s: float) -> str:
         "iat": now_s,
         "nbf": now_s,
         "exp": now_s + max(int(valid_s), 1),
+        "jti": secrets.token_hex(16),
         "filename": path,
     }
     return jwt.encode(claims, key, algorithm="HS256")
 
 
-def is_valid(key: bytes, token: str, path: str) -> bool:
-    """Return whether `token` was signed with `key`, for exactly this path, and holds now."""
+class Tokens:
+    """The tokens that one log server was shown: whoever listened in can use none a second time."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._used: dict[str, float] = {}  # until when it would be valid
+
+    def admits(self, token: str, path: str) -> bool:
+        """Return whether `token` is for exactly this path, holds now, and was not used before."""
+        claims = _claims(self._key, token)
+        if claims is None or claims["filename"] != path:
+            return False
+        self._forget_old()
+        if claims["jti"] in self._used:
+            return False
+        self._used[claims["jti"]] = float(claims["exp"]) + LEEWAY_S
+        return True
+
+    def _forget_old(self) -> None:
+        now_s = time.time()
+        self._used = {name: end_s for name, end_s in self._used.items() if end_s >= now_s}
+
+
+def _claims(key: bytes, token: str) -> dict[str, Any] | None:
+    """Return what a token says that was signed with `key` and holds now; else None."""
     import jwt
 
     try:
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=["HS256"],
             audience=AUDIENCE,
             leeway=LEEWAY_S,
-            options={"require": ["aud", "exp", "filename", "iat", "nbf"]},
+            options={"require": ["aud", "exp", "filename", "iat", "jti", "nbf"]},
         )
     except jwt.InvalidTokenError:
-        return False
-    return bool(claims["filename"] == path)
+        return None
+    return claims
 
 
 #: In the home.

@@ -28,6 +28,7 @@ def claims(served, **changes):
         "iat": now,
         "nbf": now,
         "exp": now + 30,
+        "jti": os.urandom(8).hex(),
         "filename": served.path,
     }
     return {name: value for name, value in (good | changes).items() if value is not None}
@@ -60,6 +61,14 @@ def test_a_token_for_exactly_this_log_gives_its_bytes_as_they_are(served):
     assert served.ask(encoded(served))[0] == 200
 
 
+def test_a_token_that_was_overheard_is_refused_when_it_is_used_again(served):
+    token = served.token()
+    assert served.ask(token)[0] == 200
+
+    assert served.ask(token)[0] == 403
+    assert served.ask(served.token())[0] == 200
+
+
 def test_a_path_may_be_escaped(served):
     assert served.ask(served.token(), quote(served.path, safe=""))[0] == 200
 
@@ -77,6 +86,7 @@ REFUSED = {
     "for something else": lambda served: encoded(served, aud="another"),
     "of another secret": lambda served: encoded(served, key=b"x" * 32),
     "of another algorithm": lambda served: encoded(served, algorithm="HS512"),
+    "without a name": lambda served: encoded(served, jti=None),
     "without an end": lambda served: encoded(served, exp=None),
     "without a beginning": lambda served: encoded(served, nbf=None),
     "without a path": lambda served: encoded(served, filename=None),

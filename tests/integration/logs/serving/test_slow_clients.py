@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -28,7 +28,7 @@ def running(tmp_path, monkeypatch, wait_until):
     with log.open("wb") as file:
         file.truncate(1 << 28)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _server(make_app(tmp_path, KEY))
+    server = _server(make_app(tmp_path, KEY), slow_clients.Crowd())
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listener]),))
     thread.start()
     wait_until(lambda: server.started, "the server to start")
@@ -76,3 +76,36 @@ def test_a_client_that_reads_gets_all_of_it(running):
     with socket.create_connection(running.address, DEADLINE_S) as client:
         client.sendall(request().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         assert read_to_its_end(client) > 1 << 28
+
+
+def test_a_crowd_that_asks_for_nothing_keeps_nobody_out_and_is_told_of_once(
+    running, wait_until, monkeypatch, capsys
+):
+    monkeypatch.setattr(slow_clients, "_TELL_S", 1.0)
+    with ExitStack() as open_connections:
+        for number in range(300):
+            client = socket.create_connection(running.address, DEADLINE_S)
+            open_connections.enter_context(client)
+            client.sendall(b"GET /log" if number % 2 else b"")
+        with socket.create_connection(running.address, DEADLINE_S) as client:
+            client.sendall(request().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert read_to_its_end(client) > 1 << 28
+        wait_until(lambda: not running.connections, "the crowd to be cut")
+        said = []
+        wait_until(lambda: said.append(capsys.readouterr().err) or any(said), "the line")
+
+    assert "".join(said) == (
+        "airflow-lite: the log server cut 300 connections that asked for nothing,"
+        " or did not take their answer\n"
+    )
+
+
+def test_a_connection_that_has_its_answer_waits_with_the_others(running, monkeypatch):
+    monkeypatch.setattr(slow_clients, "MOST_WAITING", 1)
+    with socket.create_connection(running.address, DEADLINE_S) as first:
+        first.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert first.recv(12) == b"HTTP/1.1 404"
+        with socket.create_connection(running.address, DEADLINE_S) as second:
+            read_to_its_end(first)  # or its own time to wait would have to pass
+            second.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert second.recv(12) == b"HTTP/1.1 404"
