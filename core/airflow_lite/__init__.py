@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
     from airflow_lite.authoring.arguments.param import Param
     from airflow_lite.authoring.arguments.references import literal
+    from airflow_lite.authoring.connection import Connection
     from airflow_lite.authoring.context import get_current_context
     from airflow_lite.authoring.dag import DAG
     from airflow_lite.authoring.decorators.dag import dag
@@ -60,6 +61,7 @@ __all__ = [
     "BaseSensorOperator",
     "BashOperator",
     "BranchPythonOperator",
+    "Connection",
     "DagRunState",
     "EmptyOperator",
     "Label",
@@ -94,6 +96,7 @@ _HOMES = {
     "authoring.operators.bash": ("BashOperator",),
     "authoring.operators.branch": ("BranchPythonOperator", "ShortCircuitOperator"),
     "authoring.arguments.references": ("literal",),
+    "authoring.connection": ("Connection",),
     "authoring.context": ("get_current_context",),
     "authoring.dag": ("DAG",),
     "authoring.graph.edges": ("Label", "chain", "chain_linear", "cross_downstream"),

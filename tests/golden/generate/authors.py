@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import warnings
 from datetime import datetime
@@ -16,6 +17,8 @@ sys.path[:0] = [str(Path(__file__).parent / "semantics"), str(Path(__file__).par
 
 from airflow import DAG
 from airflow.decorators import teardown
+from airflow.exceptions import AirflowException
+from airflow.models import Connection
 from airflow.operators.empty import EmptyOperator
 from airflow.utils.session import create_session
 from airflow.utils.task_group import TaskGroup
@@ -262,8 +265,55 @@ def past_and_skips(session) -> dict[str, object]:
     return states(now, session)
 
 
+#: Connections as AIRFLOW_CONN_NAME has them.
+CONNECTIONS = (
+    "postgresql://user:p%40ss@DB.example.com:5432/sales?sslmode=require",
+    "postgres://db",
+    "google-cloud-platform://?extra__key=1&project=p",
+    "http://host/path%2Fmore?a=1&a=2&empty=",
+    "https://https://user@host:443/x",
+    "aws://AKIA:se%2Fcret@/?__extra__=%7B%22region%22%3A+%7B%22a%22%3A+1%7D%7D",
+    "my-conn-type://%2Ftmp%2Fsocket/Name",
+    "mysql://:only-password@host",
+    "redis://:6379/0",
+    "sqlite:///tmp%2Fx.db",
+    "generic://user@host?",
+    "ssh://host:22/?__extra__=not+json",
+    '{"conn_type": "postgresql", "host": "h", "port": "5432", "login": "u", "password": "p/w"}',
+    '{"conn_type": "http", "host": "https://h", "extra": {"a": {"b": 1}}, "description": "d"}',
+    '{"conn_type": "http", "extra": "{\\"n\\": \\"[1]\\", \\"s\\": \\"x\\"}", "schema": "s c"}',
+    '{"conn_type": "my-type", "host": "h", "port": 0}',
+    '{"host": "h"}',
+    "{}",
+)
+
+
+def connections(_session) -> dict[str, object]:
+    found = {}
+    for text in CONNECTIONS:
+        os.environ["AIRFLOW_CONN_ASKED"] = text
+        try:
+            conn = Connection.get_connection_from_secrets("asked")
+        except AirflowException:
+            found[text] = None
+            continue
+        names = "conn_type description host login password schema port extra".split()
+        found[text] = {
+            **{name: getattr(conn, name) for name in names},
+            "uri": conn.get_uri(),
+            "json": conn.as_json(),
+            "dict": conn.to_dict(),
+            "extra_dejson": conn.extra_dejson,
+            "nested": conn.get_extra_dejson(nested=True),
+            "again": Connection("asked", uri=conn.get_uri()).as_json(),
+            "repr": repr(conn),
+        }
+    return found
+
+
 SECTIONS = (
     xcom_pulls, run_dates, default_args, scopes, clearing, previous_runs, past_and_skips,
+    connections,
 )  # fmt: skip
 
 
