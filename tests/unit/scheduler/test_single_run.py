@@ -147,3 +147,15 @@ def test_an_unknown_dag_is_told_and_leaves_no_job_running(rig, run_once):
     with pytest.raises(DagNotFound, match=r"There is no DAG 'd'\. See `airflow-lite dags list`\."):
         run_once()
     assert [job.state for job in rig.rows(schema.job)] == ["failed"]
+
+
+@pytest.mark.parametrize("slots", [None, 0, 1])
+def test_pools_do_not_hold_it_up_as_in_airflow(rig, dag_of, run_once, slots, caplog):
+    if slots is not None:
+        with rig.store.begin() as connection:
+            connection.execute(schema.pool.insert().values(name="p", slots=slots, description=""))
+    rig.save(dag_of({"a": ["b"]}, of_task={"a": {"pool": "p", "pool_slots": 3}}))
+
+    assert run_once() == "success"
+    notice = "There is no pool 'p', for which a scheduler would wait."
+    assert (notice in caplog.text) is (slots is None)

@@ -88,7 +88,10 @@ def _admit(
     offers: list[tuple[Run, DagSpec, int]],
     slots: int,
 ) -> list[Candidate]:
-    limits = _limits(context, scheduling.pool_room(connection, sys.maxsize), slots)
+    rooms = scheduling.pool_room(connection, sys.maxsize)
+    if context.only_dag is not None:
+        rooms = _endless_rooms(context, rooms, [run for run, *_ in offers])
+    limits = _limits(context, rooms, slots)
     candidates = [
         Candidate(instance, run, spec)
         for run, spec, room in offers
@@ -97,6 +100,22 @@ def _admit(
     admission = admit(candidates, limits)
     _warn_of_pools(context, admission)
     return admission.admitted
+
+
+def _endless_rooms(
+    context: SchedulerContext, rooms: dict[str, PoolRoom], runs: list[Run]
+) -> dict[str, PoolRoom]:
+    """Return room in every pool: as in Airflow, pools do not hold up `dags test`."""
+    pools = {instance.pool for run in runs for instance in run.instances.values()}
+    for pool in sorted(pools - rooms.keys()):
+        if context.memory.complain(("pool", pool), "missing"):
+            logger.warning(
+                "There is no pool %r, for which a scheduler would wait."
+                " Make it: airflow-lite pools set %s SLOTS DESCRIPTION",
+                pool,
+                pool,
+            )
+    return dict.fromkeys(pools, scheduling.PoolRoom(sys.maxsize, sys.maxsize))
 
 
 def _warn_of_pools(context: SchedulerContext, admission: Admission) -> None:
