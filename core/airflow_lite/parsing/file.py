@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.errors import explain
 from airflow_lite.parsing.folder import read_source
+from airflow_lite.processes.descriptors import left_open, open_descriptors
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG
@@ -35,7 +36,7 @@ def parse(path: str, options: Options) -> dict[str, Any]:
     """
     pickles: dict[str, str] = {}
     unpickled: list[str] = []
-    modules_before = set(sys.modules)
+    modules_before, descriptors_before = set(sys.modules), open_descriptors()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
@@ -48,7 +49,7 @@ def parse(path: str, options: Options) -> dict[str, Any]:
     return {
         "dags": texts,
         "error": error,
-        "warnings": [*_threads(path), *unpickled, *_warning_lines(caught, path)],
+        "warnings": [*_shared(path, descriptors_before), *unpickled, *_warning_lines(caught, path)],
         "modules": _modules(modules_before, path, options.folder),
         "pickles": pickles,
     }
@@ -141,15 +142,17 @@ def _text(spec: DagSpec) -> str:
     return text
 
 
-def _threads(path: str) -> list[str]:
+def _shared(path: str, descriptors_before: dict[int, str]) -> list[str]:
+    """Say what no task may inherit by a fork: threads, and what is open."""
     import threading
 
     count = threading.active_count() - 1
-    words = (
-        f"{path} starts {count} thread{'s' if count > 1 else ''} when it is imported:"
-        " its tasks run in a fresh interpreter each, which is slower."
-    )
-    return [words] if count > 0 else []
+    names = left_open(descriptors_before)
+    what = f"starts {count} thread{'s' if count > 1 else ''}" if count > 0 else ""
+    if not what and names:
+        what = f"leaves files or sockets open ({', '.join(names)})"
+    after = "when it is imported: each of its tasks imports it anew, which is slower."
+    return [f"{path} {what} {after}"] if what else []
 
 
 def _warning_lines(records: Iterable[warnings.WarningMessage], path: str) -> list[str]:

@@ -236,11 +236,15 @@ class ChildOrder(NamedTuple):
 
 
 class FileParsed(NamedTuple):
-    """A zygote has imported its file, or could not: `error`. `threads` are names."""
+    """A zygote has imported its file, or could not: `error`.
+
+    `threads` and `descriptors` are the names of what it has started and left open.
+    """
 
     error: str | None
     fingerprint: str
     threads: list[str]
+    descriptors: list[str]
 
 
 class AttemptForked(NamedTuple):

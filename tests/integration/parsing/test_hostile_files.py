@@ -190,6 +190,7 @@ ODD = {
     "starts_a_thread": (
         "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
     ),
+    "leaves_open": "import os\nFD = os.open(__file__, os.O_RDONLY)\nNULL = os.open('/dev/null', 0)\n",
     "registers_exit": "import atexit, time\natexit.register(time.sleep, 600)\n",
     "reads_input": "import sys\nassert sys.stdin.read() == ''\n",
 }
@@ -281,6 +282,15 @@ def test_an_odd_file_still_gives_its_dag(results: dict[str, FileResult], name: s
 def test_a_file_that_starts_threads_is_told_so(results: dict[str, FileResult]) -> None:
     (line,) = results["starts_a_thread"].warnings
     assert "starts_a_thread.py starts 1 thread when it is imported" in line
+
+
+def test_a_file_that_leaves_something_open_is_told_so(results: dict[str, FileResult]) -> None:
+    (line,) = results["leaves_open"].warnings
+    place = line.partition(" ")[0]
+    assert line == (
+        f"{place} leaves files or sockets open ({place}) when it is imported:"
+        " each of its tasks imports it anew, which is slower."
+    )
 
 
 @pytest.mark.parametrize("name", ["raises", "segfault"])

@@ -33,7 +33,7 @@ OUTCOME = m.Outcome("failed", "E", skip_decision={"followed": ["a"]}, exit_code=
         (m.PickledDag.of(b"\0\xff"), m.TO_ZYGOTE),
         (m.ForkAttempt(REQUEST), m.TO_ZYGOTE),
         (m.ChildOrder(REQUEST, 12.5), m.TO_CHILD),
-        (m.FileParsed(None, "x", ["t"]), m.FROM_ZYGOTE),
+        (m.FileParsed(None, "x", ["t"], ["socket"]), m.FROM_ZYGOTE),
         (m.AttemptForked("a", 5, POLICY), m.FROM_ZYGOTE),
         (m.ChildEnded("a", -9), m.FROM_ZYGOTE),
         (m.ReportOutcome(OUTCOME, POLICY, has_more=True), m.FROM_CHILD),

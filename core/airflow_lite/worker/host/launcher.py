@@ -91,7 +91,7 @@ class Launcher:
                 attempt.error = str(error)
                 return
             paths[attempt.path] = zygote
-            if zygote.is_ready and zygote.threads:
+            if zygote.is_ready and zygote.is_shared_badly:
                 zygote = self._alone(attempt, zygote)
         attempt.zygote = zygote
         if zygote.is_ready:
@@ -119,13 +119,8 @@ class Launcher:
         return self._pickles.checked(attempt.command.pickle_id, attempt.key.dag_id)
 
     def _alone(self, attempt: Attempt, parsed: ZygoteHandle) -> ZygoteHandle:
-        """Return a zygote of the attempt's own: a process with threads must not be forked."""
-        names = ", ".join(parsed.threads[:3])
-        notice = (
-            f"{attempt.path} starts threads when it is imported ({names});"
-            " each attempt imports it anew, which is slower. Start threads in tasks."
-        )
-        attempt.notices = (notice,)
+        """Return a zygote of the attempt's own, in which nothing is shared with other attempts."""
+        attempt.notices = (_notice(parsed),)
         zygote = self._zygotes.start(
             attempt.path, self._state.clock.monotonic(), alone=True, payload=parsed.payload
         )
@@ -285,3 +280,15 @@ class Launcher:
             self.fail_unstarted(attempt)
         else:
             self._unforked.append(attempt)
+
+
+def _notice(parsed: ZygoteHandle) -> str:
+    """Say why attempts are not forked from the process that imported a file."""
+    did, do = "starts threads", "Start threads"
+    if not parsed.threads:
+        did, do = "leaves files or sockets open", "Open them"
+    names = ", ".join((parsed.threads or parsed.descriptors)[:3])
+    return (
+        f"{parsed.path} {did} when it is imported ({names});"
+        f" each attempt imports it anew, which is slower. {do} in tasks."
+    )

@@ -52,6 +52,7 @@ class ZygoteHandle:
     fingerprint: str = ""
     forks: int = 0
     threads: list[str] = field(default_factory=list)
+    descriptors: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     used_at: float = 0.0
     is_retired: bool = False
@@ -60,6 +61,11 @@ class ZygoteHandle:
     def is_ready(self) -> bool:
         """Whether attempts can be forked from it."""
         return self.is_parsed and self.error is None and not self.is_retired
+
+    @property
+    def is_shared_badly(self) -> bool:
+        """Whether what it holds must not be forked: threads, or what is open at one position."""
+        return bool(self.threads or self.descriptors)
 
 
 class Watcher(Protocol):
@@ -191,7 +197,7 @@ class ZygotePool:
             if isinstance(message, FileParsed):
                 zygote.is_parsed, zygote.error = True, message.error
                 zygote.fingerprint = message.fingerprint
-                zygote.threads = message.threads
+                zygote.threads, zygote.descriptors = message.threads, message.descriptors
             self._on_message(zygote, message)
         if not zygote.channel.is_closed:
             return

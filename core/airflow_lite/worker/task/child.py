@@ -32,7 +32,6 @@ logger = task_logger()
 def become_child() -> None:
     """Leave the zygote's group behind."""
     os.setsid()
-    _reseed()
 
 
 def write_to(output: int) -> None:
@@ -40,16 +39,6 @@ def write_to(output: int) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-
-
-def _reseed() -> None:
-    """Let no two attempts draw the same random numbers; `random` itself sees to that on a fork."""
-    if "numpy" in sys.modules:
-        with suppress(Exception):
-            sys.modules["numpy"].random.seed()
-    if "torch" in sys.modules:
-        with suppress(Exception):
-            sys.modules["torch"].manual_seed(int.from_bytes(os.urandom(7), "big"))
 
 
 def run_attempt(

@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.processes.children import die_with_parent
+from airflow_lite.processes.descriptors import left_open, open_descriptors
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
@@ -29,6 +31,7 @@ from airflow_lite.worker.messages import (
 )
 from airflow_lite.worker.task.child import out_of_reach
 from airflow_lite.worker.task.sentry import SentrySettings
+from airflow_lite.worker.zygote.generators import Generators
 from airflow_lite.worker.zygote.prefork import PreforkedChild, await_order
 from airflow_lite.worker.zygote.reaper import Reaper, flush, in_child, serve
 
@@ -57,6 +60,7 @@ class DagFileZygote:
         self._reporter: Reporter | None = None
         self._preforked: PreforkedChild | None = None
         self._reaper = Reaper()
+        self._generators = Generators()
 
     def serve(self) -> None:
         """Parse, then fork children until the host goes away."""
@@ -104,17 +108,21 @@ class DagFileZygote:
         from airflow_lite.parsing.folder import fingerprint, with_modules
 
         own, modules_before = fingerprint(self._path), set(sys.modules)
+        descriptors_before = open_descriptors()
         error = None
         try:
-            self._dags = {dag.dag_id: dag for dag in self._load()}
+            with self._generators.watch():
+                self._dags = {dag.dag_id: dag for dag in self._load()}
         except BaseException as raised:
             error = explain(raised, self._path, 0)
         folder = self._order.folder
-        whole = with_modules(own, _modules(modules_before, self._path, folder), folder)
+        files = _modules(modules_before, self._path, folder)
+        self._generators.find(_of_files(set(sys.modules) - modules_before, {self._path, *files}))
         threads = [
             thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
         ]
-        return FileParsed(error, whole, threads)
+        whole = with_modules(own, files, folder)
+        return FileParsed(error, whole, threads, left_open(descriptors_before))
 
     def _load(self) -> list[Any]:
         from airflow_lite.parsing.load import load_file
@@ -220,6 +228,7 @@ class DagFileZygote:
         self._reaper.close()
         self._channel.close()
         become_child()
+        self._generators.reseed()
 
     def _be_preforked(self, zygote: socket.socket, end: socket.socket) -> NoReturn:
         from airflow_lite.worker.zygote.warm_up import warm_up
@@ -253,6 +262,11 @@ class DagFileZygote:
         token = self._tokens.pop(pid, None)
         if token is not None:
             send(self._channel, ChildEnded(token, code))
+
+
+def _of_files(names: set[str], files: set[str]) -> list[ModuleType]:
+    modules = (sys.modules.get(name) for name in names)
+    return [module for module in modules if getattr(module, "__file__", None) in files]  # type: ignore[misc]
 
 
 def _flush_streams() -> None:

@@ -501,6 +501,44 @@ def test_a_file_that_starts_threads_is_never_forked_from(make_hosted):
     assert hosted.log("count").count("starts threads when it is imported (ticker)") == 1
 
 
+def test_a_file_that_is_left_open_is_each_attempts_own(make_hosted):
+    text = HEAD + (
+        "LINES = open(__file__ + '.txt')\n"
+        "ENDS = socket.socketpair()\n"
+        "QUIET = open('/dev/null')\n"
+        "@task()\ndef first(): return LINES.readline()\n"
+    )
+    hosted = make_hosted(text.replace("import os,", "import os, socket,", 1))
+    hosted.path.with_name(hosted.path.name + ".txt").write_text("one\ntwo\nthree\n")
+    hosted.start()
+    hosted.finish("first")
+    read = [hosted.xcoms("first")]
+    hosted.finish("first", 2)
+
+    assert [*read, hosted.xcoms("first")] == [{"return_value": "one\n"}] * 2
+    notice = f"leaves files or sockets open when it is imported ({hosted.path}.txt, socket, socket)"
+    assert hosted.log("first").count(notice) == 1
+
+
+GENERATORS = """
+OWN, SEEDED = random.Random(), random.Random(7)
+@task()
+def draw(): return [OWN.random(), SEEDED.random()]
+"""
+
+
+def test_generators_of_a_file_differ_between_attempts_but_for_those_that_it_seeds(make_hosted):
+    hosted = make_hosted(HEAD + GENERATORS)
+    hosted.start()
+    hosted.finish("draw")
+    own, seeded = hosted.xcoms("draw")["return_value"]
+    hosted.finish("draw", 2)
+    other, again = hosted.xcoms("draw")["return_value"]
+
+    assert own != other
+    assert seeded == again == 0.32383276483316237  # what Random(7) gives at first
+
+
 def test_random_numbers_differ_between_attempts(make_hosted):
     hosted = make_hosted(HEAD + "@task()\ndef draw(): return random.random()\n")
     hosted.start()

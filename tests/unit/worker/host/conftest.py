@@ -27,9 +27,10 @@ class FakeZygote:
         self.order = order
         self.channel = Channel(end)
 
-    def parse(self, error=None, threads=()):
+    def parse(self, error=None, threads=(), descriptors=()):
         """Tell that the file is imported as it is now."""
-        send(self.channel, FileParsed(error, fingerprint(self.order.path), list(threads)))
+        now = fingerprint(self.order.path)
+        send(self.channel, FileParsed(error, now, list(threads), list(descriptors)))
 
     def send(self, message):
         send(self.channel, message)

@@ -142,6 +142,23 @@ def test_a_file_that_starts_threads_is_imported_anew_for_each_attempt(
     assert notice.startswith(f"{path} starts threads when it is imported (Thread-1);")
 
 
+def test_a_file_that_leaves_descriptors_open_is_imported_anew_for_each_attempt(
+    launcher, state, accept, base, turn, path
+):
+    attempt = accept()
+    parse(launcher, base, turn, descriptors=["/data/counter", "socket"])
+    (alone,) = base.new_zygotes()
+    alone.parse(descriptors=["/data/counter", "socket"])
+    turn()
+    launcher.ask_zygotes()
+
+    assert claimed(state) == [attempt.token]
+    assert attempt.notices == (
+        f"{path} leaves files or sockets open when it is imported (/data/counter, socket);"
+        " each attempt imports it anew, which is slower. Open them in tasks.",
+    )
+
+
 def test_an_attempt_whose_file_cannot_be_imported_is_claimed_to_fail(
     launcher, state, accept, base, turn
 ):

@@ -91,14 +91,14 @@ def test_a_zygote_is_forked_from_once_its_file_is_parsed_well(pool, base, loop):
     assert not any(handle.is_ready for handle in handles)
 
     good, bad = base.new_zygotes()
-    good.send(FileParsed(None, "1-2", ["t"]))
+    good.send(FileParsed(None, "1-2", ["t"], []))
     bad.parse(error="SyntaxError")
     loop.turn()
 
     assert [handle.is_ready for handle in handles] == [True, False]
     assert (handles[0].fingerprint, handles[0].threads) == ("1-2", ["t"])
     assert handles[1].error == "SyntaxError"
-    assert (1, FileParsed(None, "1-2", ["t"])) in loop.events
+    assert (1, FileParsed(None, "1-2", ["t"], [])) in loop.events
 
 
 def test_a_zygote_of_a_file_that_changed_is_replaced_and_ends(pool, base, parsed):
