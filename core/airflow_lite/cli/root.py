@@ -44,7 +44,7 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
     from airflow_lite.plugins.groups import command_groups
 
     try:
-        return command_groups(config_of(flags), CORE_NAMES)
+        return command_groups(config_of(flags), CORE_NAMES, probing=True)
     except UserError as error:
         return [("(none)", str(error))]
 

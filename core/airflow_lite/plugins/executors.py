@@ -61,10 +61,12 @@ def load_executor(config: Config) -> BaseExecutor:
     insist(config)
     located = locate(configured_name(config), config)
     verdicts = checked_executor(located, config)
-    if located.plugin is not None:
-        from airflow_lite.plugins.loading import add_options
+    if located.path.partition(".")[0] != "airflow_lite":
+        from airflow_lite.plugins.loading import add_options, add_options_of_executor
 
-        add_options(located.plugin, config, verdicts)
+        if located.plugin is not None:
+            add_options(located.plugin, config, verdicts)
+        add_options_of_executor(config, besides=located.plugin)
     executor = _new_executor(imported(located), located)
     executor.name = located.name.rpartition(".")[2]
     executor.configure(config)

@@ -9,7 +9,7 @@ from airflow_lite.plugins.discovery.index import plugins_allowed
 from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, package_of_group
 from airflow_lite.plugins.discovery.model import Plugin, PluginError
 from airflow_lite.plugins.discovery.owners import groups_named, sole_owner
-from airflow_lite.plugins.in_use import plugins_in_use
+from airflow_lite.plugins.in_use import class_alone, first_verdicts, plugins_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,19 +22,25 @@ class UnknownGroupError(UsageError):
     """There is no such command. See `airflow-lite --help`."""
 
 
-def command_groups(config: Config, core_names: Collection[str] = ()) -> list[tuple[str, str]]:
-    """Return name and help of the groups on offer, from the index alone: nothing is imported.
+def command_groups(
+    config: Config, core_names: Collection[str] = (), *, probing: bool = False
+) -> list[tuple[str, str]]:
+    """Return name and help of the groups on offer; nothing is imported in this process.
 
     Left out are names that two plugins claim, and `core_names`, which no plugin can take. Those
-    of an executor that has no `plugins.v1` entry are not among them: only its class could tell.
-    `load_group` asks it.
+    of an executor whose class alone knows them are as its probe saw them; with `probing` it is
+    probed if it never was.
     """
-    return sorted(
-        (entry.name, plugin.summary)
-        for plugin in plugins_in_use(config)
+    known = {
+        entry.name: plugin.summary
+        for plugin in plugins_in_use(config, probing=probing)
         for entry in plugin.groups
-        if entry.name not in core_names
-    )
+    }
+    plugin = class_alone(config)
+    verdicts = [] if plugin is None else first_verdicts(plugin, config, probing=probing)
+    for name, text, *_ in (outline for verdict in verdicts for outline in verdict.outlines):
+        known.setdefault(name, text)
+    return sorted((name, text) for name, text in known.items() if name not in core_names)
 
 
 def load_group(name: str, config: Config) -> GroupCommand:
@@ -87,11 +93,16 @@ def _unknown_group(name: str, config: Config) -> UserError:
 
 
 def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
-    from airflow_lite.plugins.loading import add_options, register_plugin
+    from airflow_lite.plugins.loading import (
+        add_options,
+        add_options_of_executor,
+        register_plugin,
+    )
     from airflow_lite.plugins.registry import Registry
 
     registry = Registry()
     add_options(plugin, config, register_plugin(registry, plugin, config))
+    add_options_of_executor(config, besides=plugin)
     groups = [group for answer in registry.call("get_cli_commands") for group in answer.value]
     if registry.failures:
         raise PluginError(
@@ -111,6 +122,7 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
     """Ask the configured executor's class, if it is one that no plugin module speaks for."""
     from airflow_lite.imports import import_string
     from airflow_lite.plugins.discovery.locate import locate
+    from airflow_lite.plugins.loading import add_options_of_executor
     from airflow_lite.plugins.probing.quarantine import checked_executor
 
     executor = config.get("core", "executor").strip()
@@ -130,7 +142,10 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
             f"There is no command {name!r} in the core, and the commands of executor {executor!r} "
             f"cannot be loaded: {error}"
         ) from error
-    return _group_named(name, groups)
+    group = _group_named(name, groups)
+    if group is not None:
+        add_options_of_executor(config)
+    return group
 
 
 def _group_named(name: str, groups: Sequence[GroupCommand]) -> GroupCommand | None:

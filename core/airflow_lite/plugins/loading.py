@@ -74,6 +74,22 @@ def add_known_options(config: Config) -> list[str]:
     return failed
 
 
+def add_options_of_executor(config: Config, besides: Plugin | None = None) -> None:
+    """Let `config` know the options of the plugins that go with the configured executor.
+
+    One that cannot be loaded is logged: the executor may do without it.
+    """
+    from airflow_lite.plugins.in_use import configured, plugins_of
+
+    for plugin in plugins_of(configured(config), config):
+        if besides is not None and plugin.distribution == besides.distribution:
+            continue
+        try:
+            add_options(plugin, config)
+        except PluginError as error:
+            logger.warning("%s", error)
+
+
 def add_options(plugin: Plugin, config: Config, verdicts: Iterable[Verdict] | None = None) -> None:
     """Let `config` know the options that a plugin declares, from the verdicts on it.
 

@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
+from airflow_lite.config import Config
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.discovery.index import installed_plugins
 from airflow_lite.plugins.discovery.model import PluginError, PluginState
 from airflow_lite.plugins.discovery.owners import in_conflict
+from airflow_lite.plugins.executors import load_executor
 from airflow_lite.plugins.groups import UnknownGroupError, command_groups, load_group
 
 PLUGIN = """
@@ -70,6 +72,61 @@ def test_the_groups_of_required_distributions_are_offered_too(site, configured):
     install(site, "red", requires=("lite-blue",))
     install(site, "blue")
     assert [name for name, _ in command_groups(configured("RedExecutor"))] == ["blue", "red"]
+
+
+SUBCLASS = """
+from {module} import Own
+
+class Mine(Own):
+    def start(self):
+        self.speed = self.config.getint("red", "speed")
+"""
+
+
+@pytest.mark.parametrize("module", ["red_executor", "red_package"])
+def test_a_subclass_by_path_has_commands_and_options_of_the_plugin_that_it_extends(
+    site, configured, module
+):
+    install(site, "red")
+    (site.directory / "red_package.py").write_text("from red_executor import Own")
+    (site.directory / "mine.py").write_text(SUBCLASS.format(module=module))
+    config = configured("mine.Mine")
+    assert ("red", "What lite-red does") in command_groups(config, probing=True)
+    assert load_group("red", config).name == "red"
+    executor = load_executor(Config(config.home, {}, overrides=config.overrides))
+    executor.start()
+    assert vars(executor)["speed"] == 3
+
+
+def test_a_subclass_by_an_entry_point_has_options_and_commands_over_all_requirements(
+    site, configured
+):
+    install(site, "red")
+    site.install("between", requires=("lite-red",), plugins="between = between_plugin")
+    site.install(
+        "outer",
+        executors="OuterExecutor = outer_executor:Mine",
+        requires=("between",),
+        modules={
+            "outer_executor": SUBCLASS.format(module="red_executor"),
+            "between_plugin": PLUGIN.format(group="between"),
+        },
+    )
+    config = configured("OuterExecutor")
+    assert {name for name, _ in command_groups(config)} == {"red", "between"}
+    assert load_group("red", config).name == "red"
+    executor = load_executor(Config(config.home, {}, overrides=config.overrides))
+    executor.start()
+    assert vars(executor)["speed"] == 3
+
+
+def test_a_broken_plugin_that_an_executors_own_requires_is_told_and_left_out(
+    site, configured, caplog
+):
+    install(site, "red", requires=("lite-bad",))
+    site.install("lite-bad", plugins="bad = bad_plugin", modules={"bad_plugin": "1 / 0"})
+    assert load_executor(configured("RedExecutor")).name == "RedExecutor"
+    assert "Plugin lite-bad (1.0) is quarantined" in caplog.text
 
 
 def test_a_plugin_without_an_executor_is_always_offered(site, configured):
@@ -159,6 +216,22 @@ def test_the_class_of_an_executor_without_a_plugin_module_speaks_for_its_command
     assert load_group("own-group", configured("plain_executor.Own")).help == "Of the class"
     with pytest.raises(UnknownGroupError):
         load_group("own-group", configured("LocalExecutor"))
+
+
+def test_the_groups_of_a_class_are_offered_once_it_was_looked_at(site, configured):
+    site.install(
+        "plain", executors="Plain = plain_executor:Own", modules={"plain_executor": EXECUTOR}
+    )
+    offered = [("own-group", "Of the class")]
+    for name in ("Plain", "plain_executor.Own"):
+        config = configured(name)
+        if name == "Plain":
+            assert command_groups(config) == []  # as for the Tab key, which runs nobody's code
+            assert command_groups(config, probing=True) == offered
+            assert command_groups(config) == offered
+        assert command_groups(config, ["own-group"], probing=True) == []
+    assert command_groups(configured("LocalExecutor"), probing=True) == []
+    assert "plain_executor" not in sys.modules
 
 
 def test_an_executor_that_cannot_be_asked_for_its_commands_is_told_with_the_reason(configured):

@@ -13,6 +13,7 @@ from airflow_lite.imports import ModuleMissingError, import_module_named
 if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.plugins.discovery.locate import Located
+    from airflow_lite.plugins.discovery.model import Plugin
     from airflow_lite.plugins.probing.verdict import Verdict
 
 
@@ -65,14 +66,30 @@ def _info(located: Located, config: Config) -> dict[str, Any]:
             plugin = plugin.in_state(PluginState.QUARANTINED, reason(verdict), fix)
     own = [verdict for verdict in verdicts if verdict.kind == EXECUTOR]
     modules = [verdict for verdict in verdicts if verdict.kind != EXECUTOR]
+    beside = _beside(located, config)
+    extended = [verdict for found in beside.values() for verdict in found]
+    options = plugin_commands.options_of(plugin, verdicts)
+    for other, found in beside.items():
+        options |= plugin_commands.options_of(other, found)
     return {
         **plugin_commands.row(plugin, None),
         "name": located.name,
         "class": located.path,
         "flags": {name: value for verdict in own for name, value in verdict.flags.items()},
-        "commands": plugin_commands.commands_of(modules or own),
-        "options": plugin_commands.options_of(plugin, verdicts),
+        "commands": plugin_commands.commands_of([*(modules or own), *extended]),
+        "options": options,
     }
+
+
+def _beside(located: Located, config: Config) -> dict[Plugin, list[Verdict]]:
+    """Return the other plugins that go with an executor, with what their modules give."""
+    from airflow_lite.plugins.discovery.targets import modules_of
+    from airflow_lite.plugins.in_use import plugins_of
+    from airflow_lite.plugins.probing.quarantine import verdicts
+
+    own = located.plugin.distribution if located.plugin is not None else ""
+    plugins = [one for one in plugins_of(located.name, config) if one.distribution != own]
+    return {plugin: verdicts(plugin, modules_of(plugin), config) for plugin in plugins}
 
 
 def _verdicts(located: Located, config: Config) -> list[Verdict]:

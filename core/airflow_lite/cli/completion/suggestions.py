@@ -50,31 +50,20 @@ class Suggestions:
         """Return name and help of the core's commands and of the groups that plugins offer."""
         from airflow_lite.plugins.groups import command_groups
 
-        entries = [*CORE_COMMANDS, *self._groups_of(self._class_only_plugins())]
-        return sorted(
-            [*command_groups(self._config), *((entry.name, entry.help) for entry in entries)]
-        )
+        core = ((entry.name, entry.help) for entry in CORE_COMMANDS)
+        return sorted([*command_groups(self._config), *core])
 
     def command(self, name: str) -> CLICommand | None:
         """Return the spec of a core command, or of a plugin's group as its probe saw it."""
         command = find(name)
         if command is not None:
             return command
-        from airflow_lite.plugins.in_use import plugins_in_use
+        from airflow_lite.plugins.in_use import class_alone, plugins_in_use
 
-        groups = self._groups_of([*plugins_in_use(self._config), *self._class_only_plugins()])
+        alone = class_alone(self._config)
+        plugins = plugins_in_use(self._config, probing=False)
+        groups = self._groups_of([*plugins, *([] if alone is None else [alone])])
         return next((group for group in groups if group.name == name), None)
-
-    def _class_only_plugins(self) -> list[Plugin]:
-        """Return the configured executor's plugin, if only its class tells of its commands."""
-        from airflow_lite.plugins.discovery.owners import is_meant
-        from airflow_lite.plugins.in_use import class_only
-
-        name = self._config.get("core", "executor").strip()
-        plugins = class_only(self._config)
-        return [
-            plugin for plugin in plugins if any(is_meant(entry, name) for entry in plugin.executors)
-        ]
 
     def _groups_of(self, plugins: list[Plugin]) -> list[CLICommand]:
         """Return the groups of these plugins, as their probes saw them."""

@@ -147,6 +147,7 @@ def _look(target: Target, took_s: Callable[[], float], warnings: _Warnings) -> d
         check_class(found, f"Executor {target.name!r}")
         flags = {name: bool(getattr(found, name)) for name in FLAGS}
         fields |= {"flags": flags, "tells_logs": executor_log.has_own(found)}
+        fields["bases"] = tuple(f"{one.__module__}:{one.__qualname__}" for one in found.__mro__)
         return {**fields, **_described(found.get_cli_commands() or ())}
     return {**fields, **_hooks(target, found, warnings)}
 

@@ -13,6 +13,9 @@ _OWN_FAULT = "a bug in the plugin, or what it needs is not there"
 SLOW_MS = 1000
 
 
+_TUPLES = ("packages", "threads", "warnings", "bases")
+
+
 class Verdict(NamedTuple):
     """What importing one entry point did, and what is in it.
 
@@ -21,7 +24,7 @@ class Verdict(NamedTuple):
     it ended of it, or had to be ended. `commands` maps each group's name to its commands;
     `options` has (section, name, default, help) in each row; `outlines` are those of the groups
     (see `api.commands.outline`), for completion; `tells_logs`: an executor that writes
-    `get_task_log`.
+    `get_task_log`; `bases`: an executor's class and those that it extends, as `module:Class`.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class Verdict(NamedTuple):
     flags: dict[str, bool] = {}  # noqa: RUF012 - never changed
     outlines: tuple[Any, ...] = ()
     tells_logs: bool = False
+    bases: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -57,7 +61,7 @@ class Verdict(NamedTuple):
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Verdict:
         """Build from what `_asdict` gave, as JSON holds it; raise `TypeError`."""
-        tuples = {name: tuple(fields.get(name, ())) for name in ("packages", "threads", "warnings")}
+        tuples = {name: tuple(fields.get(name, ())) for name in _TUPLES}
         options = tuple(
             (str(a), str(b), str(c), str(d)) for a, b, c, d in fields.get("options", ())
         )
