@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from airflow_lite.config import Config
 from airflow_lite.errors import UserError
 from airflow_lite.plugins.discovery.index import installed_plugins
 from airflow_lite.plugins.discovery.model import PluginError, PluginState
@@ -93,7 +92,7 @@ def test_a_subclass_by_path_has_commands_and_options_of_the_plugin_that_it_exten
     config = configured("mine.Mine")
     assert ("red", "What lite-red does") in command_groups(config, probing=True)
     assert load_group("red", config).name == "red"
-    executor = load_executor(Config(config.home, {}, overrides=config.overrides))
+    executor = load_executor(configured("mine.Mine"))
     executor.start()
     assert vars(executor)["speed"] == 3
 
@@ -115,7 +114,7 @@ def test_a_subclass_by_an_entry_point_has_options_and_commands_over_all_requirem
     config = configured("OuterExecutor")
     assert {name for name, _ in command_groups(config)} == {"red", "between"}
     assert load_group("red", config).name == "red"
-    executor = load_executor(Config(config.home, {}, overrides=config.overrides))
+    executor = load_executor(configured("OuterExecutor"))
     executor.start()
     assert vars(executor)["speed"] == 3
 
