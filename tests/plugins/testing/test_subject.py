@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite.errors import UserError
+from airflow_lite.plugins.discovery.locate import Located
 from airflow_lite_testing import needs
+from airflow_lite_testing.case import cases_of
+from airflow_lite_testing.certificate import certify
+from airflow_lite_testing.conformance import ExecutorConformance
 from airflow_lite_testing.reference_executor import ReferenceExecutor
 from airflow_lite_testing.subject import subject_of
 
@@ -72,3 +76,67 @@ def test_needs_follow_the_flags():
     assert needs.overrides("revoke_task")(reference) is None
     assert "does not define get_task_log" in str(needs.overrides("get_task_log")(reference))
     assert "Engine" in str(needs.engine(reference))
+
+
+HOOKS = """
+from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.hooks import ConfigOption, hookimpl
+
+@hookimpl
+def get_cli_commands():
+    go = ActionCommand("go", "Go", lazy_load_command("{function}"), [Arg("{flag}")])
+    return [GroupCommand("own", "Own", [go])]
+
+@hookimpl
+def get_config_options():
+    return [ConfigOption("own", "speed", "3", "How fast.")]
+"""
+EXECUTOR = """
+from airflow_lite_testing.reference_executor import ReferenceExecutor
+
+class Own(ReferenceExecutor): pass
+"""
+CLI_CASES = [case for case in cases_of(ExecutorConformance) if case.startswith("basic.cli.")]
+
+
+def install(site, **words):
+    words = {"function": "os.getpid", "flag": "--n", **words}
+    modules = {"own_executor": EXECUTOR, "own_plugin": HOOKS.format(**words)}
+    site.install(
+        "lite-own", executors="Own = own_executor:Own", plugins="own = own_plugin", modules=modules
+    )
+
+
+@pytest.mark.parametrize("given", ["Own", "own_executor:Own", "own_executor.Own"])
+def test_the_commands_of_a_plugins_module_are_its_executors(site, given):
+    install(site)
+    subject = subject_of(given)
+    assert subject.modules == ("own_plugin",)
+    assert [group.name for group in subject.groups()] == ["own"]
+    assert [option.name for option in subject.options] == ["speed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "failing", "reason"),
+    [
+        ({}, None, ""),
+        (
+            {"flag": "--no-plugins"},
+            "basic.cli.parses",
+            "the command 'own go' has the option --no-plugins, which airflow-lite takes for itself."
+            " Give it another name",
+        ),
+        ({"function": "os.nothing_such"}, "basic.cli.functions-can-be-imported", None),
+    ],
+)
+def test_every_case_about_commands_applies_to_those_of_a_module(
+    site, monkeypatch, words, failing, reason
+):
+    install(site, **words)
+    monkeypatch.setenv("PYTHONPATH", str(site.directory))
+    found = certify(Located("own_executor.Own", "own_executor.Own"), cases=CLI_CASES)
+    results = {case.case: case for case in found.cases}
+    wanted = {case: "failed" if case == failing else "passed" for case in CLI_CASES}
+    assert {case: one.result for case, one in results.items()} == wanted
+    if failing is not None and reason is not None:
+        assert results[failing].reason == reason

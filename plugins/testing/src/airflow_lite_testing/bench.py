@@ -72,6 +72,24 @@ class Start(NamedTuple):
     at: float
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what the author's shell says to airflow-lite itself.
+
+    Variables of other sections are kept: they may say where the executor's engine is.
+    """
+    from airflow_lite.config import ENV_PREFIX, Config
+
+    sections = {option.section.upper() for option in Config(Path()).options()}
+
+    def is_kept(name: str) -> bool:
+        section = name.removeprefix(ENV_PREFIX).partition("__")[0]
+        return not name.startswith("AIRFLOW_LITE_") or (
+            name.startswith(ENV_PREFIX) and section not in sections
+        )
+
+    return {name: value for name, value in environ.items() if is_kept(name)}
+
+
 class Bench:
     """One folder with a home, a store, a DAG file and a stand-in; `enter` it to use it."""
 
@@ -127,7 +145,9 @@ class Bench:
     def enter(self, extra: Mapping[str, str] | None = None) -> Iterator[None]:
         """Set the environment and the working folder for the length of the block."""
         before, cwd = dict(os.environ), Path.cwd()
-        os.environ.update({**self.environ(), **(extra or {})})
+        own = {**without_settings(before), **self.environ(), **(extra or {})}
+        os.environ.clear()
+        os.environ.update(own)
         os.chdir(self.cwd)
         try:
             yield

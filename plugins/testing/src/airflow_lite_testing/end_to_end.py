@@ -120,6 +120,13 @@ EXPECTED = {
 }
 
 
+def error_in(text: str) -> str:
+    """Return the error in what a command wrote to stderr, where notices stand above it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("airflow-lite: error: ")]
+    return (errors or lines or ["no reason given"])[-1][-500:]
+
+
 class EndToEnd:
     """A home with the DAG above; `scheduler` runs a real one in it."""
 
@@ -194,7 +201,7 @@ class EndToEnd:
         command = [sys.executable, "-m", "airflow_lite", *words]
         done = run(command, within_s=COMMAND_S, environ={**os.environ, **self.environ})
         assert not done.end.is_late, f"{shlex.join(words)} took longer than {COMMAND_S:g} s"
-        assert done.end.code == 0, f"{shlex.join(words)}: {done.errors.strip()[-500:]}"
+        assert done.end.code == 0, f"{shlex.join(words)}: {error_in(done.errors)}"
         return done.output
 
     def trigger(self) -> None:
@@ -222,7 +229,9 @@ class EndToEnd:
         """Wait for `condition`; fail with `goal` after the deadline, or if the scheduler ends."""
         end = time.monotonic() + self.deadline_s
         while not condition():
-            assert scheduler.poll() is None, f"the scheduler ended itself: {self.output()[-500:]}"
+            assert scheduler.poll() is None, (
+                f"the scheduler ended itself: {error_in(self.output())}"
+            )
             assert time.monotonic() < end, f"waited {self.deadline_s:g} s for {goal}"
             time.sleep(_POLL_S)
 

@@ -30,7 +30,7 @@ before = set(sys.modules)
 threads = threading.active_count()
 began = spent_s()
 target = importlib.import_module(module)
-for part in name.split("."):
+for part in name.split(".") if name else ():
     target = getattr(target, part)
 took = spent_s() - began
 if then:
@@ -69,7 +69,7 @@ class Import(NamedTuple):
 
 
 def probe_import(path: str, then: str = "", *, bytecode: str = "") -> Import:
-    """Import `module:Class` in a fresh interpreter, and call its static method `then` if given.
+    """Import `module:Class` or a module in a fresh interpreter, and call its `then` if given.
 
     Compiled code is kept in the folder `bytecode` if one is given. Raises `AssertionError` if the
     interpreter dies of it or takes longer than `DEADLINE_S`.

@@ -10,7 +10,7 @@ from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.imports import import_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_lite.config import ConfigOption
     from airflow_lite_testing.engine import Engine
@@ -21,7 +21,8 @@ class Subject:
     """An executor as its author named it; `is_named` where that is an entry point's name.
 
     `path` is `module:Class`, or None if no module holds the class; `options` are those that the
-    plugin which holds it declares.
+    plugin which holds it declares, `modules` those that speak for that plugin's commands in place
+    of the class.
     """
 
     name: str
@@ -31,6 +32,13 @@ class Subject:
     engine: Engine | None = None
     is_named: bool = False
     options: tuple[ConfigOption, ...] = ()
+    modules: tuple[str, ...] = ()
+
+    def groups(self) -> list[Any]:
+        """Return the groups of commands, from the plugin's modules or else from the class."""
+        if not self.modules:
+            return list(self.type.get_cli_commands())
+        return [group for module in self.modules for group in _given_by(module)]
 
     def __str__(self) -> str:
         return self.name
@@ -53,7 +61,19 @@ def subject_of(executor: Any, engine: Engine | None = None) -> Subject:
     else:
         raise TypeError(f"executor is {executor!r}. Make it a name, a class or a factory.")
     is_named = isinstance(executor, str) and executor.isidentifier()
-    return Subject(name, executor_type, target, path, engine, is_named, _options(name, path))
+    options, modules = _of_plugin(name if is_named else (path or name).replace(":", "."))
+    return Subject(name, executor_type, target, path, engine, is_named, options, modules)
+
+
+def _given_by(module: str) -> Iterator[Any]:
+    """Yield what a plugin's module gives by the hook for commands."""
+    from airflow_lite.imports import import_module_named
+    from airflow_lite.plugins.registry import Registry
+
+    registry = Registry()
+    registry.register(import_module_named(module), module)
+    for answer in registry.call("get_cli_commands"):
+        yield from answer.value or ()
 
 
 def _imported(name: str) -> Any:
@@ -65,18 +85,22 @@ def _imported(name: str) -> Any:
     return executor_class(name, Config.load())
 
 
-def _options(name: str, path: str | None) -> tuple[ConfigOption, ...]:
-    """Return the options of the installed plugin that holds the executor, if one does."""
+def _of_plugin(executor: str) -> tuple[tuple[ConfigOption, ...], tuple[str, ...]]:
+    """Return the options that an executor has of plugins, and the modules of its own one."""
     from airflow_lite.config import Config
     from airflow_lite.plugins.discovery.index import installed_plugins
-    from airflow_lite.plugins.loading import add_options
+    from airflow_lite.plugins.discovery.owners import is_meant
+    from airflow_lite.plugins.loading import add_options_of_executor
 
-    config = Config.load()
-    for plugin in installed_plugins(config):
-        if any(entry.name == name or entry.value == path for entry in plugin.executors):
-            add_options(plugin, config)
-            return config.plugin_options
-    return ()
+    config = Config.load(overrides={("core", "executor"): executor})
+    add_options_of_executor(config)
+    own = (
+        plugin
+        for plugin in installed_plugins(config)
+        if plugin.is_ready and any(is_meant(entry, executor) for entry in plugin.executors)
+    )
+    modules = tuple(entry.value for plugin in own for entry in plugin.groups)
+    return config.plugin_options, modules
 
 
 def _checked_class(executor_type: type) -> type[BaseExecutor]:

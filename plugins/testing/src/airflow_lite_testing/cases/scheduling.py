@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite_testing.case import NotApplicable, case
 from airflow_lite_testing.cases.base import Cases
-from airflow_lite_testing.end_to_end import EXPECTED, EndToEnd
+from airflow_lite_testing.end_to_end import EXPECTED, EndToEnd, error_in
 from airflow_lite_testing.needs import module_of_its_own, own_thread
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class SchedulingCases(Cases):
             assert home.run_state() == "success", f"the run ended as {home.run_state()}"
             tries = [line.partition(" ")[0] for line in home.starts("flaky")]
             assert tries == ["1", "2"], f"the task that fails once had the tries {tries}"
-            assert code == 0, f"the scheduler stopped with {code}: {home.output()[-500:]}"
+            assert code == 0, f"the scheduler stopped with {code}: {error_in(home.output())}"
 
     @case("end-to-end.scheduler.killed", module_of_its_own, own_thread)
     def test_run_survives_the_schedulers_death(self) -> None:
@@ -49,7 +49,7 @@ class SchedulingCases(Cases):
                 home.until_ended(second)
                 code = home.stop(second)
             self._check(home)
-            assert code == 0, f"the scheduler stopped with {code}: {home.output()[-500:]}"
+            assert code == 0, f"the scheduler stopped with {code}: {error_in(home.output())}"
 
     def _check(self, home: EndToEnd) -> None:
         states = home.states()

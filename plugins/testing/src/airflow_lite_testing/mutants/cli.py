@@ -46,6 +46,17 @@ class FlagTwice(Mutant):
         return _group("mutant", ActionCommand("show", "Show it", _FUNCTION, args))
 
 
+class TakesAnOptionOfTheProgram(Mutant):
+    """Has an option that no command ever sees."""
+
+    caught_by = "basic.cli.parses"
+
+    @staticmethod
+    def get_cli_commands() -> list[GroupCommand]:
+        """Return the group."""
+        return _group("mutant", ActionCommand("show", "Show it", _FUNCTION, (Arg("--executor"),)))
+
+
 class ShadowsCoreCommand(Mutant):
     """Has a group of the name of one of the core's."""
 
