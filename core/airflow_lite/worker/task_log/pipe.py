@@ -40,7 +40,7 @@ class LogPipe:
 
     def carry(self) -> None:
         """Move what is there into the log; what is past the limit is dropped."""
-        for _ in range(_AT_ONCE):
+        for _ in range(0 if self._is_drained else _AT_ONCE):  # its number may be another's by then
             try:
                 data = os.read(self._fd, _CHUNK)
             except BlockingIOError:
