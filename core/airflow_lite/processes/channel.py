@@ -15,6 +15,9 @@ from airflow_lite.processes.lines import LineBuffer
 #: Descriptors that may come with one message.
 _MOST_FDS = 16
 _CHUNK = 1 << 18
+#: Most chunks that one call receives: more than a socket holds by itself, so that the last words of
+#: a process that has ended are heard whole, and one that never ends does not keep us from others.
+_MOST_CHUNKS = 16
 
 
 def encoded(message: Any) -> bytes:
@@ -34,11 +37,15 @@ class Channel:
     """One end: `send` and `flush` write what fits, `receive` reads what is there.
 
     Both directions are buffered, so that neither end can block the other. Descriptors travel with
-    the message they were sent with and are taken, in order, from `fds`.
+    the message they were sent with and are taken, in order, from `fds`. A peer that runs code of
+    others may send lines of at most `longest_line` bytes: one that is longer sets `is_overrun`, and
+    nothing is received any more.
     """
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, longest_line: int | None = None) -> None:
         end.setblocking(False)
+        self._longest_line = longest_line
+        self.is_overrun = False
         self._socket = end
         self._received = LineBuffer()
         self._unsent: deque[tuple[memoryview, tuple[int, ...]]] = deque()
@@ -86,11 +93,12 @@ class Channel:
         self._unsent.clear()
 
     def receive(self) -> list[Any]:
-        """Return the whole messages that have come, None for a line that is no JSON.
+        """Return whole messages that have come, None for a line that is no JSON.
 
-        The peer's end sets `is_closed`.
+        Not more than a few megabytes are read: what is left is there for the next call. The peer's
+        end sets `is_closed`.
         """
-        while True:
+        for _ in range(0 if self.is_overrun else _MOST_CHUNKS):
             try:
                 data = self._receive_once()
             except BlockingIOError:
@@ -101,7 +109,14 @@ class Channel:
                 self.is_closed = True
                 break
             self._received.add(data)
-        return [_decoded(line) for line in self._received.take_lines()]
+        lines = self._received.take_lines()
+        self._limit([*map(len, lines), len(self._received.rest)])
+        return [_decoded(line) for line in lines]
+
+    def _limit(self, lengths: list[int]) -> None:
+        if self._longest_line is not None and max(lengths) > self._longest_line:
+            self.is_overrun = True
+            self._received = LineBuffer()
 
     def _receive_once(self) -> bytes:
         size = _MOST_FDS * array.array("i").itemsize

@@ -30,6 +30,7 @@ class LineBuffer:
 
     def __init__(self) -> None:
         self.rest = bytearray()
+        self._searched = 0  # so far the rest has no end of a line: a long one is read once
 
     def add(self, data: bytes) -> None:
         """Take more bytes; they are in the rest until they are taken as lines."""
@@ -37,17 +38,20 @@ class LineBuffer:
 
     def take_line(self) -> bytes | None:
         """Take the first whole line out, without its end; None if there is none."""
-        end = self.rest.find(b"\n")
-        return None if end < 0 else self._take(end)
+        return self._take(self.rest.find(b"\n", self._searched))
 
     def take_lines(self) -> list[bytes]:
         """Take all whole lines out."""
-        end = self.rest.rfind(b"\n")
-        return [] if end < 0 else self._take(end).split(b"\n")
+        taken = self._take(self.rest.rfind(b"\n", self._searched))
+        return [] if taken is None else taken.split(b"\n")
 
-    def _take(self, end: int) -> bytes:
+    def _take(self, end: int) -> bytes | None:
+        if end < 0:
+            self._searched = len(self.rest)
+            return None
         taken = bytes(self.rest[:end])
         del self.rest[: end + 1]
+        self._searched = 0
         return taken
 
 

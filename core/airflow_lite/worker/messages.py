@@ -307,6 +307,14 @@ class CallbacksDone(NamedTuple):
     """Nothing more comes from this attempt."""
 
 
+class AcceptLines(NamedTuple):
+    """Processes that the task forks hand in lines of their own at the socket that comes along."""
+
+
+class NewLine(NamedTuple):
+    """The line of a process that the task forked comes along."""
+
+
 class Ask(NamedTuple):
     """A question to the store, packed, with a number that the `Answer` bears, too."""
 
@@ -332,7 +340,8 @@ class HideSecrets(NamedTuple):
     secrets: list[str]
 
 
-ChildMessage = PushXCom | SaveRendered | ReportOutcome | CallbacksDone | Ask | HideSecrets
+ForkedMessage = PushXCom | Ask | HideSecrets
+ChildMessage = ForkedMessage | SaveRendered | ReportOutcome | CallbacksDone | AcceptLines
 
 
 # What a task may ask of the store: what each asks for.
@@ -484,5 +493,7 @@ TO_ZYGOTE: Mapping[str, type[ZygoteOrder]] = _by_name(ZygoteOrder)
 FROM_ZYGOTE: Mapping[str, type[ZygoteMessage]] = _by_name(ZygoteMessage)
 TO_CHILD: Mapping[str, type[ChildOrder]] = _by_name(ChildOrder)
 FROM_CHILD: Mapping[str, type[ChildMessage]] = _by_name(ChildMessage)
+FROM_FORKED: Mapping[str, type[ForkedMessage]] = _by_name(ForkedMessage)
+AT_DOOR: Mapping[str, type[NewLine]] = _by_name(NewLine)
 ANSWERS: Mapping[str, type[Answer]] = _by_name(Answer)
 QUESTIONS: Mapping[str, type[Question]] = _by_name(Question)

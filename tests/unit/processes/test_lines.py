@@ -79,3 +79,23 @@ def test_all_is_written_to_a_pipe_that_holds_less(tmp_path):
     with open(reading, "rb") as file:
         assert file.read() == data
     assert os.waitpid(pid, 0)[1] == 0
+
+
+class CountingBytes(bytearray):
+    searched = 0
+
+    def rfind(self, *args):
+        CountingBytes.searched += len(self) - args[1]
+        return super().rfind(*args)
+
+
+def test_a_long_line_is_searched_once_however_small_its_pieces():
+    buffer = LineBuffer()
+    buffer.rest = CountingBytes()
+    for _ in range(100):
+        buffer.add(b"x" * 100)
+        assert buffer.take_lines() == []
+    buffer.add(b"\n")
+
+    assert buffer.take_lines() == [b"x" * 10_000]
+    assert CountingBytes.searched == 10_001

@@ -18,9 +18,9 @@ from airflow_lite.worker.messages import CALLBACK_OF, AttemptRequest, Outcome, R
 
 if TYPE_CHECKING:
     from airflow_lite.keys import RunCommand, TaskInstanceKey
-    from airflow_lite.processes.channel import Channel
     from airflow_lite.processes.timers import Timer
     from airflow_lite.store.lookup import Queued
+    from airflow_lite.worker.host.task_line import TaskLine
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.task_log.pipe import LogPipe
@@ -53,7 +53,7 @@ class Attempt:
     row: Queued | None = None
     path: str = ""
     zygote: ZygoteHandle | None = None
-    line: Channel | None = None
+    line: TaskLine | None = None
     log_pipe: LogPipe | None = None
     pid: int | None = None
     policy: RetryPolicy | None = None

@@ -38,7 +38,7 @@ def finish(state: HostState, attempt: Attempt, outcome: Outcome) -> None:
 def release(state: HostState, attempt: Attempt) -> None:
     """Let go of what was held for an attempt while it ran."""
     state.cancel_timers(attempt)
-    close_line(state, attempt)
+    close_line(attempt)
     if attempt.log_pipe is not None:
         if not attempt.log_pipe.is_closed:
             attempt.log_pipe.carry()
@@ -48,10 +48,9 @@ def release(state: HostState, attempt: Attempt) -> None:
         zygote.tokens.discard(attempt.token)
 
 
-def close_line(state: HostState, attempt: Attempt) -> None:
-    """Hear the child no more."""
+def close_line(attempt: Attempt) -> None:
+    """Hear the attempt's processes no more."""
     if attempt.line is not None:
-        state.unwatch(attempt.line)
         attempt.line.close()
         attempt.line = None
 

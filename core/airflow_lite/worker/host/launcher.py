@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.folder import has_changed
-from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.pickles import PickleRefused, Pickles
+from airflow_lite.worker.host.task_line import TaskLine
 from airflow_lite.worker.messages import ForkAttempt, Outcome, send
 from airflow_lite.worker.task_log.paths import open_for_writing
 from airflow_lite.worker.task_log.pipe import LogPipe
@@ -163,8 +163,8 @@ class Launcher:
         output = self._open_log(attempt)
         assert attempt.log_pipe is not None  # just opened
         log_fd = os.dup(attempt.log_pipe.log_fd)
-        attempt.line = Channel(ours)
-        self._state.watch(attempt.line, lambda: self._monitor.hear_child(attempt))
+        hear = partial(self._monitor.hear_child, attempt)
+        attempt.line = TaskLine(ours, self._state, hear, self._state.settings.max_xcom_bytes)
         request = attempt.request(self._state.settings, self._state.clock.now_us())
         send(zygote.channel, ForkAttempt(request), (theirs.detach(), output, log_fd))
         self._expect_fork(attempt, zygote)
@@ -253,7 +253,7 @@ class Launcher:
         attempt = self._state.attempts.get(token)
         if attempt is None:
             return
-        ending.close_line(self._state, attempt)
+        ending.close_line(attempt)
         if attempt.is_second_parse:
             key = attempt.key
             attempt.error = (

@@ -274,9 +274,10 @@ class HostLoop:
         self._store_fails = False
 
     def _wait_s(self) -> float | None:
-        if self._state.waiting and any(
+        is_behind = self._state.questions.can_answer or any(
             attempt.phase is Phase.NEW for attempt in self._state.waiting.values()
-        ):
+        )
+        if is_behind:
             return 0 if not self._store_fails else FIRST_RETRY_S
         due = self._state.timers.next_at()
         return None if due is None else max(due - self._state.clock.monotonic(), 0)

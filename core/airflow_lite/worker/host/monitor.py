@@ -18,20 +18,22 @@ from airflow_lite.store import attempts as rows
 from airflow_lite.store import xcoms
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
+from airflow_lite.worker.host.said import BadLineError
 from airflow_lite.worker.messages import (
-    FROM_CHILD,
+    AcceptLines,
     Answer,
+    Ask,
     CallbacksDone,
     HideSecrets,
     Outcome,
     PushXCom,
     ReportOutcome,
     SaveRendered,
-    receive,
     send,
 )
 
 if TYPE_CHECKING:
+    from airflow_lite.processes.channel import Channel
     from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
     from airflow_lite.worker.messages import AttemptForked, ChildMessage
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _END_LOOK_S = 5.0
 #: Seconds after its time limit at which a child that its own alarm did not end is signalled.
 _ALARM_S = 2.0
+_NO_MESSAGE = "its code wrote to the socket on which its process reports to the task host: "
 
 
 class AttemptMonitor:
@@ -83,14 +86,27 @@ class AttemptMonitor:
             )
 
     def hear_child(self, attempt: Attempt) -> None:
-        """Act on what a child has said."""
+        """Act on what an attempt's processes have said."""
         if attempt.line is None:  # closed by another event of this turn
             return
-        for message in receive(attempt.line, FROM_CHILD):
-            self._hear(attempt, message)
+        try:
+            for line, message in attempt.line.receive():
+                self._hear(attempt, line, message)
+        except BadLineError as error:
+            self._break_off(attempt, f"{_NO_MESSAGE}{error}")
+            return
         if attempt.line is not None and attempt.line.is_closed:
-            ending.close_line(self._state, attempt)  # its zygote reports how it ended
+            ending.close_line(attempt)  # its zygote reports how it ended
             self._expect_end(attempt)
+
+    def _break_off(self, attempt: Attempt, reason: str) -> None:
+        """End an attempt whose line makes no sense any more; an outcome that it told of counts."""
+        ending.close_line(attempt)
+        if attempt.outcome is None:
+            self.stop(attempt, reason, 0.0)
+            self._expect_end(attempt)
+        else:
+            self._end_callbacks(attempt, f"The callbacks were killed: {reason}.")
 
     def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
         """End an attempt whose process is gone, though its zygote hangs and reports nothing.
@@ -134,7 +150,7 @@ class AttemptMonitor:
         else:
             self._zygotes.kill(zygote)
 
-    def _hear(self, attempt: Attempt, message: ChildMessage) -> None:
+    def _hear(self, attempt: Attempt, line: Channel, message: ChildMessage) -> None:
         match message:
             case PushXCom(key, value):
                 ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
@@ -146,10 +162,12 @@ class AttemptMonitor:
                 self._take_outcome(attempt, message)
             case CallbacksDone():
                 self._finish_called_back(attempt)
+            case Ask():
+                self._state.questions.add(attempt, line, message)
             case HideSecrets():
-                _hide(attempt, message)
-            case _:
-                self._state.questions.add(attempt, message)
+                _hide(attempt, line, message)
+            case AcceptLines():
+                pass  # the line itself has seen to it
 
     def _take_outcome(self, attempt: Attempt, report: ReportOutcome) -> None:
         attempt.policy = report.policy  # its zygote may report the fork later
@@ -168,9 +186,14 @@ class AttemptMonitor:
         )
 
     def _callbacks_overran(self, attempt: Attempt) -> None:
+        limit_s = self._state.settings.callback_timeout_s
+        self._end_callbacks(
+            attempt, f"The callbacks ran longer than {limit_s:g} s and were killed."
+        )
+
+    def _end_callbacks(self, attempt: Attempt, why: str) -> None:
         if attempt.log_pipe is not None:
-            limit_s = self._state.settings.callback_timeout_s
-            attempt.log_pipe.note(f"The callbacks ran longer than {limit_s:g} s and were killed.")
+            attempt.log_pipe.note(why)
         if attempt.pid is not None:
             kill_session(attempt.pid)
         self._finish_called_back(attempt)
@@ -231,9 +254,8 @@ class AttemptMonitor:
             self._state.batch.started.append(started)
 
 
-def _hide(attempt: Attempt, message: HideSecrets) -> None:
+def _hide(attempt: Attempt, line: Channel, message: HideSecrets) -> None:
     """Mask what a task says is secret before it goes on, and prints by what it starts."""
     if attempt.log_pipe is not None:
-        attempt.log_pipe.hide(text for text in message.secrets if isinstance(text, str) and text)
-    if attempt.line is not None:
-        send(attempt.line, Answer(message.number))
+        attempt.log_pipe.hide(filter(None, message.secrets))
+    send(line, Answer(message.number))

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError
 
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import lookup, xcoms
+from airflow_lite.worker.host.said import BadLineError
 from airflow_lite.worker.messages import (
     QUESTIONS,
     Answer,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from airflow_lite.clock import Clock
     from airflow_lite.processes.channel import Channel
     from airflow_lite.store.engine import Store
     from airflow_lite.store.lookup import StoredRun
@@ -94,28 +96,51 @@ _ANSWERS: dict[type, Callable[[sa.Connection, Asker, Any], Any]] = {
 }
 
 
+#: One process waits for its answer before it asks again, but for questions that a signal cut short.
+MOST_UNANSWERED = 100
+#: So long, in seconds, one turn answers: a task that asks and asks keeps the host from nothing.
+ANSWERING_S = 0.2
+
+
 class Questions:
-    """What the tasks of a host have asked, in order."""
+    """What the processes of a host's tasks have asked, each in its order."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._waiting: deque[tuple[Attempt, Ask]] = deque()
+        self._clock = clock
+        self._waiting: dict[Channel, deque[tuple[Asker, Ask]]] = {}
 
-    def add(self, attempt: Attempt, ask: Ask) -> None:
-        """Take a question of an attempt's task."""
-        self._waiting.append((attempt, ask))
+    def add(self, attempt: Attempt, line: Channel, ask: Ask) -> None:
+        """Take what a process of an attempt asked; raise `BadLineError` if it does not listen."""
+        waiting = self._waiting.setdefault(line, deque())
+        if len(waiting) >= MOST_UNANSWERED:
+            raise BadLineError(f"more than {MOST_UNANSWERED} questions without an answer")
+        waiting.append((Asker(attempt.queued.id, attempt.queued.run, attempt.token), ask))
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether somebody waits for an answer who takes one."""
+        return bool(self._ready())
 
     def answer(self) -> None:
-        """Answer them all; those that are left when the database fails are answered next time."""
-        if not self._waiting:
+        """Answer in turns; what is left when time is over or the database fails waits."""
+        ready = self._ready()
+        if not ready:
             return
+        until = self._clock.monotonic() + ANSWERING_S
         with self._store.read() as connection:
-            while self._waiting:
-                attempt, ask = self._waiting[0]
-                if attempt.line is not None:  # who asked still listens
-                    asker = Asker(attempt.queued.id, attempt.queued.run, attempt.token)
-                    _answer(connection, attempt.line, asker, ask)
-                self._waiting.popleft()
+            while ready and self._clock.monotonic() <= until:
+                for line in ready:
+                    waiting = self._waiting[line]
+                    _answer(connection, line, *waiting[0])
+                    waiting.popleft()
+                ready = self._ready()
+
+    def _ready(self) -> list[Channel]:
+        """Return the lines with a question whose last answer is taken; forget those that ended."""
+        for line in [line for line, asked in self._waiting.items() if line.is_closed or not asked]:
+            del self._waiting[line]
+        return [line for line in self._waiting if not line.has_unsent]
 
 
 def _answer(connection: sa.Connection, line: Channel, asker: Asker, ask: Ask) -> None:

@@ -49,7 +49,7 @@ class HostState:
         self.batch = WriteBatch()
         self.attempts: dict[str, Attempt] = {}
         self.waiting: dict[str, Attempt] = {}  # NEW and WAITING, in order
-        self.questions = Questions(store)
+        self.questions = Questions(store, clock)
         self.mask = Mask(secrets_masker().secrets)
         self.dropped: list[str] = []
         self.must_flush = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import resource
 import socket
@@ -61,6 +60,7 @@ def run_attempt(
         execution = Execution(request, task, HostStoreClient(line))
         reporter.tag(execution.ti)
         policy = RetryPolicy.of(task)
+        line.share()
         line.check()  # its zygote may have hung for so long that it was given up
         outcome = execution.run(Interrupts(execution, policy.execution_timeout_s, forked_at))
         outcome = outcome._replace(log_error=output.file.error)
@@ -138,34 +138,3 @@ def measured(outcome: Outcome) -> Outcome:
     return outcome._replace(
         max_rss_kb=max(own.ru_maxrss, children.ru_maxrss), cpu_us=round(cpu_s * 1e6)
     )
-
-
-#: Our descriptors are at least so high, and above the limit of the process if that is not above
-#: the second: the kernel's table of a process is as long as its highest one.
-_HIGH, _HIGHEST = 4096, 65536
-
-
-_ROOM = 16
-
-
-def out_of_reach(fd: int) -> int:
-    """Move a descriptor to a number that nothing closes in passing, and that no file gets later.
-
-    Code that makes a daemon of itself closes all it might have inherited: up to its limit, or
-    some thousands.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = sys.maxsize if hard == resource.RLIM_INFINITY else hard
-    number = min(max(soft, _HIGH) if soft <= _HIGHEST else _HIGHEST, most - _ROOM)
-    if number <= fd:
-        return fd
-    with suppress(OSError, ValueError):
-        if soft < number + _ROOM:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (number + _ROOM, hard))
-        try:
-            moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, number)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        os.close(fd)
-        return moved
-    return fd

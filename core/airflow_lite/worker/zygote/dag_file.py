@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.processes.children import die_with_parent
-from airflow_lite.processes.descriptors import left_open, open_descriptors
+from airflow_lite.processes.descriptors import out_of_reach
+from airflow_lite.processes.leftovers import left_open, open_descriptors
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
@@ -29,7 +30,6 @@ from airflow_lite.worker.messages import (
     receive,
     send,
 )
-from airflow_lite.worker.task.child import out_of_reach
 from airflow_lite.worker.task.sentry import SentrySettings
 from airflow_lite.worker.zygote.generators import Generators
 from airflow_lite.worker.zygote.prefork import PreforkedChild, await_order

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from airflow_lite.processes.channel import Channel, encoded
+from airflow_lite.worker.host import task_line
 from airflow_lite.worker.host.loop import FIRST_RETRY_S, GIVE_UP_S, LONGEST_RETRY_S, HostLoop
+from airflow_lite.worker.host.questions import MOST_UNANSWERED
 from airflow_lite.worker.host.write_batch import WriteBatch
 from airflow_lite.worker.messages import (
     ANSWERS,
     FROM_HOST,
     Answer,
     Ask,
+    AttemptForked,
     AttemptsDropped,
     AttemptsEnded,
     CancelAttempt,
@@ -25,25 +29,31 @@ from airflow_lite.worker.messages import (
     FinishedTasks,
     ForkFailed,
     Outcome,
+    PullXComs,
     PushXCom,
     ReleaseAttempts,
     ReportOutcome,
     RetryPolicy,
     RunAttempts,
+    SaveRendered,
     StoreTrouble,
     packed,
     receive,
     send,
 )
 from airflow_lite.worker.settings import HostSettings
+from airflow_lite.worker.task.line import Line
 
+#: A number that no process has.
+NOBODY = 2**22 + 1
+MOST_XCOM_BYTES = 1000
 SUCCESS = ReportOutcome(Outcome("success"), RetryPolicy(), has_more=False)
 
 
 @pytest.fixture
 def hosted(make_hosted):
     """A store with a run, in which attempts are queued by hand."""
-    return make_hosted("")
+    return make_hosted("", AIRFLOW_LITE__CORE__MAX_XCOM_SIZE=str(MOST_XCOM_BYTES))
 
 
 @pytest.fixture
@@ -313,21 +323,136 @@ def test_a_question_that_makes_no_sense_is_answered_with_an_error(loop, begin, q
     assert str(answer.error).startswith("The metadata database cannot be asked that: no message: ")
 
 
-@pytest.mark.parametrize(
-    "junk", [b"\xff", b"{}", b'["PushXCom", {}, []]', b'["ReportOutcome", [[]], [], 1]', b"[[[["]
-)
-def test_junk_on_the_line_of_a_child_harms_no_attempt(hosted, loop, begin, junk, caplog):
-    odd, other = begin("odd"), begin("other")
-    with caplog.at_level(logging.WARNING):
-        odd.write(junk + b"\n")
-        loop.turn()
-    assert "what another process sent is ignored" in caplog.text
+def _outcome(state="success", policy=None, **fields):
+    report = ReportOutcome(Outcome(state, **fields), policy or RetryPolicy(), has_more=False)
+    return encoded(packed(report))
 
-    for child in (odd, other):
-        child.send(SUCCESS)
+
+def _push(key, value):
+    return encoded(packed(PushXCom(key, value)))
+
+
+_JUNK = {
+    "no text": b"\xff",
+    "no message": b"{}",
+    "a message of nobody": b'["Drain"]',
+    "fields that do not fit": b'["PushXCom", {}, []]',
+    "an outcome that is none": b'["ReportOutcome", [[]], [], 1]',
+    "endless nesting": b"[" * 100_000,
+    "pieces of two messages": _push("a", "1")[:9] + _push("b", "2"),
+    "a state of nobody": _outcome("banana"),
+    "a state that is not the task's to give": _outcome("queued"),
+    "an integer that no database holds": _outcome(cpu_us=10**30),
+    "a moment that no database holds": _outcome("up_for_reschedule", next_at_us=-(10**30)),
+    "a number that is none": _outcome("failed", RetryPolicy(retry_delay_s=float("nan"))),
+    "a number without an end": _outcome("failed", RetryPolicy(retry_delay_s=float("inf"))),
+    "a text with a NUL": _outcome("failed", cause="\0"),
+    "half a character": b'["ReportOutcome",["failed","\\ud800"],[],false]',
+    "tasks to skip that are no names": _outcome(skip_decision={"skip": [1]}),
+    "a callback of nobody": _outcome("failed", RetryPolicy(callbacks=("rm",))),
+    "an XCom without a key": _push("", "1"),
+    "an XCom of a long key": _push("k" * 513, "1"),
+    "an XCom that is no JSON": _push("k", "{"),
+    "an XCom past the limit": _push("k", '"' + "x" * MOST_XCOM_BYTES + '"'),
+    "rendered fields that are no JSON": encoded(packed(SaveRendered("{"))),
+}
+
+
+@pytest.mark.parametrize("junk", _JUNK.values(), ids=_JUNK)
+def test_junk_on_the_line_of_an_attempt_fails_it_and_no_other(hosted, loop, begin, junk):
+    odd, other = begin("odd"), begin("other")
+    odd.write(junk + b"\n")
+    odd.zygote.send(AttemptForked(odd.request.token, NOBODY, RetryPolicy()))
+    loop.turn()
+    odd.end(-9)
+    other.send(SUCCESS)
     loop.turn()
 
-    assert [hosted.row(name).state for name in ("odd", "other")] == ["success"] * 2
+    cause = hosted.attempt(odd.request.token).cause
+    assert cause.startswith("its code wrote to the socket on which its process reports to the task")
+    assert cause.endswith("; killed by signal 9 (SIGKILL)")
+    assert [hosted.row(name).state for name in ("odd", "other")] == ["failed", "success"]
+
+
+def test_a_line_without_an_end_is_read_to_its_limit_and_fails_its_attempt(
+    hosted, loop, begin, monkeypatch
+):
+    monkeypatch.setattr(task_line, "_LONGEST", 1 << 16)
+    endless, other = begin("endless"), begin("other")
+    with suppress(BlockingIOError, BrokenPipeError):
+        endless.line.setblocking(False)
+        for _ in range(100):
+            endless.write(b"x" * 100_000)
+            loop.turn()
+    endless.end(-9)
+    other.send(SUCCESS)
+    loop.turn()
+
+    cause = hosted.attempt(endless.request.token).cause
+    assert "a line of more than " in cause
+    assert [hosted.row(name).state for name in ("endless", "other")] == ["failed", "success"]
+
+
+def test_descriptors_that_belong_to_no_message_fail_their_attempt(hosted, loop, begin):
+    child = begin()
+    read, write = os.pipe()
+    socket.send_fds(child.line, [encoded(packed(PushXCom("k", "1")))], [read])
+    os.close(read)
+    os.close(write)
+    loop.turn()
+    child.end(-9)
+    loop.turn()
+
+    assert "descriptors that no message goes with" in hosted.attempt(child.request.token).cause
+
+
+def test_who_asks_without_listening_fails_and_keeps_nobody_waiting(hosted, loop, begin):
+    asks, other = begin("asks"), begin("other")
+    for number in range(MOST_UNANSWERED + 1):
+        asks.send(Ask(number, packed(FinishedTasks())))
+    other.send(Ask(1, packed(FinishedTasks())))
+    loop.turn()
+    asks.end(-9)
+    loop.turn()
+
+    assert receive(Channel(other.line), ANSWERS) == [Answer(1, [])]
+    assert "questions without an answer" in hosted.attempt(asks.request.token).cause
+
+
+def test_what_a_forked_process_pushed_is_there_when_another_asks_or_reports(hosted, loop, begin):
+    child = begin()
+    line = Line(child.line)
+    line._open_door()
+    forked = Line(child.line.dup())
+    forked._door = line._door
+    forked._leave()
+    forked.send(PushXCom("k", "7"))
+    line.send(Ask(1, packed(PullXComs("hosted", "run", 0, "k", ["t"]))))
+    loop.turn()
+    (answer,) = receive(Channel(child.line), ANSWERS)
+    assert [row[-1] for row in answer.value] == ["7"]
+
+    forked.send(PushXCom("late", "8"))
+    line.send(SUCCESS)
+    loop.turn()
+    assert hosted.row("t").state == "success"
+    assert hosted.xcoms("t") == {"k": 7, "late": 8}
+    forked.close()
+
+
+def test_a_forked_process_reports_no_outcome(hosted, loop, begin):
+    child = begin()
+    line = Line(child.line)
+    line._open_door()
+    forked = Line(child.line.dup())
+    forked._door = line._door
+    forked._leave()
+    forked.send(SUCCESS)
+    loop.turn()
+    child.end(-9)
+    loop.turn()
+    assert "no message: ['ReportOutcome'" in hosted.attempt(child.request.token).cause
+    forked.close()
 
 
 def test_an_attempt_whose_zygote_died_is_tried_again(hosted, loop, begin):

@@ -8,7 +8,6 @@ from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
 from airflow_lite.keys import RunCommand, TaskInstanceKey
 from airflow_lite.parsing.pool import FileResult
-from airflow_lite.processes.channel import Channel
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dag_saving import save_results
@@ -18,6 +17,7 @@ from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.ending import finish
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.state import HostState
+from airflow_lite.worker.host.task_line import TaskLine
 from airflow_lite.worker.host.zygote_pool import ZygotePool
 from airflow_lite.worker.messages import AttemptForked, Outcome, ReportOutcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
@@ -72,10 +72,9 @@ def test_what_a_child_reports_needs_no_stored_dag(host_state, monitor):
     host_state.store = None
     ours, theirs = socket.socketpair()
     quick = attempt(host_state, Phase.CLAIMED)
-    quick.line = Channel(ours)
+    quick.line = TaskLine(ours, host_state, lambda: None, 1 << 20)
     policy = RetryPolicy(retries=1, retry_delay_s=0.0)
     Line(theirs).send(ReportOutcome(Outcome("failed", "E"), policy, has_more=False))
-    host_state.watch(quick.line, lambda: None)
 
     with theirs:
         monitor.hear_child(quick)
