@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_lite.processes.children import signal_name
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # Fields of /proc/PID/stat after the command's closing parenthesis.
-_SESSION, _START = 3, 19
+_PARENT, _SESSION, _START = 1, 3, 19
+#: How often, in seconds, to look whether a process has ended.
+_LOOK_S = 0.01
+#: So long, in seconds, what a killed leader left of its session may take to end by itself.
+_END_S = 3.0
 #: The exit code of a child that has an outcome, and finds its line to the host closed.
 UNHEARD = 97
 
@@ -71,15 +80,22 @@ def is_over(pid: int) -> bool:
     return Path("/proc/self/stat").exists()
 
 
+def _children_of(parent: int) -> list[int]:
+    return [
+        pid for pid in _processes() if (fields := _stat(pid)) and int(fields[_PARENT]) == parent
+    ]
+
+
 def session_members(session: int) -> list[int]:
     """Return the processes of a session: the child that leads it and what it started."""
-    found = []
-    for entry in os.listdir("/proc") if Path("/proc/self/stat").exists() else []:
-        if entry.isdigit():
-            fields = _stat(int(entry))
-            if fields and int(fields[_SESSION]) == session:
-                found.append(int(entry))
-    return found
+    return [
+        pid for pid in _processes() if (fields := _stat(pid)) and int(fields[_SESSION]) == session
+    ]
+
+
+def _processes() -> list[int]:
+    entries = os.listdir("/proc") if Path("/proc/self/stat").exists() else []
+    return [int(entry) for entry in entries if entry.isdigit()]
 
 
 def kill_session(leader: int) -> None:
@@ -89,6 +105,54 @@ def kill_session(leader: int) -> None:
     for pid in session_members(leader):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether a signal has stopped a process; False where the system does not tell."""
+    return _stat(pid)[:1] == [b"T"]
+
+
+def continue_group(leader: int) -> None:
+    """Continue what a signal has stopped of the process group of a child of ours."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGCONT)
+
+
+def end_session(leader: int) -> None:
+    """See to it that what is left of a session ends whose leader, a child of ours, was killed."""
+    end_all(session_members(leader), _END_S)
+
+
+def end_all(pids: Iterable[int], within_s: float) -> None:
+    """Wait for processes of ours that were told to end; what is stopped is continued for that.
+
+    Those that are there after `within_s` are killed.
+    """
+    left = set(pids)
+    for pid in left:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGCONT)
+    deadline = time.monotonic() + within_s
+    while left and time.monotonic() < deadline:
+        left = {pid for pid in left if not _has_ended(pid)}
+        if left:
+            time.sleep(_LOOK_S)
+    for pid in left:
+        children = _children_of(pid)
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+        for child in children:
+            kill_session(child)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return is_over(pid)
 
 
 def describe_end(code: int, *, is_stopped: bool = False) -> str:

@@ -146,6 +146,10 @@ class StoreTrouble(NamedTuple):
     reason: str | None
 
 
+class HostBeat(NamedTuple):
+    """The host is well; told again and again while it has attempts."""
+
+
 class AttemptsRunning(NamedTuple):
     """These attempts have run for a while."""
 
@@ -164,7 +168,7 @@ class AttemptsDropped(NamedTuple):
     tokens: list[str]
 
 
-HostMessage = StoreTrouble | AttemptsRunning | AttemptsEnded | AttemptsDropped
+HostMessage = StoreTrouble | HostBeat | AttemptsRunning | AttemptsEnded | AttemptsDropped
 
 
 # From the task host to the base zygote, and back.

@@ -26,6 +26,7 @@ class HostSettings:
     max_log_bytes: int
     max_xcom_bytes: int
     beat_interval_s: float
+    beat_timeout_s: float
     kill_grace_s: float
     callback_timeout_s: float
     import_timeout_s: float
@@ -48,6 +49,7 @@ class HostSettings:
             max_log_bytes=config.getint("logging", "max_task_log_size_mb") << 20,
             max_xcom_bytes=config.getint("core", "max_xcom_size"),
             beat_interval_s=config.getfloat("scheduler", "beat_interval_s"),
+            beat_timeout_s=config.getfloat("scheduler", "beat_timeout_s"),
             kill_grace_s=config.getfloat("core", "killed_task_cleanup_time"),
             callback_timeout_s=config.getfloat("scheduler", "callback_timeout_s"),
             import_timeout_s=config.getfloat("core", "dagbag_import_timeout"),

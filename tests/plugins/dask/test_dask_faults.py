@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
+
+from fixtures.processes import all_processes
 
 TASKS = 200
 #: A run must have ended so many seconds after the kill.
@@ -83,3 +87,26 @@ def test_our_killed_scheduler_loses_nothing(home, make_cluster, wait_until, star
         first.kill()
     with home.scheduler("DaskExecutor"):
         assert settle(home, wait_until, starts, findings) < SETTLED_S
+
+
+def test_stopped_task_hosts_are_replaced_and_nothing_waits_for_them(
+    home, make_cluster, wait_until, starts, findings
+):
+    home.environ["AIRFLOW_LITE__SCHEDULER__BEAT_INTERVAL_S"] = "0.2"
+    home.environ["AIRFLOW_LITE__SCHEDULER__BEAT_TIMEOUT_S"] = "1"
+    home.run("db", "migrate")
+    make_cluster().up(threads=8)
+    with home.scheduler("DaskExecutor"):
+        hosts = wait_until(lambda: task_hosts(home), "both task hosts")
+        for host in hosts:
+            os.kill(host, signal.SIGSTOP)
+        home.run("dags", "trigger", "wide")
+        settle(home, wait_until, starts, findings)
+    assert not {*hosts} & {process.pid for process in all_processes()}
+
+
+def task_hosts(home):
+    """Return the processes of the two task hosts, once both have registered."""
+    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
+        hosts = connection.execute("SELECT pid FROM supervisor WHERE kind = 'host'").fetchall()
+    return [pid for (pid,) in hosts] if len(hosts) == 2 else []

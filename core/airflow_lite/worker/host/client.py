@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-import select
+import selectors
+import signal
 import socket
 import subprocess
 import threading
 import time
 import uuid
 from collections import deque
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.proc import continue_group, end_session, is_stopped
 from airflow_lite.processes.programs import Program
+from airflow_lite.worker.host.silence import Silence
 from airflow_lite.worker.messages import (
     FROM_HOST,
     AttemptsDropped,
@@ -92,9 +95,11 @@ class TaskHost:
         self._is_ending = False
         self._is_detached = False
         self._is_over = False
+        self._is_hung = False  # and was killed for that
         self._is_resting = False  # the host was told to end, since there is nothing to do
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor = ""
+        self._silence = Silence(config)
         self._thread = threading.Thread(target=self._run, name="task-host", daemon=True)
 
     @property
@@ -170,7 +175,18 @@ class TaskHost:
                 self._give_back()
             self._done.set()
         if self._is_detached and self._process is not None:
-            self._process.wait()  # so that it leaves no zombie if this process lives on
+            self._await_detached(self._process)
+
+    def _await_detached(self, process: subprocess.Popen[bytes]) -> None:
+        """Let the host leave no zombie if this process lives on; one that is stopped is continued.
+
+        What it runs may take days.
+        """
+        while process.returncode is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(self._silence.stopped_limit_s)
+            if process.returncode is None and is_stopped(process.pid):
+                continue_group(process.pid)
 
     def _serve(self) -> None:
         backoff = Backoff(_FIRST_RESTART_S, _LONGEST_RESTART_S)
@@ -178,6 +194,8 @@ class TaskHost:
             started = time.monotonic()
             self._talk()
             if self._is_detached:
+                assert self._process is not None  # it was started
+                continue_group(self._process.pid)
                 self._channel.close()
                 return
             code = self._bury()
@@ -198,24 +216,56 @@ class TaskHost:
 
     def _talk(self) -> None:
         """Send and hear until the host is gone or let go of."""
+        self._silence.begin()
         while not self._channel.is_closed and not self._is_detached:
-            waiting = [self._channel] if self._channel.has_unsent else []
-            watched: list[Channel | int] = [self._channel, self._wake_read]
-            readable, writable, _ = select.select(watched, waiting, [], self._patience_s())
-            if not readable and not writable:
+            ready = self._wait()
+            if not ready and not self._expects_word:
                 self._let_it_end()
-            if self._wake_read in readable:
+            if ready.get(self._wake_read):
                 os.read(self._wake_read, 4096)
                 self._send_all()
-            if writable:
+            events = ready.get(self._channel.fileno(), 0)
+            if events & selectors.EVENT_WRITE:
                 self._channel.flush()
-            if self._channel in readable:
+            if events & selectors.EVENT_READ:
+                self._silence.hear()
                 for message in receive(self._channel, FROM_HOST):
                     self._hear(message)
+            self._end_what_hangs()
+
+    def _wait(self) -> dict[int, int]:
+        """Wait for something to do, or for as long as that may take; return events by descriptor.
+
+        Not by `select`, which knows no descriptor above 1023: ours may be a worker of many.
+        """
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.has_unsent else 0)
+        with selectors.PollSelector() as selector:
+            selector.register(self._channel, wanted)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            return {key.fd: events for key, events in selector.select(self._patience_s())}
+
+    @property
+    def _expects_word(self) -> bool:
+        """Whether a host that is well says something within its interval, or ends."""
+        return bool(self._commands) or self._is_resting or self._is_ending
 
     def _patience_s(self) -> float | None:
         """Return how long to wait for something to do; None: as long as it takes."""
-        return None if self._commands or self._is_resting or self._is_ending else self._idle_s
+        return self._silence.interval_s if self._expects_word else self._idle_s
+
+    def _end_what_hangs(self) -> None:
+        """Kill a host that has said nothing for too long: another one is started then."""
+        if not self._expects_word:
+            self._silence.rest()
+            return
+        assert self._process is not None  # it was started
+        self._silence.look(time.monotonic())
+        if not self._is_hung and self._silence.is_too_long(
+            is_stopped=is_stopped(self._process.pid)
+        ):
+            logger.error("the task host says nothing for %.0f s: it hangs", self._silence.silent_s)
+            self._process.kill()
+            self._is_hung = True
 
     def _let_it_end(self) -> None:
         """Tell a host without work to end; what comes from now on is for the next one."""
@@ -226,9 +276,11 @@ class TaskHost:
     def _rest(self) -> None:
         """Wait for work without a host."""
         self._process = None
-        while not (self._commands or self._is_ending or self._is_detached):
-            select.select([self._wake_read], [], [])
-            os.read(self._wake_read, 4096)
+        with selectors.PollSelector() as selector:
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            while not (self._commands or self._is_ending or self._is_detached):
+                selector.select()
+                os.read(self._wake_read, 4096)
         self._is_resting = False
 
     def _send_all(self) -> None:
@@ -291,11 +343,24 @@ class TaskHost:
 
         assert self._process is not None  # it was started
         self._channel.close()
-        code = self._process.wait()
-        cause = describe_end(code) if code else "ended"
+        code = self._end_of(self._process)
+        cause = describe_end(code, is_stopped=self._is_hung) if code else "ended"
+        if self._is_hung:
+            cause = f"hung, and was {cause}"
         if code:
             self._record_death(cause)
+            end_session(self._process.pid)
+        self._is_hung = False
         return cause
+
+    def _end_of(self, process: subprocess.Popen[bytes]) -> int:
+        """Return the exit code of a host that has hung up; one that does not end is killed."""
+        for _ in range(2):
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(self._silence.stopped_limit_s)
+            process.kill()
+            self._is_hung = True
+        return -signal.SIGKILL  # the kernel holds it, until it goes of that
 
     def _record_death(self, cause: str) -> None:
         from sqlalchemy.exc import SQLAlchemyError

@@ -38,6 +38,7 @@ from airflow_lite.worker.messages import (
     Drain,
     FileParsed,
     ForkFailed,
+    HostBeat,
     Outcome,
     ReleaseAttempts,
     RunAttempts,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from airflow_lite.store.engine import Store
     from airflow_lite.worker.messages import HostMessage, SchedulerMessage, ZygoteMessage
     from airflow_lite.worker.settings import HostSettings
+    from airflow_lite.worker.zygote.start import BaseZygote
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class HostLoop:
         settings: HostSettings,
         store: Store,
         who: Supervisor,
-        base: socket.socket,
+        base: BaseZygote,
         clock: Clock,
         most_at_once: int = sys.maxsize,
         *,
@@ -117,6 +119,7 @@ class HostLoop:
             self._state.dropped.append(token)
             return
         self._state.attempts[token] = self._state.waiting[token] = Attempt(command)
+        self._beat_soon()
 
     def cancel(self, token: str, grace_s: float | None = None, reason: str = "revoked") -> None:
         """Stop one attempt: SIGTERM, and SIGKILL after `grace_s`."""
@@ -301,8 +304,6 @@ class HostLoop:
         )
         self._state.must_flush = False
         granted = {claim.token for claim in written.claims}
-        if granted:
-            self._beat_soon()
         for token in requested:
             attempt = self._state.attempts[token]
             if token not in granted:
@@ -381,6 +382,10 @@ class HostLoop:
 
     def _beat(self) -> None:
         self._is_beating = False
+        if not self._state.attempts:
+            return
+        self._beat_soon()
+        self._tell_scheduler(HostBeat())
         attempts = self._state.attempts.values()
         claimed = {attempt.queued.id: attempt for attempt in attempts if attempt.is_claimed}
         if not claimed:
@@ -388,7 +393,6 @@ class HostLoop:
         self._state.batch.beats = True
         if not self._store_fails:
             self._look_after(claimed)
-        self._beat_soon()
 
     def _look_after(self, claimed: dict[int, Attempt]) -> None:
         """Stop what was cleared, marked or deleted while it ran."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.terminal import safe
 from airflow_lite.worker.host.identity import supervisor
-from airflow_lite.worker.zygote.start import fork_base
+from airflow_lite.worker.zygote.start import BaseZygote, fork_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ RECORDED, NOT_RECORDED, NOT_MINE = 0, 1, 3
 
 def make_host(
     config: Config,
-    base: socket.socket,
+    base: BaseZygote,
     kind: str,
     name: str,
     job_id: int | None,

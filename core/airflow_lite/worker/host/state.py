@@ -80,6 +80,10 @@ class HostState:
         """Call `act` after a while, unless the attempt's timers are cancelled."""
         attempt.timers.append(self.timers.at(self.clock.monotonic() + delay_s, act))
 
+    def after(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Call `act` after a while."""
+        self.timers.at(self.clock.monotonic() + delay_s, act)
+
     def cancel_timers(self, attempt: Attempt) -> None:
         """Call nothing of the attempt's any more."""
         for timer in attempt.timers:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.proc import end_all, is_over, process_start
 from airflow_lite.worker.messages import (
     FROM_BASE,
     FROM_ZYGOTE,
@@ -23,12 +27,20 @@ from airflow_lite.worker.messages import (
 from airflow_lite.worker.zygote.start import execute_base
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from airflow_lite.worker.messages import ZygoteMessage
     from airflow_lite.worker.settings import HostSettings
+    from airflow_lite.worker.zygote.start import BaseZygote
 
+logger = logging.getLogger(__name__)
+
+#: A base zygote that was just started says its first word within so many seconds.
+_START_S = 60.0
+#: Seconds until a base zygote is started again that no process could be had for.
+_RETRY_S = 1.0
+#: So long, in seconds, zygotes may take to end with their children before they are killed.
+_END_S = 3.0
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
 #: elsewhere may have changed.
 FRESH_S = 30.0
@@ -56,6 +68,9 @@ class ZygoteHandle:
     tokens: set[str] = field(default_factory=set)
     used_at: float = 0.0
     is_retired: bool = False
+    started: int | None = None  # names the process for good, with its pid
+    base: Channel | None = None  # who forked it, and tells of its end
+    is_killed: bool = False  # by us, at once when its process is known
 
     @property
     def is_ready(self) -> bool:
@@ -77,6 +92,9 @@ class Watcher(Protocol):
     def unwatch(self, channel: Channel) -> None:
         """Look at the channel no more."""
 
+    def after(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Call `act` after a while."""
+
 
 class ZygotePool:
     """Starts, finds and retires zygotes.
@@ -87,7 +105,7 @@ class ZygotePool:
 
     def __init__(
         self,
-        base: socket.socket,
+        base: BaseZygote,
         settings: HostSettings,
         watcher: Watcher,
         on_message: Callable[[ZygoteHandle, ZygoteMessage], None],
@@ -96,13 +114,17 @@ class ZygotePool:
         self._settings = settings
         self._watch = watcher.watch
         self._unwatch = watcher.unwatch
+        self._after = watcher.after
         self._on_message = on_message
         self._on_gone = on_gone
         self._count = 0
         self._current: dict[str, ZygoteHandle] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._leaving: dict[int, ZygoteHandle] = {}  # told to end, by number
         self.all: dict[int, ZygoteHandle] = {}
-        self._base = self._listen(base)
+        self._base_pid = base.pid
+        self._base_words = 0
+        self._base = self._listen(base.end)
 
     def _listen(self, end: socket.socket) -> Channel:
         channel = Channel(end)
@@ -111,21 +133,64 @@ class ZygotePool:
 
     def _hear_base(self) -> None:
         for message in receive(self._base, FROM_BASE):
-            zygote = self.all.get(message.number)
+            self._base_words += 1
+            zygote = self.all.get(message.number) or self._leaving.get(message.number)
             if zygote is None:
                 continue
             if isinstance(message, ZygoteForked):
-                zygote.pid = message.pid
+                self._forked(zygote, message.pid)
             else:
+                self._leaving.pop(zygote.number, None)
                 zygote.error = zygote.error or message.error
                 self._gone(zygote.number, message.code)
         if self._base.is_closed:
             self._replace_base()
 
+    def _forked(self, zygote: ZygoteHandle, pid: int) -> None:
+        zygote.pid, zygote.started = pid, process_start(pid)
+        if zygote.is_killed:
+            self.kill(zygote)
+
+    def _expect_word(self, zygote: ZygoteHandle, looks: int = 2) -> None:
+        """Replace the base if it hangs: it owes a word of this zygote, and says nothing at all.
+
+        Both looks find it so: one that was suspended, as we may have been, gets its time.
+        """
+        base, words = self._base, self._base_words
+        limit_s = self._settings.beat_timeout_s if words else _START_S
+
+        def look() -> None:
+            if zygote.base is not self._base or not self._is_owed(zygote):
+                return
+            if self._base_words != words or looks > 1:
+                self._expect_word(zygote, 2 if self._base_words != words else looks - 1)
+                return
+            logger.error("the base zygote hangs and is replaced")
+            self._replace_base()
+
+        assert base is zygote.base  # just asked
+        self._after(limit_s / 2, look)
+
+    def _is_owed(self, zygote: ZygoteHandle) -> bool:
+        if zygote.number not in self.all:
+            return False
+        return zygote.pid is None or (zygote.channel.is_closed and not self._tells_its_end(zygote))
+
+    def _tells_its_end(self, zygote: ZygoteHandle) -> bool:
+        """Whether the end of a zygote's channel is all that is told of its end."""
+        return (zygote.is_parsed and not zygote.is_alone) or zygote.base is not self._base
+
     def _replace_base(self) -> None:
-        """Start another base by executing it: this process must not fork any more."""
+        """Start another base by executing it: this process must not fork any more.
+
+        One that hangs is killed; it alone, since what it forked does not need it.
+        """
         self._unwatch(self._base)
         self._base.close()
+        if self._base_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._base_pid, signal.SIGKILL)
+            self._base_pid = 0
         orphans = [
             zygote
             for zygote in self.all.values()
@@ -134,9 +199,19 @@ class ZygotePool:
         for zygote in orphans:
             self._gone(zygote.number, None)
         ours, theirs = socket.socketpair()
-        process = execute_base(theirs)
+        self._base, self._base_words = self._listen(ours), 0
+        self._execute_base(theirs)
+
+    def _execute_base(self, theirs: socket.socket) -> None:
+        """Start the base at this end, in which orders wait for it; later, if it cannot be now."""
+        try:
+            process = execute_base(theirs)
+        except OSError as error:
+            logger.error("the base zygote cannot be started, trying again: %s", error)
+            self._after(_RETRY_S, partial(self._execute_base, theirs))
+            return
+        self._base_pid = process.pid
         self._processes = [base for base in self._processes if base.poll() is None] + [process]
-        self._base = self._listen(ours)
 
     def get(
         self,
@@ -177,6 +252,7 @@ class ZygotePool:
         ours, theirs = socket.socketpair()
         self._count += 1
         zygote = ZygoteHandle(self._count, path, Channel(ours), now, alone, payload)
+        zygote.base = self._base
         self.all[zygote.number] = zygote
         order = ForkZygote(
             zygote.number,
@@ -188,6 +264,7 @@ class ZygotePool:
         )
         send(self._base, order, (theirs.detach(),))
         self._watch(zygote.channel, lambda: self._hear(zygote))
+        self._expect_word(zygote)
         if payload is not None:
             send(zygote.channel, PickledDag.of(payload))
         return zygote
@@ -202,9 +279,10 @@ class ZygotePool:
         if not zygote.channel.is_closed:
             return
         self._unwatch(zygote.channel)
-        if zygote.is_parsed and not zygote.is_alone:
+        if self._tells_its_end(zygote):
             self._gone(zygote.number, None)
-        # Else the base tells how it ended: in its import, or with the attempt that it became.
+        else:  # the base tells how it ended: in its import, or with the attempt that it became
+            self._expect_word(zygote)
 
     def _gone(self, number: int, code: int | None) -> None:
         zygote = self.all.pop(number, None)
@@ -230,7 +308,13 @@ class ZygotePool:
         if zygote.is_retired and not zygote.tokens and zygote.number in self.all:
             self._unwatch(zygote.channel)
             zygote.channel.close()
-            del self.all[zygote.number]
+            self._leaving[zygote.number] = self.all.pop(zygote.number)
+            self._after(self._settings.beat_timeout_s, partial(self._end_now, zygote))
+
+    def _end_now(self, zygote: ZygoteHandle) -> None:
+        """Kill a zygote that was told to end long ago: it is stopped, or hangs."""
+        if self._leaving.pop(zygote.number, None) is not None and _is_there(zygote):
+            self.kill(zygote)
 
     def trim(self) -> None:
         """Retire the least recently used of the idle zygotes that are too many."""
@@ -242,15 +326,31 @@ class ZygotePool:
             self.retire(zygote)
 
     def kill(self, zygote: ZygoteHandle) -> None:
-        """Kill a zygote whose file does not end to import."""
+        """Kill a zygote that hangs; one whose process is not known yet, once it is."""
+        zygote.is_killed = True
         if zygote.pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(zygote.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End every zygote; they take their children along."""
-        for zygote in self.all.values():
+        """End every zygote; they take their children along.
+
+        One that is stopped is continued for that; one that hangs is killed.
+        """
+        zygotes = [*self.all.values(), *self._leaving.values()]
+        for zygote in zygotes:
             zygote.channel.close()
         self._base.close()
+        bases = {base.pid for base in self._processes} | {self._base_pid}
+        zygote_pids = {zygote.pid for zygote in zygotes if zygote.pid and _is_there(zygote)}
+        end_all((bases | zygote_pids) - {0}, _END_S)
         for process in self._processes:
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_END_S)
+
+
+def _is_there(zygote: ZygoteHandle) -> bool:
+    """Whether a zygote's process lives, and is no other by now."""
+    if zygote.pid is None or zygote.started is None:
+        return False
+    return process_start(zygote.pid) == zygote.started and not is_over(zygote.pid)

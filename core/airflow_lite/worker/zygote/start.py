@@ -7,11 +7,19 @@ import socket
 import subprocess
 import sys
 import threading
+from typing import NamedTuple
 
 from airflow_lite.processes.programs import Program
 
 
-def fork_base(*not_for_it: socket.socket) -> socket.socket:
+class BaseZygote(NamedTuple):
+    """Our end of the channel to a base zygote, and its process: a child of this one."""
+
+    end: socket.socket
+    pid: int
+
+
+def fork_base(*not_for_it: socket.socket) -> BaseZygote:
     """Fork the base zygote; after threads or SQLAlchemy have come, execute it instead.
 
     `not_for_it` are sockets that it must not keep open.
@@ -20,18 +28,22 @@ def fork_base(*not_for_it: socket.socket) -> socket.socket:
 
     ours, theirs = socket.socketpair()
     if "sqlalchemy" in sys.modules or threading.active_count() > 1:
-        execute_base(theirs)
-        return ours
-    if os.fork() == 0:
+        return BaseZygote(ours, execute_base(theirs).pid)
+    pid = os.fork()
+    if pid == 0:
         for end in (ours, *not_for_it):
             end.close()
         base.main(theirs)
     theirs.close()
-    return ours
+    return BaseZygote(ours, pid)
 
 
 def execute_base(theirs: socket.socket) -> subprocess.Popen[bytes]:
-    """Start a base zygote on this end of a channel in a fresh interpreter; close the end here."""
-    with theirs:
-        command = Program.BASE_ZYGOTE.command(str(theirs.fileno()))
-        return subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    """Start a base zygote on this end of a channel in a fresh interpreter; close the end here.
+
+    Raises OSError where no process can be had; the end stays open then.
+    """
+    command = Program.BASE_ZYGOTE.command(str(theirs.fileno()))
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    theirs.close()
+    return process

@@ -16,6 +16,7 @@ from airflow_lite.testing import FakeClock
 from airflow_lite.worker.host.state import HostState
 from airflow_lite.worker.messages import TO_BASE, TO_ZYGOTE, FileParsed, receive, send
 from airflow_lite.worker.settings import HostSettings
+from airflow_lite.worker.zygote.start import BaseZygote
 
 WHO = Supervisor("s" * 32, "host", "here", "boot", 1, 1)
 
@@ -61,7 +62,8 @@ class FakeBase:
     """The base zygote's end: `new_zygotes` takes what was ordered since."""
 
     def __init__(self):
-        self.host_end, end = socket.socketpair()
+        ours, end = socket.socketpair()
+        self.of_host = BaseZygote(ours, 0)
         self.channel = Channel(end)
         self._zygotes = []
 

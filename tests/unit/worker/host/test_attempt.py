@@ -86,7 +86,20 @@ def test_a_request_survives_the_way_to_the_child():
     from airflow_lite.worker.settings import HostSettings
 
     settings = HostSettings(
-        Path("/home"), Path("/logs"), "/dags", "host", "INFO", 1, 2, 1.0, 1.0, 1.0, 1.0, 1.0, False
+        Path("/home"),
+        Path("/logs"),
+        "/dags",
+        "host",
+        "INFO",
+        1,
+        2,
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+        False,
     )
     request = _attempt().request(settings, 11)
     text = json.dumps(packed(ForkAttempt(request)))

@@ -29,7 +29,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def pool(state, base):
-    pool = ZygotePool(base.host_end, state.settings, state, lambda *_: None, lambda *_: None)
+    pool = ZygotePool(base.of_host, state.settings, state, lambda *_: None, lambda *_: None)
     yield pool
     pool.close()
 

@@ -68,7 +68,7 @@ def loop(hosted, who, base, clock, ends, monkeypatch):
     monkeypatch.setattr(HostLoop, "_wait_s", lambda _: 0)
     settings = HostSettings.read(hosted.config)
     loop = HostLoop(
-        settings, hosted.store, who, base.host_end, clock, on_end=lambda *end: ends.append(end)
+        settings, hosted.store, who, base.of_host, clock, on_end=lambda *end: ends.append(end)
     )
     loop.start()
     yield loop

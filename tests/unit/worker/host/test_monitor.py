@@ -22,6 +22,7 @@ from airflow_lite.worker.host.zygote_pool import ZygotePool
 from airflow_lite.worker.messages import AttemptForked, Outcome, ReportOutcome, RetryPolicy
 from airflow_lite.worker.settings import HostSettings
 from airflow_lite.worker.task.line import Line
+from airflow_lite.worker.zygote.start import BaseZygote
 
 TOKEN = "a" * 32
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
@@ -42,7 +43,9 @@ def host_state(tmp_path):
 @pytest.fixture
 def monitor(host_state):
     ours, theirs = socket.socketpair()
-    zygotes = ZygotePool(ours, host_state.settings, host_state, lambda *_: None, lambda *_: None)
+    zygotes = ZygotePool(
+        BaseZygote(ours, 0), host_state.settings, host_state, lambda *_: None, lambda *_: None
+    )
     yield AttemptMonitor(host_state, zygotes)
     zygotes.close()
     theirs.close()

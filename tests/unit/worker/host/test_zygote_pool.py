@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+
 import pytest
 
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.timers import Timers
 from airflow_lite.worker.host import zygote_pool
 from airflow_lite.worker.host.zygote_pool import FRESH_S, MOST_IDLE, ZygotePool
 from airflow_lite.worker.messages import (
@@ -18,6 +22,8 @@ from airflow_lite.worker.messages import (
 )
 
 PATH = "/dags/f.py"
+#: A number that no process has.
+NOBODY = 2**22 + 1
 
 
 def is_as_before(_path, _fingerprint):
@@ -34,12 +40,25 @@ class Loop:
     def __init__(self):
         self._watched = {}
         self.events = []
+        self.now = 0.0
+        self.timers = Timers()
 
     def watch(self, channel, act):
         self._watched[channel] = act
 
     def unwatch(self, channel):
         self._watched.pop(channel, None)
+
+    def after(self, delay_s, act):
+        self.timers.at(self.now + delay_s, act)
+
+    def pass_time(self, seconds):
+        """Let so many seconds pass, each timer called at its time."""
+        end = self.now + seconds
+        while (due := self.timers.next_at()) is not None and due <= end:
+            self.now = due
+            self.timers.run_due(due)
+        self.now = end
 
     def turn(self):
         for act in list(self._watched.values()):
@@ -59,7 +78,7 @@ def loop():
 
 @pytest.fixture
 def pool(state, base, loop):
-    pool = ZygotePool(base.host_end, state.settings, loop, loop.on_message, loop.on_gone)
+    pool = ZygotePool(base.of_host, state.settings, loop, loop.on_message, loop.on_gone)
     yield pool
     pool.close()
 
@@ -220,7 +239,7 @@ def test_a_base_that_died_is_replaced_and_only_what_it_would_have_told_of_is_los
     ends = []
     monkeypatch.setattr(zygote_pool, "execute_base", lambda end: ends.append(end) or Ended())
     lives, zygote = parsed("/lives.py")
-    base.send(ZygoteForked(lives.number, 123))
+    base.send(ZygoteForked(lives.number, NOBODY))
     ordered = pool.get("/ordered.py", is_as_before, 0.0)
     loop.turn()
     loop.events.clear()
@@ -241,10 +260,12 @@ def test_a_base_that_died_is_replaced_and_only_what_it_would_have_told_of_is_los
 class Ended:
     """The process of a base that is gone."""
 
+    pid = NOBODY
+
     def poll(self):
         return 0
 
-    def wait(self):
+    def wait(self, timeout=None):
         return 0
 
 
@@ -261,7 +282,7 @@ def test_junk_from_a_zygote_is_ignored(pool, loop, parsed):
 
 
 def test_closing_the_pool_ends_every_zygote(state, base, loop):
-    pool = ZygotePool(base.host_end, state.settings, loop, loop.on_message, loop.on_gone)
+    pool = ZygotePool(base.of_host, state.settings, loop, loop.on_message, loop.on_gone)
     pool.get(PATH, is_as_before, 0.0)
     (zygote,) = base.new_zygotes()
 
@@ -270,3 +291,143 @@ def test_closing_the_pool_ends_every_zygote(state, base, loop):
     assert zygote.is_told_to_end
     base.channel.receive()
     assert base.channel.is_closed
+
+
+@pytest.fixture
+def new_bases(monkeypatch):
+    """The ends of bases that are started in place of the first one."""
+    ends = []
+    monkeypatch.setattr(
+        zygote_pool, "execute_base", lambda end: ends.append(Channel(end)) or Ended()
+    )
+    yield ends
+    for end in ends:
+        end.close()
+
+
+@pytest.fixture
+def sleeper():
+    """A process that stands for a zygote."""
+    process = subprocess.Popen(["sleep", "1000"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_base_that_hangs_is_replaced_and_what_it_forked_goes_on(
+    pool, state, base, loop, parsed, new_bases
+):
+    lives, zygote = parsed("/lives.py")
+    base.send(ZygoteForked(lives.number, NOBODY))
+    loop.turn()
+    ordered = pool.get("/ordered.py", is_as_before, 0.0)
+    loop.events.clear()
+
+    loop.pass_time(state.settings.beat_timeout_s - 0.1)
+    assert not new_bases
+    loop.pass_time(0.1)
+
+    assert loop.events == [(ordered.number, None)]
+    assert not zygote.is_told_to_end
+    pool.get("/next.py", is_as_before, 0.0)
+    (new,) = new_bases
+    assert [order.path for order in receive(new, TO_BASE)] == ["/next.py"]
+
+
+def test_a_base_that_is_slow_but_says_something_is_waited_for(
+    pool, state, base, loop, parsed, new_bases
+):
+    first, _ = parsed()
+    base.send(ZygoteForked(first.number, NOBODY))
+    loop.turn()
+    late = pool.get("/late.py", is_as_before, 0.0)
+    for _ in range(5):
+        loop.pass_time(state.settings.beat_timeout_s * 0.4)
+        base.send(ZygoteForked(first.number, NOBODY))
+        loop.turn()
+    assert not new_bases
+    base.send(ZygoteForked(late.number, NOBODY))
+    loop.turn()
+    loop.pass_time(1000)
+    assert not new_bases
+
+
+def test_the_end_of_an_import_that_a_hung_base_does_not_tell_of_is_found(
+    pool, state, base, loop, new_bases
+):
+    zygote = pool.get(PATH, is_as_before, 0.0)
+    base.send(ZygoteForked(zygote.number, NOBODY))
+    loop.turn()
+    (other_end,) = base.new_zygotes()
+    other_end.die()
+    loop.turn()
+    assert loop.events == []
+
+    loop.pass_time(state.settings.beat_timeout_s)
+    assert loop.events == [(zygote.number, None)]
+
+
+def test_a_base_that_cannot_be_started_now_is_started_later(
+    pool, base, loop, new_bases, monkeypatch
+):
+    monkeypatch.setattr(zygote_pool, "execute_base", no_process)
+    base.channel.close()
+    loop.turn()
+    pool.get(PATH, is_as_before, 0.0)
+    assert not new_bases
+
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        zygote_pool, "execute_base", lambda end: new_bases.append(Channel(end)) or Ended()
+    )
+    loop.pass_time(zygote_pool._RETRY_S)
+    (new,) = new_bases
+    assert [order.path for order in receive(new, TO_BASE)] == [PATH]
+
+
+def no_process(_end):
+    raise BlockingIOError("no process more")
+
+
+def test_a_zygote_that_is_to_be_killed_is_once_its_process_is_known(pool, base, loop, sleeper):
+    zygote = pool.get(PATH, is_as_before, 0.0)
+    pool.kill(zygote)
+    base.send(ZygoteForked(zygote.number, sleeper.pid))
+    loop.turn()
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_retired_zygote_that_is_stopped_is_killed(pool, state, base, loop, parsed, sleeper):
+    zygote, _ = parsed()
+    base.send(ZygoteForked(zygote.number, sleeper.pid))
+    loop.turn()
+    sleeper.send_signal(signal.SIGSTOP)
+    pool.retire(zygote)
+    loop.pass_time(state.settings.beat_timeout_s)
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_retired_zygote_whose_end_was_told_of_is_left_alone(
+    pool, state, base, loop, parsed, sleeper
+):
+    zygote, _ = parsed()
+    base.send(ZygoteForked(zygote.number, sleeper.pid))
+    loop.turn()
+    pool.retire(zygote)
+    base.send(ZygoteEnded(zygote.number, 0))
+    loop.turn()
+    loop.pass_time(state.settings.beat_timeout_s)
+    assert sleeper.poll() is None
+
+
+def test_zygotes_that_are_stopped_at_the_end_are_continued_and_killed_at_last(
+    state, base, loop, sleeper, monkeypatch
+):
+    monkeypatch.setattr(zygote_pool, "_END_S", 0.1)
+    pool = ZygotePool(base.of_host, state.settings, loop, loop.on_message, loop.on_gone)
+    zygote = pool.get(PATH, is_as_before, 0.0)
+    base.send(ZygoteForked(zygote.number, sleeper.pid))
+    loop.turn()
+    sleeper.send_signal(signal.SIGSTOP)
+    pool.close()
+    assert sleeper.wait(10) == -signal.SIGKILL
