@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.errors import explain
 from airflow_lite.parsing.folder import read_source
-from airflow_lite.processes.leftovers import left_open, open_descriptors
+from airflow_lite.processes.descriptors import left_open, open_descriptors
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG

@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -25,10 +25,13 @@ from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.load import preload
 from airflow_lite.processes import children
 from airflow_lite.processes.children import Child, End, Pipe
+from airflow_lite.processes.limits import is_shortage
 from airflow_lite.processes.lines import LineReader, to_line, write_all
 
 LARGEST_RESULT = 256 * 1024 * 1024
 _KEPT_OUTPUT = 64 * 1024
+#: Seconds between two tries to fork where the system has no process left.
+_SHORTAGE_S = 0.2
 
 
 def main(arguments: list[str]) -> None:
@@ -79,7 +82,10 @@ def _serve(control: socket.socket, path: str, options: Options) -> None:
 
 def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | None, bytes]:
     """Have a fork parse the file; return what was wrong, if anything, and its result."""
-    child, result, output = _fork(control, path, options)
+    try:
+        child, result, output = _fork_in_time(control, path, options)
+    except OSError as raised:
+        return f"The file cannot be parsed now: no process could be started for it: {raised}", b""
     deadline = children.within(options.timeout_s)
     readers = {
         result.descriptor: result.read,
@@ -110,12 +116,25 @@ def _verdict(end: End, result: bytearray, timeout_s: float) -> str | None:
     return f"The file ended its process {end} when it was imported{guess}."
 
 
+def _fork_in_time(control: socket.socket, path: str, options: Options) -> tuple[Child, Pipe, Pipe]:
+    """Fork, once there is a process for it, in the file's time: it is not the file's fault."""
+    deadline = time.monotonic() + options.timeout_s
+    while True:
+        try:
+            return _fork(control, path, options)
+        except OSError as error:
+            if not is_shortage(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_SHORTAGE_S)
+
+
 def _fork(control: socket.socket, path: str, options: Options) -> tuple[Child, Pipe, Pipe]:
     """Return the child, the pipe of its result and that of all that it prints."""
-    result, result_end = os.pipe()
-    output, output_end = os.pipe()
     parent = os.getpid()
-    pid = os.fork()
+    with ExitStack() as undo:
+        result, result_end, output, output_end = _pipes(undo)
+        pid = os.fork()
+        undo.pop_all()
     if pid == 0:
         for descriptor in (control.fileno(), result, output):
             os.close(descriptor)
@@ -123,6 +142,17 @@ def _fork(control: socket.socket, path: str, options: Options) -> tuple[Child, P
     for descriptor in (result_end, output_end):
         os.close(descriptor)
     return Child(pid), Pipe(result), Pipe(output, keep=_KEPT_OUTPUT)
+
+
+def _pipes(undo: ExitStack) -> list[int]:
+    """Return the ends of two pipes, closed again if no process comes of them."""
+    ends: list[int] = []
+    for _ in range(2):
+        pair = os.pipe()
+        ends += pair
+        for end in pair:
+            undo.callback(os.close, end)
+    return ends
 
 
 def _is_asked_for(control: socket.socket) -> bool:

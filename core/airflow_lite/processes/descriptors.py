@@ -1,37 +1,34 @@
-"""How many descriptors a process may have, and which numbers they get."""
+"""Which descriptors code leaves open: a fork would share their positions, and whom they talk to."""
 
 from __future__ import annotations
 
-import fcntl
+import gc
 import os
-import resource
-import sys
 from contextlib import suppress
 
-#: Our descriptors are at least so high, and above the limit of the process if that is not above
-#: the second: the kernel's table of a process is as long as its highest one.
-_HIGH, _HIGHEST = 4096, 65536
-_ROOM = 16
+#: These have neither a position nor anyone at the other end.
+_HARMLESS = frozenset(("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"))
+#: What is named of many.
+_MOST_NAMED = 3
 
 
-def out_of_reach(fd: int) -> int:
-    """Move a descriptor to a number that nothing closes in passing, and that no file gets later.
+def open_descriptors() -> dict[int, str]:
+    """Return what each open descriptor of this process is for, as the kernel names it."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # that of the listing itself
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
 
-    Code that makes a daemon of itself closes all it might have inherited: up to its limit, or
-    some thousands.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = sys.maxsize if hard == resource.RLIM_INFINITY else hard
-    number = min(max(soft, _HIGH) if soft <= _HIGHEST else _HIGHEST, most - _ROOM)
-    if number <= fd:
-        return fd
-    with suppress(OSError, ValueError):
-        if soft < number + _ROOM:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (number + _ROOM, hard))
-        try:
-            moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, number)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        os.close(fd)
-        return moved
-    return fd
+
+def left_open(before: dict[int, str]) -> list[str]:
+    """Return the names of what is open and was not `before`, the first few of them."""
+    if not _new(before):
+        return []
+    gc.collect()  # what nobody can reach any more is closed by that
+    return [name.partition(":")[0] for name in _new(before)][:_MOST_NAMED]
+
+
+def _new(before: dict[int, str]) -> list[str]:
+    now = sorted(open_descriptors().items())
+    return [name for fd, name in now if before.get(fd) != name and name not in _HARMLESS]

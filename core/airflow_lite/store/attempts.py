@@ -36,6 +36,15 @@ class Claim(NamedTuple):
     xcom_of: tuple[int, str, int] | None = None  # (dag run row, task id, map index)
 
 
+class Returned(NamedTuple):
+    """A claimed attempt whose code did not begin, since the machine has nothing left for it."""
+
+    instance_id: int
+    token: str
+    try_started_us: int | None  # as before the claim
+    cause: str
+
+
 class Started(NamedTuple):
     """Which process runs an attempt, so that another host or scheduler can find it."""
 
@@ -302,6 +311,51 @@ def _accepted_tokens(
         task_instance.c.end_us == task_instance.c.changed_at_us,
     )
     return {token for row_id, token in connection.execute(query) if token == by_id[row_id].token}
+
+
+_RETURN = (
+    task_instance.update()
+    .where(
+        task_instance.c.id == sa.bindparam("instance_id"),
+        task_instance.c.attempt == sa.bindparam("token"),
+        task_instance.c.supervisor == sa.bindparam("who"),
+        sa.or_(task_instance.c.state == "running", _restarting),
+    )
+    .values(
+        state=sa.case((_restarting, None), else_="queued"),
+        supervisor=None,
+        hostname=None,
+        start_us=None,
+        try_started_us=sa.bindparam("started_us", type_=task_instance.c.try_started_us.type),
+        changed_by=sa.bindparam("actor"),
+        change_cause=sa.bindparam("cause"),
+        changed_at_us=sa.bindparam("now"),
+    )
+)
+_RETURN_ATTEMPT = (
+    attempt.update()
+    .where(attempt.c.token == sa.bindparam("token"), attempt.c.supervisor == sa.bindparam("who"))
+    .values(supervisor=None, hostname=None, boot_id=None, claimed_us=None)
+)
+
+
+def give_back(
+    connection: sa.Connection, returned: Sequence[Returned], owner: Supervisor, now_us: int
+) -> None:
+    """Make claimed rows queued again under their tokens; those that were cleared get no state."""
+    common = {"who": owner.id, "actor": _actor(owner), "now": now_us}
+    rows = [
+        {
+            **common,
+            "instance_id": attempt.instance_id,
+            "token": attempt.token,
+            "started_us": attempt.try_started_us,
+            "cause": attempt.cause,
+        }
+        for attempt in returned
+    ]
+    run_many(connection, _RETURN, rows)
+    run_many(connection, _RETURN_ATTEMPT, rows)
 
 
 def save_rendered(connection: sa.Connection, fields: dict[int, str]) -> None:

@@ -197,11 +197,12 @@ class ZygoteForked(NamedTuple):
 
 
 class ZygoteEnded(NamedTuple):
-    """How a zygote ended: its exit code, or why there is no process of it at all."""
+    """How a zygote ended: its exit code, or why there is no process of it; as in `ForkFailed`."""
 
     number: int
     code: int | None
     error: str | None = None
+    is_shortage: bool = False
 
 
 BaseMessage = ZygoteForked | ZygoteEnded
@@ -266,10 +267,11 @@ class TaskMissing(NamedTuple):
 
 
 class ForkFailed(NamedTuple):
-    """No process could be made for an attempt."""
+    """No process could be made for an attempt; `is_shortage`: later one may."""
 
     token: str
     error: str
+    is_shortage: bool = False
 
 
 class ChildEnded(NamedTuple):

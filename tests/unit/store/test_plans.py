@@ -103,6 +103,9 @@ CALLS: dict[Any, dict[str, Any]] = {
             ],
             HOST,
         ),
+        "give_back": lambda c: attempts.give_back(
+            c, [attempts.Returned(1, TOKEN, None, "x")], HOST, NOW
+        ),
         "save_rendered": lambda c: attempts.save_rendered(c, {1: "{}"}),
         "rendered": lambda c: attempts.rendered(c, 1),
         "end_supervisor": lambda c: attempts.end_supervisor(c, "s", NOW, "test"),

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_lite.errors import StoreError
 from airflow_lite.states import TaskInstanceState
+from airflow_lite.store.attempts import Returned
 from airflow_lite.worker.host.attempt import Phase
 from airflow_lite.worker.messages import RetryPolicy
 
@@ -33,6 +34,24 @@ def finish(state: HostState, attempt: Attempt, outcome: Outcome) -> None:
     _warn_of_cut_log(attempt, outcome)
     end = attempt.ended(outcome, state.clock.now_us(), state.settings.max_retry_delay_s)
     state.batch.ended.append(end)
+
+
+def give_back(state: HostState, attempt: Attempt, error: str) -> None:
+    """Let a claimed attempt whose code has not begun wait in the queue again, for better times."""
+    state.shortage.fail(error)
+    zygote, attempt.zygote = attempt.zygote, None
+    if zygote is not None:
+        zygote.tokens.discard(attempt.token)
+    release(state, attempt)
+    attempt.log_pipe = attempt.policy = attempt.pid = None
+    row = attempt.queued
+    cause = f"given back: {error}"
+    state.batch.returned.append(Returned(row.id, attempt.token, row.try_started_us, cause))
+    if attempt.stop_reason is not None:
+        state.drop(attempt)
+        return
+    attempt.phase = Phase.WAITING
+    state.waiting[attempt.token] = attempt
 
 
 def release(state: HostState, attempt: Attempt) -> None:

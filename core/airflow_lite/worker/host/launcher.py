@@ -7,11 +7,13 @@ import os
 import selectors
 import signal
 import socket
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.folder import has_changed
+from airflow_lite.processes.limits import is_shortage
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup
 from airflow_lite.worker.host import ending
@@ -87,12 +89,15 @@ class Launcher:
         if zygote is None or not zygote.is_alone:
             try:
                 zygote = paths.get(attempt.path) or self._zygote_of(attempt)
+                paths[attempt.path] = zygote
+                if zygote.is_ready and zygote.is_shared_badly:
+                    zygote = self._alone(attempt, zygote)
             except PickleRefused as error:
                 attempt.error = str(error)
                 return
-            paths[attempt.path] = zygote
-            if zygote.is_ready and zygote.is_shared_badly:
-                zygote = self._alone(attempt, zygote)
+            except OSError as error:  # no descriptor left
+                self._state.shortage.fail(str(error))
+                return
         attempt.zygote = zygote
         if zygote.is_ready:
             zygote.tokens.add(attempt.token)
@@ -156,13 +161,25 @@ class Launcher:
         try:
             self._hand_over(attempt, zygote)
         except OSError as error:  # no descriptors left, for one
-            ending.finish(self._state, attempt, Outcome("failed", f"could not be started: {error}"))
+            self._not_started(attempt, error)
+
+    def _not_started(self, attempt: Attempt, error: OSError) -> None:
+        cause = f"could not be started: {error}"
+        if is_shortage(error):
+            ending.give_back(self._state, attempt, cause)
+        else:
+            ending.finish(self._state, attempt, Outcome("failed", cause))
 
     def _hand_over(self, attempt: Attempt, zygote: ZygoteHandle) -> None:
-        ours, theirs = socket.socketpair()
-        output = self._open_log(attempt)
-        assert attempt.log_pipe is not None  # just opened
-        log_fd = os.dup(attempt.log_pipe.log_fd)
+        with ExitStack() as undo:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            undo.callback(theirs.close)
+            output = self._open_log(attempt)
+            undo.callback(os.close, output)
+            assert attempt.log_pipe is not None  # just opened
+            log_fd = os.dup(attempt.log_pipe.log_fd)
+            undo.pop_all()
         hear = partial(self._monitor.hear_child, attempt)
         attempt.line = TaskLine(ours, self._state, hear, self._state.settings.max_xcom_bytes)
         request = attempt.request(self._state.settings, self._state.clock.now_us())
@@ -202,10 +219,16 @@ class Launcher:
         try:
             log_fd = open_for_writing(self._state.settings.log_folder, key)
         except (OSError, ValueError) as error:  # a full disk fails no task
+            if isinstance(error, OSError) and is_shortage(error):
+                raise
             logger.warning("no log for %s: %s", key, error)
             attempt.log_error = str(error)
             log_fd = os.open(os.devnull, os.O_WRONLY)
-        reading, writing = os.pipe()
+        try:
+            reading, writing = os.pipe()
+        except OSError:
+            os.close(log_fd)
+            raise
         if attempt.log_pipe is not None:  # of a fork that came to nothing
             attempt.log_pipe.release()
         limit = self._state.settings.max_log_bytes
@@ -222,7 +245,11 @@ class Launcher:
     def fail_unstarted(self, attempt: Attempt) -> None:
         """End a claimed attempt whose file cannot be imported or has no such task."""
         attempt.phase = Phase.CLAIMED
-        os.close(self._open_log(attempt))
+        try:
+            os.close(self._open_log(attempt))
+        except OSError as error:
+            self._not_started(attempt, error)
+            return
         assert attempt.log_pipe is not None  # just opened
         assert attempt.error is not None  # why this is called
         for line in attempt.error.splitlines():
@@ -237,9 +264,14 @@ class Launcher:
 
     def import_crashed(self, zygote: ZygoteHandle, code: int | None) -> None:
         """Act on a zygote that ended before it had imported its file."""
+        if zygote.is_short:
+            self._state.shortage.fail(str(zygote.error))
         error = zygote.error or f"{zygote.path}: its import {describe_end(code or 0)}"
         for attempt in self._state.waiting.values():
             if attempt.zygote is not zygote:
+                continue
+            if zygote.is_short:
+                attempt.zygote = None  # there may be a process later
                 continue
             by_us = zygote.error is not None
             if not by_us and code in {None, -signal.SIGKILL} and not attempt.is_second_parse:
@@ -266,7 +298,11 @@ class Launcher:
 
     def _fork_afresh(self, attempt: Attempt) -> None:
         attempt.is_second_parse = True
-        attempt.zygote = self._zygote_of(attempt)
+        try:
+            attempt.zygote = self._zygote_of(attempt)
+        except OSError as error:
+            self._not_started(attempt, error)
+            return
         self._unforked.append(attempt)
 
     def _fork_when_parsed(self, attempt: Attempt) -> None:
@@ -275,6 +311,8 @@ class Launcher:
         if zygote.is_ready:
             zygote.tokens.add(attempt.token)
             self.fork(attempt)
+        elif zygote.is_short:
+            ending.give_back(self._state, attempt, str(zygote.error))
         elif zygote.error is not None or zygote.number not in self._zygotes.all:
             attempt.error = zygote.error or f"{attempt.path}: its import ended its process"
             self.fail_unstarted(attempt)

@@ -317,7 +317,7 @@ class HostLoop:
                 self._launcher.fork(attempt)
         if written.ended:
             self._tell_ended(written.ended)
-        if self._state.batch.ended:
+        if self._state.batch.ended or self._state.batch.returned:
             self._commit()
 
     def _tell_ended(self, ends: Iterable[rows.Ended]) -> None:
@@ -350,9 +350,9 @@ class HostLoop:
                 self._monitor.forked(message)
             case TaskMissing(token):
                 self._launcher.missing(token, zygote)
-            case ForkFailed(token, error):
+            case ForkFailed(token):
                 zygote.tokens.discard(token)
-                self._monitor.fork_failed(token, error)
+                self._monitor.fork_failed(message)
                 self._zygotes.close_if_idle(zygote)
             case ChildEnded(token, code):
                 zygote.tokens.discard(token)

@@ -13,6 +13,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
+from airflow_lite.processes.limits import raise_soft_limit
 from airflow_lite.terminal import safe
 from airflow_lite.worker.host.identity import supervisor
 from airflow_lite.worker.zygote.start import BaseZygote, fork_base
@@ -45,6 +46,7 @@ def make_host(
     from airflow_lite.worker.host.loop import HostLoop
     from airflow_lite.worker.settings import HostSettings
 
+    raise_soft_limit()  # after the base zygote is there, whose children user code is
     settings = HostSettings.read(config)
     who = supervisor(settings, kind, name, job_id)
     return HostLoop(

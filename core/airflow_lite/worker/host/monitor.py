@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_lite.processes.channel import Channel
     from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
-    from airflow_lite.worker.messages import AttemptForked, ChildMessage
+    from airflow_lite.worker.messages import AttemptForked, ChildMessage, ForkFailed
 
 
 #: Seconds between two looks at a process whose end its zygote should have reported.
@@ -63,16 +63,21 @@ class AttemptMonitor:
         if attempt.phase is not Phase.CLAIMED:
             return
         attempt.phase = Phase.RUNNING
+        self._state.shortage.succeed()
         self._state.write_later()
         self._limit_execution(attempt)
         if attempt.stop_reason is not None:
             self._signal(attempt, self._state.settings.kill_grace_s)
 
-    def fork_failed(self, token: str, error: str) -> None:
-        """End an attempt that no process could be made for."""
-        attempt = self._state.attempts.get(token)
-        if attempt is not None and attempt.is_claimed:
-            cause = f"could not be started: {error}"
+    def fork_failed(self, message: ForkFailed) -> None:
+        """End an attempt that no process could be made for, or let it wait for better times."""
+        attempt = self._state.attempts.get(message.token)
+        if attempt is None or attempt.phase is not Phase.CLAIMED:
+            return
+        cause = f"could not be started: {message.error}"
+        if message.is_shortage:
+            ending.give_back(self._state, attempt, cause)
+        else:
             ending.finish(self._state, attempt, Outcome("failed", cause, is_reported=False))
 
     def _limit_execution(self, attempt: Attempt) -> None:

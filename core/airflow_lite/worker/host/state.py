@@ -10,6 +10,7 @@ from airflow_lite.processes.timers import Timers
 from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.worker.host.attempt import Phase
 from airflow_lite.worker.host.questions import Questions
+from airflow_lite.worker.host.shortage import Shortage
 from airflow_lite.worker.host.write_batch import WriteBatch
 from airflow_lite.worker.task_log.masked import Mask
 
@@ -52,6 +53,7 @@ class HostState:
         self.questions = Questions(store, clock)
         self.mask = Mask(secrets_masker().secrets)
         self.dropped: list[str] = []
+        self.shortage = Shortage(clock, self.after)
         self.must_flush = False
         self._is_lazy_due = False  # a timer will flush
         self._channels: dict[Channel, Callable[[], None]] = {}
@@ -59,12 +61,9 @@ class HostState:
     @property
     def room(self) -> int:
         """How many attempts more may be claimed now."""
-        if self.most_at_once == sys.maxsize:
-            return sys.maxsize
         over = {Phase.NEW, Phase.WAITING, Phase.ENDING}
-        return self.most_at_once - sum(
-            attempt.phase not in over for attempt in self.attempts.values()
-        )
+        running = sum(attempt.phase not in over for attempt in self.attempts.values())
+        return min(self.most_at_once - running, self.shortage.room(running))
 
     def watch(self, channel: Channel, act: Callable[[], None]) -> None:
         """Call `act` whenever the channel has something to receive."""

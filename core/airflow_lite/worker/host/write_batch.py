@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.store import attempts, xcoms
 
 if TYPE_CHECKING:
-    from airflow_lite.store.attempts import Claim, Ended, Started, Supervisor
+    from airflow_lite.store.attempts import Claim, Ended, Returned, Started, Supervisor
     from airflow_lite.store.engine import Store
     from airflow_lite.store.xcoms import XComValue
 
@@ -22,12 +22,13 @@ class WriteBatch:
     rendered: dict[int, str] = field(default_factory=dict)
     xcoms: list[XComValue] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
+    returned: list[Returned] = field(default_factory=list)
     beats: bool = False
 
     @property
     def is_urgent(self) -> bool:
         """Whether someone waits for what is in it."""
-        return bool(self.claims or self.xcoms or self.ended or self.beats)
+        return bool(self.claims or self.xcoms or self.ended or self.returned or self.beats)
 
     @property
     def is_empty(self) -> bool:
@@ -41,6 +42,8 @@ class WriteBatch:
         """
         with store.begin() as connection:
             granted: set[str] = set()
+            if self.returned:  # before it may be claimed once more
+                attempts.give_back(connection, self.returned, who, now_us)
             if self.claims:
                 granted = attempts.claim(connection, self.claims, who, now_us)
             if self.started:
@@ -59,6 +62,7 @@ class WriteBatch:
             self.rendered,
             self.xcoms,
             self.ended,
+            self.returned,
             self.beats,
         )
         self.__init__()  # type: ignore[misc]

@@ -70,6 +70,7 @@ class ZygoteHandle:
     is_retired: bool = False
     started: int | None = None  # names the process for good, with its pid
     base: Channel | None = None  # who forked it, and tells of its end
+    is_short: bool = False  # there is no process of it, for now
     is_killed: bool = False  # by us, at once when its process is known
 
     @property
@@ -122,7 +123,7 @@ class ZygotePool:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._leaving: dict[int, ZygoteHandle] = {}  # told to end, by number
         self.all: dict[int, ZygoteHandle] = {}
-        self._base_pid = base.pid
+        self._base_pid, self._soft_limit = base.pid, base.soft_limit
         self._base_words = 0
         self._base = self._listen(base.end)
 
@@ -142,6 +143,7 @@ class ZygotePool:
             else:
                 self._leaving.pop(zygote.number, None)
                 zygote.error = zygote.error or message.error
+                zygote.is_short = message.is_shortage
                 self._gone(zygote.number, message.code)
         if self._base.is_closed:
             self._replace_base()
@@ -205,7 +207,7 @@ class ZygotePool:
     def _execute_base(self, theirs: socket.socket) -> None:
         """Start the base at this end, in which orders wait for it; later, if it cannot be now."""
         try:
-            process = execute_base(theirs)
+            process = execute_base(theirs, self._soft_limit)
         except OSError as error:
             logger.error("the base zygote cannot be started, trying again: %s", error)
             self._after(_RETRY_S, partial(self._execute_base, theirs))
@@ -247,7 +249,7 @@ class ZygotePool:
     ) -> ZygoteHandle:
         """Order a zygote for `path`, or for the pickled DAG that goes by that name.
 
-        `alone` is one that runs a single attempt in itself.
+        `alone` is one that runs a single attempt in itself. Raises OSError without descriptors.
         """
         ours, theirs = socket.socketpair()
         self._count += 1

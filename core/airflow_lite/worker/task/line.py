@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowException
 from airflow_lite.processes.channel import encoded
-from airflow_lite.processes.descriptors import out_of_reach
+from airflow_lite.processes.limits import out_of_reach
 from airflow_lite.processes.lines import LineReader
 from airflow_lite.worker.messages import (
     ANSWERS,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from airflow_lite.parsing import load
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
+from airflow_lite.processes.limits import is_shortage, set_soft_limit
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.security.signing import KEY_VARIABLE
@@ -111,7 +112,7 @@ class _BaseZygote:
         except OSError as error:  # no process more, for one
             os.close(fd)
             reason = f"{order.path}: no process could be started for it: {error}"
-            send(self._channel, ZygoteEnded(order.number, None, reason))
+            send(self._channel, ZygoteEnded(order.number, None, reason, is_shortage(error)))
             return
         if pid == 0:
             in_child(lambda: self._be_file_zygote(order, fd, parent))
@@ -137,4 +138,5 @@ class _BaseZygote:
 
 
 if __name__ == "__main__":
+    set_soft_limit(int(sys.argv[2]))  # a host has more than user code is used to
     main(socket.socket(fileno=int(sys.argv[1])))

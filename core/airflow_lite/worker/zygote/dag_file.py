@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_lite.processes.children import die_with_parent
-from airflow_lite.processes.descriptors import out_of_reach
-from airflow_lite.processes.leftovers import left_open, open_descriptors
+from airflow_lite.processes.descriptors import left_open, open_descriptors
+from airflow_lite.processes.limits import is_shortage, out_of_reach
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
@@ -165,7 +165,7 @@ class DagFileZygote:
         try:
             pid = self._start(order, fds)
         except OSError as error:  # no process more, for one
-            send(self._channel, ForkFailed(token, str(error)))
+            send(self._channel, ForkFailed(token, str(error), is_shortage(error)))
             return
         finally:
             for fd in fds:

@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import NamedTuple
 
+from airflow_lite.processes.limits import soft_limit
 from airflow_lite.processes.programs import Program
 
 
@@ -17,6 +18,7 @@ class BaseZygote(NamedTuple):
 
     end: socket.socket
     pid: int
+    soft_limit: int  # of descriptors: its own, and that of user code
 
 
 def fork_base(*not_for_it: socket.socket) -> BaseZygote:
@@ -26,24 +28,26 @@ def fork_base(*not_for_it: socket.socket) -> BaseZygote:
     """
     from airflow_lite.worker.zygote import base
 
+    limit = soft_limit()
     ours, theirs = socket.socketpair()
     if "sqlalchemy" in sys.modules or threading.active_count() > 1:
-        return BaseZygote(ours, execute_base(theirs).pid)
+        return BaseZygote(ours, execute_base(theirs, limit).pid, limit)
     pid = os.fork()
     if pid == 0:
         for end in (ours, *not_for_it):
             end.close()
         base.main(theirs)
     theirs.close()
-    return BaseZygote(ours, pid)
+    return BaseZygote(ours, pid, limit)
 
 
-def execute_base(theirs: socket.socket) -> subprocess.Popen[bytes]:
+def execute_base(theirs: socket.socket, limit: int) -> subprocess.Popen[bytes]:
     """Start a base zygote on this end of a channel in a fresh interpreter; close the end here.
 
-    Raises OSError where no process can be had; the end stays open then.
+    `limit` is how many descriptors it may have. Raises OSError where no process can be had; the
+    end stays open then.
     """
-    command = Program.BASE_ZYGOTE.command(str(theirs.fileno()))
+    command = Program.BASE_ZYGOTE.command(str(theirs.fileno()), str(limit))
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()
     return process

@@ -63,7 +63,7 @@ class FakeBase:
 
     def __init__(self):
         ours, end = socket.socketpair()
-        self.of_host = BaseZygote(ours, 0)
+        self.of_host = BaseZygote(ours, 0, 1024)
         self.channel = Channel(end)
         self._zygotes = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from types import SimpleNamespace
@@ -314,23 +315,97 @@ def test_an_attempt_whose_zygote_dies_before_the_hand_over_is_forked_from_anothe
     assert [order.request.token for order in second.heard()] == [attempt.token]
 
 
+def refuse_sockets(patch, number):
+    def refuse():
+        raise OSError(number, os.strerror(number))
+
+    for module in ("launcher", "zygote_pool"):
+        patch.setattr(
+            f"airflow_lite.worker.host.{module}.socket", SimpleNamespace(socketpair=refuse)
+        )
+
+
 def test_an_attempt_that_cannot_be_handed_over_fails_with_the_reason(
     launcher, state, accept, base, turn, monkeypatch
 ):
     attempt = accept()
     parse(launcher, base, turn)
 
-    def refuse():
-        raise OSError(24, "Too many open files")
-
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "airflow_lite.worker.host.launcher.socket", SimpleNamespace(socketpair=refuse)
-        )
+        refuse_sockets(patch, errno.EPERM)
         launcher.fork(attempt)
 
     (end,) = state.batch.ended
-    assert end.cause == "could not be started: [Errno 24] Too many open files"
+    assert end.cause == "could not be started: [Errno 1] Operation not permitted"
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE])
+def test_an_attempt_that_nothing_is_left_for_is_given_back_and_waits(
+    launcher, state, accept, base, turn, monkeypatch, clock, number
+):
+    attempt = accept()
+    (zygote,) = parse(launcher, base, turn)
+    state.batch.claims.clear()
+
+    with monkeypatch.context() as patch:
+        refuse_sockets(patch, number)
+        launcher.fork(attempt)
+
+    (returned,) = state.batch.returned
+    assert returned.cause.startswith(f"given back: could not be started: [Errno {number}]")
+    assert state.batch.ended == []
+    launcher.ask_zygotes()
+    assert state.batch.claims == []  # not before its time
+    clock.advance(0.5)
+    launcher.ask_zygotes()
+    assert [claim.token for claim in state.batch.claims] == [attempt.token]
+    launcher.fork(attempt)
+    assert len(zygote.heard()) == 1
+
+
+def test_a_log_that_no_descriptor_is_left_for_is_a_reason_to_wait(
+    launcher, state, accept, base, turn, monkeypatch
+):
+    attempt = accept()
+    parse(launcher, base, turn)
+
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_lite.worker.host.launcher.open_for_writing", refuse)
+        launcher.fork(attempt)
+
+    assert len(state.batch.returned) == 1
+    assert attempt.line is None
+
+
+def test_a_zygote_that_no_socket_is_left_for_is_ordered_later(
+    launcher, state, accept, base, monkeypatch, clock
+):
+    attempt = accept()
+    with monkeypatch.context() as patch:
+        refuse_sockets(patch, errno.EMFILE)
+        launcher.ask_zygotes()
+    assert attempt.error is None
+    launcher.ask_zygotes()
+    assert base.new_zygotes() == []
+    clock.advance(0.5)
+    launcher.ask_zygotes()
+    assert len(base.new_zygotes()) == 1
+
+
+def test_a_zygote_that_no_process_is_left_for_is_ordered_later(
+    launcher, state, accept, base, turn, clock
+):
+    attempt = accept()
+    launcher.ask_zygotes()
+    zygote = attempt.zygote
+    zygote.error, zygote.is_short = "no process could be started for it", True
+    launcher.import_crashed(zygote, None)
+
+    assert (attempt.error, attempt.zygote) == (None, None)
+    assert attempt.phase is Phase.WAITING
 
 
 def test_a_log_that_cannot_be_opened_fails_no_attempt(launcher, state, accept, base, turn, caplog):

@@ -473,6 +473,38 @@ def test_an_attempt_that_no_process_could_be_made_for_fails_with_the_reason(host
     assert cause == "could not be started: no process more"
 
 
+def test_an_attempt_that_no_process_is_left_for_is_queued_again_and_runs_later(
+    hosted, loop, begin, clock
+):
+    child = begin()
+    token = child.request.token
+    child.zygote.send(ForkFailed(token, "no process left", is_shortage=True))
+    loop.turn()
+
+    row = hosted.row("t")
+    assert (row.state, row.attempt, row.supervisor, row.start_us) == ("queued", token, None, None)
+    assert row.try_started_us is None
+    assert row.change_cause == "given back: could not be started: no process left"
+    assert hosted.attempt(token).claimed_us is None
+    clock.advance(0.5)
+    loop.turn()
+    loop.turn()
+    again = Child(child.zygote)
+    assert again.request.token == token
+    again.send(SUCCESS)
+    loop.turn()
+    assert hosted.row("t").state == "success"
+    again.line.close()
+
+
+def test_an_attempt_that_was_cleared_while_it_is_given_back_is_not_queued(hosted, loop, begin):
+    child = begin()
+    hosted.mark("t", "restarting")
+    child.zygote.send(ForkFailed(child.request.token, "no process left", is_shortage=True))
+    loop.turn()
+    assert hosted.row("t").state is None
+
+
 def test_an_outcome_counts_though_its_process_ended_badly_afterwards(hosted, loop, begin):
     child = begin()
     child.send(SUCCESS)

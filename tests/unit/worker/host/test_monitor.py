@@ -44,7 +44,7 @@ def host_state(tmp_path):
 def monitor(host_state):
     ours, theirs = socket.socketpair()
     zygotes = ZygotePool(
-        BaseZygote(ours, 0), host_state.settings, host_state, lambda *_: None, lambda *_: None
+        BaseZygote(ours, 0, 1024), host_state.settings, host_state, lambda *_: None, lambda *_: None
     )
     yield AttemptMonitor(host_state, zygotes)
     zygotes.close()

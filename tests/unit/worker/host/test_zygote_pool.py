@@ -237,7 +237,9 @@ def test_a_base_that_died_is_replaced_and_only_what_it_would_have_told_of_is_los
     pool, base, loop, parsed, monkeypatch
 ):
     ends = []
-    monkeypatch.setattr(zygote_pool, "execute_base", lambda end: ends.append(end) or Ended())
+    monkeypatch.setattr(
+        zygote_pool, "execute_base", lambda end, _limit: ends.append(end) or Ended()
+    )
     lives, zygote = parsed("/lives.py")
     base.send(ZygoteForked(lives.number, NOBODY))
     ordered = pool.get("/ordered.py", is_as_before, 0.0)
@@ -298,7 +300,7 @@ def new_bases(monkeypatch):
     """The ends of bases that are started in place of the first one."""
     ends = []
     monkeypatch.setattr(
-        zygote_pool, "execute_base", lambda end: ends.append(Channel(end)) or Ended()
+        zygote_pool, "execute_base", lambda end, _limit: ends.append(Channel(end)) or Ended()
     )
     yield ends
     for end in ends:
@@ -378,14 +380,14 @@ def test_a_base_that_cannot_be_started_now_is_started_later(
 
     monkeypatch.undo()
     monkeypatch.setattr(
-        zygote_pool, "execute_base", lambda end: new_bases.append(Channel(end)) or Ended()
+        zygote_pool, "execute_base", lambda end, _limit: new_bases.append(Channel(end)) or Ended()
     )
     loop.pass_time(zygote_pool._RETRY_S)
     (new,) = new_bases
     assert [order.path for order in receive(new, TO_BASE)] == [PATH]
 
 
-def no_process(_end):
+def no_process(_end, _limit):
     raise BlockingIOError("no process more")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from airflow_lite.processes.leftovers import left_open, open_descriptors
+from airflow_lite.processes.descriptors import left_open, open_descriptors
 
 
 def test_what_is_left_open_is_named(tmp_path):
