@@ -24,6 +24,7 @@ import pytest
 from fixtures.homes import Home
 
 DOCS = Path(__file__).parents[2] / "docs"
+README = "../README.md"
 BLOCK = re.compile(
     r"^(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -47,7 +48,7 @@ PYTHON = [
 ]
 PAGES = sorted(
     page
-    for page in (path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+    for page in [README, *(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))]
     if any(block["kind"] == "console" for block in blocks(page)) and page not in ELSEWHERE
 )
 
@@ -93,6 +94,7 @@ def terminal(home):
         return subprocess.run(
             ["bash", "-c", command],
             env=home.environ,
+            cwd=home.folder.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

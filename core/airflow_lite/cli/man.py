@@ -56,7 +56,7 @@ def _program() -> _PageParser:
     """Return the parser of the program itself, with the commands that are no groups in full."""
     parser = _PageParser(
         prog=PROGRAM,
-        description="Run workflows as Airflow does, at a hundredth of its cost.",
+        description="Run workflows in Airflow's way, from one light process.",
         epilog="Each group has a page of its own, such as airflow-lite-dags(1). Plugins bring"
         " further groups: see `airflow-lite --help`.",
     )
