@@ -8,6 +8,13 @@ from typing import Any
 
 from airflow_lite.errors import UserError
 
+_CHECK_PATH = "Check the path, and that its package is installed."
+#: What to do about code that was written for Airflow and imports it.
+OF_AIRFLOW = (
+    "It was written for Airflow: have it import from airflow_lite, as the page 'Move an executor "
+    "from Airflow' of the documentation says."
+)
+
 
 class ModuleMissingError(UserError):
     """There is no such module. Check the path, and that its package is installed."""
@@ -19,6 +26,11 @@ class ImportFailedError(UserError):
 
 class AttributeMissingError(UserError):
     """A module was found, but it has no such name. Check the spelling."""
+
+
+def is_airflows(module: str) -> bool:
+    """Return whether a module is one of Airflow's own, which nobody needs to install here."""
+    return module.partition(".")[0] == "airflow"
 
 
 def import_string(path: str) -> Any:
@@ -54,12 +66,11 @@ def _module(path: str) -> Any:
         return import_module(path)
     except ModuleNotFoundError as error:
         if error.name is not None and (path == error.name or path.startswith(f"{error.name}.")):
-            raise ModuleMissingError(
-                f"There is no module {error.name!r}. Check the path, and that its package is "
-                "installed."
-            ) from None
+            advice = OF_AIRFLOW if is_airflows(error.name) else _CHECK_PATH
+            raise ModuleMissingError(f"There is no module {error.name!r}. {advice}") from None
+        advice = OF_AIRFLOW if is_airflows(str(error.name)) else "Install it."
         raise ImportFailedError(
-            f"Module {path!r} needs {error.name!r}, which is not installed. Install it."
+            f"Module {path!r} needs {error.name!r}, which is not installed. {advice}"
         ) from error
     except (Exception, SystemExit) as error:
         raise ImportFailedError(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from airflow_lite.imports import (
+    OF_AIRFLOW,
     AttributeMissingError,
     ImportFailedError,
     ModuleMissingError,
     import_string,
 )
+from fixtures.scripts import ROOT
 
 
 def test_a_name_is_imported_by_dot_or_colon():
@@ -37,3 +41,15 @@ def test_what_cannot_be_imported_is_told_in_one_line(site, path, error, message)
         import_string(path)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["airflow.no_such.executors.X", "of_airflow.X"])
+def test_code_that_was_written_for_airflow_is_pointed_to_the_page_about_moving_it(site, path):
+    (site.directory / "of_airflow.py").write_text("import airflow.no_such.executors\n")
+    with pytest.raises((ModuleMissingError, ImportFailedError)) as caught:
+        import_string(path)
+    assert str(caught.value).endswith(OF_AIRFLOW)
+    assert "Install" not in str(caught.value)
+    [title] = re.findall("'(Move .+)'", OF_AIRFLOW)
+    page = ROOT / "docs/how-to/move-an-executor.md"
+    assert page.read_text().startswith(f"# {title}\n")

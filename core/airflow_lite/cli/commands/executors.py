@@ -62,7 +62,7 @@ def _info(located: Located, config: Config) -> dict[str, Any]:
         plugin = Plugin(CORE, __version__)
     for verdict in verdicts:
         if not verdict.is_sound:
-            fix = remedy(verdict, plugin) if plugin.distribution else "Mend its module."
+            fix = remedy(verdict, plugin)
             plugin = plugin.in_state(PluginState.QUARANTINED, reason(verdict), fix)
     own = [verdict for verdict in verdicts if verdict.kind == EXECUTOR]
     modules = [verdict for verdict in verdicts if verdict.kind != EXECUTOR]

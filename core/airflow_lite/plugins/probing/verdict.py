@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from airflow_lite.imports import OF_AIRFLOW, is_airflows
 from airflow_lite.plugins.discovery.model import Plugin
 from airflow_lite.plugins.discovery.targets import Target
 
@@ -79,8 +80,12 @@ def reason(verdict: Verdict) -> str:
 
 def remedy(verdict: Verdict, plugin: Plugin) -> str:
     """Say what to do about an entry point that cannot be used."""
+    if not plugin.distribution:  # a class that is named by its path
+        return OF_AIRFLOW if is_airflows(verdict.needs) else "Mend its module."
     away = f"remove the plugin with `pip uninstall {plugin.distribution}`."
     again = f"try again with `airflow-lite plugins doctor {plugin.distribution}`"
+    if is_airflows(verdict.needs):
+        return f"{OF_AIRFLOW} Or {away}"
     if verdict.needs:
         return f"Install {verdict.needs!r} and {again}, or {away}"
     if verdict.is_timeout:
