@@ -129,6 +129,29 @@ def test_the_doctor_runs_the_health_check_of_the_executor(home, site, body, stat
     assert "nobody" not in home.run("plugins", "doctor").stdout
 
 
+def test_the_doctor_asks_nobody_for_their_health_where_it_is_told_so(home, site):
+    """As in the CI of an executor whose engine is not there."""
+    body = "return HealthReport(False, 'nobody answers')"
+    site.install_sound("red", plugin=_plugin(site) + HEALTH.format(body=body))
+    home.environ["AIRFLOW_LITE__PLUGINS__STRICT"] = "True"
+    for words in (["--executor", "RedExecutor", "plugins", "doctor"], ["plugins", "doctor", "red"]):
+        rows = json.loads(home.run(*words, "--no-health", "-o", "json").stdout)
+        assert {row["state"] for row in rows} == {"ready"}
+        home.run(*words, exit_code=1)
+
+
+def test_an_executor_of_airflow_is_pointed_to_how_it_is_moved(home, site):
+    source = "from airflow.no_such_executors import BaseExecutor\n"
+    site.install_sound("old", executor=source)
+    (found,) = home.json("executors", "info", "OldExecutor")
+    assert found["remedy"].startswith(
+        "It was written for Airflow: have it import from airflow_lite"
+    )
+    (found,) = home.json("executors", "info", "old_executor.Own")
+    assert "'Move an executor from Airflow'" in found["remedy"]
+    assert "Install" not in found["remedy"]
+
+
 def test_a_configured_executor_that_is_not_there_is_the_doctors_finding(home):
     rows = json.loads(
         home.run("--executor", "Nobody", "plugins", "doctor", "-o", "json", exit_code=1).stdout

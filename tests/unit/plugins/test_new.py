@@ -47,6 +47,12 @@ def test_nothing_of_the_template_is_left_in_another_ones_files(tmp_path):
     assert {file.name for file in written} >= {"pyproject.toml", ".gitignore", "ci.yml"}
 
 
+def test_the_ci_of_a_new_distribution_needs_no_engine(tmp_path):
+    write_plugin(names_of("big-iron"), tmp_path)
+    [ci] = tmp_path.glob(".github/workflows/*.yml")
+    assert "airflow-lite plugins doctor --no-health big-iron" in ci.read_text()
+
+
 LONGEST = "airflow-lite-foo-bar-baz-of-mine-at-work"
 
 

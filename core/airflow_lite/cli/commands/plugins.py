@@ -140,7 +140,7 @@ def doctor(args: context.Args) -> int:
         executors = [entry.name for plugin in plugins for entry in plugin.executors]
     findings = examine(plugins, config)
     bad = [finding.distribution for finding in findings if finding.state == "quarantined"]
-    for name in dict.fromkeys(executors):
+    for name in () if args.no_health else dict.fromkeys(executors):
         findings += health(name, config, bad)
     print_rows(
         [finding._asdict() for finding in findings],
@@ -164,5 +164,9 @@ def new(args: context.Args) -> int:
         print(file)
     context.notice(
         f"Made {names.executor}. Next: cd {folder} && pip install -e '.[test]' && pytest"
+    )
+    context.notice(
+        "Where no package index has airflow-lite: pip install hatchling argparse-manpage, then "
+        "pip install --no-build-isolation -e '.[test]'"
     )
     return 0

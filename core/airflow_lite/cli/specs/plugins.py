@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.api.commands.spec import Arg
+from airflow_lite.api.commands.spec import Arg, switch
 from airflow_lite.cli.options import LISTING, command
 
 _NAME = "Name of a distribution, of a group of commands, or of an executor"
@@ -26,6 +26,7 @@ COMMANDS = (
         "plugins.doctor",
         "Look plugins over: each is imported in a process of its own",
         Arg("name", f"{_NAME} (default: all)", metavar="NAME", nargs="?", completer="plugin"),
+        switch("--no-health", "Ask no executor for its health: where its engine is not, as in CI"),
         *LISTING,
         epilog="Also runs the health check of the executor named, or else of the one that"
         "\nis configured. The exit code is 1 if anything is wrong.",
