@@ -19,6 +19,14 @@ MODULES = (
 #: These have no `__all__`: the names that are meant for plugins.
 NAMES = {"airflow_lite.config": ("Config", "ConfigOption")}
 
+#: Classes whose members are listed.
+WITH_MEMBERS = {"BaseExecutor", "Config", "Engine", "TaskHost", "TaskInstance"}
+#: An attribute with the comment above it that says what it is.
+_ATTRIBUTE = re.compile(
+    r"(?P<text>(?:^ +#: .*\n)+)^ +(?:self\.)?(?P<name>\w+)(?:: (?P<type>[^=\n]+?))?(?: = .*)?$",
+    re.MULTILINE,
+)
+
 HEAD = """# What plugins may import
 
 These modules, and in them these names, are the interface of plugins. Everything else may change at any time.
@@ -56,7 +64,7 @@ def _entry(module: str, name: str) -> str:
     if _has_signature(thing):
         text += f"```text\n{name}{_signature(thing)}\n```\n\n"
     text += f"{_first_words(thing)}\n"
-    if inspect.isclass(thing) and name in {"BaseExecutor", "Engine", "TaskHost", "Config"}:
+    if inspect.isclass(thing) and name in WITH_MEMBERS:
         text += _members(thing)
     return text
 
@@ -85,9 +93,33 @@ def _first_words(thing: Any) -> str:
 
 def _members(thing: type) -> str:
     rows = ["\n| member | what it is |\n|---|---|\n"]
-    names = [name for name in sorted(dir(thing)) if not name.startswith("_")]
-    rows += [_member(name, inspect.getattr_static(thing, name)) for name in names]
+    attributes = _attributes(thing)
+    for name in sorted({*dir(thing), *attributes}):
+        if name in attributes:
+            kind, text = attributes[name]
+            rows.append(_attribute(name, kind, text, inspect.getattr_static(thing, name, ...)))
+        elif not name.startswith("_"):
+            rows.append(_member(name, inspect.getattr_static(thing, name)))
     return "".join(rows)
+
+
+def _attributes(thing: type) -> dict[str, tuple[str, str]]:
+    """Return the type and the comment of each attribute that has a comment, of the bases too."""
+    found: dict[str, tuple[str, str]] = {}
+    for part in reversed(thing.__mro__):
+        if part.__module__.startswith("airflow_lite"):
+            for match in _ATTRIBUTE.finditer(inspect.getsource(part)):
+                text = " ".join(line.strip(" #:") for line in match["text"].splitlines())
+                found[match["name"]] = (match["type"] or "", text)
+    return {name: told for name, told in found.items() if not name.startswith("_")}
+
+
+def _attribute(name: str, kind: str, text: str, default: Any) -> str:
+    shown = f"{name}: {kind}" if kind else name
+    if isinstance(default, (bool, int, str)) or default is None:
+        shown += f" = {default!r}"
+    escaped = shown.replace("|", "\\|")
+    return f"| `{escaped}` | {text} |\n"
 
 
 def _member(name: str, member: Any) -> str:

@@ -146,3 +146,29 @@ def test_every_hook_is_documented_with_its_arguments():
             assert f"{argument}:" in written[name]
         first = " ".join(str(inspect.getdoc(hook)).partition("\n\n")[0].split())
         assert first in written[name]
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("BaseExecutor", {"running", "queued_tasks", "event_buffer", "parallelism", "is_local"}),
+        ("TaskInstance", {"key", "attempt", "external_executor_id", "hostname"}),
+    ],
+)
+def test_what_an_author_may_read_of_an_executor_is_documented(heading, names):
+    rows = dict(
+        re.findall(
+            r"^\| `(\w+)[^`]*` \| (.+) \|$", sections("plugin-api.md")[heading], re.MULTILINE
+        )
+    )
+    assert {name for name in names if len(rows.get(name, "")) > 10} == names
+
+
+def test_every_flag_of_an_executor_says_what_it_means():
+    rows = re.findall(
+        r"^\| `(\w+: bool)[^|]*` \| ?(.*?) ?\|$",
+        sections("plugin-api.md")["BaseExecutor"],
+        re.MULTILINE,
+    )
+    assert len(rows) >= 9
+    assert [name for name, text in rows if not text] == []

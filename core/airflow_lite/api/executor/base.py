@@ -45,6 +45,7 @@ class BaseExecutor(EventBuffer):
     called from other threads. Options are read from `config` in `start` or later.
     """
 
+    #: Airflow's, for its web page; nothing here asks.
     supports_ad_hoc_ti_run: bool = False
     #: Tasks may be run from pickled DAGs: the command, with `--pickle ID`, goes to a task host or
     #: to `airflow-lite tasks run`. Nothing is pickled unless the user turns that on.
@@ -64,18 +65,26 @@ class BaseExecutor(EventBuffer):
     #: Tasks run on the scheduler's main thread.
     runs_in_process: bool = False
 
+    #: The id of the scheduler's job, set before `start`.
     job_id: Any = None
+    #: The name by which it was chosen, once it is loaded.
     name: str | None = None
+    #: Where `send_callback` hands requests to; set before `start`.
     callback_sink: Any = None
+    #: Where its gauges go: any object with `gauge(name, value, tags)`.
     metrics: metrics.MetricSink = metrics.NoMetrics()
 
     def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:
         """Take at most `parallelism` attempts at once: 0 is no limit, None is `[core]`'s."""
         super().__init__()
         self._takes_configured_parallelism = parallelism is None
+        #: Most attempts at once; 0 is no limit.
         self.parallelism = _checked(DEFAULT_PARALLELISM if parallelism is None else parallelism)
+        #: What was handed in and is not with the engine yet: (command, priority, queue, instance)
+        #: of each key. `trigger_tasks` takes from it. Use it on the executor's thread alone.
         self.queued_tasks: dict[TaskInstanceKey, QueuedTaskInstanceType] = {}
-        self.clock = clock or SystemClock()
+        #: What to take the time from, so that a test can move it.
+        self.clock: Clock = clock or SystemClock()
         self.attempts: defaultdict[TaskInstanceKey, RunningRetryAttemptType] = defaultdict(
             lambda: RunningRetryAttemptType(self.clock)
         )

@@ -33,7 +33,11 @@ class EventBuffer:
     """The half of `BaseExecutor` that keeps what runs, and the events that nobody took yet."""
 
     def __init__(self) -> None:
+        #: The attempts that are with the engine, from just before `execute_async` until their end
+        #: is reported. Yours to read on the executor's thread; `success` and `fail` take keys out.
         self.running: set[TaskInstanceKey] = set()
+        #: The newest event of each attempt, (state, info), that the scheduler has not taken yet.
+        #: Do not write it: call `success`, `fail`, `queued` or `running_state`.
         self.event_buffer: dict[TaskInstanceKey, EventBufferValueType] = {}
         #: Ids at the engine that nobody took yet; see `take_external_ids`.
         self.external_ids: dict[TaskInstanceKey, str] = {}

@@ -15,19 +15,30 @@ class TaskInstance:
     dag_id: str
     task_id: str
     run_id: str
+    #: The number of the try, from 1.
     try_number: int = 1
+    #: Index of a mapped task; -1 for one that is not mapped.
     map_index: int = -1
+    #: The token of this dispatch: another one is another attempt.
     attempt: str = ""
+    #: The state that the row had when this was made.
     state: str | None = None
+    #: Where it is to run; what that means, the executor says.
     queue: str = "default"
     pool: str = "default_pool"
     pool_slots: int = 1
+    #: Higher goes first.
     priority_weight: int = 1
+    #: What the task's author asks of the executor.
     executor_config: dict[str, Any] = field(default_factory=dict, hash=False)
+    #: The id at the engine, as `queued` or `running_state` reported it.
     external_executor_id: str | None = None
+    #: The machine that claimed it, once one has.
     hostname: str | None = None
+    #: When it was queued, in microseconds since 1970.
     queued_us: int | None = None
-    pickle_id: int | None = None  # of its DAG, pickled in the store; None: run from its file
+    #: Of its DAG, pickled in the store; None: it is run from its file.
+    pickle_id: int | None = None
 
     @property
     def key(self) -> TaskInstanceKey:
