@@ -12,7 +12,7 @@ from airflow_lite_testing import needs
 from airflow_lite_testing.engine import Engine, installed_engine
 from airflow_lite_testing.local_engine import LocalEngine
 from airflow_lite_testing.reference_executor import ReferenceExecutor
-from airflow_lite_testing.remote_engine import RemoteEngine, Server
+from airflow_lite_testing.remote_engine import SOCKET_VARIABLE, RemoteEngine, Server, ask
 from airflow_lite_testing.subject import subject_of
 
 
@@ -54,15 +54,18 @@ def test_an_engine_need_not_do_everything_and_the_cases_about_the_rest_do_not_ap
     assert isinstance(local.engine, Engine)
     assert needs.workers(local) is None
     assert needs.link(local) == "its Engine has no cut and restore"
+    assert needs.stalling(local) == "its Engine has no stall and restore"
 
     remote = subject_of(ReferenceExecutor, RemoteEngine())
     assert needs.workers(remote) is None
     assert needs.link(remote) is None
+    assert needs.stalling(remote) is None
 
 
 def test_without_an_engine_no_case_about_its_faults_applies():
     reference = subject_of(ReferenceExecutor)
     assert needs.workers(reference) == needs.link(reference) == needs.engine(reference)
+    assert needs.stalling(reference) == needs.engine(reference)
 
 
 @pytest.mark.parametrize("name", ["LocalExecutor", "SequentialExecutor"])
@@ -95,6 +98,20 @@ def test_the_engine_ends_with_whoever_started_it(temporary, wait_until):
         server = int(starter.stdout.readline())
         starter.kill()
     wait_until(lambda: not _group_lives(server), "the engine and what it runs to end")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_stalled_engine_accepts_and_answers_only_once_it_is_restored(temporary):
+    engine = RemoteEngine()
+    path = Path(engine.start({})[SOCKET_VARIABLE])
+    try:
+        engine.stall()
+        with pytest.raises(TimeoutError):
+            ask(path, {"poll": ["one"]}, 0.2)
+        engine.restore()
+        assert ask(path, {"poll": ["one"]}) == {"one": "lost"}
+    finally:
+        engine.stop()
     assert list(temporary.iterdir()) == []
 
 

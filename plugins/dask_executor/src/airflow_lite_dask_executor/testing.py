@@ -82,6 +82,11 @@ class DaskEngine:
         assert self._proxy is not None  # it was started
         self._proxy.cut()
 
+    def stall(self) -> None:
+        """Have the proxy take whatever comes, and pass nothing on."""
+        assert self._proxy is not None  # it was started
+        self._proxy.stall()
+
     def restore(self) -> None:
         """Open the proxy again."""
         assert self._proxy is not None  # it was started
@@ -116,7 +121,7 @@ class DaskEngine:
 
 
 class Proxy:
-    """Forwards a port of loopback to another, until it is cut."""
+    """Forwards a port of loopback to another, until it is cut or stalled."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -124,16 +129,25 @@ class Proxy:
         self._listener: socket.socket | None = None
         self._ends: list[socket.socket] = []
         self._lock = threading.Lock()
+        self._flows = threading.Event()
         self.open()
 
     def open(self) -> None:
-        """Listen."""
+        """Listen, and let flow what was held back."""
+        self._flows.set()
+        if self._listener is not None:
+            return
         listener = socket.create_server((_LOOPBACK, self.port))
         self._listener = listener
         self._start(self._accept, listener)
 
+    def stall(self) -> None:
+        """Accept connections and what comes by them, and pass nothing on."""
+        self._flows.clear()
+
     def cut(self) -> None:
         """Listen no more, and break every connection."""
+        self._flows.set()
         with self._lock:
             listener, self._listener = self._listener, None
             ends, self._ends = self._ends, []
@@ -159,6 +173,7 @@ class Proxy:
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
+                self._flows.wait()
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):

@@ -20,8 +20,9 @@ class Engine(Protocol):
     One engine serves all cases of a class. Every method returns when its effect is there.
 
     It should have `kill_worker()`, which kills, as by `kill -9`, every worker that runs an attempt
-    and has it replaced; and `cut()`, which makes it unreachable for the executor, with
-    `restore()`. Without one of these the cases about it do not apply.
+    and has it replaced; `cut()`, which makes it unreachable for the executor, and `stall()`, after
+    which it takes what the executor asks and never answers, both with `restore()`. Without one of
+    these the cases about it do not apply.
     """
 
     def start(self, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -52,6 +53,17 @@ class Link(Protocol):
 
     def restore(self) -> None:
         """Make it reachable again."""
+
+
+@runtime_checkable
+class Stalling(Protocol):
+    """An engine that can be made to hang."""
+
+    def stall(self) -> None:
+        """Have it accept whatever the executor asks, and never answer; what runs goes on."""
+
+    def restore(self) -> None:
+        """Let it answer again, what it was asked meanwhile too."""
 
 
 def installed_engine(name: str) -> Engine | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_lite.api.executor.base import BaseExecutor
-from airflow_lite_testing.engine import Link, Workers
+from airflow_lite_testing.engine import Link, Stalling, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,13 @@ def link(subject: Subject) -> str | None:
     """Return None if the kit can make the executor's engine unreachable."""
     if subject.engine is not None and not isinstance(subject.engine, Link):
         return "its Engine has no cut and restore"
+    return engine(subject)
+
+
+def stalling(subject: Subject) -> str | None:
+    """Return None if the kit can have the executor's engine never answer."""
+    if subject.engine is not None and not isinstance(subject.engine, Stalling):
+        return "its Engine has no stall and restore"
     return engine(subject)
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey
 
 SOCKET_VARIABLE = "AIRFLOW_LITE_REMOTE_ENGINE"
-#: Longest wait, in seconds, for an answer of the engine.
-ANSWER_S = 5.0
+#: Longest wait, in seconds, for an answer of the engine: a heartbeat may ask twice or thrice.
+ANSWER_S = 3.0
 _START_S = 60.0
 _POLL_S = 0.02
 #: How the name of the folder begins that is made for a socket, and what a socket is called there
@@ -42,7 +42,9 @@ _FOLDER, _HIDDEN = "airflow-lite-engine-", "hidden"
 
 
 class RemoteExecutor(BaseExecutor):
-    """Has attempts run by the engine; one that cannot be reached is asked again later."""
+    """Has attempts run by the engine; one that does not answer is asked again later."""
+
+    answer_s = ANSWER_S
 
     def check_store(self, url: str) -> str | None:
         """Serve any: the engine is on this machine."""
@@ -94,13 +96,13 @@ class RemoteExecutor(BaseExecutor):
 
     def ask(self, request: dict[str, Any]) -> Any:
         """Send a request and return the answer; raise OSError if there is none in time."""
-        return ask(Path(self.config.environ[SOCKET_VARIABLE]), request)
+        return ask(Path(self.config.environ[SOCKET_VARIABLE]), request, self.answer_s)
 
 
-def ask(path: Path, request: dict[str, Any]) -> Any:
+def ask(path: Path, request: dict[str, Any], answer_s: float = ANSWER_S) -> Any:
     """Send a request to the engine at `path` and return the answer; raise OSError."""
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(ANSWER_S)
+        line.settimeout(answer_s)
         line.connect(str(path))
         line.sendall(to_line(request))
         try:
@@ -174,10 +176,19 @@ class RemoteEngine:
         """Hide the socket."""
         self._socket.rename(self._hidden)
 
+    def stall(self) -> None:
+        """Stop the server as Ctrl-Z does: the kernel still accepts what it is asked."""
+        self._signal(signal.SIGSTOP)
+
     def restore(self) -> None:
-        """Put the socket back, if it is hidden."""
+        """Put the socket back, if it is hidden, and let the server go on."""
+        self._signal(signal.SIGCONT)
         if self._hidden.exists():
             self._hidden.rename(self._socket)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._server is not None  # it was started
+        os.kill(self._server.pid, number)
 
 
 class Server:

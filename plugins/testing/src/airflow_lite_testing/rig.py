@@ -96,9 +96,9 @@ class Rig:
             item = (attempt.ti, attempt.command, priority, attempt.ti.queue)
             self.call("queue_command", partial(self.executor.queue_command, *item))
 
-    def beat(self) -> None:
+    def beat(self, budget_s: float = BUDGET_S) -> None:
         """Run one heartbeat and take the events."""
-        self.call("heartbeat", self.executor.heartbeat)
+        self.call("heartbeat", self.executor.heartbeat, budget_s)
         self.collect()
 
     def collect(self) -> None:

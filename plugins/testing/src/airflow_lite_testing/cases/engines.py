@@ -9,14 +9,18 @@ from airflow_lite.states import TaskInstanceState
 from airflow_lite_testing.case import case
 from airflow_lite_testing.cases.base import Cases
 from airflow_lite_testing.cases.ending import END_S, TERMINATE_S
-from airflow_lite_testing.engine import Link, Workers
-from airflow_lite_testing.needs import link, own_thread, workers
+from airflow_lite_testing.engine import Link, Stalling, Workers
+from airflow_lite_testing.needs import link, own_thread, stalling, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_lite_testing.bench import Attempt
     from airflow_lite_testing.rig import Rig
+
+
+#: What one heartbeat may take while nothing is answered: `[scheduler] executor_budget_s`.
+STALLED_BEAT_S = 10.0
 
 
 class EngineCases(Cases):
@@ -86,6 +90,56 @@ class EngineCases(Cases):
         with self._cut():
             rig.end(END_S)
             rig.terminate(TERMINATE_S)
+
+    @case("faults.backend.stalled-in-flight", stalling, own_thread)
+    def test_a_stalled_engine_keeps_no_call_for_ever(self) -> None:
+        """While the engine never answers, calls return in time and report no end; later it is."""
+        rig, attempt = self._one_in_flight()
+        with self._stalled():
+            self._beats(rig)
+            assert not rig.ends(attempt), f"{rig.ends(attempt)} was reported without an answer"
+            assert rig.has(attempt), "what runs was let go of without an answer"
+        self.bench.release(attempt)
+        rig.until_ended(attempt)
+        self._runs(rig)
+
+    @case("faults.backend.stalled-at-submit", stalling, own_thread)
+    def test_a_submit_that_nobody_answers_is_bounded_and_loses_nothing(self) -> None:
+        """A hand-over that is never answered returns in time; the attempt is kept or has failed."""
+        rig = self.rig().start()
+        self._runs(rig)
+        attempt = self.bench.attempt()
+        with self._stalled():
+            rig.queue(attempt)
+            self._beats(rig)
+            assert rig.has(attempt) or rig.ends(attempt), "an attempt got lost without an answer"
+            states = {event.state for event in rig.ends(attempt)}
+            assert TaskInstanceState.SUCCESS not in states, "a success was reported unanswered"
+        rig.until_ended(attempt)
+        self._runs(rig)
+
+    @case("faults.backend.stalled-at-end", stalling, own_thread)
+    def test_the_end_of_a_stalled_engine_is_bounded(self) -> None:
+        """`end` and `terminate` return in time though the engine never answers."""
+        rig, _ = self._one_in_flight()
+        with self._stalled():
+            rig.end(END_S)
+            rig.terminate(TERMINATE_S)
+
+    @staticmethod
+    def _beats(rig: Rig) -> None:
+        for _ in range(2):
+            rig.beat(STALLED_BEAT_S)
+
+    @contextmanager
+    def _stalled(self) -> Iterator[None]:
+        engine = self.subject.engine
+        assert isinstance(engine, Stalling)
+        engine.stall()
+        try:
+            yield
+        finally:
+            engine.restore()
 
     @contextmanager
     def _cut(self) -> Iterator[None]:

@@ -10,6 +10,8 @@ from airflow_lite_testing.remote_engine import RemoteExecutor
 if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey
 
+#: Longer than any case waits, in seconds.
+PATIENCE_S = 40.0
 ENGINE = "airflow_lite_testing.remote_engine:RemoteEngine"
 
 
@@ -52,12 +54,51 @@ class StartsWhenItCan(RemoteMutant):
 
     def start(self) -> None:
         """Ask until there is an answer, or somebody gives up."""
-        until = self.clock.monotonic() + 40
+        until = self.clock.monotonic() + PATIENCE_S
         while self.clock.monotonic() < until:
             with suppress(OSError):
                 self.ask({"poll": []})
                 return
             self._news.wait(0.1)
+
+
+class WaitsForAnswers(RemoteMutant):
+    """Waits for the engine's answer about what runs, for ever."""
+
+    caught_by = "faults.backend.stalled-in-flight"
+
+    def sync(self) -> None:
+        """Ask with all the time there is."""
+        self.answer_s = PATIENCE_S
+        super().sync()
+
+
+class SubmitsWhenItIsAnswered(RemoteMutant):
+    """Waits for the engine's answer to a hand-over, for ever."""
+
+    caught_by = "faults.backend.stalled-at-submit"
+
+    def execute_async(
+        self,
+        key: TaskInstanceKey,
+        command: list[str],
+        queue: Any = None,
+        executor_config: Any = None,
+    ) -> None:
+        """Hand the command to the engine, with all the time there is."""
+        self.answer_s = PATIENCE_S
+        super().execute_async(key, command, queue, executor_config)
+
+
+class TerminatesWhenItIsAnswered(RemoteMutant):
+    """Waits for the engine's answer when it is to stop at once, for ever."""
+
+    caught_by = "faults.backend.stalled-at-end"
+
+    def terminate(self) -> None:
+        """Have the engine stop what runs, with all the time there is."""
+        self.answer_s = PATIENCE_S
+        super().terminate()
 
 
 class LosesWhatItCannotSubmit(RemoteMutant):
@@ -86,7 +127,7 @@ class EndsWhenItCan(RemoteMutant):
 
     def end(self) -> None:
         """Ask until there is an answer, or somebody gives up."""
-        until = self.clock.monotonic() + 40
+        until = self.clock.monotonic() + PATIENCE_S
         while self.clock.monotonic() < until:
             with suppress(OSError):
                 self.ask({"poll": []})
