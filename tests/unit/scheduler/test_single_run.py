@@ -113,9 +113,11 @@ def test_a_test_is_no_run_before_another(rig, dag_of, run_once):
     first = rig.trigger(spec, version, "first", DAY_US - 1, state="success")
     run_once()
     with rig.store.read() as connection:
-        assert runs.run_before(connection, "d", DAY_US + 10**6) == first
+        row = runs.run_before(connection, "d", DAY_US + 10**6, of_schedule=False)
         before = lookup.previous_run(connection, "d", DAY_US + 10**6, None)
         cleared = edits.instances_to_clear(connection, "d")
+    assert row is not None
+    assert row.id == first
     assert before is not None
     assert before.run_id == "first"
     assert {row["run_id"] for row in cleared} == {"first"}

@@ -13,7 +13,7 @@ from fixtures.store_rows import add_dag, add_job, add_run, add_version
 
 DAY_US = 86_400_000_000
 NOW_US = 100 * DAY_US
-SPEC = DagSpec("d", "/dags/d.py", tasks={name: TaskSpec(name) for name in "abc"})
+SPEC = DagSpec("d", tasks={name: TaskSpec(name) for name in "abc"})
 
 
 @pytest.fixture
