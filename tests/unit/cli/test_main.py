@@ -80,7 +80,7 @@ def test_the_quick_way_gives_what_argparse_gives(words):
         ["config", "get-value", "core", "executor", "more"],
         ["config", "get-value", "core", "-v"],
         ["config", "nope"],
-        ["dags", "list-runs"],
+        ["dags", "show"],
         ["dags", "list", "-o", "json"],
         ["pools", "set", "a", "1", "b"],
         ["tasks", "state", "d", "", "r"],
