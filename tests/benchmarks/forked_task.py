@@ -47,7 +47,8 @@ _helpers: dict[str, str] = {}
 
 def run(number, path):
     """Have task `number` of the DAG file run by a fork of the helper; return its state."""
-    from airflow_lite.worker.messages import FROM_CHILD, ReportOutcome, SaveRendered, unpacked
+    from airflow_lite.processes.packing import unpacked
+    from airflow_lite.worker.messages import FROM_CHILD, ReportOutcome, SaveRendered
 
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(_helper_of(path))

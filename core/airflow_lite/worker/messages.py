@@ -1,31 +1,14 @@
 """Every message that crosses a boundary of processes: scheduler, task host, zygotes, child.
 
-Each is a NamedTuple; on its way it is a JSON list that begins with its name. What comes from a
-process that runs user code may be anything: what is no message is logged and ignored.
+Each is a NamedTuple; how it is written is in `processes.packing`.
 """
 
 from __future__ import annotations
 
-import logging
 from base64 import b64decode, b64encode
-from functools import cache
-from types import NoneType, UnionType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    NamedTuple,
-    TypeVar,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from airflow_lite.processes.channel import Channel
-
-logger = logging.getLogger(__name__)
+from airflow_lite.processes.packing import Kinds
 
 #: What is called back for a try that failed, by the state that follows.
 CALLBACK_OF = {"failed": "on_failure", "up_for_retry": "on_retry"}
@@ -396,110 +379,17 @@ class GivenState(NamedTuple):
 Question = PullXComs | PreviousRun | FinishedTasks | TaskInstances | FirstReschedule | GivenState
 
 
-# How they are written and read.
+# What each process may be sent, by who sends it. What user code can send, too, is looked at.
 
-M = TypeVar("M", bound=tuple[Any, ...])
-
-
-def packed(message: tuple[Any, ...]) -> list[Any]:
-    """Return a message as a list for JSON, its name first."""
-    return [type(message).__name__, *message]
-
-
-def unpacked(parts: Any, kinds: Mapping[str, type[M]]) -> M:
-    """Return the message of `kinds` that was packed so; raise `ValueError` if there is none."""
-    try:
-        name, *fields = parts
-        read: Callable[[list[Any]], M] = _reader(kinds[name])
-        return read(fields)
-    except (TypeError, LookupError, ValueError) as error:
-        raise ValueError(f"no message: {parts!r:.100}") from error
-
-
-def send(channel: Channel, message: tuple[Any, ...], fds: tuple[int, ...] = ()) -> None:
-    """Send a message; `fds` are closed here once they are sent."""
-    channel.send(packed(message), fds)
-
-
-def receive(channel: Channel, kinds: Mapping[str, type[M]]) -> list[M]:
-    """Return the messages that have come; what is none of `kinds` is logged and ignored."""
-    messages = []
-    for parts in channel.receive():
-        try:
-            messages.append(unpacked(parts, kinds))
-        except ValueError as error:
-            logger.warning("what another process sent is ignored: %s", error)
-    return messages
-
-
-@cache
-def _reader(kind: type[M]) -> Callable[[list[Any]], M]:
-    """Return what makes a message of its fields; that raises `TypeError` if they do not fit."""
-    hints = list(get_type_hints(kind).values())
-    types = tuple(_runtime_type(hint) for hint in hints) if kind in _CHECKED else None
-    conversions = [
-        (place, convert)
-        for place, hint in enumerate(hints)
-        if (convert := _conversion(hint)) is not None
-    ]
-
-    def read(fields: list[Any]) -> M:
-        if not isinstance(fields, list):
-            raise TypeError(f"not the fields of {kind.__name__}")
-        for place, convert in conversions:
-            if place < len(fields) and fields[place] is not None:
-                fields[place] = convert(fields[place])
-        if types is not None and not all(map(isinstance, fields, types)):
-            raise TypeError(f"not the fields of {kind.__name__}")
-        return kind(*fields)
-
-    return read
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
-
-
-def _runtime_type(hint: Any) -> tuple[type, ...]:
-    """Return what values that fit a hint are instances of, by `isinstance`."""
-    if hint is Any:
-        return (object,)
-    plain = tuple(get_origin(kind) or kind for kind in _alternatives(hint))
-    return (*plain, int) if float in plain else plain
-
-
-def _conversion(hint: Any) -> Callable[[Any], Any] | None:
-    """Return what makes the field's value of a JSON list; None where it is one already."""
-    (kind,) = (kind for kind in _alternatives(hint) if kind is not NoneType)
-    if hasattr(kind, "_fields"):
-        return _reader(kind)
-    return tuple if get_origin(kind) is tuple else None
-
-
-def _by_name(kinds: Any) -> Mapping[str, type[Any]]:
-    members: Iterable[type[Any]] = get_args(kinds) or (kinds,)
-    return {kind.__name__: kind for kind in members}
-
-
-#: What user code can send, too: only the fields of such a message are looked at.
-_CHECKED = frozenset(
-    (
-        *(Outcome, RetryPolicy),
-        *get_args(ZygoteMessage),
-        *get_args(ChildMessage),
-        *get_args(Question),
-    )
-)
-#: What each process may be sent, by name and by who sends it.
-FROM_SCHEDULER: Mapping[str, type[SchedulerMessage]] = _by_name(SchedulerMessage)
-FROM_HOST: Mapping[str, type[HostMessage]] = _by_name(HostMessage)
-TO_BASE: Mapping[str, type[ForkZygote]] = _by_name(ForkZygote)
-FROM_BASE: Mapping[str, type[BaseMessage]] = _by_name(BaseMessage)
-TO_ZYGOTE: Mapping[str, type[ZygoteOrder]] = _by_name(ZygoteOrder)
-FROM_ZYGOTE: Mapping[str, type[ZygoteMessage]] = _by_name(ZygoteMessage)
-TO_CHILD: Mapping[str, type[ChildOrder]] = _by_name(ChildOrder)
-FROM_CHILD: Mapping[str, type[ChildMessage]] = _by_name(ChildMessage)
-FROM_FORKED: Mapping[str, type[ForkedMessage]] = _by_name(ForkedMessage)
-AT_DOOR: Mapping[str, type[NewLine]] = _by_name(NewLine)
-ANSWERS: Mapping[str, type[Answer]] = _by_name(Answer)
-QUESTIONS: Mapping[str, type[Question]] = _by_name(Question)
+FROM_SCHEDULER: Kinds[SchedulerMessage] = Kinds(SchedulerMessage)
+FROM_HOST: Kinds[HostMessage] = Kinds(HostMessage)
+TO_BASE: Kinds[ForkZygote] = Kinds(ForkZygote)
+FROM_BASE: Kinds[BaseMessage] = Kinds(BaseMessage)
+TO_ZYGOTE: Kinds[ZygoteOrder] = Kinds(ZygoteOrder)
+FROM_ZYGOTE: Kinds[ZygoteMessage] = Kinds(ZygoteMessage, is_checked=True)
+TO_CHILD: Kinds[ChildOrder] = Kinds(ChildOrder)
+FROM_CHILD: Kinds[ChildMessage] = Kinds(ChildMessage, is_checked=True)
+FROM_FORKED: Kinds[ForkedMessage] = Kinds(ForkedMessage, is_checked=True)
+AT_DOOR: Kinds[NewLine] = Kinds(NewLine, is_checked=True)
+ANSWERS: Kinds[Answer] = Kinds(Answer)
+QUESTIONS: Kinds[Question] = Kinds(Question, is_checked=True)

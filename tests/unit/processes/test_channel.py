@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_lite.processes.channel import Channel
-from airflow_lite.worker.messages import FROM_CHILD, Answer, Ask, PreviousRun, receive, send
+from airflow_lite.processes.packing import receive, send
+from airflow_lite.worker.messages import FROM_CHILD, Answer, Ask, PreviousRun
 from airflow_lite.worker.task.line import Line
 
 

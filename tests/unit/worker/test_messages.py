@@ -10,6 +10,7 @@ import pytest
 
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.processes.channel import Channel, encoded
+from airflow_lite.processes.packing import packed, receive, unpacked
 from airflow_lite.worker import messages as m
 
 REQUEST = m.AttemptRequest(
@@ -43,7 +44,7 @@ OUTCOME = m.Outcome("failed", "E", skip_decision={"followed": ["a"]}, exit_code=
     ids=lambda value: type(value).__name__,
 )
 def test_a_message_arrives_as_it_was_sent(message, kinds):
-    arrived = m.unpacked(json.loads(encoded(m.packed(message))), kinds)
+    arrived = unpacked(json.loads(encoded(packed(message))), kinds)
 
     assert (type(arrived), arrived) == (type(message), message)
 
@@ -81,10 +82,10 @@ def test_junk_on_the_line_of_a_child_is_logged_and_what_follows_is_heard(junk, c
     ours, theirs = socket.socketpair()
     host = Channel(ours)
     with theirs:
-        theirs.sendall(junk + b"\n" + encoded(m.packed(m.CallbacksDone())))
+        theirs.sendall(junk + b"\n" + encoded(packed(m.CallbacksDone())))
 
         with caplog.at_level(logging.WARNING):
-            heard = m.receive(host, m.FROM_CHILD)
+            heard = receive(host, m.FROM_CHILD)
 
     host.close()
     assert heard == [m.CallbacksDone()]
@@ -94,4 +95,4 @@ def test_junk_on_the_line_of_a_child_is_logged_and_what_follows_is_heard(junk, c
 
 def test_a_message_of_another_channel_is_none():
     with pytest.raises(ValueError, match="no message"):
-        m.unpacked(m.packed(m.Terminate(0.0)), m.FROM_CHILD)
+        unpacked(packed(m.Terminate(0.0)), m.FROM_CHILD)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.config import child_environment
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import continue_group, end_session, is_stopped
 from airflow_lite.processes.programs import Program
 from airflow_lite.worker.host.silence import Silence
@@ -32,8 +33,6 @@ from airflow_lite.worker.messages import (
     RunAttempts,
     StoreTrouble,
     Terminate,
-    receive,
-    send,
 )
 
 if TYPE_CHECKING:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.folder import has_changed
 from airflow_lite.processes.limits import is_shortage
+from airflow_lite.processes.packing import send
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store import lookup
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.pickles import PickleRefused, Pickles
 from airflow_lite.worker.host.task_line import TaskLine
-from airflow_lite.worker.messages import ForkAttempt, Outcome, send
+from airflow_lite.worker.messages import ForkAttempt, Outcome
 from airflow_lite.worker.task_log.paths import open_for_writing
 from airflow_lite.worker.task_log.pipe import LogPipe
 

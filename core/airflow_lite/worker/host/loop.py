@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_lite.processes import doorbell
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
 from airflow_lite.worker.host import ending
@@ -45,8 +46,6 @@ from airflow_lite.worker.messages import (
     StoreTrouble,
     TaskMissing,
     Terminate,
-    receive,
-    send,
 )
 
 if TYPE_CHECKING:

@@ -59,7 +59,8 @@ def main(arguments: list[str]) -> int:
     from airflow_lite.config import Config
     from airflow_lite.errors import UserError
     from airflow_lite.processes.channel import Channel
-    from airflow_lite.worker.messages import StoreTrouble, send
+    from airflow_lite.processes.packing import send
+    from airflow_lite.worker.messages import StoreTrouble
 
     name, job, fd, *most = arguments
     scheduler = socket.socket(fileno=int(fd))

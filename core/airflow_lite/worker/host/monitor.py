@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_lite.processes.packing import send
 from airflow_lite.processes.proc import (
     describe_end,
     is_over,
@@ -29,7 +30,6 @@ from airflow_lite.worker.messages import (
     PushXCom,
     ReportOutcome,
     SaveRendered,
-    send,
 )
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError
 
+from airflow_lite.processes.packing import send, unpacked
 from airflow_lite.store import attempts as rows
 from airflow_lite.store import lookup, xcoms
 from airflow_lite.worker.host.said import BadLineError
@@ -19,8 +20,6 @@ from airflow_lite.worker.messages import (
     PreviousRun,
     PullXComs,
     TaskInstances,
-    send,
-    unpacked,
 )
 
 if TYPE_CHECKING:

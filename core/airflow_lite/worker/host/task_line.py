@@ -6,20 +6,15 @@ import socket
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.packing import unpacked
 from airflow_lite.worker.host.said import BadLineError, checked
-from airflow_lite.worker.messages import (
-    AT_DOOR,
-    FROM_CHILD,
-    FROM_FORKED,
-    AcceptLines,
-    Ask,
-    unpacked,
-)
+from airflow_lite.worker.messages import AT_DOOR, FROM_CHILD, FROM_FORKED, AcceptLines, Ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
+    from airflow_lite.processes.packing import Kinds
     from airflow_lite.worker.host.zygote_pool import Watcher
     from airflow_lite.worker.messages import ChildMessage
 
@@ -87,7 +82,7 @@ class TaskLine:
             self._close(channel)
         return [*forked, *((self._own, message) for message in own)]
 
-    def _received(self, channel: Channel, kinds: Mapping[str, type[Any]]) -> list[Any]:
+    def _received(self, channel: Channel, kinds: Kinds[Any]) -> list[Any]:
         said = channel.receive()
         if channel.is_overrun:
             raise BadLineError(f"a line of more than {self._longest} bytes")

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import end_all, is_over, process_start
 from airflow_lite.worker.messages import (
     FROM_BASE,
@@ -21,8 +22,6 @@ from airflow_lite.worker.messages import (
     ForkZygote,
     PickledDag,
     ZygoteForked,
-    receive,
-    send,
 )
 from airflow_lite.worker.zygote.start import execute_base
 

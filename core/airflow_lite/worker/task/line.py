@@ -12,16 +12,8 @@ from airflow_lite.errors import AirflowException
 from airflow_lite.processes.channel import encoded
 from airflow_lite.processes.limits import out_of_reach
 from airflow_lite.processes.lines import LineReader
-from airflow_lite.worker.messages import (
-    ANSWERS,
-    AcceptLines,
-    Answer,
-    Ask,
-    HideSecrets,
-    NewLine,
-    packed,
-    unpacked,
-)
+from airflow_lite.processes.packing import packed, unpacked
+from airflow_lite.worker.messages import ANSWERS, AcceptLines, Answer, Ask, HideSecrets, NewLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

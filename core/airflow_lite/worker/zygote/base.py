@@ -19,10 +19,11 @@ from airflow_lite.parsing import load
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
 from airflow_lite.processes.limits import is_shortage, set_soft_limit
+from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.security.signing import KEY_VARIABLE
-from airflow_lite.worker.messages import TO_BASE, ZygoteEnded, ZygoteForked, receive, send
+from airflow_lite.worker.messages import TO_BASE, ZygoteEnded, ZygoteForked
 from airflow_lite.worker.task import sentry
 from airflow_lite.worker.zygote.dag_file import DagFileZygote
 from airflow_lite.worker.zygote.reaper import Reaper, in_child, serve

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_lite.processes.children import die_with_parent
 from airflow_lite.processes.descriptors import left_open, open_descriptors
 from airflow_lite.processes.limits import is_shortage, out_of_reach
+from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
@@ -27,8 +28,6 @@ from airflow_lite.worker.messages import (
     PickledDag,
     RetryPolicy,
     TaskMissing,
-    receive,
-    send,
 )
 from airflow_lite.worker.task.sentry import SentrySettings
 from airflow_lite.worker.zygote.generators import Generators

@@ -13,8 +13,9 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.channel import Channel, encoded
+from airflow_lite.processes.packing import packed, receive
 from airflow_lite.processes.proc import kill_session
-from airflow_lite.worker.messages import TO_CHILD, packed, receive
+from airflow_lite.worker.messages import TO_CHILD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

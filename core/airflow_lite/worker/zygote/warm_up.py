@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.authoring.dag import DAG
 from airflow_lite.authoring.operators.python import PythonOperator
 from airflow_lite.processes.channel import encoded
+from airflow_lite.processes.packing import packed, unpacked
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
@@ -23,8 +24,6 @@ from airflow_lite.worker.messages import (
     ForkAttempt,
     ReportOutcome,
     RetryPolicy,
-    packed,
-    unpacked,
 )
 from airflow_lite.worker.task.child import measured
 from airflow_lite.worker.task.environment import kept_environment

@@ -10,11 +10,12 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.parsing.folder import fingerprint
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.packing import receive, send
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.engine import open_store
 from airflow_lite.testing import FakeClock
 from airflow_lite.worker.host.state import HostState
-from airflow_lite.worker.messages import TO_BASE, TO_ZYGOTE, FileParsed, receive, send
+from airflow_lite.worker.messages import TO_BASE, TO_ZYGOTE, FileParsed
 from airflow_lite.worker.settings import HostSettings
 from airflow_lite.worker.zygote.start import BaseZygote
 

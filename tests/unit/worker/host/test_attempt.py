@@ -7,17 +7,11 @@ from pathlib import Path
 import pytest
 
 from airflow_lite.keys import RunCommand, TaskInstanceKey
+from airflow_lite.processes.packing import packed, unpacked
 from airflow_lite.processes.proc import describe_end
 from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt
-from airflow_lite.worker.messages import (
-    TO_ZYGOTE,
-    ForkAttempt,
-    Outcome,
-    RetryPolicy,
-    packed,
-    unpacked,
-)
+from airflow_lite.worker.messages import TO_ZYGOTE, ForkAttempt, Outcome, RetryPolicy
 
 TOKEN = "a" * 32
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {"k": 1}, 0)

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_lite.keys import RunCommand, TaskInstanceKey, new_attempt_token
+from airflow_lite.processes.packing import receive
 from airflow_lite.store.lookup import Queued, StoredRun
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.zygote_pool import ZygotePool
-from airflow_lite.worker.messages import TO_ZYGOTE, AttemptForked, ForkAttempt, RetryPolicy, receive
+from airflow_lite.worker.messages import TO_ZYGOTE, AttemptForked, ForkAttempt, RetryPolicy
 
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
 

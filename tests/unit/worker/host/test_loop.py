@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from airflow_lite.processes.channel import Channel, encoded
+from airflow_lite.processes.packing import packed, receive, send
 from airflow_lite.worker.host import task_line
 from airflow_lite.worker.host.loop import FIRST_RETRY_S, GIVE_UP_S, LONGEST_RETRY_S, HostLoop
 from airflow_lite.worker.host.questions import MOST_UNANSWERED
@@ -37,9 +38,6 @@ from airflow_lite.worker.messages import (
     RunAttempts,
     SaveRendered,
     StoreTrouble,
-    packed,
-    receive,
-    send,
 )
 from airflow_lite.worker.settings import HostSettings
 from airflow_lite.worker.task.line import Line

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from airflow_lite.processes.channel import Channel
+from airflow_lite.processes.packing import receive
 from airflow_lite.processes.timers import Timers
 from airflow_lite.worker.host import zygote_pool
 from airflow_lite.worker.host.zygote_pool import FRESH_S, MOST_IDLE, ZygotePool
@@ -18,7 +19,6 @@ from airflow_lite.worker.messages import (
     PickledDag,
     ZygoteEnded,
     ZygoteForked,
-    receive,
 )
 
 PATH = "/dags/f.py"

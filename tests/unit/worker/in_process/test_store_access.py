@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 
@@ -11,12 +12,12 @@ from airflow_lite.testing import FakeClock
 from airflow_lite.worker.host.questions import Asker, answer
 from airflow_lite.worker.in_process.store_access import DirectStoreClient, DryRunStoreClient
 from airflow_lite.worker.messages import (
-    QUESTIONS,
     FinishedTasks,
     FirstReschedule,
     GivenState,
     PreviousRun,
     PullXComs,
+    Question,
     TaskInstances,
 )
 
@@ -51,7 +52,7 @@ def make_client(hosted, row):
 
 
 def test_every_question_is_asked_here():
-    assert {type(question) for question in ASKED} == set(QUESTIONS.values())
+    assert {type(question) for question in ASKED} == set(get_args(Question))
 
 
 @pytest.mark.parametrize("question", ASKED, ids=lambda question: type(question).__name__)
