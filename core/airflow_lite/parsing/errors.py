@@ -100,6 +100,12 @@ def own_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
     return [frame for frame in entries if is_own(frame.filename)][-_MOST_FRAMES:]
 
 
+def files_of(error: BaseException) -> list[str]:
+    """Return the author's files that an error of an import comes from."""
+    files = [frame.filename for frame in own_frames(error.__traceback__)]
+    return files + ([error.filename] if isinstance(error, SyntaxError) and error.filename else [])
+
+
 def is_own(filename: str) -> bool:
     """Return whether a frame's file is neither of this package nor of Python's import."""
     return not filename.startswith((_OURS, _PYTHONS, "<frozen ")) and filename != "<string>"

@@ -5,9 +5,11 @@ Files are read here, never run, and nothing that may block is opened.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,9 @@ _Patterns = tuple[re.Pattern[str], ...]
 IGNORE_FILE = ".airflowignore"
 #: Reading stops here when a file is searched for the two words, and before it is imported.
 LARGEST_FILE = 64 * 1024 * 1024
+#: A file that was not changed for so many seconds is taken for whole, and so is its error. What
+#: runs tasks looks at one that may not be whole as often as this.
+SETTLE_S, LOOK_AGAIN_S = 3.0, 0.5
 
 
 @dataclass
@@ -153,6 +158,18 @@ def fingerprint(path: str) -> str:
         return f"error-{error.errno}"
     times = f"{status.st_mtime_ns}-{status.st_ctime_ns}"
     return f"{times}-{status.st_size}-{stat.S_IFMT(status.st_mode):o}"
+
+
+def is_settling(paths: Iterable[str]) -> bool:
+    """Return whether one of these files was changed just now: it may not be whole yet."""
+    return any(_age_s(path) < SETTLE_S for path in paths)
+
+
+def _age_s(path: str) -> float:
+    try:
+        return abs(time.time() - os.stat(path).st_ctime)
+    except OSError:
+        return math.inf
 
 
 def with_modules(own: str, modules: Iterable[str], folder: Path | str) -> str:

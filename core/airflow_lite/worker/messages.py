@@ -227,12 +227,14 @@ class FileParsed(NamedTuple):
     """A zygote has imported its file, or could not: `error`.
 
     `threads` and `descriptors` are the names of what it has started and left open.
+    `is_settling`: the file, or one that the error is in, was changed just now.
     """
 
     error: str | None
     fingerprint: str
     threads: list[str]
     descriptors: list[str]
+    is_settling: bool = False
 
 
 class AttemptForked(NamedTuple):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import AirflowDagException
-from airflow_lite.parsing.folder import has_changed
+from airflow_lite.parsing.folder import LOOK_AGAIN_S, has_changed
 from airflow_lite.processes.limits import is_shortage
 from airflow_lite.processes.packing import send
 from airflow_lite.processes.proc import describe_end
@@ -44,6 +44,7 @@ class Launcher:
         self._zygotes = zygotes
         self._monitor = monitor
         self._pickles = Pickles(state.settings, state.store)
+        self._settling: set[str] = set()  # files that are not imported again just now
         self._has_changed = partial(has_changed, folder=state.settings.dags_folder)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
@@ -79,6 +80,8 @@ class Launcher:
         for attempt in list(self._state.waiting.values()):
             if room <= 0:
                 return
+            if attempt.path in self._settling:
+                continue
             if attempt.phase is Phase.WAITING and not attempt.error:
                 self._ask_zygote(attempt, paths)
             if attempt.phase is Phase.WAITING and attempt.error:
@@ -258,10 +261,24 @@ class Launcher:
         ending.finish(self._state, attempt, Outcome("failed", attempt.error.splitlines()[0][:1000]))
 
     def blame(self, zygote: ZygoteHandle, error: str) -> None:
-        """Let every attempt that waits for this zygote fail with its error."""
-        for attempt in self._state.waiting.values():
-            if attempt.zygote is zygote:
+        """Let every attempt that waits for this zygote fail with its error.
+
+        If its file was changed just now, it is imported anew a little later instead.
+        """
+        waiting = [one for one in self._state.waiting.values() if one.zygote is zygote]
+        if zygote.is_settling:
+            self._import_later(zygote)
+        for attempt in waiting:
+            if zygote.is_settling:
+                attempt.zygote = None
+            else:
                 attempt.error = error
+
+    def _import_later(self, zygote: ZygoteHandle) -> None:
+        again_at = self._state.clock.monotonic() + LOOK_AGAIN_S
+        self._settling.add(zygote.path)
+        self._state.timers.at(again_at, lambda: self._settling.discard(zygote.path))
+        self._zygotes.retire(zygote)
 
     def import_crashed(self, zygote: ZygoteHandle, code: int | None) -> None:
         """Act on a zygote that ended before it had imported its file."""
@@ -287,6 +304,10 @@ class Launcher:
         if attempt is None:
             return
         ending.close_line(attempt)
+        if attempt.is_second_parse and zygote.is_settling:
+            self._zygotes.retire(zygote)
+            self._state.later(attempt, LOOK_AGAIN_S, lambda: self._fork_afresh(attempt))
+            return
         if attempt.is_second_parse:
             key = attempt.key
             attempt.error = (
@@ -314,6 +335,8 @@ class Launcher:
             self.fork(attempt)
         elif zygote.is_short:
             ending.give_back(self._state, attempt, str(zygote.error))
+        elif zygote.is_settling and zygote.error is not None:
+            self._state.later(attempt, LOOK_AGAIN_S, lambda: self._fork_afresh(attempt))
         elif zygote.error is not None or zygote.number not in self._zygotes.all:
             attempt.error = zygote.error or f"{attempt.path}: its import ended its process"
             self.fail_unstarted(attempt)

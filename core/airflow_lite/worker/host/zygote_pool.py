@@ -60,6 +60,7 @@ class ZygoteHandle:
     pid: int | None = None
     is_parsed: bool = False
     error: str | None = None
+    is_settling: bool = False  # its file may not have been whole when it was imported
     fingerprint: str = ""
     forks: int = 0
     threads: list[str] = field(default_factory=list)
@@ -274,7 +275,7 @@ class ZygotePool:
         for message in receive(zygote.channel, FROM_ZYGOTE):
             if isinstance(message, FileParsed):
                 zygote.is_parsed, zygote.error = True, message.error
-                zygote.fingerprint = message.fingerprint
+                zygote.fingerprint, zygote.is_settling = message.fingerprint, message.is_settling
                 zygote.threads, zygote.descriptors = message.threads, message.descriptors
             self._on_message(zygote, message)
         if not zygote.channel.is_closed:

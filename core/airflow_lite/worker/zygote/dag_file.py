@@ -102,18 +102,19 @@ class DagFileZygote:
                     owner.params.prepare()
 
     def _parse(self) -> FileParsed:
-        from airflow_lite.parsing.errors import explain
+        from airflow_lite.parsing.errors import explain, files_of
         from airflow_lite.parsing.file import _modules
-        from airflow_lite.parsing.folder import fingerprint, with_modules
+        from airflow_lite.parsing.folder import fingerprint, is_settling, with_modules
 
         own, modules_before = fingerprint(self._path), set(sys.modules)
         descriptors_before = open_descriptors()
-        error = None
+        error, at_fault, was_settling = None, [self._path], is_settling([self._path])
         try:
             with self._generators.watch():
                 self._dags = {dag.dag_id: dag for dag in self._load()}
         except BaseException as raised:
             error = explain(raised, self._path, 0)
+            at_fault += files_of(raised)
         folder = self._order.folder
         files = _modules(modules_before, self._path, folder)
         self._generators.find(_of_files(set(sys.modules) - modules_before, {self._path, *files}))
@@ -121,7 +122,13 @@ class DagFileZygote:
             thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
         ]
         whole = with_modules(own, files, folder)
-        return FileParsed(error, whole, threads, left_open(descriptors_before))
+        return FileParsed(
+            error,
+            whole,
+            threads,
+            left_open(descriptors_before),
+            was_settling or is_settling(at_fault),
+        )
 
     def _load(self) -> list[Any]:
         from airflow_lite.parsing.load import load_file

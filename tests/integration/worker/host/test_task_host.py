@@ -10,6 +10,7 @@ import pytest
 from airflow_lite.clock import to_us
 from airflow_lite.worker.task.xcom import from_json
 from fixtures.hosted import TASK_DECORATOR
+from fixtures.waits import wait_until
 
 HEAD = (
     """
@@ -717,3 +718,37 @@ def test_tasks_run_in_the_foreground_exits_by_what_was_recorded(make_hosted, wai
     assert hosted.row("fine").state == "success"
     wait_until(lambda: not hosted.processes(), "the end of every process")
     assert os.getpid() != hosted.xcoms("fine")["return_value"]
+
+
+@pytest.mark.parametrize("cut", ["a syntax error in a module", "an error", "no such task yet"])
+def test_a_file_that_is_being_written_is_looked_at_again(make_hosted, cut):
+    whole = HEAD + "note('imports', 'x')\nimport helper\n@task()\ndef fine(): return helper.N\n"
+    module, text = {
+        "a syntax error in a module": ("N = (", whole),
+        "an error": ("N = 1", whole.replace("@task", "raise NameError\n@task")),
+        "no such task yet": ("N = 1", whole[: whole.index("@task")]),
+    }[cut]
+    hosted = make_hosted(whole)
+    imports = hosted.home.folder / "imports"
+    hosted.start()
+    (hosted.path.parent / "helper.py").write_text(module)
+    hosted.path.write_text(text)
+    token = hosted.give("fine")
+
+    def is_imported():
+        hosted.path.touch()  # as who goes on to write it
+        return imports.exists()
+
+    wait_until(is_imported, "the first look at the file")
+    (hosted.path.parent / "helper.py").write_text("N = 1")
+    hosted.path.write_text(whole)
+    hosted.wait(token)
+    assert (hosted.row("fine").state, hosted.xcoms("fine")) == ("success", {"return_value": 1})
+
+
+def test_a_file_that_stays_broken_fails_its_tasks(make_hosted):
+    hosted = make_hosted(HEAD + "raise NameError\n")
+    hosted.start()
+    row = hosted.finish("fine")
+    assert row.state in {"failed", "up_for_retry"}
+    assert "NameError" in hosted.log("fine")
