@@ -109,6 +109,20 @@ def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> DagRunI
     return None if run is None or run.interval_end_us > _LAST_US else run
 
 
+def count_due(dag: DagSpec, last_end_us: int | None, now_us: int, most: int) -> int:
+    """Return how many scheduled runs are due, whatever room there is for them: at most `most`."""
+    if dag.schedule.kind not in {"cron", "delta"}:
+        return 0
+    pace, count = _pace(dag), 0
+    start = _next_start(pace, dag, last_end_us, now_us)
+    while start is not None and count < most and not _is_late(dag, start):
+        start = pace.after(start)  # the end of the interval, when its run is due
+        if start > now_us:
+            break
+        count += 1
+    return count
+
+
 def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
     """Return the data interval of a run that is triggered at a moment: the last complete one."""
     if dag.schedule.kind not in {"cron", "delta"}:

@@ -12,6 +12,7 @@ from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.scheduler.passes.refresh import load_runs
 from airflow_lite.scheduler.planner.create_runs import create_runs, start_runs
+from airflow_lite.spec.timetable import count_due
 from airflow_lite.states import DagRunType
 from airflow_lite.store import runs, scheduling
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Counting the runs that are due ends here: the loop has other things to do.
+MOST_COUNTED = 1_000
+
 
 def make_and_start(context: SchedulerContext) -> None:
     """Look at every DAG that is due: make its scheduled runs, then start queued ones."""
@@ -36,8 +40,11 @@ def make_and_start(context: SchedulerContext) -> None:
 
 
 def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
-    _recall_last_runs(context, [dag for dag in dags if not dag.knows_last_run])
+    new = [dag for dag in dags if not dag.knows_last_run]
+    _recall_last_runs(context, new)
     now_us = context.clock.now_us()
+    for dag in new:
+        _tell_of_catchup(context, dag, now_us)
     plans: list[tuple[OwnedDag, Plan]] = []
     for dag in dags:
         try:
@@ -70,6 +77,25 @@ def _recall_last_runs(context: SchedulerContext, dags: list[OwnedDag]) -> None:
         ends_us = runs.last_scheduled(connection, [dag.dag_id for dag in dags])
     for dag in dags:
         dag.knows_last_run, dag.last_end_us = True, ends_us.get(dag.dag_id)
+
+
+def _tell_of_catchup(context: SchedulerContext, dag: OwnedDag, now_us: int) -> None:
+    """Say how many runs are due where a DAG with catchup is far behind: it runs them all."""
+    if not dag.spec.catchup:
+        return
+    try:
+        count = count_due(dag.spec, dag.last_end_us, now_us, MOST_COUNTED)
+    except Exception:  # whoever makes its runs says so
+        return
+    if count > context.settings.catchup_notice:
+        shown = f"{count} or more" if count == MOST_COUNTED else count
+        logger.warning(
+            "DAG %r has catchup=True, and %s runs are due: all are made, oldest first. Stop them"
+            " with `airflow-lite dags pause %s`; catchup=False runs the last one alone.",
+            dag.dag_id,
+            shown,
+            dag.dag_id,
+        )
 
 
 def _due_us(plan: Plan) -> int | None:

@@ -26,6 +26,7 @@ class Settings:
     callback_timeout_s: float
     max_retry_delay_s: float
     use_job_schedule: bool
+    catchup_notice: int
     log_runs: bool
 
     @classmethod
@@ -43,6 +44,7 @@ class Settings:
             callback_timeout_s=config.getfloat("scheduler", "callback_timeout_s"),
             max_retry_delay_s=config.getfloat("core", "max_task_retry_delay"),
             use_job_schedule=config.getboolean("scheduler", "use_job_schedule"),
+            catchup_notice=config.getint("scheduler", "catchup_notice"),
             log_runs=config.getboolean("scheduler", "log_runs"),
         )
         if settings.beat_interval_s * 3 > settings.beat_timeout_s:

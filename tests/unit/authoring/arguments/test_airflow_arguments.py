@@ -100,7 +100,7 @@ def test_defaults_from_settings_are_airflows_on_a_fresh_home(tmp_path, monkeypat
     task_made = EmptyOperator(task_id="t", dag=dag)
     sensor = airflow_lite.PythonSensor(task_id="s", dag=dag, python_callable=bool)
 
-    assert (dag.max_active_tasks, dag.max_active_runs, dag.catchup) == (16, 16, True)
+    assert (dag.max_active_tasks, dag.max_active_runs, dag.catchup) == (16, 16, False)
     assert dag.schedule == timedelta(days=1)
     assert (task_made.retries, task_made.retry_delay) == (0, timedelta(minutes=5))
     assert (task_made.weight_rule, task_made.queue) == ("downstream", "default")
