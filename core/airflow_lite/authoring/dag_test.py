@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -41,7 +42,16 @@ def test_in_subprocess(
     if use_executor:
         words.append("--use-executor")
     command = [sys.executable, "-m", "airflow_lite", *words, "--subdir", fileloc]
-    code = _exit_code(subprocess.Popen(command))
+    try:
+        process = subprocess.Popen(command)
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise AirflowDagException(
+            f"DAG {dag_id}: run_conf is too large for dag.test(). Put the data into a file, and"
+            " the file's path into run_conf."
+        ) from None
+    code = _exit_code(process)
     if code:
         sys.exit(code)
 

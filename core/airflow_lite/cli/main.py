@@ -162,9 +162,10 @@ def _unexpected_message(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in _FULL:
         target = error.filename or "The output or a file of airflow-lite"
         return f"{target} cannot be written: {error.strerror}. Free some disk space, and try again."
-    original = getattr(error, "orig", None)
-    if type(error).__module__.startswith("sqlalchemy") and original is not None:
-        return f"The metadata database reported an error: {original}. {_FOR_MORE}"
+    if type(error).__module__.startswith("sqlalchemy") and getattr(error, "orig", None):
+        from airflow_lite.store.jobs import cause_of
+
+        return f"The metadata database reported an error: {cause_of(error)}. {_FOR_MORE}"
     return f"{type(error).__name__}: {error}. {_FOR_MORE}"
 
 

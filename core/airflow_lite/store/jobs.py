@@ -102,6 +102,15 @@ def is_database_error(error: BaseException) -> bool:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return the first line of a database error's message."""
+    """Return the first line of a database error's message, and what helps where that is known."""
     message = str(getattr(error, "orig", None) or error).strip()
-    return message.splitlines()[0] if message else type(error).__name__
+    cause = message.splitlines()[0] if message else type(error).__name__
+    return f"{cause}: {_MAKE_WRITABLE}" if any(one in cause for one in _READ_ONLY) else cause
+
+
+#: How SQLite and PostgreSQL refuse to write.
+_READ_ONLY = ("readonly database", "read-only transaction")
+_MAKE_WRITABLE = (
+    "let this user write to it (with SQLite to its file and its folder),"
+    " or set AIRFLOW_LITE_HOME to another home"
+)

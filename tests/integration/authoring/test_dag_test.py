@@ -97,3 +97,13 @@ def test_a_call_that_is_not_guarded_is_refused_where_the_file_is_loaded(fresh_ho
         "DAG own: dag.test() is called whenever the file is loaded."
         " Put it under `if __name__ == '__main__':`."
     )
+
+
+def test_a_conf_of_60_mb_is_refused_in_one_line(run):
+    done = run(GUARDED.replace("{conf}", "{'n': 'x' * 60_000_000}"))
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "AirflowDagException: DAG own: run_conf is too large for dag.test()."
+        " Put the data into a file, and the file's path into run_conf."
+    )
