@@ -752,3 +752,12 @@ def test_a_file_that_stays_broken_fails_its_tasks(make_hosted):
     row = hosted.finish("fine")
     assert row.state in {"failed", "up_for_retry"}
     assert "NameError" in hosted.log("fine")
+
+
+def test_a_conf_of_60_mb_reaches_its_tasks(make_hosted):
+    text = "@task()\ndef measure(dag_run): return len(dag_run.conf['x'])\n"
+    hosted = make_hosted(HEAD + text)
+    hosted.conf = {"x": "a" * 60_000_000}
+    hosted.start()
+    hosted.finish("measure")
+    assert hosted.xcoms("measure") == {"return_value": 60_000_000}
