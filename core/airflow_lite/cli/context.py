@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from airflow_lite.config import Config
@@ -74,6 +75,16 @@ def close_store(args: Args) -> None:
 def notice(text: str) -> None:
     """Print one line on stderr, so that it does not mix with the output."""
     print(text, file=sys.stderr)
+
+
+def notice_once(args: Args, lines: Iterable[str]) -> None:
+    """Print those of the lines that this command has not printed yet, on stderr."""
+    told: set[str] = getattr(args, "_told", set())
+    args._told = told  # noqa: SLF001
+    for line in lines:
+        if line not in told:
+            told.add(line)
+            notice(line)
 
 
 def confirmed(args: Args, warning: str) -> bool:

@@ -45,7 +45,8 @@ def refresh(
         )
         reports_skipped_files = False
     notice = context.notice if reports_skipped_files else None
-    process_now(config, store, dag_id, notice=notice)
+    for saved in process_now(config, store, dag_id, notice=notice):
+        context.notice_once(args, saved.notices)
 
 
 def named(args: context.Args) -> Path | None:
@@ -70,7 +71,9 @@ def the_dag(args: context.Args, dag_id: str | None = None) -> KnownDag:
         return _stored_dag(args, dag_id)
     from airflow_lite.scheduler.dag_files.unsaved import dag_in
 
-    return dag_in(context.config(args), subdir, dag_id)
+    dag = dag_in(context.config(args), subdir, dag_id)
+    context.notice_once(args, dag.spec.notices)
+    return dag
 
 
 def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpec]:
@@ -109,6 +112,7 @@ def _stored_dag(args: context.Args, dag_id: str) -> KnownDag:
             f" {dag_id!r} is used. See `airflow-lite dags list-import-errors`."
         )
     version_id, spec = latest
+    context.notice_once(args, spec.notices)
     return KnownDag(spec, path, version_id)
 
 

@@ -101,7 +101,7 @@ class Batch:
         if result.error is not None:
             old = self.old_files.get(result.path)
             self._save_file(result, result.error, old.dag_ids if old else ())
-            return Saved(result.path, result.error, notices=result.warnings)
+            return Saved(result.path, result.error, warnings=tuple(result.warnings))
         dags = [
             self._parsed_dag(spec, result)
             for spec in result.dags
@@ -114,13 +114,13 @@ class Batch:
         self.dags += dags
         self.vanished += vanished
         changed = [item for item in dags if item.is_new_version]
-        notices = [f"{i.spec.dag_id}: {line}" for i in changed for line in i.spec.notices]
         return Saved(
             result.path,
             error,
             tuple(item.spec.dag_id for item in dags if item.needs_reload),
             tuple(vanished),
-            (*notices, *result.warnings),
+            tuple(line for item in changed for line in item.spec.notices),
+            tuple(result.warnings),
         )
 
     def _claim(self, dag_id: str, path: str) -> None:

@@ -28,7 +28,8 @@ class Saved(NamedTuple):
     error: str | None  # of the import, or a DAG id that another file has
     changed: tuple[str, ...] = ()  # ids of the DAGs that are new, or have a new version
     vanished: tuple[str, ...] = ()  # ids of the DAGs that the file does not have any more
-    notices: tuple[str, ...] = ()  # one line each, of the DAGs that changed and the import
+    notices: tuple[str, ...] = ()  # one line each, of the DAGs that changed
+    warnings: tuple[str, ...] = ()  # one line each, of the import
 
     @property
     def is_refused(self) -> bool:

@@ -196,7 +196,7 @@ def test_a_broken_file_keeps_its_ids_from_others(store: Store) -> None:
 
 def test_what_has_no_effect_is_told_once_per_version(store: Store) -> None:
     result = good("/d/a.py", spec("a", notices=("sla is not watched.",)))
-    assert save(store, result)[0].notices == ("a: sla is not watched.",)
+    assert save(store, result)[0].notices == ("sla is not watched.",)
     assert save(store, result)[0].notices == ()
 
 

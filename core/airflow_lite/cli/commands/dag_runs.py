@@ -90,8 +90,6 @@ def run_with_progress(
     dag = resolve.the_dag(args, dag_id)
     spec = dag.spec
     checked = checked_conf(conf, spec)
-    for line in spec.notices:  # a scheduler logs them once: here may be no scheduler
-        context.notice(line)
     from airflow_lite.cli.runs.progress import progress
     from airflow_lite.scheduler.single_run import DagSource, run_dag
 

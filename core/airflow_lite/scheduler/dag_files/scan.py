@@ -139,6 +139,7 @@ class DagFileProcessor:
                 changed=(*before.changed, *saved.changed),
                 vanished=(*before.vanished, *saved.vanished),
                 notices=tuple(dict.fromkeys((*before.notices, *saved.notices))),
+                warnings=tuple(dict.fromkeys((*before.warnings, *saved.warnings))),
             )
 
     def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:

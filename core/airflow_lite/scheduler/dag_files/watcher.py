@@ -114,8 +114,11 @@ class DagFiles:
 
 
 def log(saved: Saved) -> None:
-    """Log what is new about a file: its error, and what of it has no effect."""
+    """Log what is new about a file: its error, and what its import warned of.
+
+    What of its DAGs has no effect is told by the loop, which may get them from another process.
+    """
     if saved.error is not None:
         logger.error("%s cannot be imported: %s", saved.path, saved.error)
-    for line in saved.notices:
+    for line in saved.warnings:
         logger.warning("%s", line)

@@ -84,7 +84,15 @@ def _read_specs(
             _leave_out(context, dag_id, str(error))
         else:
             context.memory.withdraw_complaint(("DAG", dag_id))
+            _tell_notices(context, specs[dag_id][1])
     return specs
+
+
+def _tell_notices(context: SchedulerContext, spec: DagSpec) -> None:
+    """Say once what of a DAG has no effect, whoever parsed its file."""
+    for line in spec.notices if context.scope is None else ():
+        if context.memory.complain(("notice", line)):
+            logger.warning("%s", line)
 
 
 def _leave_out(context: SchedulerContext, dag_id: object, reason: str) -> None:
