@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
-from contextlib import closing
 from subprocess import PIPE, run
 
 DAG = '''
@@ -410,8 +408,8 @@ def test_a_run_is_stopped_though_its_dag_is_paused(home, wait_until):
 
 
 def has_ended(home):
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
-        return connection.execute("SELECT ended_us FROM attempt").fetchall()[-1][0]
+    (ended_us,) = home.execute("SELECT ended_us FROM attempt")[-1]
+    return ended_us
 
 
 def test_a_run_is_cleared_by_its_id_and_a_failed_task_is_set_to_success(home, wait_until):

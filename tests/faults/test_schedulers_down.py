@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
-from contextlib import closing
 
 import pytest
 
@@ -47,12 +45,9 @@ def states(home):
 
 def shift_beats(home, seconds):
     """Make all that was said of who lives so much older, as if the time had gone by."""
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
-        for table in ("job", "supervisor"):
-            connection.execute(
-                f"UPDATE {table} SET latest_beat_us = latest_beat_us - ?",
-                [seconds * 10**6],
-            )
+    for table in ("job", "supervisor"):
+        statement = f"UPDATE {table} SET latest_beat_us = latest_beat_us - :us"
+        home.execute(statement, us=seconds * 10**6)
 
 
 @pytest.mark.parametrize("executor", ["LocalExecutor", "SequentialExecutor"])

@@ -89,7 +89,7 @@ def run_dag(
             state = _drive(loop, dag_id, logical_us, conf)
         finally:
             stopping.deafen()
-            loop.close(state="success" if state == DagRunState.SUCCESS else "failed")
+            _close(loop, state)
     return state
 
 
@@ -185,7 +185,6 @@ def _drive(
         stopping.deafen()
         if isinstance(error, KeyboardInterrupt) and stopping.signal is not None and run_row:
             return _end(loop, run_row)
-        _abandon(loop, "the process that ran it failed")
         raise
 
 
@@ -199,6 +198,14 @@ def _abandon(loop: Loop, cause: str) -> None:
     with context.store.begin() as connection:
         mine = jobs.runs_of_jobs(connection, [context.job_id])
         scheduling.abandon_runs(connection, mine, context.clock.now_us(), cause)
+
+
+def _close(loop: Loop, state: DagRunState) -> None:
+    """Close the loop; a run that is not over by now, wherever a signal struck, has failed."""
+    try:
+        _abandon(loop, "the process that ran it failed")
+    finally:
+        loop.close(state="success" if state == DagRunState.SUCCESS else "failed")
 
 
 def _end(loop: Loop, run_row: int) -> DagRunState:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
-from contextlib import closing
 
 import pytest
 
@@ -64,8 +62,7 @@ def signalled(home, tmp_path):
 
 
 def last_job(home):
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection:
-        return connection.execute("SELECT state FROM job ORDER BY id DESC").fetchone()[0]
+    return home.execute("SELECT state FROM job ORDER BY id DESC")[0][0]
 
 
 def check_end(home, signalled, *arguments, says="scheduler stopped"):

@@ -96,6 +96,18 @@ def test_a_signal_ends_the_task_and_fails_the_run(home, begin, wait_until, words
 
 
 @pytest.mark.parametrize("words", HOW)
+def test_three_signals_leave_no_more_than_one_does(home, begin, wait_until, words):
+    done, pid = begin("waits", *words)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        done.send_signal(number)
+    assert done.wait(60) > 0  # by itself, whichever of them came first
+    assert runs(home, "waits") == {RUN: "failed"}
+    assert states(home, "waits")["first"] == "failed"
+    assert home.execute("SELECT state FROM job") == [("failed",)]
+    wait_until(lambda: not is_alive(pid), "the task's process to end")
+
+
+@pytest.mark.parametrize("words", HOW)
 def test_what_a_killed_one_left_is_failed_by_the_next_who_looks(home, begin, wait_until, words):
     done, pid = begin("waits", *words)
     done.kill()
