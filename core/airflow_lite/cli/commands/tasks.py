@@ -133,7 +133,7 @@ def logs(args: context.Args) -> int:
         instance = _wait_for_try(args, run)
     from airflow_lite.logs.reading.task_log import task_log
 
-    lines = task_log(
+    blocks = task_log(
         context.config(args),
         args.dag_id,
         args.task_id,
@@ -142,8 +142,8 @@ def logs(args: context.Args) -> int:
         args.map_index,
         follow=args.follow,
     )
-    for line in lines:
-        sys.stdout.write(line if line.endswith("\n") else f"{line}\n")
+    for block in blocks:
+        sys.stdout.write(f"{block}\n")
         if args.follow:
             sys.stdout.flush()
     return 0

@@ -41,7 +41,7 @@ class FileSource:
 
 
 class Reader:
-    """Splits the bytes of a source into lines. Bytes that are not UTF-8 are replaced."""
+    """Reads the bytes of a source by whole lines. Bytes that are not UTF-8 are replaced."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -55,12 +55,16 @@ class Reader:
         return self._position == 0
 
     def new_lines(self) -> Iterator[str]:
-        """Yield the whole lines that are new; none if there is no log. Raises as its source."""
+        """Yield the whole lines that are new, many at once: blocks without their last line end.
+
+        None if there is no log; raises as its source.
+        """
         try:
             for data in self._source.chunks(self._position):
                 self._position += len(data)
-                *lines, self._begun = (self._begun + data).split(b"\n")
-                yield from (line.decode("utf-8", "replace") for line in lines)
+                lines, end, self._begun = (self._begun + data).rpartition(b"\n")
+                if end:
+                    yield lines.decode("utf-8", "replace")
                 if len(self._begun) >= _LONGEST:
                     yield from self.rest()
         except FileNotFoundError:

@@ -43,7 +43,7 @@ def task_log(
     *,
     follow: bool = False,
 ) -> Iterator[str]:
-    """Yield the lines of the log of one try, without line ends.
+    """Yield the lines of the log of one try, in blocks of one or more without the last line end.
 
     What the executor says of it stands above, unless the file is here and the executor is slow:
     then below. Bytes that are not UTF-8 are replaced. With `follow` it goes on until the try has
@@ -60,7 +60,8 @@ def last_lines(config: Config, key: TaskInstanceKey, most: int) -> list[str]:
     try:
         descriptor = open_for_reading(config.getpath("logging", "base_log_folder"), key)
     except OSError:
-        return list(deque(task_log(config, *key[:5]), most))
+        every = (line for block in task_log(config, *key[:5]) for line in block.split("\n"))
+        return list(deque(every, most))
     with os.fdopen(descriptor, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - _TAIL_BYTES, 0))
@@ -96,16 +97,16 @@ def _until_ended(log: _TryLog, rows: TryRows) -> Iterator[str]:
     """Yield lines as they come; the row is read when none do, and now and then."""
     pause_s, busy_looks = _FOLLOW_S, 0
     while True:
-        lines = 0
-        for line in log.new_lines():
-            lines += 1
-            yield line
-        busy_looks = busy_looks + 1 if lines else _MOST_BUSY_LOOKS
+        has_grown = False
+        for block in log.new_lines():
+            has_grown = True
+            yield block
+        busy_looks = busy_looks + 1 if has_grown else _MOST_BUSY_LOOKS
         if busy_looks >= _MOST_BUSY_LOOKS:
             busy_looks = 0
             if rows.has_ended():
                 return
-        pause_s = _FOLLOW_S if lines else min(pause_s * 1.5, _LONGEST_S)
+        pause_s = _FOLLOW_S if has_grown else min(pause_s * 1.5, _LONGEST_S)
         time.sleep(pause_s)
 
 
@@ -127,7 +128,7 @@ class _TryLog:
         return self._path.exists()
 
     def new_lines(self) -> Iterator[str]:
-        """Yield the whole lines that are new."""
+        """Yield blocks of the whole lines that are new."""
         yield from self._here.new_lines()
         if not self._here.is_found:
             for host in self._others():

@@ -6,7 +6,7 @@ import os
 
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.logs.reading.lines import FileSource, Reader
+from airflow_lite.logs.reading.lines import CHUNK, FileSource, Reader
 from airflow_lite.logs.reading.task_log import task_log
 from airflow_lite.worker.task_log.paths import open_for_writing
 
@@ -23,8 +23,16 @@ def _written(folder, data):
 def test_whole_lines_come_at_once_and_the_rest_at_the_end(tmp_path):
     reader = _written(tmp_path, b"one\ntw\xff\nthr")
 
-    assert list(reader.new_lines()) == ["one", "tw\ufffd"]
+    assert list(reader.new_lines()) == ["one\ntw\ufffd"]
     assert list(reader.rest()) == ["thr"]
+
+
+def test_lines_come_many_at_once_and_empty_ones_are_kept(tmp_path):
+    data = b"x\n" * 200_000 + b"\n\n"
+    blocks = list(_written(tmp_path, data).new_lines())
+
+    assert len(blocks) <= len(data) // CHUNK + 1
+    assert "".join(f"{block}\n" for block in blocks).encode() == data
 
 
 def test_a_line_without_end_comes_in_pieces_of_a_megabyte_not_all_at_once(tmp_path):
