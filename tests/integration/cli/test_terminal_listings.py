@@ -31,6 +31,7 @@ LISTINGS = {
     "dags list": ("dag_id",),
     f"dags details {DAG_ID}": ("dag_id", "next_dagrun"),
     "dags list-import-errors": ("filepath",),
+    "dags list-runs": ("dag_id", "run_id", "state"),
     f"dags list-runs -d {DAG_ID}": ("run_id",),
     f"dags list-runs -d {DAG_ID} --columns run_id,execution_date": ("run_id", "execution_date"),
     f"tasks states-for-dag-run {DAG_ID} {RUN_ID}": ("task_id", "state"),
@@ -68,6 +69,7 @@ def busy_home(home, monkeypatch):
     monkeypatch.setenv("AIRFLOW_LITE_HOME", str(home.folder))
     home.run("dags", "trigger", DAG_ID, "-r", RUN_ID, "-e", "2024-01-31")
     home.run("dags", "trigger", DAG_ID, "-e", "2024-02-01")
+    home.run("dags", "trigger", "little")
     home.run("tasks", "run", DAG_ID, "load_the_orders", RUN_ID)
     return home
 

@@ -39,7 +39,7 @@ def list_runs(args: context.Args) -> int:
         [_run_row(row) for row in rows],
         args.output,
         columns=args.columns,
-        shown=("run_id", "state"),
+        shown=("run_id", "state") if args.dag_id is not None else ("dag_id", "run_id", "state"),
         wide=("start_date", "end_date", "execution_date"),
     )
     return 0
