@@ -135,6 +135,11 @@ OPERATING = (
         "SQLite is the default ([PostgreSQL](../how-to/use-postgresql.md))",
     ),
     Feature("`dags`, `tasks`, `pools`, `config`, `db`, `jobs` on the command line", DONE),
+    Feature(
+        "`db clean`",
+        DIFFERS,
+        "nothing is archived ([more](../how-to/clean-up.md))",
+    ),
     Feature("logs of other machines", DONE, "[more](../how-to/read-logs-of-other-machines.md)"),
     Feature("Sentry", DONE, "[more](../how-to/report-to-sentry.md)"),
     Feature("web interface, REST API, users and roles", NOT_YET, "the command line tells all"),
