@@ -292,7 +292,19 @@ def create(store: Store, config: Config) -> bool:
         )
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
         add_default_pool(connection, config)
+    if store.is_sqlite:
+        write_log_back(store)  # or all of it would be in a log that somebody may remove
     return True
+
+
+def write_log_back(store: Store) -> None:
+    """Write what SQLite's log holds into the database."""
+    connection = store.engine.raw_connection()
+    try:
+        assert connection.driver_connection is not None  # it was just taken
+        connection.driver_connection.execute("PRAGMA wal_checkpoint(FULL)")
+    finally:
+        connection.close()
 
 
 def lock_schema(connection: sa.Connection) -> None:

@@ -17,6 +17,8 @@ from airflow_lite.private_files import open_private
 from airflow_lite.processes.proc import process_space, process_start
 from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
+from airflow_lite.store.engine import write_log_back
+from airflow_lite.store.files import StoreFiles
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -100,7 +102,7 @@ class Ownership:
     clock: Clock
     job_id: int
     lock: SchedulerLock | None = None
-    _file: tuple[int, int] | None = None  # device and inode of the database's file
+    _files: StoreFiles | None = None
 
     @classmethod
     def take(
@@ -126,26 +128,39 @@ class Ownership:
             if lock is not None:
                 lock.release()
             raise
-        return cls(store, clock, job_id, lock, _file_of(store))
+        return cls(store, clock, job_id, lock, StoreFiles(store))
 
     def check_file(self) -> None:
-        """Raise `StoreTaken` if the database's file is another by now, or none.
+        """Raise `StoreTaken` if a file of the database is another by now, or none.
 
         The connections that are open would go on with what nobody else sees.
         """
-        if self._file is None:
+        if self._files is None:
             return
         try:
-            is_same = _file_of(self.store) == self._file
-        except FileNotFoundError:
-            is_same = False
+            fault = self._files.fault()
         except OSError:
             return  # an outage
-        if not is_same:
+        if fault is not None:
+            saved = self._save(self._files)
             raise StoreTaken(
-                f"The metadata database {self.store.engine.url.database} was removed, moved or"
-                " replaced while this scheduler used it. Start the scheduler again."
+                f"{fault} while this scheduler used it.{saved} Start the scheduler again."
             )
+
+    def _save(self, files: StoreFiles) -> str:
+        """Write back what a removed log holds, unless others began anew; say what is lost."""
+        if not files.is_intact:
+            return ""
+        if files.is_begun_anew():
+            return " What was written since is lost."
+        try:
+            write_log_back(self.store)
+            self.store.close()  # the log without a name
+        except Exception as error:
+            if not jobs.is_database_error(error):
+                raise
+            return f" What was written since is lost: {jobs.cause_of(error)}."
+        return ""
 
     def renew(self) -> None:
         """Renew the lease; raise `LeaseLost` if another job ended this one, and `StoreTaken`."""
@@ -181,15 +196,6 @@ def _refuse_second(connection: sa.Connection, config: Config) -> None:
                 f"Another scheduler uses this database: pid {row.pid} on {row.hostname},"
                 f" started {iso(row.start_us)}. Stop it, or use another database."
             )
-
-
-def _file_of(store: Store) -> tuple[int, int] | None:
-    """Return what names the file of an SQLite database on its disk; raise OSError."""
-    path = store.engine.url.database
-    if not store.is_sqlite or not path:
-        return None
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
 
 
 def _take_lock(config: Config, store: Store, clock: Clock) -> SchedulerLock | None:

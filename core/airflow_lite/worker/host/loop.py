@@ -21,6 +21,7 @@ from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
+from airflow_lite.store.files import StoreFiles
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
@@ -95,6 +96,9 @@ class HostLoop:
         self._has_trouble = False  # and the scheduler knows
         self._outage = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
         self._has_given_up = False
+        self._files: StoreFiles | None = None
+        #: The store's files were taken away: nothing may be written to those that are open.
+        self.has_lost_store = False
         self._is_beating = False
         self._stop_graces: list[float] = []  # one for each signal that asked to stop
         self._on_end = on_end
@@ -195,6 +199,7 @@ class HostLoop:
         """Register with the store, and let the scheduler know that attempts can be claimed."""
         with self._state.store.begin() as connection:
             rows.register(connection, self._state.who, self._state.clock.now_us())
+            self._files = StoreFiles(self._state.store)
         self._tell_trouble(None)
 
     @property
@@ -296,7 +301,20 @@ class HostLoop:
         for attempt in self._state.attempts.values():  # of a host that gave up
             ending.release(self._state, attempt)
 
+    def _check_files(self) -> bool:
+        """Return whether the store's files are still those that others see; give up if not."""
+        try:
+            fault = self._files.fault() if self._files is not None else None
+        except OSError:
+            return True  # an outage
+        if fault is not None:
+            self._has_given_up = self.has_lost_store = True
+            logger.error("the task host gives up: %s. Its attempts count as lost", fault)
+        return fault is None
+
     def _commit(self) -> None:
+        if not self._check_files():
+            return
         requested = [claim.token for claim in self._state.batch.claims]
         written = self._state.batch.commit(
             self._state.store, self._state.who, self._state.clock.now_us()
@@ -388,6 +406,8 @@ class HostLoop:
         attempts = self._state.attempts.values()
         claimed = {attempt.queued.id: attempt for attempt in attempts if attempt.is_claimed}
         if not claimed:
+            return
+        if not self._check_files():
             return
         self._state.batch.beats = True
         if not self._store_fails:

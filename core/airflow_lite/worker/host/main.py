@@ -82,6 +82,7 @@ def main(arguments: list[str]) -> int:
     host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
     host.serve(scheduler)
     host.run()
+    _leave_lost_store(host)
     return 0
 
 
@@ -101,7 +102,17 @@ def run_one(command: RunCommand, config: Config) -> int:
     host.stop_on_signals(config.getfloat("core", "killed_task_cleanup_time"))
     host.accept(command)
     host.run()
+    _leave_lost_store(host)
     return codes[0] if codes else NOT_RECORDED
+
+
+def _leave_lost_store(host: HostLoop) -> None:
+    """End the process where it is, if what it has open must not be written to.
+
+    Closed, SQLite's connections write a log that was removed into what others use by now.
+    """
+    if host.has_lost_store:
+        os._exit(NOT_RECORDED)
 
 
 if __name__ == "__main__":
