@@ -7,8 +7,26 @@ called by a library.
 from __future__ import annotations
 
 import logging
+from typing import TextIO
+
+from airflow_lite.secrets_masker import secrets_masker
 
 NAME = "airflow_lite.task"
+
+
+class MaskedFormatter(logging.Formatter):
+    """Writes records as `logging.Formatter` does, with secrets masked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the lines of a traceback."""
+        return secrets_masker().text(super().format(record))
+
+
+def log_masked(stream: TextIO, level: int | str, form: str) -> None:
+    """Make the root logger write to a stream alone, without secrets."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(MaskedFormatter(form))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 class TaskLogger(logging.Logger):

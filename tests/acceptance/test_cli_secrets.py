@@ -18,7 +18,14 @@ def show(password):
 def called_back(context):
     print("called back", Variable.get("db_password"), context["exception"])
 
-with DAG("secret", start_date=datetime(2024, 1, 1), schedule=None):
+def run_ended(context):
+    print("run ended", Variable.get("db_password"))
+    subprocess.run(["bash", "-c", "echo of a program $AIRFLOW_VAR_DB_PASSWORD"], check=True)
+    raise ValueError("no mail with " + Variable.get("db_password"))
+
+with DAG(
+    "secret", start_date=datetime(2024, 1, 1), schedule=None, on_failure_callback=run_ended
+):
     PythonOperator(
         task_id="python", python_callable=show, on_failure_callback=called_back,
         op_kwargs={"password": "{{ var.value.db_password }}"},
@@ -52,9 +59,15 @@ def holders(folder):
     return [name for name, data in texts.items() if CANARY.encode() in data or b"made-h" in data]
 
 
-def test_a_scheduler_writes_no_secret_and_listings_show_none(secret_home):
+def callback_log(home):
+    return "".join(path.read_text() for path in home.folder.rglob("callbacks.log"))
+
+
+def test_a_scheduler_writes_no_secret_and_listings_show_none(secret_home, wait_until):
     with secret_home.scheduler() as scheduler:
         secret_home.run("dags", "trigger", "secret", "-r", "r", "--wait", exit_code=1)
+        for line in ("run ended ***", "no mail with ***", "of a program ***\n"):
+            wait_until(lambda line=line: line in callback_log(secret_home), line)
         output = scheduler.output()
     assert CANARY not in output
 

@@ -105,7 +105,9 @@ def _log_more() -> None:
     """Log all that airflow-lite has to say to stderr; of other libraries only their warnings."""
     import logging
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    from airflow_lite.task_logger import log_masked
+
+    log_masked(sys.stderr, logging.WARNING, "%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("airflow_lite").setLevel(logging.DEBUG)
 
 

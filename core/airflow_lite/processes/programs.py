@@ -16,6 +16,7 @@ class Program(StrEnum):
     BASE_ZYGOTE = "airflow_lite.worker.zygote.base"
     PARSE_SERVER = "airflow_lite.parsing.server"
     CALLBACK = "airflow_lite.worker.in_process.callback"
+    LOG_PUMP = "airflow_lite.worker.task_log.pump"
     LOG_SERVER = "airflow_lite.logs.serving.server"
     #: Is not run by `-m`: `plugins.probing.probe` has to set `sys.path` before anything of it.
     PROBE_CHILD = "airflow_lite.plugins.probing.probe_child"

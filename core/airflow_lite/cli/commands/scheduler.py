@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.cli import context
 from airflow_lite.config import CONFIG_FILE, ENV_PREFIX
 from airflow_lite.errors import UnknownExecutorError, UserError
+from airflow_lite.task_logger import log_masked
 
 if TYPE_CHECKING:
     from airflow_lite.api.executor.base import BaseExecutor
@@ -47,7 +48,7 @@ def _log_to_stderr(config: Config) -> None:
     level = config.get("logging", "logging_level").upper()
     if level not in logging.getLevelNamesMapping():
         raise UserError(f"[logging] logging_level is {level!r}. Make it INFO, WARNING or DEBUG.")
-    logging.basicConfig(stream=sys.stderr, level=level, format=_FORMAT, force=True)
+    log_masked(sys.stderr, level, _FORMAT)
 
 
 def _executor(args: context.Args, config: Config) -> BaseExecutor:

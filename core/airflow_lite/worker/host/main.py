@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.limits import raise_soft_limit
+from airflow_lite.task_logger import log_masked
 from airflow_lite.terminal import safe
 from airflow_lite.worker.host.identity import supervisor
 from airflow_lite.worker.zygote.start import BaseZygote, fork_base
@@ -65,11 +66,7 @@ def main(arguments: list[str]) -> int:
     name, job, fd, *most = arguments
     scheduler = socket.socket(fileno=int(fd))
     os.set_inheritable(scheduler.fileno(), False)
-    logging.basicConfig(
-        stream=safe(sys.stderr),
-        level=logging.INFO,
-        format="%(asctime)s task-host %(levelname)s %(message)s",
-    )
+    log_masked(safe(sys.stderr), logging.INFO, "%(asctime)s task-host %(levelname)s %(message)s")
     config = Config.load()
     base = fork_base(scheduler)
     try:

@@ -5,15 +5,17 @@ Run as `python -m airflow_lite.worker.in_process.callback REQUEST_ID [FILE]`.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.secrets_masker import redact
+from airflow_lite.secrets_masker import redact, secrets_masker
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import described
 from airflow_lite.worker.messages import AttemptRequest
 from airflow_lite.worker.task_log.file import LogFile, log_to
+from airflow_lite.worker.task_log.pump import MaskedOutput
 from airflow_lite.worker.task_log.streams import TaskStream
 
 if TYPE_CHECKING:
@@ -122,8 +124,12 @@ def _log(settings: HostSettings, request: Callback) -> None:
         return
     file = LogFile(fd, settings.max_log_bytes)
     log_to(file, settings.log_level)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
+    if secrets_masker().secrets:
+        output = MaskedOutput(fd, settings.max_log_bytes)
+        atexit.register(output.close)
+    else:
+        os.dup2(fd, 1)
+        os.dup2(fd, 2)
     sys.stdout = TaskStream(file, 1, "INFO")
     sys.stderr = TaskStream(file, 2, "WARNING")
 
