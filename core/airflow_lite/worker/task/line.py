@@ -126,7 +126,9 @@ class Line:
 
     def hide(self, secrets: list[str]) -> None:
         """Have the host mask these in what the task's processes print, from now on."""
-        with suppress(OSError, EOFError):  # no host, and so nothing that is written
+        with suppress(
+            OSError, EOFError, AirflowException
+        ):  # no host, and so nothing that is written
             self._answered(lambda number: HideSecrets(number, secrets))
 
     def _answered(self, make: Callable[[int], ChildMessage]) -> Any:
