@@ -50,6 +50,10 @@ HOW_TO = {
 }
 
 
+#: The page that a section begins with.
+FIRST = ("supported",)
+
+
 def on_nav(nav: Any, config: Any, files: Any) -> Any:
     """Sort and title the sections; pages that stand alone come first."""
     order = {folder: number for number, folder in enumerate(SECTIONS)}
@@ -57,6 +61,7 @@ def on_nav(nav: Any, config: Any, files: Any) -> Any:
     for item in nav.items:
         if item.is_section:
             item.title = SECTIONS.get(item.title, item.title)
+            item.children.sort(key=lambda page: _name(page) not in FIRST)
             if item.title == "How to":
                 _group(item)
     _chain(nav)

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     WITHOUT_EFFECT = "accepted, without effect"
     REFUSED = "refused"
     NOT_YET = "not yet"
+    NO_COMMAND = "no command"
 
 
 class Feature(NamedTuple):
@@ -125,7 +126,6 @@ SCHEDULING = (
     Feature("retries, backoff, `execution_timeout`", DONE),
     Feature("`relativedelta` as a schedule", REFUSED, "use a cron expression"),
     Feature("SLAs, e-mail", Verdict.WITHOUT_EFFECT, "use callbacks"),
-    Feature("`dags backfill`", NOT_YET, "trigger the days that are missing one by one"),
 )
 OPERATING = (
     Feature("one scheduler process, with the executor in it", DONE),
