@@ -166,7 +166,7 @@ def new(args: context.Args) -> int:
         f"Made {names.executor}. Next: cd {folder} && pip install -e '.[test]' && pytest"
     )
     context.notice(
-        "Where no package index has airflow-lite: pip install hatchling argparse-manpage, then "
-        "pip install --no-build-isolation -e '.[test]'"
+        "Where no package index has airflow-lite: pip install hatchling argparse-manpage editables,"
+        " then pip install --no-build-isolation -e '.[test]'"
     )
     return 0
