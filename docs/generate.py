@@ -117,7 +117,7 @@ def _flags(arg: Arg) -> list[str]:
 
 
 def _epilog(text: str | None) -> list[str]:
-    return ["", "```", text, "```"] if text else []
+    return ["", "```text", text, "```"] if text else []
 
 
 PAGES = {

@@ -147,6 +147,15 @@ def test_a_page_that_is_not_run_here_is_run_elsewhere(page):
     assert Path(page).name in (DOCS.parent / ELSEWHERE[page]).read_text()
 
 
+def test_every_block_says_what_language_it_is_in():
+    """Else it is not highlighted, and its commands are not looked at."""
+    bare = []
+    for page in [*DOCS.rglob("*.md"), DOCS / README]:
+        fences = re.findall(r"^ *```(.*)$", page.read_text(), re.MULTILINE)
+        bare += [page.name for opening in fences[::2] if not opening]
+    assert bare == []
+
+
 @pytest.mark.parametrize("source", PYTHON)
 def test_the_python_of_a_page_compiles_and_imports_what_there_is(source):
     for node in ast.walk(ast.parse(source)):
