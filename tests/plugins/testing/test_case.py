@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 
 import pytest
 
 from airflow_lite_testing.case import (
     NOT_APPLICABLE_PROPERTY,
+    NOT_JUDGED_PROPERTY,
     Level,
     NotApplicable,
+    NotJudged,
     case,
     cases_of,
 )
@@ -23,6 +26,9 @@ class Suite:
     def note(self, name, value):
         self.noted[name] = value
 
+    def time_for_a_case(self):
+        return nullcontext()
+
     @case("basic.one.applies")
     def test_applies(self):
         """It must
@@ -37,6 +43,10 @@ class Suite:
     @case("optional.three.finds-out-late")
     def test_finds_out(self):
         raise NotApplicable("it says nothing")
+
+    @case("faults.five.cannot-tell")
+    def test_cannot_tell(self):
+        raise NotJudged("nothing ever started")
 
     @case("basic.four.fails")
     def test_fails(self):
@@ -64,6 +74,13 @@ def test_a_rule_that_does_not_hold_fails():
     with pytest.raises(AssertionError, match="it does not hold"):
         suite.test_fails()
     assert suite.noted == {}
+
+
+def test_a_rule_that_cannot_be_judged_fails_with_the_reason():
+    suite = Suite()
+    with pytest.raises(AssertionError, match="^not judged, because nothing ever started$"):
+        suite.test_cannot_tell()
+    assert suite.noted == {NOT_JUDGED_PROPERTY: "not judged, because nothing ever started"}
 
 
 def test_cases_are_listed_by_id_with_their_rules():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -9,6 +10,8 @@ from airflow_lite.cli.main import run
 from airflow_lite.plugins.discovery.locate import Located
 from airflow_lite.testing import FakeClock
 from airflow_lite_testing import certificate
+from airflow_lite_testing.case import NotJudged
+from airflow_lite_testing.experience import Experience, deadline
 
 PATH = "airflow_lite_testing.reference_executor.ReferenceExecutor"
 CASES = ["basic.cli.parses", "basic.contract.defines-what-it-must", "faults.queue.twice-runs-once"]
@@ -48,12 +51,89 @@ def test_one_failed_case_denies_conformance():
     assert "refuses SQLite" in found.cases[0].reason
 
 
-def test_executor_that_ends_the_process_fails_every_case(tmp_path, monkeypatch):
+DEADLY = """
+import os, time
+from airflow_lite_testing.reference_executor import ReferenceExecutor
+
+class NeverReports(ReferenceExecutor):
+    def sync(self): pass
+
+class HangsAtEveryBeat(ReferenceExecutor):
+    def sync(self): time.sleep(1000)
+
+class Leaves(ReferenceExecutor):
+    def execute_async(self, key, command, queue=None, executor_config=None):
+        os._exit(0)
+"""
+
+
+@pytest.fixture
+def deadly(tmp_path, monkeypatch):
+    (tmp_path / "kit_deadly.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "failed", "because"),
+    [
+        (
+            "NeverReports",
+            "waited 1 s for the end of 1 attempt(s) to be reported",
+            "basic.command.no-shell waited in vain for the end of an attempt to be reported",
+        ),
+        (
+            "HangsAtEveryBeat",
+            "heartbeat took longer than 5 s",
+            "basic.command.no-shell waited in vain for heartbeat to return",
+        ),
+        ("Leaves", "the kit's process ended in it", "the kit's process ended in {first}"),
+    ],
+)
+def test_what_needs_a_broken_rule_is_not_judged(deadly, name, failed, because):
+    cases = ["basic.command.no-shell", "basic.command.runs-once", "end-to-end.dag.ends-as-it-must"]
+    first, *others = certify(f"kit_deadly.{name}", cases, wait_s=1.0).cases
+    assert (first.result, first.reason) == ("failed", failed)
+    because = because.format(first=first.case)
+    for other in others:
+        assert (other.result, other.reason) == ("not judged", f"not judged, because {because}")
+
+
+def test_what_was_seen_once_is_waited_for_again():
+    experience = Experience()
+    experience.case = "one"
+    experience.saw("an end")
+    experience.missed("an end")
+    experience.case = "two"
+    experience.need("an end")
+    experience.missed("a start")
+    experience.need("a start")  # the same case may look again
+    experience.case = "three"
+    with pytest.raises(NotJudged, match="because two waited in vain for a start"):
+        experience.need("a start")
+
+
+def test_the_time_for_all_cases_has_an_end(monkeypatch):
+    monkeypatch.setattr(certificate, "WITHIN_S", 0.0)
+    found = certify(PATH, CASES[1:2])
+    assert not found.conforms
+    assert [(case.result, case.reason) for case in found.cases] == [
+        ("not judged", "not judged, because the 0 s for all cases were over")
+    ]
+    assert [level.not_judged for level in found.levels] == [1]
+
+
+def test_a_case_that_hangs_is_ended():
+    with pytest.raises(AssertionError, match="it took longer than 0 s"), deadline(0.01):
+        threading.Event().wait()
+
+
+def test_executor_that_ends_the_process_at_import_has_no_case_judged(tmp_path, monkeypatch):
     (tmp_path / "kit_deadly.py").write_text("import os\nos._exit(0)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     found = certify("kit_deadly.Executor", CASES[1:])
-    assert [case.result for case in found.cases] == ["failed", "failed"]
-    assert found.cases[0].reason == "the kit's process ended before this case did"
+    assert not found.conforms
+    assert [case.result for case in found.cases] == ["failed", "not judged"]
+    assert found.cases[0].reason == "the kit's process ended in it"
 
 
 def test_executor_that_cannot_be_imported_fails_with_the_reason(tmp_path, monkeypatch):

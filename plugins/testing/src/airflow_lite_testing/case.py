@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: The names under which a case's id and a reason not to apply stand in pytest's report.
 CASE_PROPERTY = "airflow_lite_case"
 NOT_APPLICABLE_PROPERTY = "airflow_lite_not_applicable"
+NOT_JUDGED_PROPERTY = "airflow_lite_not_judged"
 
 
 class Level(StrEnum):
@@ -43,11 +44,19 @@ class NotApplicable(Exception):
     """The case does not apply to this executor; the message says why."""
 
 
+class NotJudged(AssertionError):
+    """The case was not tried, since what it needs is broken already; the message says what."""
+
+    def __str__(self) -> str:
+        return f"not judged, because {super().__str__()}"
+
+
 def case(case_id: str, *needs: Need) -> Callable[[Any], Any]:
     """Make a test method a case.
 
     A need looks at the subject and returns why the case does not apply, or None. A case that does
-    not apply passes under pytest, with the reason among its properties: nothing is skipped.
+    not apply passes under pytest, with the reason among its properties: nothing is skipped. One
+    that cannot be judged fails.
     """
 
     def decorate(method: Any) -> Any:
@@ -56,9 +65,13 @@ def case(case_id: str, *needs: Need) -> Callable[[Any], Any]:
             try:
                 for need in needs:
                     _require(need(self.subject))
-                method(self, *args, **kwargs)
+                with self.time_for_a_case():
+                    method(self, *args, **kwargs)
             except NotApplicable as reason:
                 self.note(NOT_APPLICABLE_PROPERTY, str(reason))
+            except NotJudged as reason:
+                self.note(NOT_JUDGED_PROPERTY, str(reason))
+                raise
 
         described = Case(case_id, " ".join((method.__doc__ or "").split()))
         assert described.level, "raises for an id that is of no level"

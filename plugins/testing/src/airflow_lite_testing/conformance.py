@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -36,11 +36,25 @@ from airflow_lite_testing.cases.secrets import SecretCases
 from airflow_lite_testing.cases.slots import SlotCases
 from airflow_lite_testing.cases.submit import SubmitCases
 from airflow_lite_testing.engine import Engine, installed_engine
+from airflow_lite_testing.experience import Experience, deadline
 from airflow_lite_testing.rig import Rig
 from airflow_lite_testing.subject import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+#: Seconds that tidying up after a case has, though the time for all cases is over.
+_TIDY_S = 5.0
+
+
+class Kit(NamedTuple):
+    """What all cases of a class share."""
+
+    subject: Any
+    bench: Bench
+    extra: dict[str, str]
+    experience: Experience
 
 
 class ExecutorConformance(
@@ -68,11 +82,14 @@ class ExecutorConformance(
     executor: Any = None
     engine: Any = None
     deadline_s: float = 30.0
+    #: Seconds that all cases may take together; None: as many as they need.
+    within_s: float | None = None
 
     @pytest.fixture(scope="class")
     @classmethod
-    def kit(cls) -> Iterator[tuple[Any, Bench, dict[str, str]]]:
+    def kit(cls) -> Iterator[Kit]:
         """Make one bench, and start the engine if there is one, for all cases of the class."""
+        experience = Experience(cls.within_s)
         executor = inspect.getattr_static(cls, "executor")
         engine = _engine_of(inspect.getattr_static(cls, "engine"), executor)
         bench = Bench(Path(tempfile.mkdtemp(prefix="airflow-lite-kit-")))
@@ -82,7 +99,7 @@ class ExecutorConformance(
                 extra = dict(engine.start(bench.environ())) if engine else {}
             with bench.enter(extra):
                 subject = subject_of(executor, engine)
-            yield subject, bench, extra
+            yield Kit(subject, bench, extra, experience)
         finally:
             bench.release_all()
             if engine is not None:
@@ -93,28 +110,36 @@ class ExecutorConformance(
     def kit_case(
         self,
         request: pytest.FixtureRequest,
-        kit: tuple[Any, Bench, dict[str, str]],
+        kit: Kit,
         record_property: Callable[[str, object], None],
         monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[None]:
         """Give the case its subject and bench, and close the rigs that it made."""
-        self.subject, self.bench, self.extra = kit
+        self.subject, self.bench, self.extra, self.experience = kit
         self.note = record_property
         self.monkeypatch = monkeypatch
         self.rigs: list[Rig] = []
         marked = getattr(request.function, "case", None)
         if marked is not None:
             record_property(CASE_PROPERTY, marked.id)
+            self.experience.case = marked.id
         with self.bench.enter(self.extra):
             try:
                 yield
             finally:
-                for rig in self.rigs:
-                    rig.close()
+                with deadline(min(self.deadline_s, max(self.experience.left_s, _TIDY_S))):
+                    for rig in self.rigs:
+                        rig.close()
 
     def rig(self, *, parallelism: int | None = None) -> Rig:
         """Make an executor that the case can drive; not started."""
-        rig = Rig(self.subject, self.bench, deadline_s=self.deadline_s, parallelism=parallelism)
+        rig = Rig(
+            self.subject,
+            self.bench,
+            self.experience,
+            deadline_s=self.deadline_s,
+            parallelism=parallelism,
+        )
         self.rigs.append(rig)
         return rig
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from airflow_lite.processes.children import die_with_parent
-from airflow_lite_testing.case import NOT_APPLICABLE_PROPERTY
+from airflow_lite_testing.case import NOT_APPLICABLE_PROPERTY, NOT_JUDGED_PROPERTY
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
+NOT_JUDGED = "not judged"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,15 +45,23 @@ class _Writer:
         reason = properties.get(NOT_APPLICABLE_PROPERTY)
         if reason is not None and result["result"] == PASSED:
             result.update(result=NOT_APPLICABLE, reason=str(reason))
-        if not report.passed and result["result"] != FAILED:
+        if not report.passed and result["result"] not in {FAILED, NOT_JUDGED}:
             result.update(result=FAILED, reason=_reason(report))
+            if NOT_JUDGED_PROPERTY in properties:
+                result.update(result=NOT_JUDGED, reason=str(properties[NOT_JUDGED_PROPERTY]))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._write({"begun": nodeid.rpartition("::")[2]})
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         result = self._results.pop(nodeid, None)
         if result is not None:
             result["method"] = nodeid.rpartition("::")[2]
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
+            self._write(result)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.api.executor.events import UNENDED
 from airflow_lite.config import Config
+from airflow_lite_testing.experience import END, START, returning
 from airflow_lite_testing.processes import descendants, kill
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite_testing.bench import Attempt, Bench
+    from airflow_lite_testing.experience import Experience
     from airflow_lite_testing.subject import Subject
 
 #: How long, in seconds, for what must not come.
@@ -25,6 +27,10 @@ QUIET_S = 0.4
 #: Longest time, in seconds, that one call may keep the executor's thread.
 BUDGET_S = 5.0
 _BEAT_S = 0.02
+
+
+class _Overrun(Exception):
+    """A call kept the executor's thread for longer than it may."""
 
 
 class ReportedEvent(NamedTuple):
@@ -51,11 +57,19 @@ class Rig:
     """
 
     def __init__(
-        self, subject: Subject, bench: Bench, *, deadline_s: float, parallelism: int | None = None
+        self,
+        subject: Subject,
+        bench: Bench,
+        experience: Experience,
+        *,
+        deadline_s: float,
+        parallelism: int | None = None,
     ) -> None:
         """Make an executor of `parallelism` (None: as configured); waits take `deadline_s`."""
         self.deadline_s = deadline_s
         self.bench = bench
+        self.experience = experience
+        self.is_stuck = False
         self.events: list[ReportedEvent] = []
         self.durations: dict[str, float] = {}
         self.attempts: list[Attempt] = []
@@ -75,11 +89,19 @@ class Rig:
 
     def call(self, name: str, function: Callable[[], Any], budget_s: float = BUDGET_S) -> Any:
         """Call `function` on the executor's thread; return or raise what it does."""
+        what = returning(name)
+        self.experience.need(what)
         began = time.monotonic()
         try:
             if self._thread is None:
                 return function()
-            return self._thread.call(name, function, budget_s)
+            value = self._thread.call(function, budget_s)
+            self.experience.saw(what)
+            return value
+        except _Overrun:
+            self.is_stuck = True
+            self.experience.missed(what)
+            raise AssertionError(f"{name} took longer than {budget_s:g} s") from None
         finally:
             took = time.monotonic() - began
             self.durations[name] = max(took, self.durations.get(name, 0.0))
@@ -107,16 +129,28 @@ class Rig:
         self.events += [ReportedEvent(key, state, info) for key, (state, info) in events.items()]
 
     def until(
-        self, condition: Callable[[], Any], goal: str, deadline_s: float | None = None
+        self,
+        condition: Callable[[], Any],
+        goal: str,
+        deadline_s: float | None = None,
+        *,
+        kind: str = "",
     ) -> None:
-        """Beat until `condition` is true; fail with `goal` after the deadline."""
+        """Beat until `condition` is true; fail with `goal` after the deadline.
+
+        What is of a `kind` that never came in any case is not waited for again.
+        """
+        self.experience.need(kind)
         deadline_s = deadline_s or self.deadline_s
         end = time.monotonic() + deadline_s
         while True:
             self.beat()
             if condition():
+                self.experience.saw(kind)
                 return
-            assert time.monotonic() < end, f"waited {deadline_s:g} s for {goal}"
+            if time.monotonic() > end:
+                self.experience.missed(kind)
+                raise AssertionError(f"waited {deadline_s:g} s for {goal}")
             self._rest()
 
     def for_a_while(self, quiet_s: float = QUIET_S) -> None:
@@ -140,6 +174,7 @@ class Rig:
         self.until(
             lambda: all(self.bench.starts(attempt) for attempt in attempts),
             f"{len(attempts)} attempt(s) to start",
+            kind=START,
         )
 
     def until_ended(self, *attempts: Attempt) -> None:
@@ -147,6 +182,7 @@ class Rig:
         self.until(
             lambda: all(self.ends(attempt) for attempt in attempts),
             f"the end of {len(attempts)} attempt(s) to be reported",
+            kind=END,
         )
 
     def ends(self, attempt: Attempt) -> list[ReportedEvent]:
@@ -174,7 +210,7 @@ class Rig:
     def close(self) -> None:
         """Stop everything, however the case went; what the executor leaves is killed."""
         self.bench.release_all()
-        for step in (self.terminate, self.end):
+        for step in () if self.is_stuck else (self.terminate, self.end):
             try:
                 step(self.deadline_s)
             except Exception:
@@ -183,8 +219,8 @@ class Rig:
         self.kill_what_is_left()
 
     def stop(self) -> None:
-        """End the thread, and let go of the executor."""
-        if self._thread is not None:
+        """End the thread, and let go of the executor; one that is stuck is left behind."""
+        if self._thread is not None and not self.is_stuck:
             self._thread.stop()
 
     def kill_what_is_left(self) -> None:
@@ -207,7 +243,7 @@ class _Thread:
         while (call := self._calls.get()) is not None:
             call()
 
-    def call(self, name: str, function: Callable[[], Any], budget_s: float) -> Any:
+    def call(self, function: Callable[[], Any], budget_s: float) -> Any:
         answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
         def run() -> None:
@@ -220,7 +256,7 @@ class _Thread:
         try:
             value, error = answer.get(timeout=budget_s)
         except queue.Empty:
-            raise AssertionError(f"{name} took longer than {budget_s:g} s") from None
+            raise _Overrun from None
         if error is not None:
             raise error
         return value

@@ -11,6 +11,7 @@ from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 from airflow_lite_testing.case import NotApplicable, case
 from airflow_lite_testing.cases.base import Cases
+from airflow_lite_testing.experience import START
 from airflow_lite_testing.needs import own_thread
 from airflow_lite_testing.processes import belongings
 
@@ -130,7 +131,7 @@ class ContractCases(Cases):
         rig = self.rig().start()
         attempts = [self.bench.attempt(waits=own_thread(self.subject) is None) for _ in range(3)]
         rig.queue(*attempts)
-        rig.until(lambda: any(map(self.bench.starts, attempts)), "an attempt to start")
+        rig.until(lambda: any(map(self.bench.starts, attempts)), START, kind=START)
         rig.for_a_while()
         self.bench.release(*attempts)
         rig.until_ended(*attempts)

@@ -9,6 +9,7 @@ from airflow_lite.keys import TaskInstanceKey, new_attempt_token
 from airflow_lite.states import TaskInstanceState
 from airflow_lite_testing.case import case
 from airflow_lite_testing.cases.base import Cases
+from airflow_lite_testing.experience import END
 from airflow_lite_testing.needs import own_thread
 
 #: 1: failed; 3: not mine; 42: any other; SIGTERM and SIGKILL.
@@ -66,7 +67,7 @@ class EventCases(Cases):
         rig = self.rig().start()
         attempt = self.bench.attempt()
         rig.queue(attempt)
-        rig.until(lambda: any(event.is_end for event in rig.events), "an end to be reported")
+        rig.until(lambda: any(event.is_end for event in rig.events), END, kind=END)
         keys = {event.key for event in rig.events}
         assert keys == {attempt.ti.key}, f"the events are of {keys}, not of {attempt.ti.key}"
         for key in keys:

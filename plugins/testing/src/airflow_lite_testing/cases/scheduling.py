@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from airflow_lite_testing.case import NotApplicable, case
 from airflow_lite_testing.cases.base import Cases
 from airflow_lite_testing.end_to_end import EXPECTED, EndToEnd, error_in
+from airflow_lite_testing.experience import END, START, returning
 from airflow_lite_testing.needs import module_of_its_own, own_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: A scheduler's own start, and its taking over from a dead one, come on top of the deadline.
-EXTRA_S = 60.0
+EXTRA_S = 30.0
 
 
 class SchedulingCases(Cases):
@@ -65,6 +66,8 @@ class SchedulingCases(Cases):
     @contextmanager
     def _home(self) -> Iterator[EndToEnd]:
         """Make a home of its own; an engine is started anew in it, and as it was afterwards."""
+        for what in (START, END, returning("start"), returning("heartbeat")):
+            self.experience.need(what)
         engine, folder = self.subject.engine, self.bench.new_folder()
         home = EndToEnd(folder, self._name(), {}, self.deadline_s + EXTRA_S)
         if engine is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite_testing.case import case
 from airflow_lite_testing.cases.base import Cases
+from airflow_lite_testing.experience import START
 from airflow_lite_testing.needs import own_thread, several_at_once
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class SlotCases(Cases):
         rig = self.started(2)
         attempts = [self.bench.attempt(waits=True) for _ in range(4)]
         rig.queue(*attempts)
-        rig.until(lambda: len(self._running(attempts)) >= 2, "two attempts to start")
+        rig.until(lambda: len(self._running(attempts)) >= 2, "two attempts to start", kind=START)
         rig.for_a_while()
         assert len(self._running(attempts)) == 2, (
             f"{len(self._running(attempts))} attempts started where 2 may run"
