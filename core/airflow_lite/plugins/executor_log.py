@@ -49,8 +49,12 @@ def tells_logs(config: Config) -> bool:
     return not verdicts or any(verdict.tells_logs for verdict in verdicts)
 
 
+class NoAnswer(Exception):
+    """The executor told nothing of a log; the message says why."""
+
+
 def ask(config: Config, instance: TaskInstance, timeout_s: float = TIMEOUT_S) -> ToldLog:
-    """Ask the configured executor, in a child; trouble is a message."""
+    """Ask the configured executor, in a child; raise `NoAnswer` where it does not say."""
     from dataclasses import asdict
 
     from airflow_lite.plugins.probing.probe import ask as ask_child
@@ -63,8 +67,10 @@ def ask(config: Config, instance: TaskInstance, timeout_s: float = TIMEOUT_S) ->
     for message in answer.messages:
         if "log" in message:
             return ToldLog(*message["log"])
+        if "trouble" in message:
+            raise NoAnswer(message["trouble"])
     ended = f"took longer than {timeout_s:g} s" if answer.is_timeout else answer.ended
-    return trouble(config, f"its get_task_log {ended}")
+    raise NoAnswer(f"its get_task_log {ended}")
 
 
 def trouble(config: Config, why: str) -> ToldLog:
@@ -72,8 +78,8 @@ def trouble(config: Config, why: str) -> ToldLog:
     return ToldLog([f"{config.get('core', 'executor')} could not add to the log: {why}"], [])
 
 
-def told(instance: dict[str, Any]) -> ToldLog:
-    """Return, in the child, what the configured executor tells of a task instance."""
+def told(instance: dict[str, Any]) -> dict[str, Any]:
+    """Return, in the child, what the configured executor tells of a task instance, or why not."""
     from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.plugins.executors import load_executor
 
@@ -81,9 +87,10 @@ def told(instance: dict[str, Any]) -> ToldLog:
     try:
         ti = TaskInstance(**instance)
         messages, texts = load_executor(config).get_task_log(ti, ti.try_number)
-        return ToldLog([str(line) for line in messages], [_end_of(str(text)) for text in texts])
+        lines = [str(line) for line in messages]
+        return {"log": ToldLog(lines, [_end_of(str(text)) for text in texts])}
     except (Exception, SystemExit) as error:
-        return trouble(config, f"{type(error).__name__}: {error}")
+        return {"trouble": f"{type(error).__name__}: {error}"}
 
 
 def _end_of(text: str) -> str:

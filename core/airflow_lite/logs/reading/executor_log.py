@@ -11,6 +11,7 @@ from airflow_lite.plugins.executor_log import ToldLog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.config import Config
     from airflow_lite.logs.reading.try_rows import TryRows
 
@@ -28,12 +29,16 @@ class ExecutorLog:
             self._told = executor_log.trouble(config, f"{type(error).__name__}: {error}")
             return
         if instance is not None:
-            ask = lambda: self._take(executor_log.ask(config, instance))  # noqa: E731
-            self._thread = threading.Thread(target=ask, name="executor-log", daemon=True)
+            self._thread = threading.Thread(
+                target=self._ask, args=(instance,), name="executor-log", daemon=True
+            )
             self._thread.start()
 
-    def _take(self, told: ToldLog) -> None:
-        self._told = told
+    def _ask(self, instance: TaskInstance) -> None:
+        try:
+            self._told = executor_log.ask(self._config, instance)
+        except Exception as error:
+            self._told = executor_log.trouble(self._config, str(error))
 
     def messages(self, wait_s: float | None = None) -> Iterator[str]:
         """Yield the messages once, a line each, if they come in time; None waits to the end."""

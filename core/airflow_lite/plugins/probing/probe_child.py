@@ -77,7 +77,7 @@ def main(request: dict[str, Any]) -> None:
         say({"health": _health(targets, request["health"])})
     elif "log" in request:
         say({"file": ""})
-        say({"log": executor_log.told(**request["log"])})
+        say(executor_log.told(**request["log"]))
     else:
         for target in targets:
             file = origin(target.value)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.config import Config
+from airflow_lite.plugins import executor_log
 from airflow_lite_testing.case import NotApplicable, case
 from airflow_lite_testing.cases.base import Cases
-from airflow_lite_testing.needs import local, overrides, own_thread, pickles
+from airflow_lite_testing.experience import START
+from airflow_lite_testing.needs import local, module_of_its_own, overrides, own_thread, pickles
 from airflow_lite_testing.processes import is_alive
+from airflow_lite_testing.rig import BUDGET_S
 
 if TYPE_CHECKING:
     from airflow_lite_testing.bench import Attempt
@@ -75,7 +81,8 @@ class OptionalCases(Cases):
         for _ in range(RACES):
             attempt = self.bench.attempt(waits=True)
             rig.queue(attempt)
-            rig.until(partial(self._is_started_or_behind, attempt, bystander), "it to start")
+            started = partial(self._is_started_or_behind, attempt, bystander)
+            rig.until(started, "it to start", kind=START)
             self.bench.release(attempt)
             self._wait_for_the_end_of(attempt)
             self._revoke(rig, attempt)
@@ -163,6 +170,35 @@ class OptionalCases(Cases):
             assert len(result) == 2, f"get_task_log returned {len(result)} parts, not two lists"
             texts: list[Any] = [text for part in result for text in part]
             assert all(isinstance(text, str) for text in texts), f"{texts!r} are not all texts"
+
+    @case("optional.logs.in-time", overrides("get_task_log"), module_of_its_own)
+    def test_task_logs_come_in_time(self) -> None:
+        """`get_task_log` answers within five seconds, in a process of its own."""
+        trouble = self._trouble_of_log()
+        assert "took longer" not in trouble, trouble
+
+    @case("optional.logs.end-no-process", overrides("get_task_log"), module_of_its_own)
+    def test_task_logs_end_no_process(self) -> None:
+        """`get_task_log` neither ends the process that it is called in nor raises SystemExit."""
+        trouble = self._trouble_of_log()
+        assert not re.search("ended the process|SystemExit", trouble), trouble
+
+    @case("optional.logs.without-start", overrides("get_task_log"), module_of_its_own)
+    def test_task_logs_need_no_start(self) -> None:
+        """`get_task_log` works on an executor that was configured and not started."""
+        trouble = self._trouble_of_log()
+        assert not trouble, trouble
+
+    def _trouble_of_log(self) -> str:
+        """Ask for a log as `tasks logs` does; return why there is no answer, or nothing."""
+        name = self.subject.name if self.subject.is_named else str(self.subject.path)
+        config = Config.load(overrides={("core", "executor"): name.replace(":", ".")})
+        ti = replace(self.bench.attempt().ti, external_executor_id="kit-1", hostname="kit")
+        try:
+            executor_log.ask(config, ti, BUDGET_S)
+        except executor_log.NoAnswer as trouble:
+            return str(trouble)
+        return ""
 
     @case("optional.callbacks.to-the-sink-or-an-error")
     def test_callbacks_go_to_the_sink(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite_testing.mutants.base import Mutant
@@ -114,6 +116,41 @@ class LogsRaise(Mutant):
     def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
         """Return what the process printed."""
         raise FileNotFoundError(f"no log of {ti.task_id}, try {try_number}")
+
+
+class LogsHang(Mutant):
+    """Waits for an engine that never answers when it is asked for the log of an attempt."""
+
+    caught_by = "optional.logs.in-time"
+
+    def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
+        """Return nothing, ever."""
+        threading.Event().wait()
+        return [], []
+
+
+class LogsExit(Mutant):
+    """Ends the program where it finds no log."""
+
+    caught_by = "optional.logs.end-no-process"
+
+    def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
+        """Return what the process printed."""
+        sys.exit(f"no log of {ti.task_id}, try {try_number}")
+
+
+class LogsOfTheStarted(Mutant):
+    """Knows where logs are only once it has started."""
+
+    caught_by = "optional.logs.without-start"
+
+    def start(self) -> None:
+        """Note where the logs are."""
+        self.folder = "/var/log/mutant"
+
+    def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
+        """Return where the log is."""
+        return [f"the log is in {self.folder}"], []
 
 
 class DropsCallbacks(Mutant):
