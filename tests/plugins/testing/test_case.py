@@ -80,7 +80,7 @@ def test_a_rule_that_cannot_be_judged_fails_with_the_reason():
     suite = Suite()
     with pytest.raises(AssertionError, match="^not judged, because nothing ever started$"):
         suite.test_cannot_tell()
-    assert suite.noted == {NOT_JUDGED_PROPERTY: "not judged, because nothing ever started"}
+    assert suite.noted == {NOT_JUDGED_PROPERTY: "because nothing ever started"}
 
 
 def test_cases_are_listed_by_id_with_their_rules():

@@ -95,7 +95,7 @@ def test_what_needs_a_broken_rule_is_not_judged(deadly, name, failed, because):
     assert (first.result, first.reason) == ("failed", failed)
     because = because.format(first=first.case)
     for other in others:
-        assert (other.result, other.reason) == ("not judged", f"not judged, because {because}")
+        assert (other.result, other.reason) == ("not judged", f"because {because}")
 
 
 def test_what_was_seen_once_is_waited_for_again():
@@ -117,7 +117,7 @@ def test_the_time_for_all_cases_has_an_end(monkeypatch):
     found = certify(PATH, CASES[1:2])
     assert not found.conforms
     assert [(case.result, case.reason) for case in found.cases] == [
-        ("not judged", "not judged, because the 0 s for all cases were over")
+        ("not judged", "because the 0 s for all cases were over")
     ]
     assert [level.not_judged for level in found.levels] == [1]
 

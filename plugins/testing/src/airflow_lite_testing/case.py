@@ -70,7 +70,7 @@ def case(case_id: str, *needs: Need) -> Callable[[Any], Any]:
             except NotApplicable as reason:
                 self.note(NOT_APPLICABLE_PROPERTY, str(reason))
             except NotJudged as reason:
-                self.note(NOT_JUDGED_PROPERTY, str(reason))
+                self.note(NOT_JUDGED_PROPERTY, str(reason).removeprefix("not judged, "))
                 raise
 
         described = Case(case_id, " ".join((method.__doc__ or "").split()))

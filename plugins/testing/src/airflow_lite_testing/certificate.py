@@ -177,7 +177,7 @@ def _result(
     if case == ended_in:
         return CaseResult(case, level, rule, "failed", "the kit's process ended in it", 0.0)
     where = f"in {ended_in}" if ended_in else "before the first case"
-    reason = f"not judged, because the kit's process ended {where}"
+    reason = f"because the kit's process ended {where}"
     return CaseResult(case, level, rule, "not judged", reason, 0.0)
 
 
