@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from airflow_lite.plugins.discovery.locate import Located
 
 #: Longest run of the whole kit, in seconds, whatever the executor does.
-DEADLINE_S = 175.0
+DEADLINE_S = 165.0
 #: Of these, so many are for its cases; the others for what comes before and after them.
-WITHIN_S = 160.0
+WITHIN_S = 150.0
 WAIT_S = 30.0
 #: Seconds that an interrupted run has to tidy up.
 _TIDY_S = 10.0
@@ -142,7 +142,7 @@ def _run_pytest(folder: str, arguments: list[str], output: TextIO | None) -> Non
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(Path(folder, "pytest.ini"))),
         *("--rootdir", folder, "--import-mode=importlib", "-p", "no:cacheprovider"),
-        *("-p", "airflow_lite_testing.report_plugin", "-q", *arguments),
+        *("-p", "airflow_lite_testing.report_plugin", "-q", "--tb=short", *arguments),
     ]
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     environ["TMPDIR"] = folder  # so that nothing is left if an executor ends the process
@@ -176,9 +176,15 @@ def _result(
         return CaseResult(case, level, rule, line["result"], line["reason"], line["seconds"])
     if case == ended_in:
         return CaseResult(case, level, rule, "failed", "the kit's process ended in it", 0.0)
-    where = f"in {ended_in}" if ended_in else "before the first case"
-    reason = f"because the kit's process ended {where}"
-    return CaseResult(case, level, rule, "not judged", reason, 0.0)
+    return CaseResult(case, level, rule, "not judged", _why_not_begun(found, ended_in), 0.0)
+
+
+def _why_not_begun(found: dict[str, dict[str, Any]], ended_in: str | None) -> str:
+    if ended_in is not None:
+        return f"because the kit's process ended in {ended_in}"
+    if found:
+        return f"because the {WITHIN_S:g} s for all cases were over"
+    return "because the kit's process ended before the first case"
 
 
 def _certificate(located: Located, results: tuple[CaseResult, ...], clock: Clock) -> Certificate:

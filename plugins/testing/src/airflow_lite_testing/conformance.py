@@ -116,6 +116,8 @@ class ExecutorConformance(
     ) -> Iterator[None]:
         """Give the case its subject and bench, and close the rigs that it made."""
         self.subject, self.bench, self.extra, self.experience = kit
+        if self.experience.left_s <= 0:
+            request.session.shouldstop = "the time for all cases is over"
         self.note = record_property
         self.monkeypatch = monkeypatch
         self.rigs: list[Rig] = []

@@ -27,6 +27,8 @@ QUIET_S = 0.4
 #: Longest time, in seconds, that one call may keep the executor's thread.
 BUDGET_S = 5.0
 _BEAT_S = 0.02
+#: Seconds that an executor has to end, and to terminate, after a case.
+_CLOSE_S = 10.0
 
 
 class _Overrun(Exception):
@@ -210,9 +212,11 @@ class Rig:
     def close(self) -> None:
         """Stop everything, however the case went; what the executor leaves is killed."""
         self.bench.release_all()
-        for step in () if self.is_stuck else (self.terminate, self.end):
+        for step in (self.terminate, self.end):
+            if self.is_stuck:
+                break
             try:
-                step(self.deadline_s)
+                step(min(self.deadline_s, _CLOSE_S))
             except Exception:
                 logging.getLogger(__name__).info("after the case: %s failed", step, exc_info=True)
         self.stop()

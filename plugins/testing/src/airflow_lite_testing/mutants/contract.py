@@ -78,7 +78,7 @@ class NegativeParallelism(Mutant):
     def configure(self, config: Config) -> None:
         """Take `config`, unchecked."""
         self._config = config
-        self.parallelism = config.getint("core", "parallelism")
+        self.parallelism = int(config.get("core", "parallelism"))
 
 
 class FlagOnTheInstance(Mutant):
