@@ -262,7 +262,9 @@ UNCLEAR = (
         ),
         (
             "x = 1",
-            f"{{file}}: it declares the group 'bad', but gives [] {UNCLEAR}, or remove",
+            "{file}: it declares the group 'bad', but gives [] (a bug in the plugin). Tell its "
+            "author, try again with `airflow-lite plugins doctor lite-bad` once it is mended, or"
+            " remove",
         ),
     ],
 )

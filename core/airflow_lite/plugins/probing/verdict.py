@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from airflow_lite.imports import OF_AIRFLOW, is_airflows
 from airflow_lite.plugins.discovery.model import Plugin
 from airflow_lite.plugins.discovery.targets import Target
 
-#: Nobody can tell these apart: an import that failed for want of a file, a program, a variable.
-_OWN_FAULT = "a bug in the plugin, or what it needs is not there"
+_BUG = "a bug in the plugin"
+#: Begins the errors that an import may raise for want of a file, a program or a variable; what
+#: has no name of an exception before it is what the core says of a plugin.
+_MAY_LACK = re.compile(r"(?!(Syntax|Indentation|Tab|Name)Error\b)\w+(Error|Exception|Exit)\b")
 #: Importing may take this long, in ms, before it counts as a problem.
 SLOW_MS = 1000
 
@@ -74,7 +77,9 @@ def reason(verdict: Verdict) -> str:
     place = f"{verdict.file}: " if verdict.file else ""
     if verdict.is_timeout:
         return f"{place}{verdict.error}"
-    whose = f"{verdict.needs!r} is missing" if verdict.needs else _OWN_FAULT
+    whose = f"{verdict.needs!r} is missing" if verdict.needs else _BUG
+    if not verdict.needs and _MAY_LACK.match(verdict.error):
+        whose += ", or what it needs is not there"
     return f"{place}{verdict.error} ({whose})"
 
 
@@ -90,7 +95,9 @@ def remedy(verdict: Verdict, plugin: Plugin) -> str:
         return f"Install {verdict.needs!r} and {again}, or {away}"
     if verdict.is_timeout:
         return f"T{again[1:]}, raise [plugins] import_timeout_s, or {away}"
-    return f"Mend what it lacks and {again}, tell its author, or {away}"
+    if _MAY_LACK.match(verdict.error):
+        return f"Mend what it lacks and {again}, tell its author, or {away}"
+    return f"Tell its author, {again} once it is mended, or {away}"
 
 
 def complaints(verdict: Verdict, plugin: Plugin) -> list[str]:
