@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import sys
 
 import pytest
 
+from airflow_lite.parsing import server
 from airflow_lite.parsing.errors import explain, frames_of_dump
 from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.server import import_authoring
@@ -26,6 +29,44 @@ def test_the_options_are_read_as_they_were_written() -> None:
 
     options = Options(timeout_s=1.5, memory_mb=3, folder="/d")
     assert Options(**json.loads(options.to_json())) == options
+
+
+def test_a_file_waits_where_no_process_is_left_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    control, theirs = socket.socketpair()
+    refusals, fork = [errno.EAGAIN, errno.ENOMEM], os.fork
+
+    def refuse_at_first() -> int:
+        if refusals:
+            raise OSError(refusals.pop(), "no process left")
+        return fork()
+
+    monkeypatch.setattr(server, "_SHORTAGE_S", 0.0)
+    monkeypatch.setattr("os.fork", refuse_at_first)
+    monkeypatch.setattr(server, "_child_main", lambda *_: os._exit(0))
+    before = len(os.listdir("/dev/fd"))
+    with control, theirs:
+        child, *pipes = server._fork_in_time(control, "/d/x.py", Options(60.0, 0))
+        child.kill()
+    for pipe in pipes:
+        os.close(pipe.descriptor)
+    assert refusals == []
+    assert len(os.listdir("/dev/fd")) == before - 2
+
+
+def test_a_file_that_no_process_is_left_for_is_told_so_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "no process left")
+
+    monkeypatch.setattr("os.fork", refuse)
+    control, theirs = socket.socketpair()
+    with control, theirs:
+        verdict, _ = server._parsed(control, "/d/x.py", Options(0.0, 0))
+    assert verdict is not None
+    assert verdict.startswith("The file cannot be parsed now: no process could be started for it: ")
 
 
 def test_the_last_dump_gives_the_authors_frames_innermost_last() -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_lite.config import child_environment
+from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.children import Child
+from airflow_lite.processes.limits import is_shortage
 from airflow_lite.processes.programs import Program
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import callbacks
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: So many callbacks run at once.
 MOST = 4
+#: Seconds until a callback is tried again that no process was left for; doubled to the longest.
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 
 
 @dataclass
@@ -49,6 +53,7 @@ class Callbacks:
         self.subdir: str | None = None  # the file of the DAG, in place of that in the store
         self._waiting: deque[int] = deque()
         self._running: dict[int, _Running] = {}
+        self._shortage = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._running)
@@ -62,15 +67,21 @@ class Callbacks:
         """Take note of what ended, kill what takes too long, and start what waits."""
         for request_id, running in list(self._running.items()):
             self._look(request_id, running)
-        while self._waiting and len(self._running) < MOST:
+        while self._waiting and len(self._running) < MOST and not self._held_s:
             self._start(self._waiting.popleft())
 
+    @property
+    def _held_s(self) -> float:
+        """How long nothing is started, since there was no process left for a callback."""
+        return self._shortage.left_s(self._clock.monotonic())
+
     def wait_s(self) -> float | None:
-        """Return the seconds until the next deadline; None if nothing runs."""
-        if not self._running:
-            return None
-        soonest = min(running.deadline for running in self._running.values())
-        return max(soonest - self._clock.monotonic(), 0.0)
+        """Return the seconds until there is something to do; None if nothing has to be done."""
+        now = self._clock.monotonic()
+        waits = [max(running.deadline - now, 0.0) for running in self._running.values()]
+        if self._waiting and self._shortage.failures:
+            waits.append(self._held_s)
+        return min(waits, default=None)
 
     def kill(self) -> None:
         """Kill what runs; what waits is run by the next scheduler."""
@@ -85,14 +96,24 @@ class Callbacks:
         try:
             child = Child.start(self._command(request_id), environ=environ)
         except OSError as error:
-            self._give_up(request_id, f"could not be started: {error}")
+            if is_shortage(error):
+                self._wait_for_process(request_id, error)
+            else:
+                self._give_up(request_id, f"could not be started: {error}")
             return
+        self._shortage.succeed()
         deadline = self._clock.monotonic() + self._timeout_s
         self._running[request_id] = _Running(child, deadline)
 
     def _command(self, request_id: int) -> list[str]:
         words = [str(request_id)] if self.subdir is None else [str(request_id), self.subdir]
         return Program.CALLBACK.command(*words)
+
+    def _wait_for_process(self, request_id: int, error: OSError) -> None:
+        self._waiting.appendleft(request_id)
+        if not self._shortage.failures:
+            logger.warning("callbacks wait, since none can be started now: %s", error)
+        self._shortage.fail(self._clock.monotonic())
 
     def _look(self, request_id: int, running: _Running) -> None:
         end = running.child.poll()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_lite.config import Config
+from airflow_lite.processes.children import Child
 from airflow_lite.scheduler.state.callback_runner import MOST, Callbacks
 from airflow_lite.store import schema
 from airflow_lite_testing.clock import FakeClock
@@ -274,3 +276,29 @@ def of_callbacks(asked):
         except OSError:
             pass
     return found
+
+
+def test_a_callback_that_no_process_is_left_for_is_called_later(asked, monkeypatch, caplog):
+    request = asked.ask("good")
+    asked.callbacks.add([request])
+
+    def refuse(*_, **__):
+        raise BlockingIOError(errno.EAGAIN, "no process left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Child, "start", refuse)
+        for _ in range(3):
+            asked.callbacks.poll()
+        assert (len(asked.callbacks), asked.callbacks.wait_s()) == (1, 1.0)
+        asked.clock.advance(1.0)
+        asked.callbacks.poll()
+        assert asked.callbacks.wait_s() == 2.0
+    assert asked.row(request).ended_us is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "callbacks wait, since none can be started now: [Errno 11] no process left"
+    ]
+
+    asked.clock.advance(2.0)
+    asked.callbacks.poll()
+    assert asked.callbacks.wait_s() == TIMEOUT_S
+    asked.callbacks.kill()
