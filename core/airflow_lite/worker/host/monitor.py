@@ -19,7 +19,7 @@ from airflow_lite.store import attempts as rows
 from airflow_lite.store import xcoms
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
-from airflow_lite.worker.host.said import BadLineError
+from airflow_lite.worker.host.said import BadLineError, is_sound
 from airflow_lite.worker.messages import (
     AcceptLines,
     Answer,
@@ -56,7 +56,7 @@ class AttemptMonitor:
     def forked(self, message: AttemptForked) -> None:
         """Take note of the process that runs an attempt."""
         attempt = self._state.attempts.get(message.token)
-        if attempt is None:
+        if attempt is None or not is_sound(message):
             return
         attempt.pid = message.pid
         attempt.policy = message.policy

@@ -20,7 +20,7 @@ from airflow_lite.worker.messages import (
 )
 
 if TYPE_CHECKING:
-    from airflow_lite.worker.messages import ChildMessage, Outcome
+    from airflow_lite.worker.messages import AttemptForked, ChildMessage, Outcome
 
 _LONGEST_KEY = 512  # the column's length
 _LARGEST_INTEGER = (1 << 63) - 1
@@ -61,6 +61,15 @@ def checked(message: ChildMessage, most_xcom_bytes: int) -> None:
                 raise BadLineError(f"callbacks of no kind: {policy.callbacks!r:.100}")
         case _:
             pass  # a question is checked as it is answered
+
+
+def is_sound(forked: AttemptForked) -> bool:
+    """Whether a zygote's word of a process can be acted on: a DAG file's code may have said it."""
+    try:
+        _check_value([*forked.policy])
+    except BadLineError:
+        return False
+    return 1 < forked.pid <= _LARGEST_INTEGER
 
 
 def _check_json(text: str) -> None:

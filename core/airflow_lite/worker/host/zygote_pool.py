@@ -43,6 +43,8 @@ _END_S = 3.0
 #: A zygote older than this, in seconds, is not forked from any more: what it imported from
 #: elsewhere may have changed.
 FRESH_S = 30.0
+#: The longest line, in bytes, that a file's import can cause: an error, a list of modules.
+_LONGEST_LINE = 16 << 20
 #: So many idle file zygotes are kept; each holds what its file imported.
 MOST_IDLE = 8
 
@@ -253,7 +255,7 @@ class ZygotePool:
         """
         ours, theirs = socket.socketpair()
         self._count += 1
-        zygote = ZygoteHandle(self._count, path, Channel(ours), now, alone, payload)
+        zygote = ZygoteHandle(self._count, path, Channel(ours, _LONGEST_LINE), now, alone, payload)
         zygote.base = self._base
         self.all[zygote.number] = zygote
         order = ForkZygote(
@@ -278,6 +280,11 @@ class ZygotePool:
                 zygote.fingerprint, zygote.is_settling = message.fingerprint, message.is_settling
                 zygote.threads, zygote.descriptors = message.threads, message.descriptors
             self._on_message(zygote, message)
+        if zygote.channel.is_overrun:
+            zygote.error = f"{zygote.path}: its import wrote to what is not its own"
+            self.kill(zygote)
+            self._gone(zygote.number, None)
+            return
         if not zygote.channel.is_closed:
             return
         self._unwatch(zygote.channel)

@@ -25,6 +25,8 @@ from airflow_lite.worker.task.line import Line
 from airflow_lite.worker.zygote.start import BaseZygote
 
 TOKEN = "a" * 32
+#: A number that no process has.
+NOBODY = 2**22 + 1
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
 ROW = Queued(3, "queued", TOKEN, 1, 1, None, 5, "X", "p", 1, "q", 1, None, "/f.py", RUN)
 
@@ -63,7 +65,7 @@ def attempt(host_state, phase):
 
 def test_a_failure_that_is_heard_before_the_fork_is_told_of_is_retried(host_state, monitor):
     finish(host_state, attempt(host_state, Phase.CLAIMED), Outcome("failed", "ValueError: quick"))
-    monitor.forked(AttemptForked(TOKEN, 1, RetryPolicy(retries=1, retry_delay_s=0.0)))
+    monitor.forked(AttemptForked(TOKEN, NOBODY, RetryPolicy(retries=1, retry_delay_s=0.0)))
     (ended,) = host_state.batch.ended
     assert (ended.state, ended.cause) == ("up_for_retry", "ValueError: quick")
 
@@ -83,6 +85,22 @@ def test_what_a_child_reports_needs_no_stored_dag(host_state, monitor):
         monitor.hear_child(quick)
 
     assert [one.state for one in host_state.batch.ended] == ["up_for_retry"]
+
+
+@pytest.mark.parametrize(
+    ("pid", "policy"),
+    [
+        (1, RetryPolicy()),
+        (-1, RetryPolicy()),
+        (10**30, RetryPolicy()),
+        (NOBODY, RetryPolicy(retry_delay_s=float("nan"))),
+        (NOBODY, RetryPolicy(execution_timeout_s=float("inf"))),
+    ],
+)
+def test_a_word_of_a_process_that_makes_no_sense_is_ignored(host_state, monitor, pid, policy):
+    odd = attempt(host_state, Phase.CLAIMED)
+    monitor.forked(AttemptForked(TOKEN, pid, policy))
+    assert (odd.pid, odd.policy, odd.phase) == (None, None, Phase.CLAIMED)
 
 
 def test_an_attempt_whose_zygote_died_before_the_fork_is_retried(host_state, monitor):

@@ -283,6 +283,24 @@ def test_junk_from_a_zygote_is_ignored(pool, loop, parsed):
     assert loop.events == [(handle.number, ChildEnded("a", 0))]
 
 
+def test_a_line_without_an_end_is_the_fault_of_its_file_alone(
+    pool, base, loop, sleeper, monkeypatch
+):
+    monkeypatch.setattr(zygote_pool, "_LONGEST_LINE", 1000)
+    endless, other = (pool.get(path, is_as_before, 0.0) for path in ("/endless.py", "/other.py"))
+    ends = base.new_zygotes()
+    base.send(ZygoteForked(endless.number, sleeper.pid))
+    loop.turn()
+    ends[0].channel.send("x" * 2000)
+    ends[1].parse()
+    loop.turn()
+
+    assert sleeper.wait(10) == -signal.SIGKILL
+    assert endless.error == "/endless.py: its import wrote to what is not its own"
+    assert (endless.number, None) in loop.events
+    assert other.is_ready
+
+
 def test_closing_the_pool_ends_every_zygote(state, base, loop):
     pool = ZygotePool(base.of_host, state.settings, loop, loop.on_message, loop.on_gone)
     pool.get(PATH, is_as_before, 0.0)
