@@ -182,6 +182,39 @@ def named() -> None:
     command()
 
 
+assert_type(extract.function("today"), dict[str, int])  # as a test of its own calls it
+assert_type(transform.function({"rows": 1}), dict[str, int])
+assert_type(extract.override(retries=1).function("today"), dict[str, int])
+assert_type(there.function(), PokeReturnValue)
+assert_type(both.function("today"), XComArg)
+
+
+@setup
+@task
+def prepared(size: int) -> str:
+    return "x" * size
+
+
+@teardown
+@task(retries=2)
+def removed(what: str) -> bool:
+    return bool(what)
+
+
+assert_type(prepared.function(3), str)
+assert_type(removed.function("x"), bool)
+
+
+@dag
+def mapped() -> None:
+    extract.expand(day=["today", "tomorrow"])
+    extract.partial(day="today").expand(ti=[1])
+    both.expand(day=["today"])
+    extract("today").map(print)
+    BashOperator.partial(task_id="t").expand(bash_command=["true"])
+    assert_type(extract("later"), XComArg)  # what follows such a call is looked at, too
+
+
 @dag
 def bare() -> None:
     extract("today")
@@ -203,3 +236,7 @@ assert_type(bare(), DAG)
 made = decorated()
 assert_type(made, DAG)
 made.test()
+assert_type(decorated("tomorrow"), DAG)
+assert_type(decorated(day="tomorrow"), DAG)
+Variable.set("name", "value")
+assert_type(Variable.get("name"), Any)

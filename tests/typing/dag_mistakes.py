@@ -84,3 +84,15 @@ whole: int = double(1)  # error: assignment
 part: XComArg = double(1)["half"]
 print(double(1) + double(2), part, whole)  # error: operator
 double.override(task_id="other")(1).no_such_thing  # error: attr-defined
+double.function("one")  # error: arg-type
+double.function()  # error: call-arg
+
+
+@dag
+def by_day(day: str) -> None:
+    double.expand(number=[1, 2])
+    double(1).no_such_thing  # error: attr-defined
+
+
+by_day(5)  # error: arg-type
+by_day()  # error: call-arg

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from airflow_lite.errors import AirflowException
@@ -182,7 +182,7 @@ class Connection:
         fields.pop("conn_id", None)
         return json.dumps(fields)
 
-    def get_hook(self, *, hook_params: dict[str, Any] | None = None) -> NoReturn:
+    def get_hook(self, *, hook_params: dict[str, Any] | None = None) -> Any:
         """Raise `AirflowException`: hooks come with providers, which are not supported."""
         raise AirflowException(
             f"Connection {self.conn_id!r} has no hook: providers are not supported."
@@ -195,6 +195,7 @@ class Connection:
             self.get_hook()
         except AirflowException as error:
             return False, str(error)
+        return True, ""
 
     def __repr__(self) -> str:
         return self.conn_id or ""

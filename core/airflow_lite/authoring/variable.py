@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow_lite.errors import AirflowException
 from airflow_lite.secrets_masker import mask_secret
@@ -12,7 +12,7 @@ from airflow_lite.secrets_masker import mask_secret
 _NOTHING: Any = object()
 
 
-def _refuse(key: str, *_args: object, **_named: object) -> NoReturn:
+def _refuse(key: str, *_args: object, **_named: object) -> None:
     """Raise `AirflowException`: Variables are set in the environment alone."""
     raise AirflowException(
         f"Variable {key} cannot be changed by a DAG file or task. Set AIRFLOW_VAR_{key.upper()} in"

@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, ParamSpec, overload
 
 from airflow_lite.authoring.dag import DAG
 
+P = ParamSpec("P")
+
 
 @overload
-def dag(dag_id: Callable[..., Any]) -> Callable[..., DAG]: ...
+def dag(dag_id: Callable[P, Any]) -> Callable[P, DAG]: ...
 
 
 @overload
 def dag(
     dag_id: str = "", *args: Any, **kwargs: Any
-) -> Callable[[Callable[..., Any]], Callable[..., DAG]]: ...
+) -> Callable[[Callable[P, Any]], Callable[P, DAG]]: ...
 
 
 def dag(dag_id: Any = "", *args: Any, **kwargs: Any) -> Any:

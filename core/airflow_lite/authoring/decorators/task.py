@@ -7,7 +7,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from airflow_lite.authoring.decorators.operators import (
     BashDecorated,
@@ -21,17 +21,19 @@ from airflow_lite.authoring.graph.xcom_arg import XComArg, refuse_mapping
 from airflow_lite.errors import AirflowDagException, AirflowSkipException
 
 Condition = Callable[[Any], "bool | tuple[bool, str | None]"]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class TaskFactory:
+class TaskFactory(Generic[P, R]):
     """A function whose call makes a task and returns its XComArg."""
 
-    function: Callable[..., Any]
+    function: Callable[P, R]
     __name__: str
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[P, R],
         operator_class: type[Decorated],
         options: Mapping[str, Any],
     ) -> None:
@@ -44,6 +46,13 @@ class TaskFactory:
         self.operator_class = operator_class
         self.options = dict(options)
         self.marks: dict[str, Any] = {}  # is_setup, is_teardown, on_failure_fail_dagrun
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> XComArg: ...
+
+    # Any argument may be the result of another task, which no type of a signature can say.
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> XComArg: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         """Make the task, with these arguments for the function."""
@@ -69,15 +78,15 @@ class TaskFactory:
 
     expand = expand_kwargs = partial = refuse_mapping
 
-    def override(self, **options: Any) -> TaskFactory:
+    def override(self, **options: Any) -> TaskFactory[P, R]:
         """Return the same with other operator arguments: `f.override(task_id="other")(…)`."""
         return self._but(options={**self.options, **options})
 
-    def marked(self, **marks: Any) -> TaskFactory:
+    def marked(self, **marks: Any) -> TaskFactory[P, R]:
         """Return the same as setup or teardown."""
         return self._but(marks={**self.marks, **marks})
 
-    def _but(self, **attributes: Any) -> TaskFactory:
+    def _but(self, **attributes: Any) -> TaskFactory[P, R]:
         twin = copy.copy(self)
         twin.__dict__.update(attributes)
         return twin
@@ -100,7 +109,7 @@ class _Decorator:
         self._operator_class = operator_class
 
     @overload
-    def __call__(self, python_callable: Callable[..., Any]) -> TaskFactory: ...
+    def __call__(self, python_callable: Callable[P, R]) -> TaskFactory[P, R]: ...
 
     @overload
     def __call__(
@@ -108,7 +117,7 @@ class _Decorator:
         python_callable: None = None,
         multiple_outputs: bool | None = None,
         **kwargs: Any,
-    ) -> Callable[[Callable[..., Any]], TaskFactory]: ...
+    ) -> Callable[[Callable[P, R]], TaskFactory[P, R]]: ...
 
     def __call__(
         self,
@@ -136,7 +145,7 @@ class _TaskDecorator(_Decorator):
     @staticmethod
     def run_if(
         condition: Condition, skip_message: str | None = None
-    ) -> Callable[[TaskFactory], TaskFactory]:
+    ) -> Callable[[TaskFactory[P, R]], TaskFactory[P, R]]:
         """Let a decorated task run only if `condition(context)` is true, else be skipped.
 
         The condition may return a tuple of the verdict and the message.
@@ -146,7 +155,7 @@ class _TaskDecorator(_Decorator):
     @staticmethod
     def skip_if(
         condition: Condition, skip_message: str | None = None
-    ) -> Callable[[TaskFactory], TaskFactory]:
+    ) -> Callable[[TaskFactory[P, R]], TaskFactory[P, R]]:
         """Let a decorated task be skipped if `condition(context)` is true."""
         return lambda factory: _conditional(factory, condition, skip_message, runs_when=False)
 
@@ -176,8 +185,8 @@ task = _TaskDecorator(PythonDecorated)
 
 
 def _conditional(
-    factory: TaskFactory, condition: Condition, message: str | None, *, runs_when: bool
-) -> TaskFactory:
+    factory: TaskFactory[P, R], condition: Condition, message: str | None, *, runs_when: bool
+) -> TaskFactory[P, R]:
     if not isinstance(factory, TaskFactory):
         name = "run_if" if runs_when else "skip_if"
         raise TypeError(f"@task.{name} goes above another @task decorator; got {factory!r}.")
@@ -194,19 +203,35 @@ def _conditional(
     return factory.override(pre_execute=pre_execute)
 
 
-def setup(function: Callable[..., Any]) -> TaskFactory:
+@overload
+def setup(function: TaskFactory[P, R]) -> TaskFactory[P, R]: ...
+
+
+@overload
+def setup(function: Callable[P, R]) -> TaskFactory[P, R]: ...
+
+
+def setup(function: Any) -> Any:
     """Make a function a setup task: `@setup` alone, or above `@task`."""
     return _mark(function, is_setup=True)
 
 
 @overload
-def teardown(_func: Callable[..., Any], *, on_failure_fail_dagrun: bool = False) -> TaskFactory: ...
+def teardown(
+    _func: TaskFactory[P, R], *, on_failure_fail_dagrun: bool = False
+) -> TaskFactory[P, R]: ...
+
+
+@overload
+def teardown(
+    _func: Callable[P, R], *, on_failure_fail_dagrun: bool = False
+) -> TaskFactory[P, R]: ...
 
 
 @overload
 def teardown(
     _func: None = None, *, on_failure_fail_dagrun: bool = False
-) -> Callable[[Callable[..., Any]], TaskFactory]: ...
+) -> Callable[[Callable[P, R]], TaskFactory[P, R]]: ...
 
 
 def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
@@ -217,6 +242,7 @@ def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
     return _mark(_func, **marks)
 
 
-def _mark(function: Any, **marks: Any) -> TaskFactory:
-    factory = function if isinstance(function, TaskFactory) else task(function)
-    return factory.marked(**marks)
+def _mark(function: Any, **marks: Any) -> TaskFactory[..., Any]:
+    made: TaskFactory[..., Any]
+    made = function if isinstance(function, TaskFactory) else task(function)
+    return made.marked(**marks)

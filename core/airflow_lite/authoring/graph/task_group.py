@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from airflow_lite.authoring import current
 from airflow_lite.authoring.arguments import checks
@@ -17,6 +17,10 @@ from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound
 if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG
     from airflow_lite.authoring.operator import BaseOperator
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class TaskGroup(Connectable):
@@ -166,10 +170,10 @@ class TaskGroup(Connectable):
         return f"<TaskGroup: {self.group_id}>"
 
 
-class GroupFactory:
+class GroupFactory(Generic[P, R]):
     """A function whose call makes a TaskGroup of the tasks that it makes."""
 
-    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    def __init__(self, function: Callable[P, R], options: Mapping[str, Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         tooltip = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -177,9 +181,15 @@ class GroupFactory:
 
     expand = expand_kwargs = partial = refuse_mapping
 
-    def override(self, **options: Any) -> GroupFactory:
+    def override(self, **options: Any) -> GroupFactory[P, R]:
         """Return the same with other arguments of TaskGroup."""
         return GroupFactory(self.function, {**self.options, **options})
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Make the group; return what the function returns if it can stand in `>>`, else the group.
@@ -194,13 +204,13 @@ class GroupFactory:
 
 
 @overload
-def task_group(python_callable: Callable[..., Any]) -> GroupFactory: ...
+def task_group(python_callable: Callable[P, R]) -> GroupFactory[P, R]: ...
 
 
 @overload
 def task_group(
     python_callable: None = None, **tg_kwargs: Any
-) -> Callable[[Callable[..., Any]], GroupFactory]: ...
+) -> Callable[[Callable[P, R]], GroupFactory[P, R]]: ...
 
 
 def task_group(python_callable: Callable[..., Any] | None = None, **tg_kwargs: Any) -> Any:

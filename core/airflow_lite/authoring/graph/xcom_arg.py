@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.authoring.graph.edges import Connectable
@@ -17,8 +17,11 @@ RETURN_VALUE = "return_value"
 _MISSING = object()
 
 
-def refuse_mapping(*_args: object, **_named: object) -> NoReturn:
-    """Raise `AirflowDagException`, whatever is to be mapped."""
+def refuse_mapping(*_args: object, **_named: object) -> Any:
+    """Raise `AirflowDagException`, whatever is to be mapped.
+
+    To a type checker it returns something: else it would pass over all that comes after a call.
+    """
     raise AirflowDagException(
         "Dynamic task mapping (expand, partial, map, zip) is not supported. Make a task for each"
         " value in a Python loop, or let one task loop over the values."
