@@ -294,8 +294,9 @@ class DAG:
         )
 
     def __enter__(self) -> Self:
+        group = current.current_group(self)  # as in Airflow, one that is open stays so
         current.push(current.DAGS, self)
-        current.push(current.GROUPS, self.task_group)
+        current.push(current.GROUPS, group)
         return self
 
     def __exit__(self, *details: object) -> None:

@@ -521,3 +521,14 @@ def test_a_dag_cannot_be_changed_afterwards(dag):
     (a,) = empties("a")
     with pytest.raises(AirflowException, match="The DAG assigned to task 'a' can not be changed"):
         a.dag = DAG("other", schedule=None)
+
+
+def test_a_dag_that_is_entered_again_inside_a_group_leaves_tasks_in_that_group(dag):
+    with TaskGroup("group"):
+        EmptyOperator(task_id="a")
+        with dag:
+            EmptyOperator(task_id="b")
+    with dag:
+        EmptyOperator(task_id="c")
+
+    assert dag.task_ids == ["group.a", "group.b", "c"]
