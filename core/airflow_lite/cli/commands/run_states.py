@@ -9,7 +9,7 @@ from airflow_lite.cli.commands.task_clear import confirm_and_clear, shown_name
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import TaskNotFound, UserError
 from airflow_lite.keys import check_id
-from airflow_lite.spec.graph import reach
+from airflow_lite.spec.graph import with_relatives
 from airflow_lite.states import FAILED_STATES, RUN_FINISHED, SUCCESS_STATES, TaskInstanceState
 from airflow_lite.store import edits, listing, run_edits
 from airflow_lite.store.edits import Clearable
@@ -111,9 +111,9 @@ def _instances_of(
 def _failed_below(args: context.Args, spec: DagSpec, rows: Sequence[RowMapping]) -> list[Clearable]:
     if args.task_id not in spec.tasks:
         return []
-    below = reach({args.task_id}, lambda name: spec.tasks[name].downstream) - {args.task_id}
+    below = with_relatives(spec.tasks, {args.task_id}, upstream=False, downstream=True)
     return [
         _clearable(row, spec)
         for row in rows
-        if row["task_id"] in below and row["state"] in FAILED_STATES
+        if row["task_id"] in below - {args.task_id} and row["state"] in FAILED_STATES
     ]
