@@ -169,12 +169,15 @@ def default_args(_session) -> dict[str, object]:
     own, shared = PARAMS
     with make_dag("defaults", params=own, default_args={"params": shared}) as dag:
         python("t")
+    with make_dag("own"):
+        task = python("t", params=own, default_args={"params": shared})
     with make_dag("rule", default_args={"trigger_rule": "all_done"}):
         by_default = python("a").as_teardown()
         by_itself = python("b", trigger_rule="one_failed").as_teardown()
         by_decorator = teardown(named)().operator
     return {
         "params": dag.params.dump(),
+        "params of a task": task.params.dump(),
         "trigger rules of teardowns": [
             str(made.trigger_rule) for made in (by_default, by_itself, by_decorator)
         ],

@@ -61,6 +61,14 @@ def test_params_of_default_args_come_before_those_of_the_dag():
     assert dict(dag.params) == GOLDEN["default_args"]["params"]
 
 
+def test_params_of_a_tasks_own_default_args_come_before_its_own():
+    own, shared = {"a": 1, "b": 2}, {"b": 3, "c": 4}
+    with DAG("d", schedule=None):
+        task = EmptyOperator(task_id="t", params=own, default_args={"params": shared})
+
+    assert dict(task.params) == GOLDEN["default_args"]["params of a task"]
+
+
 def test_a_teardown_has_the_rule_of_teardowns_whatever_default_args_say():
     with DAG("d", schedule=None, start_date=START, default_args={"trigger_rule": "all_done"}):
         by_default = EmptyOperator(task_id="a").as_teardown()

@@ -28,6 +28,7 @@ def with_default_args(init: Callable[..., None]) -> Callable[..., None]:
         outermost = "_defaults_in_force" not in self.__dict__
         if outermost:
             self.__dict__["_defaults_in_force"] = _default_args(kwargs)
+            kwargs = _with_own_params(kwargs)
         defaults = self.__dict__["_defaults_in_force"]
         if defaults:
             kwargs = {name: defaults[name] for name in names & defaults.keys()} | kwargs
@@ -56,6 +57,14 @@ def _default_args(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     if own is not None:
         defaults |= checks.checked("Operator", "default_args", checks.mapping, own)
     return defaults
+
+
+def _with_own_params(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Put the params of a task's own default_args over its params, as Airflow does."""
+    params, shared = kwargs.get("params"), (kwargs.get("default_args") or {}).get("params")
+    if not isinstance(params, Mapping) or not isinstance(shared, Mapping):
+        return kwargs
+    return {**kwargs, "params": {**params, **shared}}
 
 
 def _missing_message(operator: object, names: list[str], kwargs: Mapping[str, Any]) -> str:
