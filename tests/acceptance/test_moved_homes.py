@@ -80,6 +80,45 @@ def test_a_copied_home_runs_its_own_files_beside_the_original(used, tmp_path):
     assert "first" in used.run("tasks", "logs", "one", "say", "r2").stdout
 
 
+WAITS = """
+import time
+from datetime import datetime
+from pathlib import Path
+from airflow_lite import DAG, PythonOperator
+
+HERE = Path(__file__).parent.parent
+
+def wait(run_id):
+    (HERE / "begun").touch()
+    while not (HERE / "gate").exists():
+        time.sleep(0.05)
+
+with DAG("waits", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="wait", python_callable=wait)
+"""
+
+
+def test_a_copy_of_a_home_in_use_ends_nothing_of_the_original(home, tmp_path, wait_until):
+    home.dag("waits", WAITS)
+    soon = {"BEAT_INTERVAL_S": "0.3", "BEAT_TIMEOUT_S": "1"}
+    with home.scheduler():
+        home.run("dags", "trigger", "waits", "-r", "r")
+        wait_until((home.folder / "begun").exists, "the task to begin")
+        shutil.copytree(home.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.bell"))
+        copy = Home(tmp_path / "copy")
+        copy.environ |= {f"AIRFLOW_LITE__SCHEDULER__{name}": soon[name] for name in soon}
+
+        def state_of(one):
+            return one.json("dags", "list-runs", "-d", "waits")[0]["state"]
+
+        with copy.scheduler():
+            wait_until(lambda: state_of(copy) == "failed", "the copy to lose the task")
+        (home.folder / "gate").touch()
+        wait_until(lambda: state_of(home) != "running", "the run of the original to end")
+
+    assert state_of(home) == "success"
+
+
 def test_another_dag_folder_has_the_dags_that_the_one_before_had(used, tmp_path):
     fill(tmp_path / "elsewhere", "second")
     used.environ["AIRFLOW_LITE__CORE__DAGS_FOLDER"] = str(tmp_path / "elsewhere")

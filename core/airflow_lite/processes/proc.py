@@ -60,6 +60,16 @@ def is_earlier_boot(recorded: str | None) -> bool:
     return bool(recorded) and str(recorded).partition("/")[0] != boot_id()
 
 
+def environment_of(pid: int) -> dict[bytes, bytes]:
+    """Return the environment that a process was started with; empty where it cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            lines = file.read().split(b"\0")
+    except OSError:
+        return {}
+    return {name: value for name, _, value in (line.partition(b"=") for line in lines)}
+
+
 def _stat(pid: int) -> list[bytes]:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

@@ -12,10 +12,16 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite.processes.proc import is_earlier_boot, is_this_space, process_start
+from airflow_lite.processes.proc import (
+    environment_of,
+    is_earlier_boot,
+    is_this_space,
+    process_start,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +41,14 @@ def is_gone(row: Any, hostname: str) -> bool:
     return known and process_start(row.pid) != row.process_start
 
 
-def sweep(attempts: Iterable[Any], hostname: str) -> int:
+def sweep(attempts: Iterable[Any], hostname: str, home: Path) -> int:
     """Kill what is left of these attempts on this machine; return how many were killed.
 
     One of another machine or PID namespace, of an earlier boot, or whose pid is another process by
-    now, is left alone.
+    now, is left alone; and so is one of another home, of which this one is a copy.
     """
-    return sum(_kill(one) for one in attempts if _is_there(one, hostname))
+    there = [one for one in attempts if _is_there(one, hostname)]
+    return sum(_kill(one) for one in there if not _is_of_another(one.pid, home))
 
 
 def _is_there(one: Any, hostname: str) -> bool:
@@ -50,6 +57,15 @@ def _is_there(one: Any, hostname: str) -> bool:
     if one.hostname != hostname or not is_this_space(one.boot_id):
         return False
     return process_start(one.pid) == one.process_start
+
+
+def _is_of_another(pid: int, home: Path) -> bool:
+    """Tell whether a process was started for a home that is there and is not this one."""
+    named = environment_of(pid).get(b"AIRFLOW_LITE_HOME")
+    try:
+        return named is not None and not os.path.samefile(os.path.expanduser(named), home)
+    except OSError:
+        return False  # it was moved, maybe to here
 
 
 def _kill(attempt: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -19,8 +20,9 @@ HERE = socket.gethostname()
 
 
 @pytest.fixture
-def process():
-    made = subprocess.Popen(["sleep", "60"], start_new_session=True)
+def process(tmp_path):
+    environ = {"PATH": os.environ["PATH"], "AIRFLOW_LITE_HOME": str(tmp_path)}
+    made = subprocess.Popen(["sleep", "60"], start_new_session=True, env=environ)
     yield made
     made.kill()
     made.wait()
@@ -38,8 +40,8 @@ def attempt(process, **changes):
     return SimpleNamespace(**{**found, **changes})
 
 
-def test_the_process_of_an_attempt_is_killed(process):
-    assert sweep([attempt(process)], HERE) == 1
+def test_the_process_of_an_attempt_is_killed(process, tmp_path):
+    assert sweep([attempt(process)], HERE, tmp_path) == 1
     assert process.wait(60) == -signal.SIGKILL
 
 
@@ -55,25 +57,39 @@ def test_the_process_of_an_attempt_is_killed(process):
         {"pid": None},
     ],
 )
-def test_a_process_that_may_be_another_is_left_alone(process, changes):
-    assert sweep([attempt(process, **changes)], HERE) == 0
+def test_a_process_that_may_be_another_is_left_alone(process, tmp_path, changes):
+    assert sweep([attempt(process, **changes)], HERE, tmp_path) == 0
     assert process.poll() is None
 
 
-def test_a_process_that_an_older_version_recorded_is_known_by_its_boot(process):
-    assert sweep([attempt(process, boot_id=boot_id())], HERE) == 1
+def test_a_process_that_an_older_version_recorded_is_known_by_its_boot(process, tmp_path):
+    assert sweep([attempt(process, boot_id=boot_id())], HERE, tmp_path) == 1
+
+
+def test_a_copy_of_a_home_leaves_the_processes_of_the_original_alone(process, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    assert sweep([attempt(process)], HERE, copy) == 0
+    assert process.poll() is None
+
+
+def test_a_home_that_was_moved_sweeps_what_it_left_before(process, tmp_path):
+    tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
+    assert sweep([attempt(process)], HERE, tmp_path.with_name(f"{tmp_path.name}-moved")) == 1
 
 
 #: Asks of processes of the outer namespace, as one of another with the same host name.
 _ASK = """
 import json, sys
+from pathlib import Path
 from types import SimpleNamespace
 from airflow_lite.processes.proc import process_space
 from airflow_lite.processes.recorded import is_gone, sweep
 
 rows = [SimpleNamespace(**row) for row in json.loads(sys.argv[1])]
 here = rows[0].hostname
-print(json.dumps([process_space(), [is_gone(row, here) for row in rows], sweep(rows, here)]))
+killed = sweep(rows, here, Path("/"))
+print(json.dumps([process_space(), [is_gone(row, here) for row in rows], killed]))
 """
 
 

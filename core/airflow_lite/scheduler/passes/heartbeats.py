@@ -140,7 +140,7 @@ class Watch:
         tokens = [failed.active.token for failed in still]
         with context.store.read() as connection:
             processes = scheduling.attempt_processes(connection, tokens)
-        sweep(processes, self._hostname)
+        sweep(processes, self._hostname, context.config.home)
         for failed in still:
             context.revoke(failed.active)
         end_tries(context, still)

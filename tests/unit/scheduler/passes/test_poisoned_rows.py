@@ -200,23 +200,23 @@ class _Left:
 
 
 @pytest.mark.parametrize("group", [1, 0, -1, "junk", None, 2**70])
-def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, group):
+def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, tmp_path, group):
     killed = []
     monkeypatch.setattr(recorded, "is_this_space", lambda space: space == "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
     monkeypatch.setattr(os, "getpgid", lambda _: 4711)
     monkeypatch.setattr(os, "killpg", lambda *given: killed.append(("group", given[0])))
     monkeypatch.setattr(os, "kill", lambda *given: killed.append(("process", given[0])))
-    assert recorded.sweep([_Left("boot", 4712, 5, group)], "here") == 1
+    assert recorded.sweep([_Left("boot", 4712, 5, group)], "here", tmp_path) == 1
     assert killed == [("process", 4712)]
-    assert recorded.sweep([_Left("boot", 4712, 5, 4711)], "here") == 1
+    assert recorded.sweep([_Left("boot", 4712, 5, 4711)], "here", tmp_path) == 1
     assert killed[1:] == [("group", 4711)]
 
 
 @pytest.mark.parametrize(("pid", "start"), [("junk", 5), (1, 5), (-1, 5), (9, "junk"), (9, None)])
-def test_what_names_no_process_is_not_killed(monkeypatch, pid, start):
+def test_what_names_no_process_is_not_killed(monkeypatch, tmp_path, pid, start):
     monkeypatch.setattr(recorded, "is_this_space", lambda space: space == "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
     monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("killed"))
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("killed"))
-    assert recorded.sweep([_Left("boot", pid, start, 4711)], "here") == 0
+    assert recorded.sweep([_Left("boot", pid, start, 4711)], "here", tmp_path) == 0
