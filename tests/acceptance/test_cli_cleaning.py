@@ -7,6 +7,8 @@ from contextlib import closing
 
 import pytest
 
+from fixtures.waits import DEADLINE_S
+
 DAGS = """
 from datetime import datetime
 from airflow_lite import DAG, BashOperator
@@ -74,7 +76,7 @@ def test_old_runs_are_deleted_beside_a_scheduler_that_works(aged):
     with aged.scheduler():
         with aged.start("dags", "trigger", "little", "-r", "new", "--wait") as waiting:
             aged.run("db", "clean", "--clean-before-timestamp", "2024-02-01", "-y")
-            assert waiting.wait(120) == 0
+            assert waiting.wait(DEADLINE_S) == 0
         aged.run("dags", "trigger", "little", "-r", "newer", "--wait")
         assert {"new", "newer"} <= set(run_ids(aged))
         assert "r1" not in run_ids(aged)
