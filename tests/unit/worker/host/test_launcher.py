@@ -17,8 +17,16 @@ from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
 from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.zygote_pool import ZygotePool
-from airflow_lite.worker.messages import TO_ZYGOTE, AttemptForked, ForkAttempt, RetryPolicy
+from airflow_lite.worker.messages import (
+    TO_ZYGOTE,
+    AttemptForked,
+    ForkAttempt,
+    RetryPolicy,
+    ZygoteForked,
+)
 
+#: A number that no process has.
+NOBODY = 2**22 + 1
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
 
 
@@ -82,6 +90,7 @@ def parse(launcher, base, turn, **verdict):
     launcher.ask_zygotes()
     zygotes = base.new_zygotes()
     for zygote in zygotes:
+        base.send(ZygoteForked(zygote.order.number, NOBODY))
         zygote.parse(**verdict)
     turn()
     launcher.ask_zygotes()
@@ -277,7 +286,7 @@ def test_an_attempt_that_was_forked_is_no_longer_waited_for(
     launcher, monitor, state, accept, base, turn, clock
 ):
     attempt, _ = hand_over(launcher, accept, base, turn)
-    monitor.forked(AttemptForked(attempt.token, 1, RetryPolicy()))
+    monitor.forked(AttemptForked(attempt.token, NOBODY, RetryPolicy()))
 
     for _ in range(3):
         clock.advance(state.settings.import_timeout_s)
