@@ -135,8 +135,8 @@ def test_a_dag_is_tested_without_a_scheduler(home):
     good = home.run("dags", "test", "good", "2024-03-01", "-c", '{"who": "me"}')
     bad = home.run("dags", "test", "bad", "2024-03-01", exit_code=1)
 
-    assert "Run test__2024-03-01T00:00:00+00:00 of DAG good: success" in good.stdout
-    assert "Run test__2024-03-01T00:00:00+00:00 of DAG bad: failed" in bad.stdout
+    assert "Run manual__2024-03-01T00:00:00+00:00__test of DAG good: success" in good.stdout
+    assert "Run manual__2024-03-01T00:00:00+00:00__test of DAG bad: failed" in bad.stdout
     assert states(home, "good", "2024-03-01") == {"say": "success", "after": "success"}
     log = home.run("tasks", "logs", "good", "say", "2024-03-01").stdout
     assert "hello me on 2024-03-01" in log
@@ -303,7 +303,7 @@ def test_a_failed_dags_test_says_why(home):
     assert "bad.fail try 1: failed: ValueError: no luck" in done.stdout.splitlines()
     lines = done.stderr.splitlines()
     at = lines.index("bad.fail failed in try 1: ValueError: no luck")
-    assert "airflow-lite tasks logs bad fail 'test__2024-03-01T00:00:00+00:00'" in lines[at + 1]
+    assert "airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00__test'" in lines[at + 1]
     assert any(line.endswith("ValueError: no luck") for line in lines[at + 2 :])
 
 

@@ -50,7 +50,7 @@ def test_a_file_that_is_run_runs_its_dag(run):
     done = run(GUARDED.replace("{conf}", "{'n': 3}"))
 
     assert done.returncode == 0, done.stderr
-    assert "Run test__2024-03-01T00:00:00+00:00 of DAG own: success" in done.stdout
+    assert "Run manual__2024-03-01T00:00:00+00:00__test of DAG own: success" in done.stdout
     assert "worked for 2024-03-01 3" in done.stdout + done.stderr
 
 
@@ -82,7 +82,7 @@ def test_an_interrupt_lets_the_run_be_recorded_as_failed(tmp_path, wait_until):
 
     assert process.returncode == 130, told
     assert told.splitlines()[-1] == (
-        "airflow-lite: error: Run 'test__2024-03-01T00:00:00+00:00' of DAG 'own' was stopped by"
+        "airflow-lite: error: Run 'manual__2024-03-01T00:00:00+00:00__test' of DAG 'own' was stopped by"
         " SIGINT, and is failed."
     )
 

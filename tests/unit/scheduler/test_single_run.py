@@ -35,7 +35,7 @@ def test_a_run_of_its_own_ends_with_its_state(rig, dag_of, run_once):
     rig.save(dag_of({"a": ["b"]}))
     assert run_once(conf={"x": 1}) == "success"
     (run,) = rig.rows(schema.dag_run)
-    assert run.run_id == "test__2024-01-01T00:00:00+00:00"
+    assert run.run_id == "manual__2024-01-01T00:00:00+00:00__test"
     assert (run.run_type, run.conf, run.job_id) == ("test", '{"x": 1}', 1)
     (job,) = rig.rows(schema.job)
     assert (job.kind, job.state) == ("dags_test", "success")
@@ -55,7 +55,7 @@ def test_what_happens_is_told(rig, dag_of, run_once):
     assert told == [
         "d.a try 1: queued",
         "d.a try 1: success",
-        "run test__2024-01-01T00:00:00+00:00 of d: success",
+        "run manual__2024-01-01T00:00:00+00:00__test of d: success",
     ]
 
 

@@ -22,7 +22,8 @@ class DagRun:
         self.id: int = fields["id"]
         self.dag_id: str = fields["dag_id"]
         self.run_id: str = fields["run_id"]
-        self.run_type: str = fields["run_type"]
+        # A test is one by hand, as in Airflow: DAGs ask whether their run is scheduled.
+        self.run_type: str = "manual" if fields["run_type"] == "test" else fields["run_type"]
         self.state: str = fields["state"]
         self.conf: dict[str, Any] = fields["conf"]
         self.external_trigger: bool = fields["external_trigger"]

@@ -171,4 +171,4 @@ def test_an_interrupted_dags_test_fails_its_run_and_its_task(home, sleeps, wait_
     done.send_signal(signal.SIGINT)
     assert done.wait(60) != 0
     runs = {row["run_id"]: row["state"] for row in home.json("dags", "list-runs", "-d", "sleeps")}
-    assert runs["test__2024-01-02T00:00:00+00:00"] == "failed"
+    assert runs["manual__2024-01-02T00:00:00+00:00__test"] == "failed"

@@ -30,7 +30,7 @@ with DAG("bare", start_date=datetime(2024, 1, 1), schedule=None):
     BashOperator(task_id="first", bash_command="{sleeps}", env={"PATH": os.environ["PATH"]}, **more)
 """
 DATE = "2024-01-02T00:00:00+00:00"
-RUN = f"test__{DATE}"
+RUN = f"manual__{DATE}__test"
 HOW = [[], ["--use-executor"]]
 
 
