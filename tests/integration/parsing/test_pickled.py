@@ -134,12 +134,12 @@ def test_what_is_pickled_is_signed_and_shown(home, store_of):
     home.dag("plain", PLAIN.format(value=1))
     shown = details(home, "plain")
     (row,) = rows(store_of(home))
-    assert shown["pickle_id"] == str(row.id)
+    assert shown["pickle_id"] == row.id
     assert shown["last_pickled"].startswith("20")
     key = signing_key(Config.load(home.environ))
     assert row.signature == signature(key, "plain", row.version_id, row.payload)
     assert stat.S_IMODE((home.folder / KEY_FILE).stat().st_mode) == 0o600
-    assert details(home, "plain")["pickle_id"] == str(row.id)
+    assert details(home, "plain")["pickle_id"] == row.id
 
 
 def test_an_executor_that_runs_tasks_in_the_scheduler_gets_no_pickles(home, store_of):
