@@ -303,7 +303,10 @@ def test_a_failed_dags_test_says_why(home):
     assert "bad.fail try 1: failed: ValueError: no luck" in done.stdout.splitlines()
     lines = done.stderr.splitlines()
     at = lines.index("bad.fail failed in try 1: ValueError: no luck")
-    assert "airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00__test'" in lines[at + 1]
+    assert (
+        "airflow-lite tasks logs bad fail 'manual__2024-03-01T00:00:00+00:00__test'"
+        in lines[at + 1]
+    )
     assert any(line.endswith("ValueError: no luck") for line in lines[at + 2 :])
 
 
