@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from fixtures.waits import DEADLINE_S
+
 SIGNALLED = """
 import atexit, os, signal
 from airflow_lite.executors import BaseExecutor
@@ -55,7 +57,7 @@ def signalled(home, tmp_path):
         home.environ |= {"SIGNALLED_AT": f"{moment} {count}", "SIGNAL": name}
         words = ("--executor", "signalled.SignalledExecutor", "scheduler", *options)
         with home.start(*words, stderr=subprocess.PIPE) as process:
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=DEADLINE_S)
         return process.returncode, said
 
     return run
