@@ -85,11 +85,11 @@ from airflow_lite.hooks import ConfigOption, hookimpl
 @hookimpl
 def get_cli_commands():
     go = ActionCommand("go", "Go", lazy_load_command("{function}"), [Arg("{flag}")])
-    return [GroupCommand("own", "Own", [go])]
+    return [GroupCommand("own_group", "Own", [go])]
 
 @hookimpl
 def get_config_options():
-    return [ConfigOption("own", "speed", "3", "How fast.")]
+    return [ConfigOption("own_group", "speed", "3", "How fast.")]
 """
 EXECUTOR = """
 from airflow_lite_testing.reference_executor import ReferenceExecutor
@@ -103,7 +103,10 @@ def install(site, **words):
     words = {"function": "os.getpid", "flag": "--n", **words}
     modules = {"own_executor": EXECUTOR, "own_plugin": HOOKS.format(**words)}
     site.install(
-        "lite-own", executors="Own = own_executor:Own", plugins="own = own_plugin", modules=modules
+        "lite-own",
+        executors="Own = own_executor:Own",
+        plugins="own_group = own_plugin",
+        modules=modules,
     )
 
 
@@ -112,7 +115,7 @@ def test_the_commands_of_a_plugins_module_are_its_executors(site, given):
     install(site)
     subject = subject_of(given)
     assert subject.modules == ("own_plugin",)
-    assert [group.name for group in subject.groups()] == ["own"]
+    assert [group.name for group in subject.groups()] == ["own_group"]
     assert [option.name for option in subject.options] == ["speed"]
 
 
@@ -123,7 +126,7 @@ def test_the_commands_of_a_plugins_module_are_its_executors(site, given):
         (
             {"flag": "--no-plugins"},
             "basic.cli.parses",
-            "the command 'own go' has the option --no-plugins, which airflow-lite takes for itself."
+            "the command 'own_group go' has the option --no-plugins, which airflow-lite takes for itself."
             " Give it another name",
         ),
         ({"function": "os.nothing_such"}, "basic.cli.functions-can-be-imported", None),

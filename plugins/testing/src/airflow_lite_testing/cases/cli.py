@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_lite_testing.subject import Subject
 
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _writes_commands = overrides("get_cli_commands")
 
 
@@ -48,7 +48,9 @@ class CliCases(Cases):
     def test_commands_are_well_formed(self) -> None:
         """Every command has a lower-case name, a line of help, a function, and Args."""
         for path, command in _walk(self.subject.groups()):
-            assert _NAME.fullmatch(command.name), f"{path} is no name of a command: use a-z, 0-9, -"
+            assert _NAME.fullmatch(command.name), (
+                f"{path} is no name of a command: use a-z, 0-9, - and _"
+            )
             assert _is_line(command.help), f"{path} has no one line of help"
             if isinstance(command, ActionCommand):
                 assert callable(command.func), f"{path} has no function: {command.func!r}"
