@@ -42,7 +42,7 @@ def try_queued(context: SchedulerContext, run: Run, instance: Instance, *, is_ne
     """Say that an attempt is queued; `is_new`: it begins a try."""
     context.tell(try_line(_key(run, instance), instance.state))
     if is_new and instance.try_number > 1 and context.settings.log_runs:
-        logger.info("%s: queued again", _name(run, instance))
+        _log(context, logging.INFO, "%s: queued again", _name(run, instance))
 
 
 def try_ended(context: SchedulerContext, run: Run, instance: Instance, cause: str | None) -> None:
@@ -50,16 +50,18 @@ def try_ended(context: SchedulerContext, run: Run, instance: Instance, cause: st
     context.tell(try_line(_key(run, instance), instance.state, cause))
     why = f": {_short(cause)}" if cause else ""
     if instance.state == TaskInstanceState.FAILED:
-        logger.error("%s: failed%s", _name(run, instance), why)
+        _log(context, logging.ERROR, "%s: failed%s", _name(run, instance), why)
     elif instance.state == TaskInstanceState.UP_FOR_RETRY:
         again = f"; again at {iso(instance.next_at_us)}" if instance.next_at_us else ""
-        logger.warning("%s: failed, to be retried%s%s", _name(run, instance), why, again)
+        name = _name(run, instance)
+        _log(context, logging.WARNING, "%s: failed, to be retried%s%s", name, why, again)
 
 
 def try_requeued(context: SchedulerContext, run: Run, instance: Instance, reason: str) -> None:
     """Say that an attempt which nobody claimed is taken back: its try gets another one."""
     context.tell(f"{try_line(_key(run, instance), 'scheduled')} again: {_short(reason)}")
-    logger.warning("%s: %s; it is queued again", _name(run, instance), _short(reason))
+    name = _name(run, instance)
+    _log(context, logging.WARNING, "%s: %s; it is queued again", name, _short(reason))
 
 
 def instances_replaced(context: SchedulerContext, before: Run, after: Run) -> None:
@@ -80,9 +82,15 @@ def run_ended(context: SchedulerContext, run: Run, state: str, reason: str | Non
         took = f" after {max(context.clock.now_us() - run.start_us, 0) / US_PER_S:.1f} s"
     name = f"run {run.run_id} of {run.dag_id}"
     if state == DagRunState.FAILED:
-        logger.error("%s: failed%s: %s", name, took, _why_failed(run, reason))
+        _log(context, logging.ERROR, "%s: failed%s: %s", name, took, _why_failed(run, reason))
     elif context.settings.log_runs:
-        logger.info("%s: %s%s", name, state, took)
+        _log(context, logging.INFO, "%s: %s%s", name, state, took)
+
+
+def _log(context: SchedulerContext, level: int, message: str, *values: object) -> None:
+    """Log a line; not of `dags test`, whose user follows the run and has been told."""
+    if context.scope is None:
+        logger.log(level, message, *values)
 
 
 def _why_failed(run: Run, reason: str | None) -> str:

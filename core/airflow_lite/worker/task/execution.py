@@ -30,10 +30,14 @@ from airflow_lite.worker.task.xcom import RETURN_KEY, json_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from types import TracebackType
 
     from airflow_lite.worker.task.store_client import StoreClient
 
 logger = task_logger()
+
+#: What begins so is a file of ours; a traceback says more without those that all tasks go through.
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "")
 
 
 def _reschedule(task: Any) -> None:
@@ -163,7 +167,9 @@ class Execution:
         if isinstance(error, AirflowTaskTimeout | AirflowTaskTerminated):
             logger.error("%s", error)
         else:
-            logger.error("Task failed with exception", exc_info=error)
+            logger.error(
+                "Task failed with exception", exc_info=(type(error), error, _own_frames(error))
+            )
         force = isinstance(error, AirflowFailException | AirflowSensorTimeout)
         return Outcome("failed", described(error), force_fail=force)
 
@@ -243,6 +249,16 @@ def _functions(value: Any) -> list[Callable[..., Any]]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _own_frames(error: BaseException) -> TracebackType | None:
+    """Return a traceback from the author's code on; all of it ours: only where it was raised."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        if not frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            break
+        frames = frames.tb_next
+    return frames
 
 
 def _without_zero_exit(execute: Callable[..., object], context: Mapping[str, Any]) -> object:

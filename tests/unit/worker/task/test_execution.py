@@ -271,3 +271,14 @@ def test_a_sensor_that_pokes_is_rescheduled_where_the_executor_cannot_bear_it(st
 
     assert modes == ["poke", "reschedule"]
     assert sensor.mode == "poke"
+
+
+def test_a_traceback_begins_with_the_authors_code(execute, caplog):
+    def fails():
+        raise ValueError("no such customer")
+
+    execute(fails).run()
+
+    frames = [line for line in caplog.text.splitlines() if line.startswith("  File ")]
+    assert len(frames) == 1
+    assert frames[0].endswith("in fails")
