@@ -23,7 +23,7 @@ def good():
     return 1
 
 def bad():
-    secret_of_the_frame = 41
+    row, password = 41, "of the frame"
     note_commands()
     raise ValueError("this went wrong")
 
@@ -148,7 +148,7 @@ def test_the_exception_of_a_failed_task_is_reported_with_its_tags_and_what_went_
     event = by_message.pop(None)
     (error,) = event["exception"]["values"]
     assert (error["type"], error["value"]) == ("ValueError", "this went wrong")
-    assert error["stacktrace"]["frames"][-1]["vars"] == {"secret_of_the_frame": "41"}
+    assert error["stacktrace"]["frames"][-1]["vars"] == {"row": "41", "password": "***"}
     interval = event["tags"]["data_interval_start"]
     assert event["tags"] == {
         "dag_id": "watched",
