@@ -82,7 +82,9 @@ def print_fields(
         if number:
             print()
         names = list(item) if columns is None else _known(columns, list(item))
-        if output == "table" and sys.stdout.isatty():
+        if not names:
+            print(NOTHING)
+        elif output == "table" and sys.stdout.isatty():
             from airflow_lite.cli.terminal import table
 
             texts = _texts({name: item[name] for name in names})

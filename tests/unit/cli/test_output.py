@@ -106,6 +106,13 @@ def test_fields_are_one_a_line_where_people_read_them(capsys):
     assert json.loads(capsys.readouterr().out)[0]["dag_id"] == "one"
 
 
+@pytest.mark.parametrize("on_a_terminal", [False, True])
+def test_a_thing_without_fields_is_no_data(capsys, monkeypatch, on_a_terminal):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: on_a_terminal)
+    print_fields([{}])
+    assert capsys.readouterr().out == "No data found\n"
+
+
 def test_yaml_says_the_same_as_json(capsys):
     as_json = json.loads(printed(capsys, ROWS, "json"))
 
