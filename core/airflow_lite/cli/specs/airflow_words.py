@@ -12,8 +12,8 @@ _NO_USERS = (
 _NO_TRIGGERER = "There is no triggerer: sensors in reschedule mode wait without taking a slot."
 _IN_ENVIRONMENT = "{} come from the environment alone: set {}, and leave out this command."
 _NO_BACKFILL = (
-    "There is no backfill. Make each run with `airflow-lite dags trigger DAG -e DATE`, or give the"
-    " DAG catchup=True."
+    "There is no backfill. Make each run with"
+    " `airflow-lite dags trigger DAG -e DATE --scheduled-interval`, or give the DAG catchup=True."
 )
 _ARCHIVES_NOTHING = "`airflow-lite db clean` archives nothing."
 
