@@ -58,11 +58,12 @@ def test_waiting_ends_with_the_run_and_tells_how_it_ended(home):
 def test_waiting_without_a_scheduler_says_so_and_ends_in_time(home):
     home.dag("dags", DAG)
 
-    done = home.run("dags", "trigger", "good", "--wait", "--timeout", "0.2", exit_code=1)
+    wait = ("--wait", "--timeout", "0.2")
+    done = home.run("dags", "trigger", "good", "-r", "g", *wait, exit_code=1)
 
     notice, mistake = done.stderr.splitlines()[-2:]
     assert notice == "No scheduler is running: start one with `airflow-lite scheduler`."
-    assert "The run has not ended within 0.2 s; it still runs. See" in mistake
+    assert "Run 'g' of DAG 'good' has not ended within 0.2 s; it is queued. See" in mistake
 
 
 def test_a_cleared_task_runs_again_and_its_history_tells(home, wait_until):

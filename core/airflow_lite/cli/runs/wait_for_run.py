@@ -60,7 +60,8 @@ class _Wait:
                 pause_s = min(pause_s, timeout_s - (time.monotonic() - started_s))
             if pause_s <= 0:
                 raise UserError(
-                    f"The run has not ended within {timeout_s:g} s; it still runs. See"
+                    f"Run {self._run['run_id']!r} of DAG {self._run['dag_id']!r} has not ended"
+                    f" within {timeout_s:g} s; it is {state}. See"
                     f" `airflow-lite dags list-runs -d {self._run['dag_id']}`."
                 )
             time.sleep(pause_s)
