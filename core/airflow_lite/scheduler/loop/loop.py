@@ -20,7 +20,7 @@ from airflow_lite.scheduler.passes.executor_reports import (
 from airflow_lite.scheduler.passes.heartbeats import Watch, revoke_superseded
 from airflow_lite.scheduler.passes.make_runs import make_and_start
 from airflow_lite.scheduler.passes.refresh import follow_definitions, refresh, reload
-from airflow_lite.scheduler.passes.retention import LOOK_S, Retention
+from airflow_lite.scheduler.passes.retention import FIRST_LOOK_S, LOOK_S, Retention
 from airflow_lite.scheduler.recovery.lease import LeaseLost, StoreTaken
 from airflow_lite.scheduler.recovery.takeover import take_over
 from airflow_lite.scheduler.state import notify_plugins
@@ -145,7 +145,7 @@ class Loop:
         self._take_open_callbacks()
         context.timers.after("refresh", context.settings.fallback_poll_s)
         context.timers.after("beat", self._beat_s)
-        context.timers.after("retention", LOOK_S)
+        context.timers.after("retention", FIRST_LOOK_S)
 
     def _take_open_callbacks(self) -> None:
         if self.context.scope is None:

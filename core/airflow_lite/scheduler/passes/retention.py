@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from airflow_lite.scheduler.state.context import SchedulerContext
 
-#: Seconds between two looks for what is old, and between two batches of it.
-LOOK_S, BATCH_S = 3600.0, 1.0
+#: Seconds from the start to the first look for what is old, not an hour: a scheduler that is
+#: started anew more often would never come to it; between two looks; and between two batches.
+FIRST_LOOK_S, LOOK_S, BATCH_S = 60.0, 3600.0, 1.0
 #: Folders of runs that are looked through for old logs at a time.
 FOLDERS = 50
 _DAY_S = 86_400

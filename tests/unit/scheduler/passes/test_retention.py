@@ -57,6 +57,18 @@ def test_old_runs_are_deleted_a_batch_at_a_time(old, monkeypatch):
     assert runs(rig) == ["r2"]
 
 
+def test_a_scheduler_that_is_often_started_anew_looks_too(old):
+    rig = old(database__run_retention_days=9)
+    rig.end()
+    rig.start()
+    rig.settle()
+    assert runs(rig) == ["r0", "r1", "r2"]  # not while it starts
+
+    rig.after(61, step=30)
+
+    assert runs(rig) == ["r2"]
+
+
 def test_runs_that_are_young_enough_stay(old):
     rig = old(database__run_retention_days=11)
     rig.settle()
