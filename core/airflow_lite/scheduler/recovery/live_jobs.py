@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.processes.proc import is_this_space
+from airflow_lite.processes.proc import is_over, is_this_space
 from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
 from airflow_lite.store.engine import HEAD, revision
@@ -62,11 +62,13 @@ def live_jobs(
     within_s = max(config.getfloat("scheduler", "lease_timeout_s"), _LEAST_S)
     beating, silent = [], []
     for row in jobs.running_jobs(connection, kind, hostname=hostname):
-        if is_gone(row, config.hostname):
+        is_here = row.hostname == config.hostname and is_this_space(row.boot_id)
+        # One that has ended but was not reaped is there still: some containers reap nothing.
+        if is_gone(row, config.hostname) or (is_here and row.pid and is_over(row.pid)):
             continue
         if row.silent_us <= within_s * US_PER_S:
             beating.append(row)
-        elif row.hostname == config.hostname and is_this_space(row.boot_id):
+        elif is_here:
             silent.append(Silent(row.kind, row.pid, int(row.silent_us // US_PER_S)))
     return LiveJobs(beating[::-1], silent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -24,6 +25,16 @@ def test_a_job_whose_process_is_gone_is_not_alive_however_fresh_its_beat(home, a
     done = home.run("jobs", "check", exit_code=1)
     assert "No alive jobs found. Start one with `airflow-lite scheduler`." in done.stderr
     home.run("db", "reset", "-y")
+
+
+def test_a_job_whose_process_was_not_reaped_yet_is_not_alive(home, alive):
+    home.environ["AIRFLOW_LITE__SCHEDULER__LEASE_TIMEOUT_S"] = "3600"
+    alive.process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, alive.pid, os.WEXITED | os.WNOWAIT)
+
+    done = home.run("jobs", "check", exit_code=1)
+
+    assert "No alive jobs found. Start one with `airflow-lite scheduler`." in done.stderr
 
 
 def test_a_job_that_lives_without_beating_is_told_with_its_pid(home, alive):
