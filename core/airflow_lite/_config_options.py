@@ -110,6 +110,7 @@ RANGES: dict[tuple[str, str], tuple[int, int] | tuple[float, float]] = {
     ("logging", "retention_days"): (0.0, 36_500.0),
     ("logging", "max_task_log_size_mb"): (1, 1 << 20),
     ("logging", "worker_log_server_port"): (0, 65_535),
+    ("scheduler", "catchup_notice"): (0, 1_000_000),
     ("scheduler", "shutdown_grace_s"): (0.0, _DAY),
     ("scheduler", "min_file_process_interval"): (0.1, _DAY),
     ("scheduler", "task_queued_timeout"): (0.001, _YEAR),

@@ -27,7 +27,6 @@ from airflow_lite.store.schema import (
     task_instance,
     xcom,
 )
-from airflow_lite.store.test_runs import IS_NO_TEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -77,7 +76,7 @@ def instances_to_clear(
     query = (
         sa.select(task_instance, dag_run.c.run_id, dag_run.c.logical_us)
         .join(dag_run, dag_run.c.id == task_instance.c.dag_run_id)
-        .where(dag_run.c.dag_id == dag_id, IS_NO_TEST)
+        .where(dag_run.c.dag_id == dag_id)
         .order_by(dag_run.c.logical_us, task_instance.c.id)
     )
     if start_us is not None:
