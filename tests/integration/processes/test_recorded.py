@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,9 +21,11 @@ HERE = socket.gethostname()
 
 
 @pytest.fixture
-def process(tmp_path):
+def process(tmp_path, wait_until):
     environ = {"PATH": os.environ["PATH"], "AIRFLOW_LITE_HOME": str(tmp_path)}
     made = subprocess.Popen(["sleep", "60"], start_new_session=True, env=environ)
+    # Its environment is there a moment after its program is.
+    wait_until(Path(f"/proc/{made.pid}/environ").read_bytes, "the program to begin")
     yield made
     made.kill()
     made.wait()
