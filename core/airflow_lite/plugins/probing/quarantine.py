@@ -89,9 +89,13 @@ def verdicts(
     if unknown:
         from airflow_lite.plugins.probing.probe import probe
 
-        fields: dict[str, Any] = {"own": _fingerprint(plugin), "path": installed_key()}
+        before = _fingerprint(plugin)
         timeout_s = config.getfloat("plugins", "import_timeout_s")
         known |= {verdict.target: verdict for verdict in probe(unknown, timeout_s=timeout_s)}
+        after = _fingerprint(plugin)
+        # The import itself writes bytecode, which changes the folder; what changes a file does not.
+        fields: dict[str, Any] = {"own": after if after[-1] == before[-1] else before}
+        fields["path"] = installed_key()
         fields["verdicts"] = [verdict._asdict() for verdict in known.values()]
         cache.write(config, _file(plugin), FORMAT, fields)
     return [known[target] for target in targets]
