@@ -9,6 +9,8 @@ import subprocess
 import sys
 from contextlib import closing
 
+import pytest
+
 from fixtures.namespaces import in_namespace
 from fixtures.processes import processes_of
 
@@ -32,6 +34,7 @@ with DAG("long", start_date=datetime(2024, 1, 1), schedule=None):
 _INIT = f'"{sys.executable}" -m airflow_lite --executor LocalExecutor scheduler & wait; sleep 600'
 
 
+@pytest.mark.sqlite  # elsewhere the lease of the first has to run out
 def test_a_task_that_runs_in_another_namespace_is_not_taken_for_lost(home, wait_until):
     home.dag("long", DAG)
     home.run("dags", "trigger", "long", "-r", "r")
