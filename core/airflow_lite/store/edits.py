@@ -27,6 +27,7 @@ from airflow_lite.store.schema import (
     task_instance,
     xcom,
 )
+from airflow_lite.store.test_runs import is_test_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -68,7 +69,7 @@ def instances_to_clear(
     end_us: int | None = None,
     states: Collection[str] | None = None,
 ) -> Sequence[RowMapping]:
-    """Return a DAG's task instances with run id and logical date, tests left out, by that date.
+    """Return a DAG's task instances with run id and logical date, ordered by that date.
 
     `task_ids` None: of all tasks; `states` None: in whatever state; the bounds are of the logical
     date.
@@ -82,7 +83,7 @@ def instances_to_clear(
     if start_us is not None:
         query = query.where(dag_run.c.logical_us >= start_us)
     if end_us is not None:
-        query = query.where(dag_run.c.logical_us <= end_us)
+        query = query.where(sa.or_(dag_run.c.logical_us <= end_us, is_test_of(end_us)))
     if states is not None:
         query = query.where(task_instance.c.state.in_([str(state) for state in states]))
     rows = connection.execute(query).mappings().all()

@@ -9,7 +9,7 @@ import pytest
 from airflow_lite.errors import DagNotFound, UserError
 from airflow_lite.scheduler.single_run import run_dag
 from airflow_lite.states import TaskInstanceState as State
-from airflow_lite.store import listing, lookup, runs, schema, test_runs
+from airflow_lite.store import edits, listing, lookup, runs, schema, test_runs
 from fixtures.store_rows import add_job
 
 DAY_US = 1_704_067_200_000_000
@@ -119,6 +119,16 @@ def test_a_test_is_no_run_before_another(rig, dag_of, run_once):
     assert row.id == first
     assert before is not None
     assert before.run_id == "first"
+
+
+def test_a_test_is_cleared_by_its_date_as_any_run(rig, dag_of, run_once):
+    rig.save(dag_of({"a": []}))
+    run_once()
+    with rig.store.read() as connection:
+        cleared = edits.instances_to_clear(connection, "d", start_us=DAY_US, end_us=DAY_US)
+        before = edits.instances_to_clear(connection, "d", end_us=DAY_US - 10**6)
+    assert [row["task_id"] for row in cleared] == ["a"]
+    assert before == []
 
 
 def test_a_test_whose_tasks_are_under_way_is_not_replaced(rig, dag_of, run_once):
