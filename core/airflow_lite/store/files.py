@@ -38,11 +38,13 @@ class StoreFiles:
             return None
         if _identity(self._path) != self._database:
             return f"The metadata database {self._path} was removed, moved or replaced"
+        found = {suffix: _identity(self._path + suffix) for suffix in self._beside}
         for suffix, known in self._beside.items():
-            now = _identity(self._path + suffix)
+            now = found[suffix]
             if now == known:
                 continue
-            if known is not None and _holds(known):
+            # A new file may have the number that the other one had before.
+            if known is not None and known not in found.values() and _holds(known):
                 return (
                     f"{self._path}{suffix}, a part of the metadata database, was removed or moved"
                 )

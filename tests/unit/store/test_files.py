@@ -72,6 +72,13 @@ def test_a_log_that_was_begun_anew_since_nobody_used_it_is_no_fault(store, path)
     assert files.fault() is not None
 
 
+def test_new_files_that_have_each_others_old_numbers_are_no_fault(store):
+    files = StoreFiles(store)
+    files._beside = dict(zip(files._beside, reversed(files._beside.values()), strict=True))
+
+    assert files.fault() is None
+
+
 def test_a_database_that_was_replaced_is_noticed(store, path):
     files = StoreFiles(store)
     path.rename(path.with_suffix(".old"))
