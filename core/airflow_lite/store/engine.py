@@ -30,9 +30,14 @@ HEAD = "0002"
 #: Seconds between two looks whether other processes have made the database.
 _WAL_PAUSE_S = 0.01
 #: Supported databases, and the query by which each tells whether it holds a revision.
+#: Not by PostgreSQL's to_regclass(): it answers from what the session remembers, which after a
+#: wait for a lock may be that there is no such table.
 _STAMP = {
     "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",
-    "postgresql": "SELECT to_regclass('alembic_version')",
+    "postgresql": (
+        "SELECT tablename FROM pg_catalog.pg_tables"
+        " WHERE tablename = 'alembic_version' AND schemaname = ANY (current_schemas(false))"
+    ),
 }
 
 

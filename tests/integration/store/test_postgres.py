@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from airflow_lite.config import Config
+from airflow_lite.store.engine import create, lock_schema, revision
+from airflow_lite.store.migrate import bare_store
 from fixtures.databases import SETTING
 from fixtures.homes import Home
 
@@ -52,6 +56,25 @@ def test_commands_that_meet_on_an_empty_database_make_it_once(served, words):
     said = at_once(served, *words)
     assert said.count("Made the metadata") + said.count("Brought the metadata") == 1
     assert served.execute("SELECT name FROM pool") == [("default_pool",)]
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
+
+
+def test_who_waited_while_another_made_the_tables_makes_none(served, wait_until):
+    config = Config.load({"AIRFLOW_LITE_HOME": str(served.folder), **served.environ})
+    with bare_store(config) as ours, bare_store(config) as theirs, ThreadPoolExecutor() as threads:
+        assert revision(ours) is None  # the session remembers what it did not find
+        with theirs.begin() as connection:
+            lock_schema(connection)
+            waiting = threads.submit(create, ours, config)
+            wait_until(lambda: connection.exec_driver_sql(_WAITING).scalar() == 1, "it waits")
+            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('made')")
+        assert waiting.result(60) is False
 
 
 @pytest.mark.parametrize(
