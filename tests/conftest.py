@@ -15,6 +15,7 @@ pytest_plugins = [
     "fixtures.homes",
     "fixtures.hosted",
     "fixtures.pendulum_dates",
+    "fixtures.scheduler_rig",
     "fixtures.sites",
     "fixtures.task_context",
     "fixtures.waits",

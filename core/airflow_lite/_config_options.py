@@ -63,7 +63,7 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
         "90",
         "Idle seconds until the task host ends; 0: never.",
     ),
-    ("scheduler", "lease_timeout_s", "8", "Seconds without renewal until an owner is dead."),
+    ("scheduler", "lease_timeout_s", "6", "Seconds without renewal until an owner is dead."),
     ("scheduler", "fallback_poll_s", "5", "Seconds between looks where no wake-up came."),
     ("scheduler", "executor_budget_s", "10", "Seconds of one executor call until it is stalled."),
     ("scheduler", "callback_timeout_s", "60", "Seconds that the callbacks of a run may take."),

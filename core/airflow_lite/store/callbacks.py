@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.store import lookup
-from airflow_lite.store.runs import new_id, of_job
-from airflow_lite.store.schema import callback_request, dag_run, task_instance
+from airflow_lite.store.runs import new_id
+from airflow_lite.store.schema import callback_request, dag_run, job, task_instance
 
 if TYPE_CHECKING:
     from airflow_lite.store.lookup import Queued
+    from airflow_lite.store.runs import RunsOf
 
 
 @dataclass(frozen=True)
@@ -109,24 +110,23 @@ _OPEN = (
 )
 
 
-def open_of_all(connection: sa.Connection) -> list[int]:
-    """Return the requests that nobody has begun, the oldest first."""
-    return list(connection.execute(_OPEN).scalars())
-
-
 def open_of(connection: sa.Connection, instance_ids: list[int]) -> list[int]:
     """Return the requests of these task instances that nobody has begun, the oldest first."""
     query = _OPEN.where(callback_request.c.task_instance_id.in_(instance_ids))
     return list(connection.execute(query).scalars())
 
 
-def open_of_job(connection: sa.Connection, job_id: int | None) -> list[int]:
-    """Return the requests that nobody has begun of one job's runs, the oldest first.
-
-    None: of the runs that are the scheduler's.
-    """
+def open_requests(connection: sa.Connection, whose: RunsOf) -> list[int]:
+    """Return the requests of these runs that nobody has begun, the oldest first."""
     query = _OPEN.join(dag_run, dag_run.c.id == callback_request.c.dag_run_id)
-    return list(connection.execute(query.where(of_job(job_id))).scalars())
+    return list(connection.execute(query.where(whose.condition)).scalars())
+
+
+def open_of_ended_jobs(connection: sa.Connection) -> list[int]:
+    """Return the requests that nobody has begun of runs whose own job is over."""
+    query = _OPEN.join(dag_run, dag_run.c.id == callback_request.c.dag_run_id)
+    query = query.join(job, job.c.id == dag_run.c.job_id).where(job.c.state != "running")
+    return list(connection.execute(query).scalars())
 
 
 def end(connection: sa.Connection, request_id: int, now_us: int, error: str | None) -> None:

@@ -19,13 +19,13 @@ from airflow_lite.store.schema import metadata, pool
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
     from airflow_lite.config import Config
 
 #: The Alembic revision that `schema.metadata` stands for.
-HEAD = "0002"
+HEAD = "0003"
 
 #: Seconds between two looks whether other processes have made the database.
 _WAL_PAUSE_S = 0.01
@@ -70,8 +70,11 @@ class Store:
 
     engine: sa.Engine
 
-    def begin(self) -> AbstractContextManager[sa.Connection]:
-        """Return a transaction that takes the write lock at once and commits at its end."""
+    def begin(self, pools: Collection[str] = ()) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction that takes the write lock at once and commits at its end.
+
+        Of `pools` its slots may be taken, for which schedulers that share a store must queue up.
+        """
         return self.engine.begin()
 
     @contextmanager

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from airflow_lite.store.runs import Row, new_id
-from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, job
+from airflow_lite.store.schema import UNFINISHED_RUN, dag_run, job, pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
 def database_now_us(connection: sa.Connection) -> sa.ColumnElement[int]:
@@ -49,16 +49,28 @@ def start_job(
     return new_id(connection.execute(job.insert().values(row)))
 
 
-def lock_jobs(connection: sa.Connection) -> None:
-    """Let no other transaction begin or end a job until this one is over."""
-    if connection.dialect.name == "postgresql":  # SQLite's writers are alone anyway
-        connection.exec_driver_sql("LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
+def hold(connection: sa.Connection, job_id: int, pools: Collection[str] = ()) -> bool:
+    """Let nobody end a job, nor take slots of these pools, before this transaction is over.
+
+    False if the job is not running any more. What the pools have taken is to be read after it.
+    """
+    running = sa.select(job.c.id).where(job.c.id == job_id, job.c.state == "running")
+    query = running.with_for_update(read=True)
+    if pools:
+        limited = sa.select(pool.c.name).where(pool.c.name.in_(sorted(pools)), pool.c.slots >= 0)
+        locked = limited.order_by(pool.c.name).with_for_update(key_share=True).cte("locked")
+        held = query.cte("held")
+        query = sa.select(held.c.id, sa.select(sa.func.count(locked.c.name)).scalar_subquery())
+    return connection.execute(query).first() is not None
 
 
-def beat(connection: sa.Connection, job_id: int) -> bool:
-    """Renew a job's lease by the database's clock; False if the job is not running any more."""
+def beat(connection: sa.Connection, job_id: int, **columns: object) -> bool:
+    """Renew a job's lease by the database's clock; False if the job is not running any more.
+
+    `columns` are what else its row is to say: takes_dags, open_slots, taken_slots.
+    """
     query = job.update().where(job.c.id == job_id, job.c.state == "running")
-    values = {"latest_beat_us": database_now_us(connection)}
+    values = {"latest_beat_us": database_now_us(connection), **columns}
     return connection.execute(query.values(values)).rowcount == 1
 
 
@@ -66,6 +78,21 @@ def end_jobs(connection: sa.Connection, ids: Iterable[int], *, state: str, now_u
     """Record that running jobs ended as `success` or `failed`."""
     query = job.update().where(job.c.id.in_(list(ids)), job.c.state == "running")
     connection.execute(query.values(state=state, end_us=now_us))
+
+
+def end_silent(connection: sa.Connection, suspects: Iterable[Row], now_us: int) -> list[int]:
+    """End as failed those of these running jobs that have not beaten since; return their ids.
+
+    One whose row somebody holds is left for the next time.
+    """
+    beats = {row.id: row.latest_beat_us for row in suspects}
+    query = sa.select(job.c.id, job.c.latest_beat_us).where(
+        job.c.id.in_(beats), job.c.state == "running"
+    )
+    held = connection.execute(query.with_for_update(skip_locked=True))
+    ids = [row.id for row in held if row.latest_beat_us == beats[row.id]]
+    end_jobs(connection, ids, state="failed", now_us=now_us)
+    return ids
 
 
 def running_jobs(
@@ -82,12 +109,6 @@ def running_jobs(
     if hostname is not None:
         query = query.where(job.c.hostname == hostname)
     return list(connection.execute(query.order_by(job.c.latest_beat_us, job.c.id)))
-
-
-def own_all_dags(connection: sa.Connection, job_id: int) -> None:
-    """Make a job the owner of every DAG: for the one scheduler of an SQLite store."""
-    query = dag.update().where(dag.c.owner_job_id.is_distinct_from(job_id))
-    connection.execute(query.values(owner_job_id=job_id))
 
 
 def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -140,15 +140,28 @@ _VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version)
 _VERSIONS_OF = _VERSIONS.where(is_one_of(dag_run.c.id))
 
 
-def of_job(job_id: int | None) -> sa.ColumnElement[bool]:
-    """Return the condition that a run is one job's own; None: the schedulers'."""
-    return dag_run.c.job_id.is_(None) if job_id is None else dag_run.c.job_id == job_id
+class RunsOf(NamedTuple):
+    """Whose runs: a job's own, as of a `dags test`, or those of the DAGs that it owns."""
+
+    job_id: int
+    is_own: bool
+
+    @property
+    def condition(self) -> sa.ColumnElement[bool]:
+        """The condition on `dag_run`."""
+        if self.is_own:
+            return dag_run.c.job_id == self.job_id
+        # A run whose DAG has no row is anybody's: it is told of, and nothing can be done with it.
+        others = sa.exists().where(
+            dag.c.dag_id == dag_run.c.dag_id, dag.c.owner_job_id.is_distinct_from(self.job_id)
+        )
+        return sa.and_(dag_run.c.job_id.is_(None), ~others)
 
 
-def unfinished_versions(connection: sa.Connection, job_id: int | None) -> dict[int, int]:
-    """Return row id -> row version of the queued and running runs of one job; see `of_job`."""
-    query = _VERSIONS.where(UNFINISHED_RUN, of_job(job_id))
-    return {row.id: row.row_version for row in connection.execute(query)}
+def unfinished_versions(connection: sa.Connection, whose: RunsOf) -> dict[int, int]:
+    """Return row id -> row version of the queued and running runs."""
+    rows = connection.execute(_VERSIONS.where(UNFINISHED_RUN, whose.condition))
+    return {row.id: row.row_version for row in rows}
 
 
 def run_rows(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:

@@ -304,6 +304,7 @@ _DAG = sa.select(
     dag.c.next_logical_us,
     dag.c.next_create_after_us,
     dag.c.pickle_id,
+    dag.c.owner_job_id,
 )
 _DAG_SHAPE = Shape(_DAG)
 

@@ -60,6 +60,9 @@ job = Table(
     Column("start_us", Moment, nullable=False),
     Column("latest_beat_us", Moment, nullable=False),  # by the database's clock
     Column("end_us", Moment),
+    _flag("takes_dags", default=True),  # false from when a scheduler is asked to stop
+    Column("open_slots", Integer),  # of its executor, at its latest beat
+    Column("taken_slots", Integer),
 )
 
 #: One task host: what beats for the attempts it claimed.

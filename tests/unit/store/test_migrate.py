@@ -8,14 +8,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 
 from airflow_lite.config import Config
 from airflow_lite.errors import StoreError, UserError
 from airflow_lite.store import migrate
 from airflow_lite.store.engine import HEAD, open_store
-from airflow_lite.store.schema import metadata
 
 
 def made(home: Path, *, use_files: bool) -> dict[tuple[str, str], list[str]]:
@@ -41,24 +38,6 @@ def test_both_ways_of_making_a_store_give_the_same_schema(tmp_path):
 
     assert by_steps == at_once
     assert ("trigger", "task_instance_event") in at_once
-
-
-def test_the_first_migration_makes_the_same_tables_on_postgresql():
-    output = io.StringIO()
-    migrate._run_steps(migrate._script(), "0001", "/dags", dialect="postgresql", output=output)
-    text = output.getvalue().replace("(-1)", "-1")  # SQLite wants the brackets, both take them
-    by_steps = {
-        found[1]: normal(found[0])
-        for found in re.finditer(r"CREATE TABLE (\w+) \(.*?\n\)", text, re.DOTALL)
-        if found[1] != "alembic_version"
-    }
-    at_once = {
-        table.name: normal(str(CreateTable(table).compile(dialect=postgresql.dialect())))
-        for table in metadata.sorted_tables
-    }
-
-    assert by_steps == at_once
-    assert "external_trigger BOOLEAN DEFAULT false NOT NULL" in at_once["dag_run"]
 
 
 def test_both_ways_make_the_default_pool_and_the_stamp(tmp_path):

@@ -10,7 +10,16 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import attempts, callbacks, jobs, lookup, runs, scheduling, xcoms
+from airflow_lite.store import (
+    attempts,
+    callbacks,
+    jobs,
+    lookup,
+    ownership,
+    runs,
+    scheduling,
+    xcoms,
+)
 from airflow_lite.store.engine import open_store
 from fixtures.query_plans import recorded_statements, table_scans
 from fixtures.store_rows import add_run, add_version
@@ -21,6 +30,7 @@ HISTORY = {"dag_run", "task_instance", "attempt", "task_event", "xcom", "callbac
 PARTIAL = ("task_instance_active", "dag_run_unfinished", "callback_request_open")
 
 NOW = 1_700_000_000_000_000
+WHOSE = [runs.RunsOf(1, is_own) for is_own in (True, False)]
 TOKEN = "0" * 32
 KEY = TaskInstanceKey("d", "a", "r", 1, -1, TOKEN)
 HOST = attempts.Supervisor("s", "host", "h", "b", 1, 2)
@@ -51,7 +61,7 @@ CALLS: dict[Any, dict[str, Any]] = {
             c, SPEC, 1, run_id="r", run_type="manual", logical_us=1, interval=(1, 1), now_us=NOW
         ),
         "insert_instances": lambda c: runs.insert_instances(c, 1, [TaskSpec("b")]),
-        "unfinished_versions": lambda c: [runs.unfinished_versions(c, job) for job in (None, 1)],
+        "unfinished_versions": lambda c: [runs.unfinished_versions(c, whose) for whose in WHOSE],
         "run_rows": lambda c: runs.run_rows(c, [1]),
         "row_versions": lambda c: runs.row_versions(c, [1]),
         "start_runs": lambda c: runs.start_runs(c, [1], NOW),
@@ -133,8 +143,8 @@ CALLS: dict[Any, dict[str, Any]] = {
     },
     callbacks: {
         "ask": lambda c: callbacks.ask(c, 1, "on_failure", "x", now_us=NOW, instance_id=1),
-        "open_of_all": callbacks.open_of_all,
-        "open_of_job": lambda c: [callbacks.open_of_job(c, job) for job in (None, 1)],
+        "open_requests": lambda c: [callbacks.open_requests(c, whose) for whose in WHOSE],
+        "open_of_ended_jobs": callbacks.open_of_ended_jobs,
         "begin": lambda c: callbacks.begin(c, 1, NOW),
         "open_of": lambda c: callbacks.open_of(c, [1]),
         "end": lambda c: callbacks.end(c, 1, NOW, None),
@@ -153,9 +163,15 @@ CALLS: dict[Any, dict[str, Any]] = {
         ),
         "beat": lambda c: jobs.beat(c, 1),
         "running_jobs": lambda c: jobs.running_jobs(c, "scheduler"),
-        "own_all_dags": lambda c: jobs.own_all_dags(c, 1),
+        "hold": lambda c: [jobs.hold(c, 1, pools) for pools in ((), ["default_pool"])],
+        "end_silent": lambda c: jobs.end_silent(c, jobs.running_jobs(c), NOW),
         "runs_of_jobs": lambda c: jobs.runs_of_jobs(c, [1]),
         "end_jobs": lambda c: jobs.end_jobs(c, [1], state="success", now_us=NOW),
+    },
+    ownership: {
+        "owned_counts": ownership.owned_counts,
+        "claim_dags": lambda c: ownership.claim_dags(c, 1, 9),
+        "release_dags": lambda c: ownership.release_dags(c, 1, ["d"]),
     },
 }
 
@@ -193,4 +209,4 @@ def test_every_function_that_takes_a_connection_is_looked_at(module):
         and function.__module__ == module.__name__
         and next(iter(inspect.signature(function).parameters)) == "connection"
     }
-    assert public - {"database_now_us", "lock_jobs"} == set(CALLS[module])
+    assert public - {"database_now_us"} == set(CALLS[module])

@@ -69,7 +69,7 @@ def make_loop(
     context = SchedulerContext(
         config=config,
         settings=settings,
-        store=store,
+        store=ownership.fenced_store,
         clock=clock,
         waker=waker,
         timers=Timers(clock.monotonic),

@@ -21,10 +21,10 @@ from airflow_lite.scheduler.passes.heartbeats import Watch, revoke_superseded
 from airflow_lite.scheduler.passes.make_runs import make_and_start
 from airflow_lite.scheduler.passes.refresh import follow_definitions, refresh, reload
 from airflow_lite.scheduler.passes.retention import FIRST_LOOK_S, LOOK_S, Retention
+from airflow_lite.scheduler.passes.share_dags import share_dags
 from airflow_lite.scheduler.recovery.lease import LeaseLost, StoreTaken
-from airflow_lite.scheduler.recovery.takeover import take_over
+from airflow_lite.scheduler.recovery.takeover import adopt_queued, take_over
 from airflow_lite.scheduler.state import notify_plugins
-from airflow_lite.store import callbacks
 from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two beats on SQLite, where only `jobs check` reads them.
 SQLITE_BEAT_S = 5.0
+#: What is recorded of an executor without a limit.
+_MANY_SLOTS = 2**31 - 1
 #: While so many attempts run and more is ready, passes begin so many seconds apart: the executor
 #: has enough to do meanwhile, and one pass takes all that ended.
 _CROWD, PACE_S = 8, 0.02
@@ -142,15 +144,9 @@ class Loop:
         context.runner.start()
         notify_plugins.executor_started(context)
         take_over(context)
-        self._take_open_callbacks()
         context.timers.after("refresh", context.settings.fallback_poll_s)
         context.timers.after("beat", self._beat_s)
         context.timers.after("retention", FIRST_LOOK_S)
-
-    def _take_open_callbacks(self) -> None:
-        if self.context.scope is None:
-            with self.context.store.read() as connection:
-                self.context.callbacks.add(callbacks.open_of_all(connection))
 
     def step(self) -> None:
         """Make one pass; where it fails, load everything again and try later."""
@@ -204,6 +200,7 @@ class Loop:
             self.watch.look()
             notify_plugins.executor_heartbeat(context)
         reload(context)
+        adopt_queued(context)
         revoke_superseded(context)
         if not self.stopping.is_asked:
             make_and_start(context)
@@ -221,15 +218,21 @@ class Loop:
         messages = self._take_rings()
         is_edited = any("instances" not in message for message in messages)
         if self._has_new_files() or is_edited or context.timers.take("refresh"):
-            refresh(context)
-            context.timers.after("refresh", context.settings.fallback_poll_s)
+            self._refresh()
         reread_instances(
             context, [row for message in messages for row in message.get("instances", ())]
         )
 
+    def _refresh(self) -> None:
+        context = self.context
+        refresh(context)
+        context.timers.after("refresh", context.settings.fallback_poll_s)
+        if context.has_unowned and share_dags(context):
+            refresh(context)
+
     def _has_new_files(self) -> bool:
         """Have the files looked at if that is due; return whether anything was saved since."""
-        if self._files is None:
+        if self._files is None or not self.context.fellows.is_leader:
             return False
         if not self.stopping.is_asked:
             self._files.tick()
@@ -243,12 +246,25 @@ class Loop:
             self.stopping.wants_dump = False
             dump(context)
         if context.timers.take("beat"):
-            self.ownership.renew()
-            context.timers.after("beat", self._beat_s)
+            self._beat()
         if context.timers.take("retention"):
-            context.timers.after("retention", self._retention.step())
+            is_ours = context.fellows.is_leader
+            context.timers.after("retention", self._retention.step() if is_ours else LOOK_S)
         if context.memory.attempts:
             context.timers.set_if_none("watch", self.watch.interval_s)
+
+    def _beat(self) -> None:
+        """Renew the lease, and where there may be other schedulers see about the DAGs' owners."""
+        context = self.context
+        if context.scope is None and not context.store.is_sqlite and share_dags(context):
+            self._refresh()
+        taken = sum(not active.is_unmanaged for active in context.memory.live_attempts())
+        self.ownership.renew(
+            takes_dags=not self.stopping.is_asked,
+            open_slots=min(context.runner.slots_available, _MANY_SLOTS),
+            taken_slots=taken,
+        )
+        context.timers.after("beat", self._beat_s)
 
     @property
     def _beat_s(self) -> float:
@@ -266,7 +282,7 @@ class Loop:
             return 0.0
         most_s = POLL_S if self.stopping.is_asked else context.settings.fallback_poll_s
         waits = [context.timers.wait_s(most_s), context.callbacks.wait_s()]
-        if self._files is not None:
+        if self._files is not None and context.fellows.is_leader:
             waits.append(self._files.due_in_s())
         next_us = memory.next_wake_us()
         if next_us is not None:

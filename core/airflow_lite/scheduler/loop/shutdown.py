@@ -112,6 +112,7 @@ class Stopping:
 
     def _begin(self, context: SchedulerContext) -> None:
         context.is_stopping = True
+        context.timers.after("beat", 0.0)  # others may have its DAGs
         grace_s = context.settings.shutdown_grace_s
         what = "are stopped" if self.revokes else f"get {grace_s:g} s"
         notice = f"stopping: running tasks {what}; a second signal ends the scheduler at once"

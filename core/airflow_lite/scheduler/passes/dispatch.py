@@ -42,7 +42,7 @@ def dispatch(context: SchedulerContext) -> None:
     if not offers:
         return
     try:
-        with context.store.begin() as connection:
+        with context.store.begin(_wanted_pools(offers)) as connection:
             fresh = _without_edited(context, connection, _admit(context, connection, offers, slots))
             rows = [_row(context, candidate) for candidate in fresh]
             changed = scheduling.queue_attempts(connection, rows)
@@ -80,6 +80,10 @@ def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
             room = dag.spec.max_active_tasks - taken[dag.dag_id]
             if room > 0:
                 yield run, dag.spec, room
+
+
+def _wanted_pools(offers: list[tuple[Run, DagSpec, int]]) -> set[str]:
+    return {pool for run, *_ in offers for pool in run.ready.pools}
 
 
 def _admit(

@@ -33,9 +33,10 @@ def refresh(context: SchedulerContext) -> None:
     """Look for what others wrote: DAGs parsed or paused, runs made, edited or deleted."""
     with context.store.read() as connection:
         rows = scheduling.dag_rows(connection)
-        versions = runs.unfinished_versions(connection, context.scope)
-        request_ids = callbacks.open_of_job(connection, context.scope)
+        versions = runs.unfinished_versions(connection, context.whose_runs)
+        request_ids = callbacks.open_requests(connection, context.whose_runs)
     context.callbacks.add(request_ids)  # a host asked, and no event told of its attempt's end
+    context.has_unowned = context.scope is None and any(row.owner_job_id is None for row in rows)
     _take_dags(context, rows)
     context.memory.compare(versions)
 
@@ -64,12 +65,14 @@ def _take_dags(context: SchedulerContext, rows: list[Any]) -> None:
 
 def _is_mine(context: SchedulerContext, row: Any) -> bool:
     """Whether this is a DAG of ours; one whose row makes no sense is left out."""
+    if not context.is_mine(row.dag_id, row.owner_job_id):
+        return False
     try:
         scheduling.check_dag(row)
     except ValueError as error:
         _leave_out(context, row.dag_id, str(error))
         return False
-    return row.version_id is not None and context.is_mine(row.dag_id)
+    return row.version_id is not None
 
 
 def _read_specs(

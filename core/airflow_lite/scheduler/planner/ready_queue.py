@@ -40,6 +40,11 @@ class Ready:
     def __len__(self) -> int:
         return len(self._of)
 
+    @property
+    def pools(self) -> set[str]:
+        """The pools that they want slots of."""
+        return {lane.pool for lane in self._lanes}
+
     def add(self, instances: Iterable[Instance], limited: Collection[str] = ()) -> None:
         """Take in instances that became ready; `limited` are the tasks with limits of their own."""
         new: dict[_Lane, list[_Place]] = {}

@@ -7,25 +7,26 @@ import json
 import logging
 import os
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_lite.clock import iso, seconds_us
+from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.private_files import open_private
 from airflow_lite.processes.proc import process_space, process_start
-from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
-from airflow_lite.store.engine import write_log_back
+from airflow_lite.store.engine import Store, write_log_back
 from airflow_lite.store.files import StoreFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     import sqlalchemy as sa
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
-    from airflow_lite.store.engine import Store
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,21 @@ class SchedulerRunsAlready(UserError):
 
 class LeaseLost(UserError):
     """Another scheduler took over, since this one was silent for too long. Start it again."""
+
+
+@dataclass(frozen=True)
+class FencedStore(Store):
+    """A store to which a job writes only while it is running: `begin` raises `LeaseLost` else."""
+
+    job_id: int
+
+    @contextmanager
+    def begin(self, pools: Collection[str] = ()) -> Iterator[sa.Connection]:
+        """Give a transaction during which nobody takes the lease, nor slots of these pools."""
+        with super().begin() as connection:
+            if not jobs.hold(connection, self.job_id, pools):
+                raise LeaseLost
+            yield connection
 
 
 class StoreTaken(UserError):
@@ -112,8 +128,6 @@ class Ownership:
         lock = _take_lock(config, store, clock) if kind == "scheduler" else None
         try:
             with store.begin() as connection:
-                if kind == "scheduler" and lock is None:
-                    _refuse_second(connection, config)
                 job_id = jobs.start_job(
                     connection,
                     kind=kind,
@@ -162,11 +176,19 @@ class Ownership:
             return f" What was written since is lost: {jobs.cause_of(error)}."
         return ""
 
-    def renew(self) -> None:
-        """Renew the lease; raise `LeaseLost` if another job ended this one, and `StoreTaken`."""
+    @property
+    def fenced_store(self) -> Store:
+        """The store, for writes of who holds the lease; on SQLite nobody else can take it."""
+        return self.store if self.store.is_sqlite else FencedStore(self.store.engine, self.job_id)
+
+    def renew(self, **columns: object) -> None:
+        """Renew the lease; raise `LeaseLost` if another job ended this one, and `StoreTaken`.
+
+        `columns` are what else the job's row is to say; see `jobs.beat`.
+        """
         self.check_file()
         with self.store.begin() as connection:
-            if not jobs.beat(connection, self.job_id):
+            if not jobs.beat(connection, self.job_id, **columns):
                 raise LeaseLost
 
     def end(self, *, state: str) -> None:
@@ -184,18 +206,6 @@ class Ownership:
         finally:
             if self.lock is not None:
                 self.lock.release()
-
-
-def _refuse_second(connection: sa.Connection, config: Config) -> None:
-    """Raise `SchedulerRunsAlready` if another one's lease holds; for who has no lock to tell it."""
-    jobs.lock_jobs(connection)
-    within_us = seconds_us(config.getfloat("scheduler", "lease_timeout_s"))
-    for row in jobs.running_jobs(connection, "scheduler"):
-        if row.silent_us < within_us and not is_gone(row, config.hostname):
-            raise SchedulerRunsAlready(
-                f"Another scheduler uses this database: pid {row.pid} on {row.hostname},"
-                f" started {iso(row.start_us)}. Stop it, or use another database."
-            )
 
 
 def _take_lock(config: Config, store: Store, clock: Clock) -> SchedulerLock | None:

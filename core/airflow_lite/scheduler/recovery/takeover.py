@@ -1,4 +1,4 @@
-"""What a scheduler does before its first pass: it takes over what a dead one left."""
+"""What a scheduler does before its first pass, and with what others have queued."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.scheduler.passes.failed_attempts import requeue
 from airflow_lite.scheduler.passes.refresh import refresh, reload
+from airflow_lite.scheduler.passes.share_dags import share_dags
 from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
-from airflow_lite.store import jobs, scheduling
+from airflow_lite.store import callbacks, scheduling
 
 if TYPE_CHECKING:
     from airflow_lite.scheduler.state.context import SchedulerContext
@@ -18,23 +19,34 @@ logger = logging.getLogger(__name__)
 
 
 def take_over(context: SchedulerContext) -> None:
-    """Fail the jobs of dead schedulers, load their runs, and see about their attempts.
+    """Take DAGs that have no owner, those of dead schedulers among them, and load their runs.
 
-    Queued attempts are offered to the executor; those it returns, or that another executor had,
-    are queued again under new tokens. Running ones are left alone and watched.
+    Running attempts are left alone and watched.
     """
     if context.scope is None:
-        _fail_dead_jobs(context)
+        fail_dead_tests(context.config, context.store, context.clock)
+        share_dags(context)
+        with context.store.read() as connection:
+            context.callbacks.add(callbacks.open_of_ended_jobs(connection))
     refresh(context)
     reload(context)
-    queued = [active for active in context.memory.attempts if active.is_queued]
-    if queued:
-        with context.store.read() as connection:
-            rows = {row.attempt: row for row in scheduling.active_rows(connection)}
-        _adopt(context, [(active, rows[active.token]) for active in queued if active.token in rows])
+    adopt_queued(context)
     running = sum(active.is_claimed for active in context.memory.attempts)
     if running:
         logger.info("%d attempts of an earlier scheduler still run, and are watched", running)
+
+
+def adopt_queued(context: SchedulerContext) -> None:
+    """Offer the executor what another scheduler has queued, as one that died.
+
+    What it returns, or what was queued for another executor, is queued again under new tokens.
+    """
+    queued = context.memory.take_unoffered()
+    if not queued:
+        return
+    with context.store.read() as connection:
+        rows = {row.attempt: row for row in scheduling.active_rows(connection)}
+    _adopt(context, [(active, rows[active.token]) for active in queued if active.token in rows])
 
 
 def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -> None:
@@ -53,22 +65,3 @@ def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -
     if others:
         reasons = {active.token: f"was queued for {row.executor}" for active, row in others}
         requeue(context, [active for active, _ in others], reasons, is_counted=False)
-
-
-def _fail_dead_jobs(context: SchedulerContext) -> None:
-    """Only a scheduler whose lock or lease is gone has let this one in; a `dags test` has none."""
-    fail_dead_tests(context.config, context.store, context.clock)
-    now_us = context.clock.now_us()
-    with context.store.begin() as connection:
-        earlier = [
-            row for row in jobs.running_jobs(connection, "scheduler") if row.id != context.job_id
-        ]
-        ids = [row.id for row in earlier]
-        jobs.end_jobs(connection, ids, state="failed", now_us=now_us)
-        jobs.own_all_dags(connection, context.job_id)
-    for row in earlier:
-        logger.warning(
-            "the scheduler with pid %d on %s is dead; its runs are taken over",
-            row.pid,
-            row.hostname,
-        )

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.api.executor.task_instance import TaskInstance, task_instance
+from airflow_lite.scheduler.state.fellows import Fellows
 from airflow_lite.scheduler.state.memory import ActiveAttempt, OwnedDag, RunMemory
+from airflow_lite.store.runs import RunsOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +67,8 @@ class SchedulerContext:
     has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
     waits_for_files: bool = False  # for a DAG's pickle, until the files were looked at
     memory: RunMemory = field(default_factory=RunMemory)
+    fellows: Fellows = field(default_factory=Fellows)
+    has_unowned: bool = False  # DAGs without an owner were seen
     on_event: Callable[[str], None] | None = None
     #: Tells plugins: (hook, event). None: no plugin listens.
     announce: Callable[[str, object], None] | None = None
@@ -74,9 +78,16 @@ class SchedulerContext:
         """Who it is that changes states, as the history tells it."""
         return f"scheduler {self.job_id}" if self.scope is None else f"dags test {self.job_id}"
 
-    def is_mine(self, dag_id: str) -> bool:
-        """Tell whether this scheduler has to do with a DAG."""
-        return self.only_dag is None or self.only_dag == dag_id
+    def is_mine(self, dag_id: str, owner_job_id: int | None) -> bool:
+        """Tell whether this scheduler has to do with a DAG that this job owns."""
+        if self.scope is not None:
+            return self.only_dag is None or self.only_dag == dag_id
+        return owner_job_id == self.job_id
+
+    @property
+    def whose_runs(self) -> RunsOf:
+        """Whose runs are scheduled here, as the store asks for them."""
+        return RunsOf(self.job_id, is_own=self.scope is not None)
 
     def pin_dag(self, version_id: int, spec: DagSpec, path: str) -> None:
         """Have every run go by this definition of the DAG, and be run from this file."""

@@ -31,11 +31,17 @@ class OwnedDag:
     saved_create_after_us: int | None = None  # what its row says of that
     knows_last_run: bool = False  # whether its newest scheduled run was looked for
     last_end_us: int | None = None  # the end of that run's data interval
+    is_leaving: bool = False  # to another scheduler, once nothing of it waits in our executor
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is neither paused nor vanished."""
+        return self.is_active and not self.is_paused
 
     @property
     def may_schedule(self) -> bool:
-        """Whether runs may start and tasks be queued: neither paused nor vanished."""
-        return self.is_active and not self.is_paused
+        """Whether runs may start and tasks be queued."""
+        return self.is_scheduled and not self.is_leaving
 
     def is_due(self, now_us: int) -> bool:
         """Tell whether its schedule is to be looked at now."""
@@ -97,6 +103,7 @@ class RunMemory:
         self._queued: dict[int, Run] = {}
         self._skipped: dict[int, SkippedRun] = {}  # by run row id
         self._attempts: dict[str, ActiveAttempt] = {}  # by token
+        self._unoffered: dict[str, ActiveAttempt] = {}  # those queued by someone else
         #: The instances of running runs by their row ids, each with its run.
         self._instances: dict[int, tuple[Run, Instance]] = {}
         #: What is due in the future: run row id -> moment in microseconds.
@@ -133,6 +140,27 @@ class RunMemory:
         """Forget every DAG but these."""
         for dag_id in self._dags.keys() - dag_ids:
             del self._dags[dag_id]
+
+    def leave_dags(self, dag_ids: Collection[str]) -> None:
+        """Have nothing more of these DAGs begin, and of all others again."""
+        for dag in self._dags.values():
+            if dag.is_leaving != (dag.dag_id in dag_ids):
+                dag.is_leaving = not dag.is_leaving
+                self.revisit_dag(dag.dag_id)
+
+    def release_dags(self, dag_ids: Collection[str]) -> None:
+        """Forget DAGs that another scheduler may own from now on; what runs of them goes on."""
+        runs = {**self._running, **self._queued}
+        gone = {run.id for run in runs.values() if run.dag_id in dag_ids}
+        gone.update(run for run, skipped in self._skipped.items() if skipped.dag_id in dag_ids)
+        for active in [one for one in self._attempts.values() if one.run.id in gone]:
+            del self._attempts[active.token]
+        for run_id in gone:
+            self._drop_run(run_id)
+            self._unlived_us.pop(run_id, None)
+            self._stale_runs.discard(run_id)
+        for dag_id in dag_ids:
+            self._dags.pop(dag_id, None)
 
     def plan_dag(self, dag_id: str) -> None:
         """Have the next runs of a DAG looked at: made, and started."""
@@ -354,9 +382,21 @@ class RunMemory:
         """Note that an instance's attempt is active, unless that is known."""
         token = instance.attempt
         if token and token not in self._attempts:
-            self._attempts[token] = ActiveAttempt(
+            active = ActiveAttempt(
                 run, instance, token, instance.try_number, is_unmanaged=is_unmanaged
             )
+            self._attempts[token] = active
+            if is_unmanaged and active.is_queued:
+                self._unoffered[token] = active
+
+    def take_unoffered(self) -> list[ActiveAttempt]:
+        """Return the attempts that our executor was not offered yet: someone else queued them."""
+        unoffered, self._unoffered = self._unoffered, {}
+        return [
+            active
+            for token, active in unoffered.items()
+            if self._attempts.get(token) is active and active.is_queued
+        ]
 
     def forget_attempt(self, token: str) -> None:
         """Forget an attempt: nothing more will be heard of it, or it matters no more."""

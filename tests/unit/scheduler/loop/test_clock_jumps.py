@@ -158,7 +158,7 @@ def test_a_scheduler_beats_at_once_when_the_clock_was_set(rig, dag_of, monkeypat
     rig.begin(dag_of({"a": []}), outcome=lambda _: None)
     rig.settle(4)
     beats = []
-    monkeypatch.setattr(rig.loop.ownership, "renew", lambda: beats.append(1))
+    monkeypatch.setattr(rig.loop.ownership, "renew", lambda **_: beats.append(1))
     jump(rig, 7200)
     rig.loop.do_pass()
     assert beats == [1]

@@ -326,6 +326,7 @@ def test_scheduled_runs_are_made_when_they_are_due(rig, dag_of):
     assert made.state == "success"
 
 
+@pytest.mark.sqlite
 def test_a_second_scheduler_on_the_same_database_is_refused_by_name(rig, dag_of):
     rig.begin(dag_of({"a": []}))
     with pytest.raises(

@@ -109,7 +109,7 @@ def test_a_takeover_says_who_is_dead_and_what_still_runs(rig, dag_of, caplog):
     with caplog.at_level("INFO", "airflow_lite"):
         rig.start()
     dead = f"the scheduler with pid {os.getpid()} on {rig.config.hostname} is dead"
-    assert f"{dead}; its runs are taken over" in caplog.messages
+    assert f"{dead}; its DAGs are taken over" in caplog.messages
     assert "2 attempts of an earlier scheduler still run, and are watched" in caplog.messages
 
 
