@@ -10,6 +10,7 @@ pytest.register_assert_rewrite("fixtures")
 pytest_plugins = [
     "fixtures.databases",
     "fixtures.executors",
+    "fixtures.fleets",
     "fixtures.goldens",
     "fixtures.histories",
     "fixtures.homes",

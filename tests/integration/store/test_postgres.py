@@ -95,15 +95,6 @@ def test_an_address_that_is_wrong_is_told_in_one_line_without_the_password(
     assert url.partition("airflow:")[2].partition("@")[0] not in error
 
 
-def test_a_second_scheduler_is_refused_by_name_until_the_first_is_dead(served, wait_until):
-    with served.scheduler() as first:
-        wait_until(lambda: served.run("jobs", "check", exit_code=None).returncode == 0, "a job")
-        refused = served.run("scheduler", "-n", "1", exit_code=1).stderr
-        assert f"Another scheduler uses this database: pid {first.pid} on " in refused
-        first.kill()
-        served.run("scheduler", "-n", "1")
-
-
 def test_a_run_ends_with_its_xcoms_and_history(served, wait_until):
     served.dag("wide", WIDE)
     with served.scheduler():
