@@ -76,4 +76,12 @@ def test_two_schedulers_of_one_home_share_its_dags(new_fleet):
     fleet.wait_spread(4)
     fleet.trigger(4, "first")
     check_runs(fleet, 4)
+    (home,) = fleet.homes
+    listed = {job["pid"]: job for job in home.json("jobs", "list")}
+    assert {pid: job["dags"] for pid, job in listed.items()} == {
+        one.pid: 2 for one in (first, second)
+    }
+    home.run("jobs", "check", "--allow-multiple", "--limit", "2")
+    several = home.run("jobs", "check", "--limit", "0", exit_code=1).stderr
+    assert "Found 2 alive jobs, expected one. Add --allow-multiple." in several
     assert (first.stop(), second.stop()) == (0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -102,13 +102,24 @@ def running_jobs(
 
     The oldest beat first; `silent_us` is the time since, by the database's clock.
     """
-    since = (database_now_us(connection) - job.c.latest_beat_us).label("silent_us")
-    query = sa.select(job, since).where(job.c.state == "running")
-    if kind is not None:
-        query = query.where(job.c.kind == kind)
+    query = _of_state(connection, "running", kind)
     if hostname is not None:
         query = query.where(job.c.hostname == hostname)
     return list(connection.execute(query.order_by(job.c.latest_beat_us, job.c.id)))
+
+
+def _of_state(connection: sa.Connection, state: str, kind: str | None) -> sa.Select[Any]:
+    since = (database_now_us(connection) - job.c.latest_beat_us).label("silent_us")
+    query = sa.select(job, since).where(job.c.state == state)
+    return query if kind is None else query.where(job.c.kind == kind)
+
+
+def jobs_of_state(
+    connection: sa.Connection, state: str, *, kind: str | None = None, limit: int | None = None
+) -> list[Row]:
+    """Return the jobs in a state as `running_jobs` does, the latest first."""
+    query = _of_state(connection, state, kind).order_by(job.c.id.desc()).limit(limit)
+    return list(connection.execute(query))
 
 
 def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:

@@ -61,7 +61,7 @@ job = Table(
     Column("latest_beat_us", Moment, nullable=False),  # by the database's clock
     Column("end_us", Moment),
     _flag("takes_dags", default=True),  # false from when a scheduler is asked to stop
-    Column("open_slots", Integer),  # of its executor, at its latest beat
+    Column("open_slots", Integer),  # of its executor, at its latest beat; None: without limit
     Column("taken_slots", Integer),
 )
 

@@ -163,6 +163,7 @@ CALLS: dict[Any, dict[str, Any]] = {
         ),
         "beat": lambda c: jobs.beat(c, 1),
         "running_jobs": lambda c: jobs.running_jobs(c, "scheduler"),
+        "jobs_of_state": lambda c: jobs.jobs_of_state(c, "failed", limit=3),
         "hold": lambda c: [jobs.hold(c, 1, pools) for pools in ((), ["default_pool"])],
         "end_silent": lambda c: jobs.end_silent(c, jobs.running_jobs(c), NOW),
         "runs_of_jobs": lambda c: jobs.runs_of_jobs(c, [1]),

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from airflow_lite.api.commands.spec import Arg, switch
-from airflow_lite.cli.options import command
+from airflow_lite.cli.options import LISTING, command
 from airflow_lite.cli.types import positive_int
 
 COMMANDS = (
+    command(
+        "list",
+        "jobs.list_jobs",
+        "List the schedulers, what each owns and how busy it is",
+        Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
+        Arg(
+            "--state",
+            "Only jobs in this state (default: running)",
+            choices=("running", "success", "failed"),
+            default="running",
+        ),
+        Arg(
+            "--limit",
+            "Show no more than this many, the latest first; 0 is all (default: 25)",
+            type=positive_int(allow_zero=True),
+            default=25,
+        ),
+        *LISTING,
+        epilog="example: airflow-lite jobs list -o wide",
+    ),
     command(
         "check",
         "jobs.check",

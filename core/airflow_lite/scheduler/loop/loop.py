@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two beats on SQLite, where only `jobs check` reads them.
 SQLITE_BEAT_S = 5.0
-#: What is recorded of an executor without a limit.
-_MANY_SLOTS = 2**31 - 1
 #: While so many attempts run and more is ready, passes begin so many seconds apart: the executor
 #: has enough to do meanwhile, and one pass takes all that ended.
 _CROWD, PACE_S = 8, 0.02
@@ -259,9 +258,10 @@ class Loop:
         if context.scope is None and not context.store.is_sqlite and share_dags(context):
             self._refresh()
         taken = sum(not active.is_unmanaged for active in context.memory.live_attempts())
+        slots = context.runner.slots_available
         self.ownership.renew(
             takes_dags=not self.stopping.is_asked,
-            open_slots=min(context.runner.slots_available, _MANY_SLOTS),
+            open_slots=None if slots == sys.maxsize else slots,
             taken_slots=taken,
         )
         context.timers.after("beat", self._beat_s)
