@@ -61,6 +61,7 @@ class Attempt:
     error: str | None = None  # why its code cannot be run
     stop_reason: str | None = None
     log_error: str | None = None  # why its log is not whole
+    refusal: str | None = None  # why the database does not take what it gave
     is_second_parse: bool = False
     is_announced: bool = False  # the scheduler knows that it runs
     timers: list[Timer] = field(default_factory=list)

@@ -28,12 +28,46 @@ def finish(state: HostState, attempt: Attempt, outcome: Outcome) -> None:
     if attempt.phase is Phase.ENDING:
         return
     attempt.phase = Phase.ENDING
-    if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
-        attempt.policy = _stored_policy(state.store, attempt.key)
     release(state, attempt)
     _warn_of_cut_log(attempt, outcome)
+    attempt.outcome = outcome
+    _record(state, attempt)
+
+
+def refuse(state: HostState, attempt: Attempt, refusal: str) -> bool:
+    """Let an attempt fail of which the database takes nothing; False if not even its failure."""
+    logger.error("what %s gave cannot be recorded: %s", attempt.key, refusal)
+    is_over = attempt.phase is Phase.ENDING
+    if is_over and attempt.refusal is not None:
+        return False
+    attempt.refusal = refusal
+    if is_over:
+        _record(state, attempt)
+    return True
+
+
+def _record(state: HostState, attempt: Attempt) -> None:
+    outcome = attempt.outcome
+    assert outcome is not None  # it has ended
+    if attempt.refusal is not None:
+        attempt.log_error = None
+        outcome = _refused(outcome, attempt.refusal)
+    if attempt.policy is None and outcome.state == TaskInstanceState.FAILED:
+        attempt.policy = _stored_policy(state.store, attempt.key)
     end = attempt.ended(outcome, state.clock.now_us(), state.settings.max_retry_delay_s)
     state.batch.ended.append(end)
+
+
+def _refused(outcome: Outcome, refusal: str) -> Outcome:
+    """Return the outcome of an attempt that cannot be recorded as it was."""
+    return outcome._replace(
+        state=TaskInstanceState.FAILED,
+        cause=f"what it gave cannot be recorded: {refusal}",
+        next_at_us=None,
+        skip_decision=None,
+        log_error=None,
+        is_reported=False,  # what it called back was for another outcome
+    )
 
 
 def give_back(state: HostState, attempt: Attempt, error: str) -> None:

@@ -21,7 +21,9 @@ from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
+from airflow_lite.store.faults import MOST_PASSING, is_passing
 from airflow_lite.store.files import StoreFiles
+from airflow_lite.store.jobs import cause_of
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
@@ -67,6 +69,8 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
 #: So long, in seconds, outcomes that cannot be written are kept by a host that nobody else needs:
 #: the file may have been deleted or spoilt for good.
 GIVE_UP_S = 3600.0
+#: In place of a state, where the database takes no end of an attempt, whatever it is.
+UNRECORDED = ""
 #: What an attempt is at while its code may run: such a one is watched, whatever else is wrong.
 _UNDER_WAY = frozenset({Phase.CLAIMED, Phase.RUNNING, Phase.CALLING_BACK})
 
@@ -75,7 +79,7 @@ class HostLoop:
     """The loop. `run` returns after an order to end, once nothing runs.
 
     `on_end(token, state)` is called for each attempt that ended; its state is None if the attempt
-    was not this host's to claim.
+    was not this host's to claim, `UNRECORDED` if the database takes no end of it.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class HostLoop:
         self._store_fails = False
         self._has_trouble = False  # and the scheduler knows
         self._outage = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
+        self._outage_cause: str | None = None  # told once
         self._has_given_up = False
         self._files: StoreFiles | None = None
         #: The store's files were taken away: nothing may be written to those that are open.
@@ -247,17 +252,18 @@ class HostLoop:
             if self._state.batch.is_urgent or self._state.must_flush:
                 self._commit()
             self._state.questions.answer()
-            self._outage.succeed()
+            self._tell_outage_over()
         except SQLAlchemyError as error:
-            self._wait_for_store(str(error).splitlines()[0])
+            self._wait_for_store(error)
         self._tell_dropped()
 
-    def _wait_for_store(self, cause: str) -> None:
-        logger.error("the task host cannot use the metadata database, trying on: %s", cause)
-        self._store_fails = self._has_trouble = True
-        self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
+    def _wait_for_store(self, error: SQLAlchemyError) -> None:
+        self._store_fails = True
         now = self._state.clock.monotonic()
         self._state.timers.at(now + self._outage.fail(now), self._try_store_again)
+        if is_passing(error) and self._outage.failures <= MOST_PASSING:
+            return
+        self._tell_outage(cause_of(error))
         is_needed = self._scheduler is not None or any(
             attempt.phase in _UNDER_WAY for attempt in self._state.attempts.values()
         )
@@ -267,6 +273,19 @@ class HostLoop:
                 "the task host gives up: %d outcomes are not recorded",
                 sum(attempt.phase is Phase.ENDING for attempt in self._state.attempts.values()),
             )
+
+    def _tell_outage(self, cause: str) -> None:
+        if cause != self._outage_cause:
+            logger.error("the task host cannot use the metadata database, trying on: %s", cause)
+        self._outage_cause = cause
+        self._has_trouble = True
+        self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
+
+    def _tell_outage_over(self) -> None:
+        self._outage.succeed()
+        if self._outage_cause is not None:
+            logger.info("the task host can use the metadata database again")
+        self._outage_cause = None
 
     def _tell_trouble(self, trouble: str | None) -> None:
         self._tell_scheduler(StoreTrouble(trouble))
@@ -320,10 +339,9 @@ class HostLoop:
             self._state.store, self._state.who, self._state.clock.now_us()
         )
         self._state.must_flush = False
-        granted = {claim.token for claim in written.claims}
         for token in requested:
             attempt = self._state.attempts[token]
-            if token not in granted:
+            if token not in written.claims:
                 ending.release(self._state, attempt)
                 self._state.drop(attempt)
             elif attempt.error:
@@ -333,20 +351,32 @@ class HostLoop:
             else:
                 self._launcher.fork(attempt)
         if written.ended:
-            self._tell_ended(written.ended)
+            self._tell_ended({end.token: end.state for end in written.ended})
+        self._fail_refused(written.refused)
         if self._state.batch.ended or self._state.batch.returned:
             self._commit()
 
-    def _tell_ended(self, ends: Iterable[rows.Ended]) -> None:
-        tokens, ids = [], []
-        for end in ends:
-            attempt = self._state.attempts.pop(end.token)
-            self._on_end(end.token, end.state)
-            tokens.append(end.token)
-            ids.append(attempt.queued.id)
+    def _fail_refused(self, refused: dict[str, str]) -> None:
+        """Let attempts fail whose rows the database does not take, and go on without them."""
+        for token, reason in refused.items():
+            attempt = self._state.attempts.get(token)
+            if attempt is None:  # it is not ours
+                logger.error("the claim of attempt %s cannot be recorded: %s", token, reason)
+            elif ending.refuse(self._state, attempt, reason):
+                self._monitor.stop(attempt, reason, self._state.settings.kill_grace_s)
+            else:
+                logger.error("the end of %s cannot be recorded, not even as failed", attempt.key)
+                self._tell_ended({token: UNRECORDED})
+
+    def _tell_ended(self, ends: dict[str, str | None]) -> None:
+        """Tell of ends, as the state that each token's task instance has got."""
+        ended = {token: self._state.attempts.pop(token) for token in ends}
+        for token, state in ends.items():
+            self._on_end(token, state)
         if self._scheduler is not None:
-            send(self._scheduler, AttemptsEnded(tokens))
+            send(self._scheduler, AttemptsEnded([*ends]))
         else:
+            ids = [attempt.queued.id for attempt in ended.values()]
             doorbell.ring(self._state.settings.home, instances=ids)
 
     def _tell_dropped(self) -> None:

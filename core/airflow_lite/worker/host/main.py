@@ -88,10 +88,13 @@ def run_one(command: RunCommand, config: Config) -> int:
 
     SIGTERM stops the task as a cancel does; a second one kills it.
     """
+    from airflow_lite.worker.host.loop import UNRECORDED
+
+    odd = {None: NOT_MINE, UNRECORDED: NOT_RECORDED}
     codes: list[int] = []
 
     def end(_token: str, state: str | None) -> None:
-        codes.append(NOT_MINE if state is None else RECORDED)
+        codes.append(odd.get(state, RECORDED))
         host.drain()
 
     base = fork_base()

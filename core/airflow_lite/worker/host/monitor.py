@@ -20,6 +20,7 @@ from airflow_lite.store import xcoms
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.said import BadLineError, is_sound
+from airflow_lite.worker.host.write_batch import Pushed, Rendered
 from airflow_lite.worker.messages import (
     AcceptLines,
     Answer,
@@ -159,9 +160,11 @@ class AttemptMonitor:
         match message:
             case PushXCom(key, value):
                 ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
-                self._state.batch.xcoms.append(xcoms.XComValue(*ids, key, value))
+                pushed = Pushed(attempt.token, xcoms.XComValue(*ids, key, value))
+                self._state.batch.xcoms.append(pushed)
             case SaveRendered(fields):
-                self._state.batch.rendered[attempt.queued.id] = fields
+                rendered = Rendered(attempt.token, attempt.queued.id, fields)
+                self._state.batch.rendered.append(rendered)
                 self._state.write_later()
             case ReportOutcome():
                 self._take_outcome(attempt, message)

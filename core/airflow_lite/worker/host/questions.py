@@ -131,8 +131,10 @@ class Questions:
             while ready and self._clock.monotonic() <= until:
                 for line in ready:
                     waiting = self._waiting[line]
-                    _answer(connection, line, *waiting[0])
+                    is_usable = _answer(connection, line, *waiting[0])
                     waiting.popleft()
+                    if not is_usable:  # the others get a transaction of their own
+                        return
                 ready = self._ready()
 
     def _ready(self) -> list[Channel]:
@@ -142,14 +144,17 @@ class Questions:
         return [line for line in self._waiting if not line.has_unsent]
 
 
-def _answer(connection: sa.Connection, line: Channel, asker: Asker, ask: Ask) -> None:
-    """Answer one question; what makes no sense, asked or read, is an error of who asked."""
+def _answer(connection: sa.Connection, line: Channel, asker: Asker, ask: Ask) -> bool:
+    """Answer one question; what makes no sense, asked or read, is an error of who asked.
+
+    False if the database refused it: PostgreSQL then takes nothing more in this transaction.
+    """
     try:
         question: Question = unpacked(ask.question, QUESTIONS)
     except ValueError as error:
         reason = f"The metadata database cannot be asked that: {error!s:.200}"
         send(line, Answer(ask.number, error=reason))
-        return
+        return True
     try:
         send(line, Answer(ask.number, answer(connection, asker, question)))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -158,3 +163,5 @@ def _answer(connection: sa.Connection, line: Channel, asker: Asker, ask: Ask) ->
     except (DataError, InterfaceError, ProgrammingError) as error:
         reason = f"The metadata database cannot be asked that: {error.orig!s:.200}"
         send(line, Answer(ask.number, error=reason))
+        return False
+    return True

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.store import attempts, xcoms
+from airflow_lite.store.faults import is_of_rows
+from airflow_lite.store.jobs import cause_of
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from airflow_lite.store.attempts import Claim, Ended, Returned, Started, Supervisor
     from airflow_lite.store.engine import Store
     from airflow_lite.store.xcoms import XComValue
+
+
+class Pushed(NamedTuple):
+    """An XCom of the attempt with this token."""
+
+    token: str
+    value: XComValue
+
+
+class Rendered(NamedTuple):
+    """The rendered fields, as JSON, of the attempt with this token."""
+
+    token: str
+    instance_id: int
+    fields: str
+
+
+class Written(NamedTuple):
+    """What a commit has written: the claims that were granted, by token, and the ends.
+
+    `refused` says of attempts why the database takes nothing of what the batch had of them.
+    """
+
+    claims: set[str]
+    ended: list[Ended]
+    refused: dict[str, str]
 
 
 @dataclass
@@ -19,8 +50,8 @@ class WriteBatch:
 
     claims: list[Claim] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
-    rendered: dict[int, str] = field(default_factory=dict)
-    xcoms: list[XComValue] = field(default_factory=list)
+    rendered: list[Rendered] = field(default_factory=list)
+    xcoms: list[Pushed] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     returned: list[Returned] = field(default_factory=list)
     beats: bool = False
@@ -35,35 +66,63 @@ class WriteBatch:
         """Whether there is nothing to write."""
         return not (self.is_urgent or self.started or self.rendered)
 
-    def commit(self, store: Store, who: Supervisor, now_us: int) -> WriteBatch:
-        """Write it all in one transaction; return what was written, its claims those granted.
+    def commit(self, store: Store, who: Supervisor, now_us: int) -> Written:
+        """Write it all in one transaction; where the rows of an attempt are refused, all but those.
 
-        Raises what the database raises, and then keeps everything.
+        Raises what else the database raises, and then keeps everything.
         """
-        with store.begin() as connection:
-            granted: set[str] = set()
-            if self.returned:  # before it may be claimed once more
-                attempts.give_back(connection, self.returned, who, now_us)
-            if self.claims:
-                granted = attempts.claim(connection, self.claims, who, now_us)
-            if self.started:
-                attempts.note_started(connection, self.started)
-            if self.rendered:
-                attempts.save_rendered(connection, self.rendered)
-            if self.xcoms:
-                xcoms.put(connection, self.xcoms, now_us)
-            if self.ended:
-                attempts.end(connection, self.ended, who)
-            if self.beats:
-                attempts.beat(connection, who.id, now_us)
-        written = WriteBatch(
-            [claim for claim in self.claims if claim.token in granted],
-            self.started,
-            self.rendered,
-            self.xcoms,
-            self.ended,
-            self.returned,
-            self.beats,
-        )
+        try:
+            with store.begin() as connection:
+                written = Written(self.write(connection, who, now_us), self.ended, {})
+        except Exception as error:
+            if not is_of_rows(error):
+                raise
+            written = self._commit_apart(store, who, now_us)
         self.__init__()  # type: ignore[misc]
         return written
+
+    def _commit_apart(self, store: Store, who: Supervisor, now_us: int) -> Written:
+        """Write what there is of each attempt by itself, in one transaction."""
+        granted: set[str] = set()
+        refused: dict[str, str] = {}
+        with store.begin() as connection:
+            for token, part in self._parts().items():
+                try:
+                    with connection.begin_nested():
+                        granted |= part.write(connection, who, now_us)
+                except Exception as error:
+                    if not is_of_rows(error):
+                        raise
+                    refused[token] = cause_of(error)
+            if self.beats:
+                attempts.beat(connection, who.id, now_us)
+        return Written(granted, [end for end in self.ended if end.token not in refused], refused)
+
+    def _parts(self) -> dict[str, WriteBatch]:
+        """Return a batch for each attempt, by its token."""
+        parts: dict[str, WriteBatch] = defaultdict(WriteBatch)
+        for name in ("returned", "claims", "started", "rendered", "xcoms", "ended"):
+            rows: list[Any] = getattr(self, name)
+            for row in rows:
+                getattr(parts[row.token], name).append(row)
+        return parts
+
+    def write(self, connection: sa.Connection, who: Supervisor, now_us: int) -> set[str]:
+        """Write all in this transaction; return the tokens of the claims that were granted."""
+        granted: set[str] = set()
+        if self.returned:  # before it may be claimed once more
+            attempts.give_back(connection, self.returned, who, now_us)
+        if self.claims:
+            granted = attempts.claim(connection, self.claims, who, now_us)
+        if self.started:
+            attempts.note_started(connection, self.started)
+        if self.rendered:
+            fields = {rendered.instance_id: rendered.fields for rendered in self.rendered}
+            attempts.save_rendered(connection, fields)
+        if self.xcoms:
+            xcoms.put(connection, [pushed.value for pushed in self.xcoms], now_us)
+        if self.ended:
+            attempts.end(connection, self.ended, who)
+        if self.beats:
+            attempts.beat(connection, who.id, now_us)
+        return granted

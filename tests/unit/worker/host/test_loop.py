@@ -12,8 +12,15 @@ from sqlalchemy.exc import OperationalError
 
 from airflow_lite.processes.channel import Channel, encoded
 from airflow_lite.processes.packing import packed, receive, send
+from airflow_lite.store.faults import MOST_PASSING
 from airflow_lite.worker.host import task_line
-from airflow_lite.worker.host.loop import FIRST_RETRY_S, GIVE_UP_S, LONGEST_RETRY_S, HostLoop
+from airflow_lite.worker.host.loop import (
+    FIRST_RETRY_S,
+    GIVE_UP_S,
+    LONGEST_RETRY_S,
+    UNRECORDED,
+    HostLoop,
+)
 from airflow_lite.worker.host.questions import MOST_UNANSWERED
 from airflow_lite.worker.host.write_batch import WriteBatch
 from airflow_lite.worker.messages import (
@@ -41,6 +48,8 @@ from airflow_lite.worker.messages import (
 )
 from airflow_lite.worker.settings import HostSettings
 from airflow_lite.worker.task.line import Line
+from fixtures.databases import SETTING
+from fixtures.store_rows import refuse_rows
 
 #: A number that no process has.
 NOBODY = 2**22 + 1
@@ -49,9 +58,16 @@ SUCCESS = ReportOutcome(Outcome("success"), RetryPolicy(), has_more=False)
 
 
 @pytest.fixture
-def hosted(make_hosted):
+def hosted(make_hosted, request):
     """A store with a run, in which attempts are queued by hand."""
-    return make_hosted("", AIRFLOW_LITE__CORE__MAX_XCOM_SIZE=str(MOST_XCOM_BYTES))
+    options = {"AIRFLOW_LITE__CORE__MAX_XCOM_SIZE": str(MOST_XCOM_BYTES)}
+    if getattr(request, "param", None) == "postgresql":
+        options[SETTING] = request.getfixturevalue("new_postgres")()
+    return make_hosted("", **options)
+
+
+#: For rules that an error of PostgreSQL could break where SQLite's does not.
+on_both = pytest.mark.parametrize("hosted", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -123,6 +139,10 @@ def begin(hosted, base, loop, scheduler):
 
 def heard(scheduler):
     return receive(scheduler, FROM_HOST)
+
+
+def troubles(scheduler):
+    return [message.reason for message in heard(scheduler) if isinstance(message, StoreTrouble)]
 
 
 def test_an_attempt_is_claimed_run_recorded_and_told_of(hosted, loop, scheduler, begin, ends):
@@ -232,6 +252,10 @@ def test_an_attempt_whose_row_was_set_by_somebody_is_stopped(hosted, loop, begin
     assert cause.startswith("its row was set to success; ")
 
 
+class _Deadlock(Exception):
+    sqlstate = "40P01"
+
+
 @pytest.fixture
 def failing_commits(monkeypatch):
     """Let commits fail while the list has something."""
@@ -240,7 +264,9 @@ def failing_commits(monkeypatch):
 
     def fail_or_commit(batch, *args):
         if failures:
-            raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+            cause = failures[0]
+            is_error = isinstance(cause, Exception)
+            raise OperationalError("INSERT", {}, cause if is_error else Exception("disk I/O error"))
         return commit(batch, *args)
 
     monkeypatch.setattr(WriteBatch, "commit", fail_or_commit)
@@ -266,6 +292,47 @@ def test_an_outcome_that_cannot_be_written_is_kept_and_written_later(
     loop.turn()
 
     assert heard(scheduler) == [StoreTrouble(None), AttemptsEnded([child.request.token])]
+    assert hosted.row("t").state == "success"
+
+
+def test_an_outage_is_told_once_and_so_is_its_end(
+    loop, scheduler, begin, clock, failing_commits, caplog
+):
+    caplog.set_level("INFO")
+    child = begin()
+    failing_commits.append("out of order")
+    child.send(SUCCESS)
+    for _ in range(8):
+        loop.turn()
+        clock.advance(LONGEST_RETRY_S)
+    failing_commits.clear()
+    loop.turn()
+
+    told = [line for line in caplog.messages if "the metadata database" in line]
+    assert told == [
+        "the task host cannot use the metadata database, trying on: disk I/O error",
+        "the task host can use the metadata database again",
+    ]
+    assert AttemptsEnded([child.request.token]) in heard(scheduler)
+
+
+def test_another_writer_in_the_way_is_no_outage_until_it_stays_there(
+    hosted, loop, scheduler, begin, clock, failing_commits
+):
+    child = begin()
+    failing_commits.append(_Deadlock("deadlock detected"))
+    child.send(SUCCESS)
+    for _ in range(MOST_PASSING):
+        loop.turn()
+        clock.advance(LONGEST_RETRY_S)
+    assert troubles(scheduler) == []
+    loop.turn()
+    (reason,) = troubles(scheduler)
+    assert reason.endswith(": deadlock detected")
+
+    failing_commits.clear()
+    clock.advance(LONGEST_RETRY_S)
+    loop.turn()
     assert hosted.row("t").state == "success"
 
 
@@ -299,6 +366,91 @@ def test_a_host_with_a_scheduler_does_not_give_up(loop, scheduler, begin, clock,
     assert not loop.is_over
 
 
+REFUSED = [
+    ("xcom", "NEW.key = 'odd'"),
+    ("rendered_fields", "NEW.fields = '1'"),
+    ("attempt", "NEW.outcome = 'skipped'"),
+    ("task_instance", "NEW.state = 'skipped'"),
+]
+
+
+@on_both
+@pytest.mark.parametrize(("table", "condition"), REFUSED, ids=[table for table, _ in REFUSED])
+def test_what_the_database_refuses_fails_its_attempt_and_no_other(
+    hosted, loop, scheduler, begin, table, condition
+):
+    refuse_rows(hosted.store, table, condition)
+    odd, other = begin("odd"), begin("other")
+    for child in (odd, other):
+        child.send(PushXCom("k", "1"))
+    odd.send(PushXCom("odd", "1"))
+    odd.send(SaveRendered("1"))
+    odd.send(ReportOutcome(Outcome("skipped"), RetryPolicy(), has_more=False))
+    other.send(SUCCESS)
+    loop.turn()
+
+    assert [hosted.row(name).state for name in ("odd", "other")] == ["failed", "success"]
+    cause = hosted.attempt(odd.request.token).cause
+    assert cause.startswith("what it gave cannot be recorded: ")
+    assert hosted.xcoms("other") == {"k": 1}
+    assert hosted.xcoms("odd") == {}
+    told = [message for message in heard(scheduler) if isinstance(message, AttemptsEnded)]
+    assert sorted(token for message in told for token in message.tokens) == sorted(
+        child.request.token for child in (odd, other)
+    )
+
+
+@on_both
+def test_a_running_attempt_whose_xcom_is_refused_is_stopped_and_retried(
+    hosted, loop, scheduler, begin, ends
+):
+    refuse_rows(hosted.store, "xcom", "NEW.key = 'odd'")
+    child = begin("any")
+    child.send(PushXCom("odd", "1"))
+    loop.turn()
+    assert hosted.row("any").state == "running"
+    child.send(ReportOutcome(Outcome("success"), RetryPolicy(retries=1), has_more=False))
+    loop.turn()
+
+    assert hosted.row("any").state == "up_for_retry"
+    assert hosted.row("any").change_cause.startswith("what it gave cannot be recorded: ")
+    assert ends == [(child.request.token, "up_for_retry")]
+    assert troubles(scheduler) == []
+
+
+@on_both
+def test_a_claim_that_is_refused_keeps_no_other_from_running(hosted, loop, scheduler, base):
+    odd, other = hosted.queue("odd"), hosted.queue("other")
+    row = hosted.row("odd").id
+    refuse_rows(hosted.store, "task_instance", f"NEW.id = {row} AND NEW.state = 'running'")
+    commands = [hosted.command(*item).words() for item in (("odd", odd), ("other", other))]
+    send(scheduler, RunAttempts(commands))
+    loop.turn()
+    (zygote,) = base.new_zygotes()
+    zygote.parse()
+    loop.turn()
+    loop.turn()
+
+    assert [hosted.row(name).state for name in ("odd", "other")] == ["queued", "running"]
+    assert AttemptsDropped([odd]) in heard(scheduler)
+
+
+@on_both
+def test_an_attempt_of_which_no_end_is_taken_is_let_go(hosted, loop, scheduler, begin, ends):
+    odd, other = begin("odd"), begin("other")
+    row = hosted.row("odd").id
+    refuse_rows(hosted.store, "task_instance", f"NEW.id = {row} AND NEW.end_us IS NOT NULL")
+    for child in (odd, other):
+        child.send(SUCCESS)
+    loop.turn()
+
+    assert [hosted.row(name).state for name in ("odd", "other")] == ["running", "success"]
+    assert (odd.request.token, UNRECORDED) in ends
+    send(scheduler, Drain())
+    loop.turn()
+    assert loop.is_over
+
+
 def test_a_question_is_answered_over_the_line_of_who_asked(hosted, loop, begin):
     child = begin()
     child.send(Ask(3, packed(FinishedTasks())))
@@ -319,6 +471,24 @@ def test_a_question_that_makes_no_sense_is_answered_with_an_error(loop, begin, q
     (answer,) = receive(Channel(child.line), ANSWERS)
     assert answer.number == 3
     assert str(answer.error).startswith("The metadata database cannot be asked that: no message: ")
+
+
+@on_both
+def test_a_question_that_the_database_refuses_keeps_no_other_from_its_answer(
+    hosted, loop, scheduler, begin
+):
+    odd, other = begin("odd"), begin("other")
+    odd.send(
+        Ask(1, packed(PullXComs("hosted", "run", 2**80, "k", ["t"], include_prior_dates=True)))
+    )
+    other.send(Ask(2, packed(FinishedTasks())))
+    loop.turn()
+    loop.turn()
+
+    (refused,) = receive(Channel(odd.line), ANSWERS)
+    assert "The metadata database" in str(refused.error)
+    assert receive(Channel(other.line), ANSWERS) == [Answer(2, [])]
+    assert troubles(scheduler) == []
 
 
 def _outcome(state="success", policy=None, **fields):

@@ -1,0 +1,35 @@
+"""What an error of the database says: wrong rows, another writer in the way, or an outage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+#: What the codes of PostgreSQL begin with where a row is to blame: a value that does not fit, a
+#: constraint, a limit such as that of an index's rows, a trigger that raised.
+_OF_ROWS = ("22", "23", "54", "P0")
+#: A serialisation failure, a deadlock, a lock that was not had in time.
+_PASSING = frozenset({"40001", "40P01", "55P03"})
+
+#: So many times in a row another writer may be in the way before it is told as an outage.
+MOST_PASSING = 5
+
+
+def is_of_rows(error: BaseException) -> bool:
+    """Tell whether rows cannot be written for what is in them: later no more than now."""
+    if isinstance(error, UnicodeError | OverflowError):  # the driver's, before it asks the database
+        return True
+    is_refused = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+    return is_refused or _sqlstate(error).startswith(_OF_ROWS)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether another writer was in the way: nothing was written, and trying again helps."""
+    return _sqlstate(error) in _PASSING
+
+
+def _sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's code of an error; nothing where there is none."""
+    code: Any = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return code or ""
