@@ -68,19 +68,40 @@ def upsert_many(
         run_many(connection, statement, [*last.values()])
 
 
+def insert_new(connection: sa.Connection, table: sa.Table, row: Row) -> Sequence[Any] | None:
+    """Insert a row and return its key; None where another has the same key or unique values.
+
+    An error would end the transaction of PostgreSQL, whoever catches it.
+    """
+    dialect = connection.dialect.name
+    statement = _insert_of(dialect)(table).values(row).on_conflict_do_nothing()
+    if dialect == "postgresql":  # whose driver counts no rows where a key is asked for
+        return connection.execute(statement.returning(*table.primary_key)).first()
+    inserted = connection.execute(statement)
+    return inserted.inserted_primary_key if inserted.rowcount else None
+
+
+def _insert_of(dialect: str) -> Any:
+    """Return the function that makes an INSERT of this database's own kind."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        return insert
+    from sqlalchemy.dialects.sqlite import insert as insert_of_sqlite
+
+    return insert_of_sqlite
+
+
 @lru_cache(maxsize=64)
 def _upsert(
     table: sa.Table, dialect: str, columns: tuple[str, ...], changed: tuple[str, ...]
 ) -> sa.Insert:
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    statement = insert(table).values({name: sa.bindparam(name) for name in columns})
-    return statement.on_conflict_do_update(
+    statement = _insert_of(dialect)(table).values({name: sa.bindparam(name) for name in columns})
+    upsert: sa.Insert = statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={name: statement.excluded[name] for name in changed},
     )
+    return upsert
 
 
 class _Prepared(NamedTuple):

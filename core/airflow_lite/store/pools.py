@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.errors import PoolNotFound, UserError
+from airflow_lite.store.batches import insert_new
 from airflow_lite.store.schema import ACTIVE_INSTANCE, pool, task_instance
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def set_pool(
     if slots < -1:
         raise UserError(f"A pool cannot have {slots} slots. Write 0 or more, or -1 for no limit.")
     values = {"slots": slots, "description": description, "include_deferred": include_deferred}
-    if connection.execute(pool.update().where(pool.c.name == name).values(values)).rowcount:
-        return False
-    connection.execute(pool.insert().values(name=name, **values))
-    return True
+    # In this order, so that of two that make one pool at once the second changes it.
+    if insert_new(connection, pool, {"name": name, **values}) is not None:
+        return True
+    connection.execute(pool.update().where(pool.c.name == name).values(values))
+    return False
 
 
 def delete_pool(connection: sa.Connection, name: str) -> RowMapping:

@@ -11,7 +11,7 @@ from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
 from airflow_lite.states import SCHEDULE_RUN_TYPES
-from airflow_lite.store.batches import is_one_of, run_many, select_many
+from airflow_lite.store.batches import insert_new, is_one_of, run_many, select_many
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
 from airflow_lite.store.test_runs import IS_NO_TEST
@@ -64,11 +64,10 @@ def create_run(
         "job_id": job_id,
         "note": note,
     }
-    try:
-        inserted = connection.execute(dag_run.insert().values(row))
-    except sa.exc.IntegrityError:
-        raise DagRunAlreadyExists(_exists_message(spec.dag_id, run_id, logical_us)) from None
-    run_row_id = new_id(inserted)
+    key = insert_new(connection, dag_run, row)
+    if key is None:  # another transaction was faster
+        raise DagRunAlreadyExists(_exists_message(spec.dag_id, run_id, logical_us))
+    run_row_id = int(key[0])
     insert_instances(connection, run_row_id, spec.tasks.values())
     return run_row_id
 

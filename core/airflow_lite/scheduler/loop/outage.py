@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.backoff import Backoff
+from airflow_lite.store.faults import MOST_PASSING, is_of_rows, is_passing
 from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ class FailedPasses:
     def add(self, error: Exception) -> None:
         """Note a pass that failed; raise `error` if there were too many."""
         delay_s = self._backoff.fail(self.clock.monotonic())
-        if is_database_error(error):
+        if is_passing(error) and self._backoff.failures <= MOST_PASSING:
+            logger.info("a pass is made again, another writer was in its way: %s", cause_of(error))
+            return
+        if is_database_error(error) and not is_of_rows(error):
             self._tell_outage(cause_of(error))
             return
         self._own_count += 1

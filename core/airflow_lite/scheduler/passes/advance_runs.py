@@ -6,15 +6,17 @@ The deciding itself, for one run and without a store, is `planner.advance`.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.scheduler.passes.previous_run import facts_of
-from airflow_lite.scheduler.passes.refresh import skip_run
+from airflow_lite.scheduler.passes.refresh import skip_run, write_each
 from airflow_lite.scheduler.planner.advance import advance
 from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, edited_runs, expect_rows
 from airflow_lite.states import RUN_FINISHED, TaskInstanceState
 from airflow_lite.store import callbacks, runs, scheduling
+from airflow_lite.store.faults import is_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +40,19 @@ def advance_due(context: SchedulerContext) -> None:
     """Advance every run that is due, and write what was decided in one transaction."""
     due = context.memory.take_due_runs(context.clock.now_us())
     all_decided = [decided for run in due if (decided := _advance(context, run)) is not None]
-    if not all_decided:
-        return
+    if all_decided:
+        write_each(
+            context, all_decided, partial(_commit, context), run_of=lambda decided: decided.run
+        )
+
+
+def _commit(context: SchedulerContext, all_decided: Sequence[DecidedRun]) -> None:
+    """Write what was decided, and do what follows from it."""
     try:
         written, request_ids = _write(context, all_decided)
     except BaseException as error:
+        if is_of_rows(error):
+            raise
         # Memory is ahead of the store now.
         context.memory.doubt(decided.run.id for decided in all_decided)
         if isinstance(error, StaleRows):
@@ -68,8 +78,8 @@ def _advance(context: SchedulerContext, run: Run) -> DecidedRun | None:
 
 
 def _write(
-    context: SchedulerContext, all_decided: list[DecidedRun]
-) -> tuple[list[DecidedRun], list[int]]:
+    context: SchedulerContext, all_decided: Sequence[DecidedRun]
+) -> tuple[Sequence[DecidedRun], list[int]]:
     """Write all decisions but those of runs that someone else edited; those are loaded again.
 
     Returns what was written, and the callback requests that were made.

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.keys import RunCommand, new_attempt_token
 from airflow_lite.scheduler.executor.driver import QueueItem
+from airflow_lite.scheduler.passes.refresh import skip_run
 from airflow_lite.scheduler.planner.admit import admit
 from airflow_lite.scheduler.planner.model import Candidate, Limits
 from airflow_lite.scheduler.state import notify_plugins, run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, edited_runs, expect_rows
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
+from airflow_lite.store.faults import is_of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import sqlalchemy as sa
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from airflow_lite.store.scheduling import PoolRoom
 
 logger = logging.getLogger(__name__)
+
+#: A run with something ready, its DAG, and how much more of it may be active.
+Offer = tuple["Run", "DagSpec", int]
 
 #: An attempt from one of these belongs to the try that was.
 _SAME_TRY = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SCHEDULED})
@@ -42,21 +47,63 @@ def dispatch(context: SchedulerContext) -> None:
     if not offers:
         return
     try:
-        with context.store.begin(_wanted_pools(offers)) as connection:
-            fresh = _without_edited(context, connection, _admit(context, connection, offers, slots))
-            rows = [_row(context, candidate) for candidate in fresh]
-            changed = scheduling.queue_attempts(connection, rows)
-            expect_rows(changed, len(rows), {candidate.run.id for candidate in fresh})
+        queued = _queue(context, offers, slots)
     except StaleRows as error:
         logger.info("%s; loading them again", error)
         context.memory.doubt(error.run_ids)
         return
-    for candidate, row in zip(fresh, rows, strict=True):
+    for candidate, row in queued:
         _remember(context, candidate, row)
-    if fresh:
-        items = [_item(context, candidate) for candidate in fresh]
+    if queued:
+        items = [_item(context, candidate) for candidate, _ in queued]
         context.runner.queue(items)
         notify_plugins.tasks_queued(context, items)
+
+
+def _queue(
+    context: SchedulerContext, offers: list[Offer], slots: int, *, is_apart: bool = False
+) -> list[tuple[Candidate, dict[str, Any]]]:
+    """Admit and write in one transaction; return what was queued, each with its row.
+
+    Where the database refuses a row, its run is skipped, and the others are written without it.
+    """
+    try:
+        with context.store.begin(_wanted_pools(offers)) as connection:
+            admitted = _admit(context, connection, offers, slots)
+            fresh = _without_edited(context, connection, admitted)
+            rows = [_row(context, candidate) for candidate in fresh]
+            items = [*zip(fresh, rows, strict=True)]
+            if is_apart:
+                return [item for item in items if _write_apart(context, connection, item)]
+            _write(connection, items)
+    except Exception as error:
+        if is_apart or not is_of_rows(error):
+            raise
+        return _queue(context, offers, slots, is_apart=True)
+    return items
+
+
+def _write(connection: sa.Connection, items: Sequence[tuple[Candidate, dict[str, Any]]]) -> None:
+    changed = scheduling.queue_attempts(connection, [row for _, row in items])
+    expect_rows(changed, len(items), {candidate.run.id for candidate, _ in items})
+
+
+def _write_apart(
+    context: SchedulerContext, connection: sa.Connection, item: tuple[Candidate, dict[str, Any]]
+) -> bool:
+    """Write one row, unless its run is skipped already or the database refuses it."""
+    run = item[0].run
+    if run.id in context.memory.skipped:
+        return False
+    try:
+        with connection.begin_nested():
+            _write(connection, [item])
+    except Exception as error:
+        if not is_of_rows(error):
+            raise
+        skip_run(context, run, error)
+        return False
+    return True
 
 
 def open_slots(context: SchedulerContext) -> int:
@@ -69,8 +116,8 @@ def open_slots(context: SchedulerContext) -> int:
     return slots - sum(active.is_unmanaged for active in context.memory.live_attempts())
 
 
-def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
-    """Return the runs with something ready, their DAGs, and how much more these may have active."""
+def _offers(context: SchedulerContext) -> Iterator[Offer]:
+    """Return the runs of which something may be queued."""
     taken = Counter(active.run.dag_id for active in context.memory.live_attempts())
     for run in context.memory.running:
         dag = context.memory.find_dag(run.dag_id) if len(run.ready) else None
@@ -82,14 +129,14 @@ def _offers(context: SchedulerContext) -> Iterator[tuple[Run, DagSpec, int]]:
                 yield run, dag.spec, room
 
 
-def _wanted_pools(offers: list[tuple[Run, DagSpec, int]]) -> set[str]:
+def _wanted_pools(offers: list[Offer]) -> set[str]:
     return {pool for run, *_ in offers for pool in run.ready.pools}
 
 
 def _admit(
     context: SchedulerContext,
     connection: sa.Connection,
-    offers: list[tuple[Run, DagSpec, int]],
+    offers: list[Offer],
     slots: int,
 ) -> list[Candidate]:
     rooms = scheduling.pool_room(connection, sys.maxsize)

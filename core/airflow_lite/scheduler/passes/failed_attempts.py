@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.clock import seconds_us
+from airflow_lite.scheduler.passes.refresh import write_each
 from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, expect_rows
 from airflow_lite.spec.retry import RetryDecision, after_failure
@@ -60,15 +62,15 @@ def requeue(
     used_up = {failed.active.token for failed in tries}
     left = [active for active in unclaimed if active.token not in used_up]
     if left:
-        _requeue(context, left, reasons, add=1 if is_counted else 0)
+        write = partial(_requeue, context, reasons, 1 if is_counted else 0)
+        write_each(context, left, write, run_of=lambda active: active.run)
 
 
 def _requeue(
     context: SchedulerContext,
-    attempts: Sequence[ActiveAttempt],
     reasons: Mapping[str, str],
-    *,
     add: int,
+    attempts: Sequence[ActiveAttempt],
 ) -> None:
     rows = [
         {
@@ -95,6 +97,10 @@ def _requeue(
 
 def end_tries(context: SchedulerContext, tries: Sequence[FailedTry]) -> None:
     """End tries as failed; those with tries left are retried. Their callbacks are asked for."""
+    write_each(context, tries, partial(_end_tries, context), run_of=lambda tri: tri.active.run)
+
+
+def _end_tries(context: SchedulerContext, tries: Sequence[FailedTry]) -> None:
     decisions = [_decide(context, failed) for failed in tries]
     rows = [_row(context, *item) for item in zip(tries, decisions, strict=True)]
     touched = {failed.active.run.id for failed in tries}

@@ -6,20 +6,26 @@ Which runs these are is decided by `planner.create_runs`.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
-from airflow_lite.scheduler.passes.refresh import load_runs
+from airflow_lite.scheduler.passes.refresh import load_runs, write_each
 from airflow_lite.scheduler.planner.create_runs import create_runs, start_runs
 from airflow_lite.spec.timetable import count_due
 from airflow_lite.states import DagRunType
 from airflow_lite.store import runs, scheduling
+from airflow_lite.store.faults import is_of_rows
+from airflow_lite.store.jobs import cause_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import sqlalchemy as sa
 
     from airflow_lite.scheduler.planner.create_runs import Plan
+    from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.scheduler.state.memory import OwnedDag
     from airflow_lite.spec.timetable import DagRunInfo
@@ -57,17 +63,44 @@ def _make(context: SchedulerContext, dags: list[OwnedDag]) -> None:
             )
             dag.next_create_after_us = None
     new_plans = [(dag, plan) for dag, plan in plans if _is_new(dag, plan)]
-    if new_plans:
+    refused = _insert(context, new_plans, now_us) if new_plans else set()
+    for dag, plan in plans:
+        if dag.dag_id not in refused:
+            _remember(context, dag, plan)
+
+
+def _insert(
+    context: SchedulerContext, plans: Sequence[tuple[OwnedDag, Plan]], now_us: int
+) -> set[str]:
+    """Make planned runs in one transaction; return the DAGs of which the database refuses them."""
+    try:
         with context.store.begin() as connection:
             run_ids = [
                 _insert_run(connection, dag, run, now_us)
-                for dag, plan in new_plans
+                for dag, plan in plans
                 for run in plan.runs
             ]
-            scheduling.set_next_runs(connection, [_next_row(*item) for item in new_plans])
-        load_runs(context, [run_id for run_id in run_ids if run_id is not None])
-    for dag, plan in plans:
-        _remember(context, dag, plan)
+            scheduling.set_next_runs(connection, [_next_row(*item) for item in plans])
+    except Exception as error:
+        if not is_of_rows(error):
+            raise
+        if len(plans) > 1:
+            return set().union(*(_insert(context, [item], now_us) for item in plans))
+        _refuse(context, plans[0][0], error)
+        return {plans[0][0].dag_id}
+    load_runs(context, [run_id for run_id in run_ids if run_id is not None])
+    return set()
+
+
+def _refuse(context: SchedulerContext, dag: OwnedDag, error: Exception) -> None:
+    dag.next_create_after_us = None
+    reason = cause_of(error)
+    if context.memory.complain(("runs", dag.dag_id), reason):
+        logger.error(
+            "the next runs of DAG %r cannot be made; it gets none until it changes: %s",
+            dag.dag_id,
+            reason,
+        )
 
 
 def _recall_last_runs(context: SchedulerContext, dags: list[OwnedDag]) -> None:
@@ -148,12 +181,17 @@ def _remember(context: SchedulerContext, dag: OwnedDag, plan: Plan) -> None:
 
 
 def _start(context: SchedulerContext, dags: list[OwnedDag]) -> None:
-    started: list[int] = []
+    started: list[Run] = []
     for dag in dags:
         if queued := context.memory.queued_of(dag.dag_id):
             unfinished = queued + context.memory.runs_of(dag.dag_id)
-            started += [run.id for run in start_runs(unfinished, dag.spec, context.clock.now_us())]
+            started += start_runs(unfinished, dag.spec, context.clock.now_us())
     if started:
-        with context.store.begin() as connection:
-            runs.start_runs(connection, started, context.clock.now_us())
-        load_runs(context, started)  # as they are now: someone else may have been there first
+        write_each(context, started, partial(_write_start, context), run_of=lambda run: run)
+
+
+def _write_start(context: SchedulerContext, started: Sequence[Run]) -> None:
+    ids = [run.id for run in started]
+    with context.store.begin() as connection:
+        runs.start_runs(connection, ids, context.clock.now_us())
+    load_runs(context, ids)  # as they are now: someone else may have been there first

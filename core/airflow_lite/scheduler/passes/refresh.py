@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_lite.errors import StoreError
 from airflow_lite.scheduler.planner.advance import missing_tasks
@@ -17,16 +17,19 @@ from airflow_lite.scheduler.state.memory import OwnedDag, SkippedRun
 from airflow_lite.scheduler.state.rows import read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
 from airflow_lite.store import callbacks, dags, runs, scheduling
-from airflow_lite.store.jobs import is_database_error
+from airflow_lite.store.faults import is_of_rows
+from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.spec.model import DagSpec
 
 logger = logging.getLogger(__name__)
+
+_Item = TypeVar("_Item")
 
 
 def refresh(context: SchedulerContext) -> None:
@@ -192,16 +195,43 @@ def _follow(context: SchedulerContext, run: Run, dag: OwnedDag) -> None:
 def skip_run(context: SchedulerContext, run: Run, error: Exception) -> None:
     """Leave out a run that cannot be handled, until someone edits it or its DAG changes.
 
-    An error of the database is not the run's, and is raised again.
+    An error of the database that is not about the run's rows is not the run's: it is raised again.
     """
-    if is_database_error(error):
+    is_from_database = is_database_error(error)
+    if is_from_database and not is_of_rows(error):
         raise error
-    reason = f"{type(error).__name__}: {error}"
+    reason = cause_of(error) if is_from_database else f"{type(error).__name__}: {error}"
+    skipped = SkippedRun(run.dag_id, run.row_version, reason)
+    if context.memory.skipped.get(run.id) == skipped:
+        return
     logger.error(
         "run %r of DAG %r cannot be scheduled, and is left out until it or its DAG changes: %s",
         run.run_id,
         run.dag_id,
         reason,
-        exc_info=error,
+        exc_info=None if is_from_database else error,
     )
-    context.memory.skip_run(run.id, SkippedRun(run.dag_id, run.row_version, reason))
+    context.memory.skip_run(run.id, skipped)
+
+
+def write_each(
+    context: SchedulerContext,
+    items: Sequence[_Item],
+    write: Callable[[Sequence[_Item]], None],
+    run_of: Callable[[_Item], Run],
+) -> None:
+    """Write all at once; where the database refuses a row, each by itself, and skip its run."""
+    try:
+        write(items)
+    except Exception as error:
+        if not is_of_rows(error):
+            raise
+    else:
+        return
+    for item in items:
+        try:
+            write([item])
+        except Exception as error:
+            if not is_of_rows(error):
+                raise
+            skip_run(context, run_of(item), error)

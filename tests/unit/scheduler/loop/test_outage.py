@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from airflow_lite.scheduler.loop import loop as loop_module
 from airflow_lite.scheduler.loop.loop import SQLITE_BEAT_S
 from airflow_lite.scheduler.loop.outage import MOST_FAILURES
 from airflow_lite.scheduler.loop.shutdown import POLL_S
 from airflow_lite.store import cleaning, schema
+from airflow_lite.store.faults import MOST_PASSING
 
 
 @pytest.fixture
@@ -169,6 +170,46 @@ def test_an_outage_with_another_cause_is_told_anew(rig, dag_of, monkeypatch, cap
         "disk I/O error",
         "database or disk is full",
     ]
+
+
+class _Deadlock(Exception):
+    sqlstate = "40P01"
+
+
+def test_another_writer_in_the_way_is_no_outage_until_it_stays_there(
+    rig, dag_of, monkeypatch, caplog
+):
+    rig.begin(dag_of({"a": []}))
+
+    def fail():
+        raise OperationalError("UPDATE", {}, _Deadlock("deadlock detected"))
+
+    monkeypatch.setattr(rig.loop, "do_pass", fail)
+    for _ in range(MOST_PASSING):
+        rig.loop.step()
+        rig.clock.advance(10)
+    assert [line for line in caplog.messages if "cannot be used" in line] == []
+    rig.loop.step()
+    assert caplog.messages[-1].startswith(
+        "the metadata database cannot be used: deadlock detected; it is tried"
+    )
+
+
+def test_a_row_that_is_refused_where_nobody_expects_it_is_no_outage(
+    rig, dag_of, monkeypatch, caplog
+):
+    rig.begin(dag_of({"a": []}))
+
+    def fail():
+        raise DataError("INSERT", {}, Exception("value too long"))
+
+    monkeypatch.setattr(rig.loop, "do_pass", fail)
+    for _ in range(MOST_FAILURES - 1):
+        rig.loop.step()
+        rig.clock.advance(10)
+    with pytest.raises(DataError):
+        rig.loop.step()
+    assert "cannot be used" not in caplog.text
 
 
 def latest_beat(rig):

@@ -1,0 +1,74 @@
+"""Two transactions of PostgreSQL that make one thing at once: the second finds it, and none fails."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.errors import DagRunAlreadyExists
+from airflow_lite.spec.model import DagSpec, TaskSpec
+from airflow_lite.store import pools, schema
+from airflow_lite.store.engine import open_store
+from fixtures.databases import SETTING
+from fixtures.store_rows import add_dag, add_run
+
+SPEC = DagSpec("d", {"t": TaskSpec("t")})
+_WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())
+"""
+
+
+@pytest.fixture
+def store(tmp_path, new_postgres):
+    store = open_store(Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), SETTING: new_postgres()}))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def meet(store, wait_until):
+    """Do a thing in a transaction, and again in another before the first is over; return both."""
+
+    def meet(act):
+        def second():
+            with store.begin() as connection:
+                return act(connection)
+
+        with ThreadPoolExecutor(1) as threads:
+            with store.begin() as connection:
+                first = act(connection)
+                waiting = threads.submit(second)
+                wait_until(lambda: connection.exec_driver_sql(_WAITING).scalar(), "it waits")
+            return first, waiting
+
+    return meet
+
+
+def test_of_two_that_set_a_new_pool_the_second_changes_it(store, meet):
+    slots = iter([1, 2])
+    first, second = meet(
+        lambda connection: pools.set_pool(
+            connection, "new", next(slots), "", include_deferred=False
+        )
+    )
+    assert (first, second.result(60)) == (True, False)
+    with store.read() as connection:
+        assert pools.the_pool(connection, "new").slots == 2
+
+
+def test_of_two_that_make_one_run_the_second_is_told_that_it_is_there(store, meet):
+    with store.begin() as connection:
+        version = add_dag(connection, SPEC)
+
+    def trigger(connection):
+        try:
+            return add_run(connection, SPEC, version)
+        except DagRunAlreadyExists:  # whoever catches it can go on in its transaction
+            return connection.execute(schema.dag_run.select()).first().run_id
+
+    first, second = meet(trigger)
+    assert isinstance(first, int)
+    assert second.result(60) == "r"
