@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,8 @@ from airflow_lite.scheduler.dag_files.pickling import ships_pickles, signer
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import dags
 from airflow_lite.store.dag_saving import save_results
+from airflow_lite.store.faults import is_of_rows
+from airflow_lite.store.jobs import cause_of
 from airflow_lite.store.pickles import pickled_by
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_lite.parsing.pool import FileResult
     from airflow_lite.store.dags import KnownFile, Saved
     from airflow_lite.store.engine import Store
+
+logger = logging.getLogger(__name__)
 
 #: A file with an error is tried again, unchanged, after this many times what parsing it took: a
 #: missing module may be there by then. So a file that hangs takes at most a twentieth of a core.
@@ -142,7 +147,32 @@ class DagFileProcessor:
                 warnings=tuple(dict.fromkeys((*before.warnings, *saved.warnings))),
             )
 
-    def _save(self, results: list[FileResult], gone: Sequence[str]) -> list[Saved]:
+    def _save(self, results: Sequence[FileResult], gone: Sequence[str]) -> list[Saved]:
+        """Save what files held; one of which the database refuses a row gets an import error."""
+        try:
+            return self._saved(results, gone)
+        except Exception as error:
+            if not is_of_rows(error):
+                raise
+            if len(results) > 1:
+                return [saved for result in results for saved in self._save([result], gone)]
+            return self._save_refusal(results[0], gone, error)
+
+    def _save_refusal(
+        self, result: FileResult, gone: Sequence[str], refusal: Exception
+    ) -> list[Saved]:
+        cause = f"the metadata database does not take what it holds: {cause_of(refusal)}"
+        broken = replace(result, dags=(), error=cause, warnings=(), pickles={})
+        try:
+            return self._saved([broken], gone)
+        except Exception as error:
+            if not is_of_rows(error):
+                raise
+            # Not even its path: it is told each time that it is looked at.
+            logger.error("%s cannot be saved: %s", result.path, cause_of(error))
+            return []
+
+    def _saved(self, results: Sequence[FileResult], gone: Sequence[str]) -> list[Saved]:
         sign = signer(self._config) if self._ships_pickles else None
         with self._store.begin() as connection:
             saved = save_results(

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.dag_files.scan import DagFileProcessor
+from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +45,7 @@ class DagFiles:
         self.is_busy = False  # a pass is under way
         self.has_looked = False  # a pass is over, and all that it saved is to be had by `poll`
         self._noticed: set[str] = set()
+        self._outage: str | None = None  # of the database, as it was told
         self._logged_errors: dict[str, str | None] = {}  # by path: a retry seldom changes them
 
     def due_in_s(self) -> float:
@@ -92,12 +94,24 @@ class DagFiles:
             for saved in self._work.forget(scan.gone):
                 self._report(saved)
             self.has_looked = True
-        except Exception:
-            # The store may be locked or the disk full: the next pass tries again.
-            logger.exception("The DAG files could not be processed; they are looked at again.")
+            self._outage = None
+        except Exception as error:
+            self._complain(error)  # the next pass tries again
         finally:
             self.is_busy = False  # before the loop looks, so that it may start the next
             self._wake()
+
+    def _complain(self, error: Exception) -> None:
+        """Tell that a pass failed; an outage of the database in one line, and once."""
+        if not is_database_error(error):
+            logger.error(
+                "The DAG files could not be processed; they are looked at again.", exc_info=error
+            )
+            return
+        cause = cause_of(error)
+        if cause != self._outage:
+            logger.error("The DAG files cannot be saved: %s; they are looked at again.", cause)
+        self._outage = cause
 
     def _notice(self, lines: Sequence[str]) -> None:
         for line in lines:

@@ -332,6 +332,34 @@ def test_a_file_that_hangs_is_given_up_and_the_next_pass_comes_in_its_time(
     assert files.close()
 
 
+def test_an_outage_of_the_database_is_told_once_in_one_line(
+    config: Config,
+    store: Store,
+    wait_until: Callable[..., object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def look() -> None:
+        files.look_soon()
+        files.tick()
+        wait_until(lambda: not files.is_busy, "the pass")
+
+    files = DagFiles(config, store, SystemClock())
+    write(config, "f", "d")
+    with store.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE dag_file RENAME TO away")
+    look()
+    look()
+    with store.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO dag_file")
+    look()
+
+    told = "The DAG files cannot be saved: no such table: dag_file; they are looked at again."
+    assert caplog.messages == [told]
+    assert caplog.records[0].exc_info is None
+    assert tasks(store, "d") == ["a"]
+    files.close()
+
+
 def test_a_pass_is_due_at_once_when_someone_says_so(
     config: Config, store: Store, wait_until: Callable[..., Any]
 ) -> None:
