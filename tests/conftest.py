@@ -8,6 +8,7 @@ import pytest
 pytest.register_assert_rewrite("fixtures")
 
 pytest_plugins = [
+    "fixtures.commit_proxy",
     "fixtures.databases",
     "fixtures.executors",
     "fixtures.fleets",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from airflow_lite.scheduler.planner.instance import Instance
     from airflow_lite.scheduler.planner.model import Admission, Run
     from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.spec.model import DagSpec
@@ -42,6 +43,7 @@ _SAME_TRY = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SC
 
 def dispatch(context: SchedulerContext) -> None:
     """Queue what is ready, as far as pools, limits and the executor's slots go."""
+    _hand_over(context, [(a.run, a.instance) for a in context.memory.take_unanswered()])
     slots = open_slots(context)
     offers = list(_offers(context)) if slots > 0 else []
     if not offers:
@@ -54,8 +56,12 @@ def dispatch(context: SchedulerContext) -> None:
         return
     for candidate, row in queued:
         _remember(context, candidate, row)
+    _hand_over(context, [(candidate.run, candidate.instance) for candidate, _ in queued])
+
+
+def _hand_over(context: SchedulerContext, queued: Sequence[tuple[Run, Instance]]) -> None:
     if queued:
-        items = [_item(context, candidate) for candidate, _ in queued]
+        items = [_item(context, *of) for of in queued]
         context.runner.queue(items)
         notify_plugins.tasks_queued(context, items)
 
@@ -74,12 +80,17 @@ def _queue(
             rows = [_row(context, candidate) for candidate in fresh]
             items = [*zip(fresh, rows, strict=True)]
             if is_apart:
-                return [item for item in items if _write_apart(context, connection, item)]
-            _write(connection, items)
+                items = [item for item in items if _write_apart(context, connection, item)]
+            else:
+                _write(connection, items)
+            for candidate, row in items:
+                context.memory.await_answer(row["token"], candidate.instance)
     except Exception as error:
         if is_apart or not is_of_rows(error):
             raise
         return _queue(context, offers, slots, is_apart=True)
+    for _, row in items:
+        context.memory.take_answer(row["token"])
     return items
 
 
@@ -246,8 +257,8 @@ def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, An
     run_log.try_queued(context, run, instance, is_new=is_new)
 
 
-def _item(context: SchedulerContext, candidate: Candidate) -> QueueItem:
-    ti = context.task_instance_of(candidate.run, candidate.instance)
+def _item(context: SchedulerContext, run: Run, instance: Instance) -> QueueItem:
+    ti = context.task_instance_of(run, instance)
     subdir = None if context.pinned is None else context.pinned.path
     command = RunCommand(ti.key, ti.pool, subdir, ti.pickle_id).words()
     return QueueItem(ti, command, ti.priority_weight, ti.queue)

@@ -81,6 +81,13 @@ class ActiveAttempt:
         self.instance = replace(self.instance, state=None, attempt=None)
 
 
+class Unanswered(NamedTuple):
+    """An instance whose new attempt was written, with the attempt that it had before."""
+
+    row: int
+    before: str | None
+
+
 class SkippedRun(NamedTuple):
     """A run that could not be handled: left out until it or its DAG changes."""
 
@@ -113,6 +120,8 @@ class RunMemory:
         self._due_runs: set[int] = set()
         self._due_dags: set[str] = set()
         self._stale_runs: set[int] = set()
+        #: By token: the instances of attempts whose COMMIT is not answered yet, if it ever is.
+        self._unanswered: dict[str, Unanswered] = {}
         self._complaints: dict[object, str] = {}
 
     # DAGs
@@ -401,6 +410,30 @@ class RunMemory:
     def forget_attempt(self, token: str) -> None:
         """Forget an attempt: nothing more will be heard of it, or it matters no more."""
         self._attempts.pop(token, None)
+
+    def await_answer(self, token: str, instance: Instance) -> None:
+        """Note that the COMMIT of an instance's new attempt may be done though nobody says so."""
+        self._unanswered[token] = Unanswered(instance.id, instance.attempt)
+
+    def take_answer(self, token: str) -> None:
+        """Note that the COMMIT of an attempt was answered."""
+        self._unanswered.pop(token, None)
+
+    def take_unanswered(self) -> list[ActiveAttempt]:
+        """Return the attempts that are queued, as the rows say, by a COMMIT that was not answered.
+
+        One that no row has yet is looked for again: the server may be slower than we are.
+        """
+        queued = []
+        for token, (row, before) in list(self._unanswered.items()):
+            active = self._attempts.get(token)
+            if active is not None and active.is_queued and active.is_unmanaged:
+                active.is_unmanaged = False
+                queued.append(active)
+            is_open = row in self._instances and self._instances[row][1].attempt == before
+            if active is not None or not is_open:
+                del self._unanswered[token]
+        return queued
 
     # What is logged once
 
