@@ -16,6 +16,7 @@ pytest_plugins = [
     "fixtures.histories",
     "fixtures.homes",
     "fixtures.hosted",
+    "fixtures.lost_answers",
     "fixtures.pendulum_dates",
     "fixtures.scheduler_rig",
     "fixtures.sites",

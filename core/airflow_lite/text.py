@@ -22,13 +22,18 @@ def is_storable(text: str) -> bool:
     return "\0" not in text
 
 
+def storable(text: str) -> str:
+    """Return a text with what no database keeps as its escape: a NUL, and half a character."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
 def message_of(error: BaseException) -> str:
     """Return an exception's message in one line, whatever its `__str__` does.
 
-    What no database holds becomes its escape: a NUL, and half a character, as in odd file names.
+    What no database keeps becomes its escape, as half a character of an odd file name.
     """
     try:
-        text = str(error).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+        text = storable(str(error))
     except BaseException as raised:  # of SystemExit, too: it is a class's own `__str__`
         text = f"its message cannot be read: {type(raised).__name__}"
     return shortened(" ".join(text.split()), 1000)

@@ -33,6 +33,24 @@ class Callback:
     instance: Queued
 
 
+def ask_once(
+    connection: sa.Connection,
+    dag_run_id: int,
+    callback: str,
+    reason: str,
+    *,
+    now_us: int,
+    instance_id: int,
+) -> int:
+    """Request a callback of a task instance as `ask` does, unless this very request is there."""
+    row = _row(dag_run_id, callback, reason, now_us, instance_id)
+    of_request = (callback_request.c[name] == value for name, value in row.items())
+    known = connection.execute(sa.select(callback_request.c.id).where(*of_request)).scalar()
+    if known is not None:
+        return int(known)
+    return new_id(connection.execute(callback_request.insert().values(row)))
+
+
 def ask(
     connection: sa.Connection,
     dag_run_id: int,
@@ -46,14 +64,20 @@ def ask(
 
     `callback` is an attribute's name such as "on_failure_callback", or that without its end.
     """
-    row = {
+    row = _row(dag_run_id, callback, reason, now_us, instance_id)
+    return new_id(connection.execute(callback_request.insert().values(row)))
+
+
+def _row(
+    dag_run_id: int, callback: str, reason: str, now_us: int, instance_id: int | None
+) -> dict[str, Any]:
+    return {
         "kind": "dag" if instance_id is None else "task",
         "dag_run_id": dag_run_id,
         "task_instance_id": instance_id,
         "payload": json.dumps({"callback": callback, "reason": reason}),
         "created_us": now_us,
     }
-    return new_id(connection.execute(callback_request.insert().values(row)))
 
 
 def begin(connection: sa.Connection, request_id: int, now_us: int) -> Callback | None:

@@ -25,6 +25,7 @@ from airflow_lite.store.schema import (
     supervisor,
     task_instance,
 )
+from airflow_lite.text import is_storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -233,6 +234,13 @@ _SET_EXTERNAL_ID = (
     .where(_ti.id == bindparam("row"), _ti.attempt == bindparam("token"))
     .values(external_executor_id=bindparam("external"))
 )
+
+
+def is_external_id(name: str) -> bool:
+    """Tell whether an engine's id of an attempt can be stored."""
+    kind = _ti.external_executor_id.type
+    assert isinstance(kind, sa.String)
+    return is_storable(name) and len(name) <= (kind.length or 0)
 
 
 def set_external_ids(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -143,6 +143,7 @@ CALLS: dict[Any, dict[str, Any]] = {
     },
     callbacks: {
         "ask": lambda c: callbacks.ask(c, 1, "on_failure", "x", now_us=NOW, instance_id=1),
+        "ask_once": lambda c: callbacks.ask_once(c, 1, "on_skip", "x", now_us=NOW, instance_id=1),
         "open_requests": lambda c: [callbacks.open_requests(c, whose) for whose in WHOSE],
         "open_of_ended_jobs": callbacks.open_of_ended_jobs,
         "begin": lambda c: callbacks.begin(c, 1, NOW),

@@ -17,6 +17,7 @@ from airflow_lite.api.executor.events import (
 )
 from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
 from airflow_lite.scheduler.state import notify_plugins, run_log
+from airflow_lite.scheduler.state.reports import AskedCallback
 from airflow_lite.scheduler.state.rows import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
 from airflow_lite.store import callbacks, scheduling
@@ -39,46 +40,54 @@ class ExecutorDidNotStart(Exception):
 
 
 def take_reports(context: SchedulerContext) -> None:
-    """Take what the executor reported: look at the rows it names, and act where it must."""
-    reports = context.runner.drain()
-    if not reports:
+    """Take what the executor reported: look at the rows it names, and act where it must.
+
+    What a pass that failed has not done is done now.
+    """
+    for report in context.runner.drain():
+        _sort(context, report)
+    reports = context.reports
+    if not reports.are_any:
         return
-    ended: dict[str, Event] = {}
-    external: dict[str, str] = {}
-    for report in reports:
-        _sort(context, report, ended, external)
-    if external:
-        _store_external_ids(context, external)
+    while reports.adoptions:
+        _take_adoption(context, *reports.adoptions[0])
+        reports.adoptions.pop(0)
+    while reports.callbacks:
+        _ask_callback(context, reports.callbacks[0])
+        reports.callbacks.pop(0)
+    if reports.external:
+        _store_external_ids(context, reports.external)
+        reports.external.clear()
     # What was taken back by a later report of the same batch is forgotten already.
     memory = context.memory
-    ended = {token: event for token, event in ended.items() if memory.find_attempt(token)}
+    ended = {token: event for token, event in reports.ended.items() if memory.find_attempt(token)}
     if ended:
         reread_instances(context, [memory.attempt(token).instance.id for token in ended])
         _settle_ended(context, ended)
+    reports.ended.clear()
 
 
-def _sort(
-    context: SchedulerContext, report: Report, ended: dict[str, Event], external: dict[str, str]
-) -> None:
+def _sort(context: SchedulerContext, report: Report) -> None:
+    reports = context.reports
     match report:
         case Event(key, state, info):
             if _find(context, key) is None:
                 logger.debug("late event of %s: %s", key, state)
             elif state not in UNENDED:
-                ended[key.attempt] = report
+                reports.ended[key.attempt] = report
             else:
                 if state == TaskInstanceState.RUNNING:
                     notify_plugins.task_running(context, key)
                 if info is not None:
-                    external[key.attempt] = str(info)
-        case Adopted(adopted, returned):
-            _take_adoption(context, adopted, returned)
+                    reports.external[key.attempt] = str(info)
+        case Adopted():
+            reports.adoptions.append(report)
         case Revoked(key):
             _take_revocation(context, key)
         case Failure("start", error):
             raise ExecutorDidNotStart(f"{type(error).__name__}: {error}") from error
         case CallbackRequest():
-            _ask_callback(context, report)
+            reports.callbacks.append(AskedCallback(report, context.clock.now_us()))
         case TaskEventLog(event, key, extra):
             logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
 
@@ -87,7 +96,8 @@ def _find(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | No
     return context.memory.find_attempt(key.attempt)
 
 
-def _ask_callback(context: SchedulerContext, request: CallbackRequest) -> None:
+def _ask_callback(context: SchedulerContext, asked: AskedCallback) -> None:
+    request, asked_us = asked
     active = _find(context, request.key)
     if active is None:
         logger.warning(
@@ -96,12 +106,12 @@ def _ask_callback(context: SchedulerContext, request: CallbackRequest) -> None:
         )
         return
     with context.store.begin() as connection:
-        request_id = callbacks.ask(
+        request_id = callbacks.ask_once(
             connection,
             active.run.id,
             request.callback,
             request.reason,
-            now_us=context.clock.now_us(),
+            now_us=asked_us,
             instance_id=active.instance.id,
         )
     context.callbacks.add([request_id])
@@ -121,9 +131,11 @@ def _store_external_ids(context: SchedulerContext, external: dict[str, str]) -> 
     rows = []
     for token, name in external.items():
         active = context.memory.find_attempt(token)
-        if active is not None:
+        if active is not None and scheduling.is_external_id(name):
             active.external_id = name
             rows.append({"row": active.instance.id, "token": token, "external": name})
+        elif active is not None:
+            logger.warning("the executor's name of %s is not kept: %.300r", active.token, name)
     with context.store.begin() as connection:
         scheduling.set_external_ids(connection, rows)
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_lite.api.executor.task_instance import TaskInstance, task_instance
 from airflow_lite.scheduler.state.fellows import Fellows
 from airflow_lite.scheduler.state.memory import ActiveAttempt, OwnedDag, RunMemory
+from airflow_lite.scheduler.state.reports import OpenReports
 from airflow_lite.store.runs import RunsOf
+from airflow_lite.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,7 @@ class SchedulerContext:
     memory: RunMemory = field(default_factory=RunMemory)
     fellows: Fellows = field(default_factory=Fellows)
     has_unowned: bool = False  # DAGs without an owner were seen
+    reports: OpenReports = field(default_factory=OpenReports)
     on_event: Callable[[str], None] | None = None
     #: Tells plugins: (hook, event). None: no plugin listens.
     announce: Callable[[str, object], None] | None = None
@@ -110,7 +113,7 @@ class SchedulerContext:
             "was_state": instance.state,
             "was_attempt": instance.attempt,
             "actor": self.actor,
-            "cause": cause,
+            "cause": storable(cause),
             "now_us": self.clock.now_us(),
         }
 

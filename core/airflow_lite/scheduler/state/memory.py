@@ -395,7 +395,7 @@ class RunMemory:
                 run, instance, token, instance.try_number, is_unmanaged=is_unmanaged
             )
             self._attempts[token] = active
-            if is_unmanaged and active.is_queued:
+            if is_unmanaged and active.is_queued and token not in self._unanswered:
                 self._unoffered[token] = active
 
     def take_unoffered(self) -> list[ActiveAttempt]:

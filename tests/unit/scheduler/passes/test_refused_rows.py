@@ -115,3 +115,22 @@ def test_a_run_that_cannot_follow_its_newest_definition_is_skipped_alone(rig, da
 
     assert bad in rig.loop.context.memory.skipped
     assert rig.states(good) == {"a": "running", "b": None}
+
+
+def test_odd_words_of_an_executor_are_kept_as_they_can_be(rig, dag_of):
+    run = rig.begin(dag_of({"a": [], "b": []}), claims=False)
+    steps(rig, 4)
+    a, b = rig.executor.executed
+    rig.executor.running_state(a, info="x" * 251)
+    rig.executor.running_state(b, info="number 7")
+    rig.executor.fail(a, Refused("no\0queue \ud800"))
+    rig.executor.fail(b, Refused("none"))
+    steps(rig, 4)
+
+    assert rig.run_state(run) == "failed"
+    causes = [rig.instance(name).change_cause for name in "ab"]
+    assert causes == [
+        "refused by the executor: no\\x00queue \\ud800",
+        "refused by the executor: none",
+    ]
+    assert [rig.instance(name).external_executor_id for name in "ab"] == [None, "number 7"]
