@@ -254,11 +254,13 @@ _END = (
         changed_at_us=sa.bindparam("ended_us"),
     )
 )
-_REPORT = ("ended_us", "outcome", "accepted", "cause", "exit_code", "max_rss_kb", "cpu_us")
+_REPORT = ("ended_us", "outcome", "cause", "exit_code", "max_rss_kb", "cpu_us")
 _END_ATTEMPT = (
     attempt.update()
     .where(attempt.c.token == sa.bindparam("token"))
     .values({name: sa.bindparam(name) for name in _REPORT})
+    # What was accepted stays so, where this is written again as nobody answered the first COMMIT.
+    .values(accepted=sa.or_(attempt.c.accepted, sa.bindparam("accepted", type_=sa.Boolean)))
 )
 
 
@@ -284,7 +286,10 @@ def end(connection: sa.Connection, reports: Sequence[Ended], owner: Supervisor) 
 
 
 def _request_callback(connection: sa.Connection, report: Ended) -> None:
-    """Request the callback of an ended attempt, if its row has the state that was reported."""
+    """Request the callback of an ended attempt, if its row has the state that was reported.
+
+    Once, though the COMMIT of the first time was not answered.
+    """
     payload = json.dumps({"callback": report.callback, "reason": report.cause or ""})
     row = sa.select(
         sa.literal("task"),
@@ -296,6 +301,12 @@ def _request_callback(connection: sa.Connection, report: Ended) -> None:
         task_instance.c.id == report.instance_id,
         task_instance.c.attempt == report.token,
         task_instance.c.state == report.state,
+        ~sa.exists().where(
+            callback_request.c.dag_run_id == task_instance.c.dag_run_id,  # which has an index
+            callback_request.c.task_instance_id == report.instance_id,
+            callback_request.c.payload == payload,
+            callback_request.c.created_us == report.ended_us,
+        ),
     )
     names = ["kind", "dag_run_id", "task_instance_id", "payload", "created_us"]
     connection.execute(callback_request.insert().from_select(names, row))

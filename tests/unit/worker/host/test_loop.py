@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from airflow_lite.processes.channel import Channel, encoded
 from airflow_lite.processes.packing import packed, receive, send
+from airflow_lite.store import schema
 from airflow_lite.store.faults import MOST_PASSING
 from airflow_lite.worker.host import task_line
 from airflow_lite.worker.host.loop import (
@@ -314,6 +315,50 @@ def test_an_outage_is_told_once_and_so_is_its_end(
         "the task host can use the metadata database again",
     ]
     assert AttemptsEnded([child.request.token]) in heard(scheduler)
+
+
+@pytest.mark.parametrize("is_committed", [True, False], ids=["done", "not done"])
+def test_an_end_that_is_written_again_counts_once(
+    hosted, loop, scheduler, begin, clock, lost_answers, is_committed
+):
+    answers = lost_answers(hosted.store)
+    answers.lose("INSERT INTO callback_request", is_committed=is_committed)
+    child = begin()
+    policy = RetryPolicy(callbacks=("on_failure",))
+    child.zygote.send(AttemptForked(child.request.token, NOBODY, policy))
+    loop.turn()
+    child.end(-9)
+    loop.turn()
+    if is_committed:  # and meanwhile it was cleared, and queued once more
+        hosted.mark("t", None)
+        again = hosted.queue("t", 2)
+        assert hosted.row("t").attempt == again
+    clock.advance(FIRST_RETRY_S)
+    loop.turn()
+
+    assert answers.made == 1
+    assert AttemptsEnded([child.request.token]) in heard(scheduler)
+    attempt = hosted.attempt(child.request.token)
+    assert (attempt.outcome, attempt.accepted) == ("failed", True)
+    with hosted.store.read() as connection:
+        assert len(connection.execute(schema.callback_request.select()).all()) == 1
+
+
+def test_a_callback_is_asked_for_once_where_an_end_is_written_again(
+    hosted, loop, begin, clock, lost_answers
+):
+    lost_answers(hosted.store).lose("INSERT INTO callback_request", is_committed=True)
+    child = begin()
+    policy = RetryPolicy(callbacks=("on_failure",))
+    child.zygote.send(AttemptForked(child.request.token, NOBODY, policy))
+    loop.turn()
+    child.end(-9)
+    loop.turn()
+    clock.advance(FIRST_RETRY_S)
+    loop.turn()
+
+    with hosted.store.read() as connection:
+        assert len(connection.execute(schema.callback_request.select()).all()) == 1
 
 
 def test_another_writer_in_the_way_is_no_outage_until_it_stays_there(
