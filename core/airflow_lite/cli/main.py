@@ -131,6 +131,7 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
             refuse_word_of_airflow(words)
         args = Parser(prog=f"{PROGRAM} {words[0]}", command=command).parse_args(words[1:])
     args._executor, args._config = flags.executor, config  # noqa: SLF001 - see context
+    args._name = words[0]  # noqa: SLF001
     return args
 
 

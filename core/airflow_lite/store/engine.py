@@ -15,6 +15,7 @@ from sqlalchemy import event
 from airflow_lite.errors import StoreError
 from airflow_lite.private_files import make_folder, open_private, who_else_writes
 from airflow_lite.secrets_masker import without_url_secrets
+from airflow_lite.store.postgres import engine_options, prepare
 from airflow_lite.store.schema import metadata, pool
 
 if TYPE_CHECKING:
@@ -41,22 +42,9 @@ _STAMP = {
 }
 
 
+_SQLITE_OPTIONS: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
 #: How PostgreSQL's own programs write it; which driver is then ours to choose.
 _PLAIN_POSTGRES = {"postgres", "postgresql"}
-#: What libpq is told, unless the URL says otherwise: no wait without bound for a server that is
-#: gone, and none for a lock that a process holds which was stopped.
-_POSTGRES_LIMITS = {
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "3",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-    "application_name": "airflow-lite",
-}
-_POSTGRES_SETTINGS = """
-SET lock_timeout = '5s';
-SET idle_in_transaction_session_timeout = '30s'
-"""
 #: Names the lock under which one process makes or migrates the tables; any number of ours.
 _SCHEMA_LOCK = 0x61_6C_69_74_65
 
@@ -95,13 +83,21 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(config: Config, notice: Callable[[str], None] | None = None) -> Store:
+def open_store(
+    config: Config,
+    notice: Callable[[str], None] | None = None,
+    *,
+    name: str = "",
+    most_connections: int = 1,
+) -> Store:
     """Open the configured store, made on first use with one line of `notice`.
 
+    A server is told that this kind of process, `name`, uses it, and gets no more connections than
+    so many: at least as many as there are threads that may not wait for one another.
     Raises `StoreError` with what to do: cannot be opened, is older or newer than this program.
     """
     url = config.get("database", "sql_alchemy_conn")
-    engine = make_engine(config)
+    engine = make_engine(config, name, most_connections)
     store = Store(engine)
     try:
         _bring_up(store, config, notice)
@@ -111,26 +107,35 @@ def open_store(config: Config, notice: Callable[[str], None] | None = None) -> S
     return store
 
 
-def make_engine(config: Config) -> sa.Engine:
+def make_engine(config: Config, name: str = "", most_connections: int = 1) -> sa.Engine:
     """Return an engine for `[database] sql_alchemy_conn`; connects to nothing yet."""
-    text = config.get("database", "sql_alchemy_conn")
+    url = known_url(config, "sql_alchemy_conn")
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and url.database:
+        _make_folder(Path(url.database).parent)
+    options = _SQLITE_OPTIONS if is_sqlite else engine_options(url, name, most_connections)
     try:
-        url = _known_url(text)
-        if url.get_backend_name() == "sqlite" and url.database:
-            _make_folder(Path(url.database).parent)
-        engine = sa.create_engine(url, hide_parameters=True, **_engine_options(url))
+        engine = sa.create_engine(url, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        raise StoreError(_no_driver(error.name)) from None
+    if is_sqlite:
+        _prepare_sqlite(engine, config)
+    else:
+        prepare(engine)
+    return engine
+
+
+def known_url(config: Config, setting: str) -> sa.URL:
+    """Return the address that a setting of `[database]` holds; raise `StoreError`."""
+    try:
+        return _known_url(config.get("database", setting))
     except ModuleNotFoundError as error:
         raise StoreError(_no_driver(error.name)) from None
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise StoreError(
-            f"[database] sql_alchemy_conn cannot be used: {_shown(error)}. Write for example"
+            f"[database] {setting} cannot be used: {_shown(error)}. Write for example"
             " sqlite:////absolute/path/airflow_lite.db or postgresql://user:password@host/name."
         ) from None
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, config)
-    else:
-        _prepare_postgres(engine)
-    return engine
 
 
 def _shown(error: Exception) -> str:
@@ -187,13 +192,6 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _engine_options(url: sa.URL) -> dict[str, Any]:
-    if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"check_same_thread": False}}
-    limits = {name: value for name, value in _POSTGRES_LIMITS.items() if name not in url.query}
-    return {"pool_pre_ping": True, "connect_args": limits}
-
-
 def _no_driver(module: str | None) -> str:
     if module == "psycopg":
         return "PostgreSQL needs a driver: pip install 'airflow-lite[postgres]'."
@@ -230,15 +228,6 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         # IMMEDIATE: a lock that is taken late cannot wait and fails at once.
         reads = connection.get_execution_options().get("airflow_lite_reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _prepare_postgres(engine: sa.Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: object) -> None:
-        # Not as options of the connection, which PgBouncer refuses.
-        with connection.cursor() as cursor:
-            cursor.execute(_POSTGRES_SETTINGS)
-        connection.commit()
 
 
 def _make_private(path: str) -> None:

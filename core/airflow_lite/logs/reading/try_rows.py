@@ -50,7 +50,7 @@ class TryRows:
     def _store(self) -> Store:
         from airflow_lite.store.engine import open_store
 
-        return open_store(self._config)
+        return open_store(self._config, name="logs")
 
     def _row(self) -> Queued | None:
         from airflow_lite.store import lookup

@@ -370,7 +370,7 @@ class TaskHost:
         from airflow_lite.store.engine import open_store
 
         try:
-            store = open_store(self._config)
+            store = open_store(self._config, name="scheduler")
             with closing(store), store.begin() as connection:
                 now_us = SystemClock().now_us()
                 attempts.end_supervisor(connection, self._supervisor, now_us, cause)

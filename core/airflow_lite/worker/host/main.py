@@ -50,9 +50,8 @@ def make_host(
     raise_soft_limit()  # after the base zygote is there, whose children user code is
     settings = HostSettings.read(config)
     who = supervisor(settings, kind, name, job_id)
-    return HostLoop(
-        settings, open_store(config), who, base, SystemClock(), most_at_once, on_end=on_end
-    )
+    store = open_store(config, name="host" if kind == "host" else "tasks")
+    return HostLoop(settings, store, who, base, SystemClock(), most_at_once, on_end=on_end)
 
 
 def main(arguments: list[str]) -> int:

@@ -40,7 +40,7 @@ def run_attempt(command: list[str], config: Config, *, pdb: bool = False) -> str
     """
     from airflow_lite.store.engine import open_store
 
-    store = open_store(config)
+    store = open_store(config, name="attempt")
     try:
         return _Claimed(store, config, pdb=pdb).run(command)
     finally:

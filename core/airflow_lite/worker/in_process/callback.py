@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     from airflow_lite.store.engine import open_store
 
     config, clock, request_id = Config.load(), SystemClock(), int(arguments[0])
-    store = open_store(config)
+    store = open_store(config, name="callback")
     with store.begin() as connection:
         request = callbacks.begin(connection, request_id, clock.now_us())
     if request is None:

@@ -83,7 +83,8 @@ def _test_execution(config: Config, tested: TestedTask) -> Iterator[Execution]:
     from airflow_lite.worker.settings import HostSettings
 
     dag_id, task_id, map_index = tested.spec.dag_id, tested.task_id, tested.map_index
-    store, clock, settings = open_store(config), SystemClock(), HostSettings.read(config)
+    store = open_store(config, name="tasks")
+    clock, settings = SystemClock(), HostSettings.read(config)
     try:
         run = _test_run(store, tested)
         task = _imported(tested.path, dag_id, task_id)
