@@ -33,6 +33,12 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("core", "sensitive_var_conn_names", "", "Further sensitive names, comma-separated."),
     ("core", "hostname", "", "Name of this machine in logs and tables; empty asks the system."),
     ("database", "sql_alchemy_conn", "sqlite:///{home}/airflow_lite.db", "The metadata database."),
+    (
+        "database",
+        "sql_alchemy_conn_direct",
+        "",
+        "The same database without a connection pooler in between, to listen to it.",
+    ),
     ("database", "sqlite_synchronous", "NORMAL", "NORMAL, or FULL to survive a power cut."),
     ("database", "sqlite_busy_timeout_s", "20", "Seconds to wait for SQLite's write lock."),
     ("database", "task_event_retention_days", "90", "Days that the task_event history is kept."),

@@ -107,10 +107,3 @@ def confirmed(args: Args, warning: str) -> bool:
 
         raise UserError("This needs your confirmation. Add --yes to give it.") from None
     return answer.strip().lower() in {"y", "yes"}
-
-
-def ring(args: Args, **hints: object) -> None:
-    """Wake the scheduler, if one listens; `hints` are what it should look at."""
-    from airflow_lite.processes import doorbell
-
-    doorbell.ring(config(args).home, **hints)

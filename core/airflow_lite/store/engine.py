@@ -15,6 +15,7 @@ from sqlalchemy import event
 from airflow_lite.errors import StoreError
 from airflow_lite.private_files import make_folder, open_private, who_else_writes
 from airflow_lite.secrets_masker import without_url_secrets
+from airflow_lite.store.doorbell import send_rings
 from airflow_lite.store.postgres import engine_options, prepare
 from airflow_lite.store.schema import metadata, pool
 
@@ -222,6 +223,10 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
         _use_wal(connection, busy_ms / 1000)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "checkin")
+    def checkin(_connection: object, record: Any) -> None:
+        send_rings(config, record.info)
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

@@ -20,7 +20,7 @@ from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.secrets_masker import redact
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import manual_interval, scheduled_interval
-from airflow_lite.store import listing, test_runs
+from airflow_lite.store import doorbell, listing, test_runs
 from airflow_lite.store.runs import create_run
 
 
@@ -33,7 +33,6 @@ def trigger(args: context.Args) -> int:
     version_id, spec = resolve.the_spec(args)
     conf = checked_conf(args.conf, spec)
     run_row_id = _make_run(args, version_id, spec, conf)
-    context.ring(args, runs=[run_row_id])
     _warn(args)
     run = _run(args, run_row_id)
     if args.wait:
@@ -64,7 +63,7 @@ def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str
 
     def insert(logical_us: int) -> int:
         with context.store(args).begin() as connection:
-            return create_run(
+            run_row_id = create_run(
                 connection,
                 spec,
                 version_id,
@@ -76,6 +75,8 @@ def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str
                 external_trigger=True,
                 now_us=SystemClock().now_us(),
             )
+            doorbell.ring(connection, runs=[run_row_id])
+        return run_row_id
 
     try:
         return insert(logical_us)

@@ -15,7 +15,7 @@ from airflow_lite.errors import UserError
 from airflow_lite.keys import check_id
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.spec.timetable import DagRunInfo, following_run
-from airflow_lite.store import edits, listing, runs
+from airflow_lite.store import doorbell, edits, listing, runs
 
 #: What `dags list` has of a DAG where no columns are asked for: Airflow's.
 LISTED = ("dag_id", "fileloc", "owners", "is_paused")
@@ -127,7 +127,7 @@ def _set_paused(args: context.Args, *, paused: bool) -> int:
         return 1
     with context.store(args).begin() as connection:
         edits.set_paused(connection, ids, paused=paused)
-    context.ring(args)
+        doorbell.ring(connection)
     rows = [{"dag_id": dag_id, "is_paused": paused} for dag_id in ids]
     print_rows(rows, args.output, columns=args.columns)
     return 0
@@ -156,7 +156,7 @@ def delete(args: context.Args) -> int:
         return 1
     with context.store(args).begin() as connection:
         count = edits.delete_dag(connection, args.dag_id)
-    context.ring(args)
+        doorbell.ring(connection)
     print(f"Removed {count} record(s)")
     return 0 if args.keep_logs else _delete_logs(args)
 

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 from airflow_lite.cli import context
 from airflow_lite.cli.output import print_rows
 from airflow_lite.keys import check_id
-from airflow_lite.store import pools
+from airflow_lite.store import doorbell, pools
 
 
 def list_pools(args: context.Args) -> int:
@@ -45,7 +45,7 @@ def set_pool(args: context.Args) -> int:
             args.description,
             include_deferred=args.include_deferred,
         )
-    context.ring(args)
+        doorbell.ring(connection)
     print(f"Pool {args.pool} {'created' if made else 'changed'}")
     return 0
 
@@ -54,7 +54,7 @@ def delete_pool(args: context.Args) -> int:
     """Delete a pool."""
     with context.store(args).begin() as connection:
         pools.delete_pool(connection, args.pool)
-    context.ring(args)
+        doorbell.ring(connection)
     print(f"Pool {args.pool} deleted")
     return 0
 

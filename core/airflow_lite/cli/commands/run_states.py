@@ -11,7 +11,7 @@ from airflow_lite.errors import TaskNotFound, UserError
 from airflow_lite.keys import check_id
 from airflow_lite.spec.graph import with_relatives
 from airflow_lite.states import FAILED_STATES, RUN_FINISHED, SUCCESS_STATES, TaskInstanceState
-from airflow_lite.store import edits, listing, run_edits
+from airflow_lite.store import doorbell, edits, listing, run_edits
 from airflow_lite.store.edits import Clearable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def stop(args: context.Args) -> int:
                 " There is nothing to stop."
             )
         count = run_edits.stop(connection, run["id"], now_us=SystemClock().now_us())
-    context.ring(args, runs=[run["id"]])
+        doorbell.ring(connection, runs=[run["id"]])
     print(f"Stopped run {run['run_id']} of {args.dag_id}: {count} task instance(s) ended.")
     return 0
 
@@ -53,7 +53,7 @@ def set_state(args: context.Args) -> int:
             change = run_edits.set_failed if args.state == "failed" else run_edits.set_success
             is_set = change(connection, run["id"], teardowns, now_us=now_us)
             rest = "its tasks are marked; it ends once its teardowns have"
-    context.ring(args, runs=[run["id"]])
+        doorbell.ring(connection, runs=[run["id"]])
     print(f"Run {run['run_id']} of {args.dag_id}: {args.state if is_set else rest}.")
     return 0
 
@@ -88,7 +88,7 @@ def set_task_state(args: context.Args) -> int:
         runs = edits.mark(connection, mine, state, now_us=now_us)
         below = _failed_below(args, spec, rows) if state in SUCCESS_STATES else []
         runs |= edits.clear(connection, below, now_us=now_us) if below else set()
-    context.ring(args, runs=sorted(runs))
+        doorbell.ring(connection, runs=sorted(runs))
     more = f" {len(below)} below that had failed run again." if below else ""
     name = f"{args.task_id} in run {run['run_id']} of {args.dag_id}"
     print(f"Set {len(mine)} task instance(s) of {name} to {state}.{more}")

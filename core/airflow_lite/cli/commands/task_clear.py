@@ -12,7 +12,7 @@ from airflow_lite.clock import SystemClock
 from airflow_lite.spec.graph import with_relatives
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
-from airflow_lite.store import dags, edits, listing
+from airflow_lite.store import dags, doorbell, edits, listing
 from airflow_lite.store.edits import Clearable
 
 #: Most task instances that the question names one by one.
@@ -37,7 +37,7 @@ def confirm_and_clear(args: context.Args, chosen: Sequence[tuple[Clearable, str]
         return 1
     with context.store(args).begin() as connection:
         runs = edits.clear(connection, [item for item, _ in chosen], now_us=SystemClock().now_us())
-    context.ring(args, runs=sorted(runs))
+        doorbell.ring(connection, runs=sorted(runs))
     print(f"Cleared {len(chosen)} task instance(s) in {len(runs)} run(s).")
     return 0
 

@@ -21,7 +21,7 @@ from airflow_lite.keys import (
     check_token,
 )
 from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
-from airflow_lite.store import dags, edits, listing
+from airflow_lite.store import dags, doorbell, edits, listing
 
 if TYPE_CHECKING:
     from airflow_lite.worker.in_process.dry_run import TestedTask
@@ -90,9 +90,9 @@ def _own_command(args: context.Args) -> RunCommand:
         token = edits.queue_by_hand(
             connection, instance, pool=args.pool, now_us=SystemClock().now_us()
         )
+        doorbell.ring(connection, runs=[run["id"]])
     if token is None:
         raise UserError(f"Another process changed task {args.task_id!r} meanwhile. Try again.")
-    context.ring(args, runs=[run["id"]])
     key = TaskInstanceKey(
         args.dag_id,
         args.task_id,
@@ -124,7 +124,7 @@ def _mark_success(args: context.Args) -> int:
             TaskInstanceState.SUCCESS,
             now_us=SystemClock().now_us(),
         )
-    context.ring(args, runs=sorted(runs))
+        doorbell.ring(connection, runs=sorted(runs))
     return 0
 
 

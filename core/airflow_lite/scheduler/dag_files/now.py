@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.clock import SystemClock
 from airflow_lite.parsing.folder import mentions
-from airflow_lite.processes import doorbell
 from airflow_lite.scheduler.dag_files.scan import DagFileProcessor, parse_environment, parse_options
 
 if TYPE_CHECKING:
@@ -32,13 +31,8 @@ def process_now(
     With `dag_id` no more is parsed than it takes to know that DAG as it is now. A scheduler that
     runs is told. `notice` is called with a line for each thing in the folder that is passed over.
     """
-    work = DagFileProcessor(config, store, clock or SystemClock())
-    saved = list(_all_now(work, notice) if dag_id is None else _one_now(work, dag_id))
-    changed = [dag_id for file in saved for dag_id in (*file.changed, *file.vanished)]
-    if changed:
-        message: dict[str, Any] = {"files": True, "dags": changed}
-        doorbell.ring(config.home, **message)
-    return saved
+    work = DagFileProcessor(config, store, clock or SystemClock(), asks_to_look=True)
+    return list(_all_now(work, notice) if dag_id is None else _one_now(work, dag_id))
 
 
 def parse_now(config: Config, paths: Iterable[str]) -> list[FileResult]:

@@ -10,7 +10,7 @@ from airflow_lite.parsing import folder
 from airflow_lite.parsing.locations import location_of, shown_path
 from airflow_lite.scheduler.dag_files.pickling import ships_pickles, signer
 from airflow_lite.security.signing import KEY_VARIABLE
-from airflow_lite.store import dags
+from airflow_lite.store import dags, doorbell
 from airflow_lite.store.dag_saving import save_results
 from airflow_lite.store.faults import is_of_rows
 from airflow_lite.store.jobs import cause_of
@@ -18,6 +18,8 @@ from airflow_lite.store.pickles import pickled_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import sqlalchemy as sa
 
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
@@ -50,8 +52,12 @@ class DagFileProcessor:
         store: Store,
         clock: Clock,
         is_cancelled: Callable[[], bool] = lambda: False,
+        *,
+        asks_to_look: bool = False,
     ) -> None:
         self._is_cancelled = is_cancelled
+        #: Whether schedulers should look at the files, too.
+        self._asks_to_look = asks_to_look
         self._store = store
         self._clock = clock
         self._folder = config.getpath("core", "dags_folder")
@@ -183,7 +189,15 @@ class DagFileProcessor:
                 gone=[self._location(path) for path in gone],
                 sign=sign,
             )
+            self._ring(connection, saved)
         return [self._shown(file) for file in saved]
+
+    def _ring(self, connection: sa.Connection, saved: Sequence[Saved]) -> None:
+        """Let schedulers, of other machines too, know what DAGs have changed."""
+        changed = [dag_id for file in saved for dag_id in (*file.changed, *file.vanished)]
+        if changed:
+            files = {"files": True} if self._asks_to_look else {}
+            doorbell.ring(connection, **files, dags=changed)
 
     def _location(self, path: str) -> str:
         return location_of(path, self._folder)
@@ -197,6 +211,7 @@ class DagFileProcessor:
             return []
         with self._store.begin() as connection:
             forgotten = dags.forget_files(connection, [self._location(path) for path in gone])
+            self._ring(connection, forgotten)
         return [self._shown(file) for file in forgotten]
 
 

@@ -26,6 +26,7 @@ from airflow_lite.scheduler.passes.share_dags import share_dags
 from airflow_lite.scheduler.recovery.lease import LeaseLost, StoreTaken
 from airflow_lite.scheduler.recovery.takeover import adopt_queued, take_over
 from airflow_lite.scheduler.state import notify_plugins
+from airflow_lite.store import doorbell
 from airflow_lite.store.jobs import is_database_error
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
 
     from airflow_lite.logs.serving.service import LogService
     from airflow_lite.plugins.listeners import Listeners
-    from airflow_lite.processes.doorbell import Doorbell
     from airflow_lite.scheduler.dag_files.watcher import DagFiles
     from airflow_lite.scheduler.recovery.lease import Ownership
     from airflow_lite.scheduler.state.context import SchedulerContext
+    from airflow_lite.store.doorbell import Bell
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Loop:
         self.stopping = stopping or Stopping()
         self.watch = Watch(context)
         self.clock_jumps = ClockJumps(context)
-        self._bell: Doorbell | None = None
+        self._bell: Bell | None = None
         self._files: DagFiles | None = None
         self._log_service: LogService | None = None
         self.listeners: Listeners | None = None
@@ -67,10 +68,8 @@ class Loop:
         self._retention = Retention(context)
 
     def hang_bell(self) -> None:
-        """Be woken by whoever rings the doorbell of this home."""
-        from airflow_lite.processes.doorbell import Doorbell
-
-        self._bell = Doorbell(self.context.config.home)
+        """Be woken by whoever rings the doorbell of this store; raise `StoreError`."""
+        self._bell = doorbell.hang(self.context.config, self.context.store)
         self.context.waker.watch(self._bell.fileno())
 
     def let_plugins_listen(self) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_lite.processes import doorbell
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.packing import receive, send
@@ -336,7 +335,10 @@ class HostLoop:
             return
         requested = [claim.token for claim in self._state.batch.claims]
         written = self._state.batch.commit(
-            self._state.store, self._state.who, self._state.clock.now_us()
+            self._state.store,
+            self._state.who,
+            self._state.clock.now_us(),
+            rings=self._scheduler is None,
         )
         self._state.must_flush = False
         for token in requested:
@@ -370,14 +372,10 @@ class HostLoop:
 
     def _tell_ended(self, ends: dict[str, str | None]) -> None:
         """Tell of ends, as the state that each token's task instance has got."""
-        ended = {token: self._state.attempts.pop(token) for token in ends}
         for token, state in ends.items():
+            del self._state.attempts[token]
             self._on_end(token, state)
-        if self._scheduler is not None:
-            send(self._scheduler, AttemptsEnded([*ends]))
-        else:
-            ids = [attempt.queued.id for attempt in ended.values()]
-            doorbell.ring(self._state.settings.home, instances=ids)
+        self._tell_scheduler(AttemptsEnded([*ends]))
 
     def _tell_dropped(self) -> None:
         if not self._state.dropped:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_lite.store import attempts, xcoms
+from airflow_lite.store import attempts, doorbell, xcoms
 from airflow_lite.store.faults import is_of_rows
 from airflow_lite.store.jobs import cause_of
 
@@ -66,22 +66,26 @@ class WriteBatch:
         """Whether there is nothing to write."""
         return not (self.is_urgent or self.started or self.rendered)
 
-    def commit(self, store: Store, who: Supervisor, now_us: int) -> Written:
+    def commit(self, store: Store, who: Supervisor, now_us: int, *, rings: bool = False) -> Written:
         """Write it all in one transaction; where the rows of an attempt are refused, all but those.
+
+        With `rings`, whoever schedules is woken to see what ended.
 
         Raises what else the database raises, and then keeps everything.
         """
         try:
             with store.begin() as connection:
                 written = Written(self.write(connection, who, now_us), self.ended, {})
+                if rings:
+                    _ring(connection, written.ended)
         except Exception as error:
             if not is_of_rows(error):
                 raise
-            written = self._commit_apart(store, who, now_us)
+            written = self._commit_apart(store, who, now_us, rings=rings)
         self.__init__()  # type: ignore[misc]
         return written
 
-    def _commit_apart(self, store: Store, who: Supervisor, now_us: int) -> Written:
+    def _commit_apart(self, store: Store, who: Supervisor, now_us: int, *, rings: bool) -> Written:
         """Write what there is of each attempt by itself, in one transaction."""
         granted: set[str] = set()
         refused: dict[str, str] = {}
@@ -96,7 +100,10 @@ class WriteBatch:
                     refused[token] = cause_of(error)
             if self.beats:
                 attempts.beat(connection, who.id, now_us)
-        return Written(granted, [end for end in self.ended if end.token not in refused], refused)
+            ended = [end for end in self.ended if end.token not in refused]
+            if rings:
+                _ring(connection, ended)
+        return Written(granted, ended, refused)
 
     def _parts(self) -> dict[str, WriteBatch]:
         """Return a batch for each attempt, by its token."""
@@ -126,3 +133,8 @@ class WriteBatch:
         if self.beats:
             attempts.beat(connection, who.id, now_us)
         return granted
+
+
+def _ring(connection: sa.Connection, ended: list[Ended]) -> None:
+    if ended:
+        doorbell.ring(connection, instances=[end.instance_id for end in ended])

@@ -263,12 +263,12 @@ def failing_commits(monkeypatch):
     failures: list[Any] = []
     commit = WriteBatch.commit
 
-    def fail_or_commit(batch, *args):
+    def fail_or_commit(batch, *args, **options):
         if failures:
             cause = failures[0]
             is_error = isinstance(cause, Exception)
             raise OperationalError("INSERT", {}, cause if is_error else Exception("disk I/O error"))
-        return commit(batch, *args)
+        return commit(batch, *args, **options)
 
     monkeypatch.setattr(WriteBatch, "commit", fail_or_commit)
     return failures
