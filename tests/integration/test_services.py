@@ -71,6 +71,16 @@ def test_a_server_that_runs_is_left_alone(services):
     assert pid_of(services("list")) == before
 
 
+def test_a_pooler_is_in_front_of_the_server_that_was_started(services):
+    psycopg = pytest.importorskip("psycopg")
+    lines = services("up", "postgres", "pgbouncer").splitlines()
+    direct, pooled = (line.partition("=")[2] for line in lines)
+    with psycopg.connect(direct) as connection:
+        connection.execute("CREATE TABLE kept (number int)")
+    with psycopg.connect(pooled) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("words", [["up"], ["up", "mongo"], ["start"]])
 def test_wrong_words_are_answered_with_the_right_ones(services, words):
     assert "postgres" in services(*words, exit_code=2)

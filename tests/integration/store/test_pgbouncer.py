@@ -1,0 +1,127 @@
+"""A home whose PostgreSQL is behind a pooler that gives each transaction whichever session it has."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.errors import StoreError
+from airflow_lite.store import doorbell
+from airflow_lite.store.engine import open_store
+from fixtures.databases import SETTING
+from fixtures.homes import Home
+
+DIRECT = "AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN_DIRECT"
+POLL = "AIRFLOW_LITE__SCHEDULER__FALLBACK_POLL_S"
+DEAF = "A connection pooler such as PgBouncer is in front of PostgreSQL"
+SOURCE = """
+from datetime import datetime
+from airflow_lite import DAG, task
+with DAG("pooled", start_date=datetime(2024, 1, 1), schedule=None, max_active_tasks=20):
+    @task
+    def one(): return 1
+    @task
+    def two(number): return number + 1
+    for _ in range(10):
+        two(one())
+"""
+
+
+@pytest.fixture
+def direct_url(new_postgres):
+    return new_postgres()
+
+
+@pytest.fixture
+def pooled_url(direct_url, pgbouncer_url):
+    return pgbouncer_url.rpartition("/")[0] + "/" + direct_url.rpartition("/")[2]
+
+
+@pytest.fixture
+def make_pooled(tmp_path, pooled_url):
+    def make(**settings):
+        home = Home(tmp_path / "home", {SETTING: pooled_url, **settings})
+        home.dag("pooled", SOURCE)
+        return home
+
+    return make
+
+
+@pytest.fixture
+def open_pooled(pooled_url):
+    """Open stores through the pooler."""
+    stores = []
+
+    def opened(**settings):
+        config = Config.load({SETTING: pooled_url, **settings})
+        stores.append(open_store(config))
+        return config, stores[-1]
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+def trigger(home, run_id):
+    home.run("dags", "trigger", "pooled", "-r", run_id, "--wait", "--timeout", "120")
+
+
+def test_runs_end_and_commands_work_through_it(make_pooled):
+    home = make_pooled(**{POLL: "0.2"})
+    with home.scheduler() as scheduler:
+        for run_id in ("first", "second"):
+            trigger(home, run_id)
+    (line,) = [line for line in scheduler.output().splitlines() if DEAF in line]
+    assert line.endswith("changes that commands make are seen after up to 0.2 s.")
+    home.run("pools", "set", "small", "2", "a pool")
+    home.run("tasks", "clear", "pooled", "--yes")
+    home.run("jobs", "check", exit_code=1)
+    states = home.execute("SELECT state, count(*) FROM task_instance GROUP BY 1")
+    assert states == [(None, 40)]
+    assert len(home.json("dags", "list-runs", "-d", "pooled")) == 2
+
+
+def test_what_commands_ring_is_heard_by_the_direct_address(make_pooled, direct_url, wait_until):
+    home = make_pooled(**{POLL: "86400", DIRECT: direct_url})
+    with home.scheduler() as scheduler:
+        wait_until(lambda: "pooled" in home.run("dags", "list").stdout, "the file to be known")
+        trigger(home, "told")
+    assert DEAF not in scheduler.output()
+
+
+def test_a_direct_address_that_is_a_pooler_is_told(open_pooled, pooled_url, caplog, wait_until):
+    bell = doorbell.hang(*open_pooled(**{DIRECT: pooled_url}))
+    wait_until(lambda: "it must pool sessions" in caplog.text, "it is told")
+    bell.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("sqlite:////tmp/x.db", "is for PostgreSQL alone"), ("nonsense", "cannot be used")],
+)
+def test_a_direct_address_that_is_none_is_refused_by_the_settings_name(open_pooled, address, said):
+    config, store = open_pooled(**{DIRECT: address})
+    with pytest.raises(StoreError, match=f"sql_alchemy_conn_direct .*{said}"):
+        doorbell.hang(config, store)
+
+
+def test_each_transaction_has_its_bounds_and_leaves_the_session_none(open_pooled, pooled_url):
+    _, store = open_pooled()
+    settings = ("lock_timeout", "idle_in_transaction_session_timeout")
+    with store.begin() as connection:
+        within = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in settings]
+    assert within == ["5s", "30s"]
+    with psycopg.connect(pooled_url, autocommit=True) as another:
+        after = [another.execute(f"SHOW {name}").fetchone() for name in settings]
+    assert after == [("0",), ("0",)]
+
+
+def test_a_statement_that_is_repeated_is_prepared_in_no_session(open_pooled, pooled_url):
+    _, store = open_pooled()
+    for number in range(12):  # a driver prepares what it has sent five times
+        with store.begin() as connection:
+            assert connection.exec_driver_sql("SELECT %s", (number,)).scalar() == number
+    with psycopg.connect(pooled_url, autocommit=True) as another:
+        row = another.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+    assert row == (0,)
