@@ -17,6 +17,7 @@ from airflow_lite.private_files import make_folder, open_private, who_else_write
 from airflow_lite.secrets_masker import without_url_secrets
 from airflow_lite.store.doorbell import send_rings
 from airflow_lite.store.postgres import engine_options, prepare
+from airflow_lite.store.reads import OPTION, Reads, reads_of
 from airflow_lite.store.schema import metadata, pool
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ _SCHEMA_LOCK = 0x61_6C_69_74_65
 class Store:
     """An open store: `begin()` for a transaction that writes, `read()` for one that does not.
 
+    `read_one()` is for one statement that reads, which needs no transaction around it.
     Safe to share between threads; never to be carried across a fork.
     """
 
@@ -66,11 +68,18 @@ class Store:
         """
         return self.engine.begin()
 
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction for reading, of one moment's rows; it takes no write lock."""
+        return self._reader(Reads.OF_ONE_MOMENT)
+
+    def read_one(self) -> AbstractContextManager[sa.Connection]:
+        """Return a connection for a SELECT, which sees what is there by its own time."""
+        return self._reader(Reads.ONE_STATEMENT)
+
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
-        """Give a connection for reading; it takes no write lock."""
+    def _reader(self, reads: Reads) -> Iterator[sa.Connection]:
         with self.engine.connect() as connection:
-            reader = connection.execution_options(airflow_lite_reads=True)
+            reader = connection.execution_options(**{OPTION: reads})
             with reader.begin():
                 yield reader
 
@@ -230,9 +239,13 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        # IMMEDIATE: a lock that is taken late cannot wait and fails at once.
-        reads = connection.get_execution_options().get("airflow_lite_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        match reads_of(connection):
+            case Reads.ONE_STATEMENT:
+                return
+            case Reads.OF_ONE_MOMENT:
+                connection.exec_driver_sql("BEGIN")
+            case None:  # a lock that is taken late cannot wait and fails at once
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _make_private(path: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from airflow_lite.store.reads import Reads, reads_of
+
 #: What libpq is told, unless the URL says otherwise: no wait without bound for a server that is
 #: gone.
 _LIMITS = {
@@ -20,10 +22,13 @@ _LIMITS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-#: No wait without bound for a lock that a process holds which was stopped. Set with each
-#: transaction: it goes to the server with its BEGIN, at the cost of no further message.
-_BOUNDS = "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '30s'"
+#: Other drivers begin a transaction by themselves, and prepare nothing.
 _DRIVER = "psycopg"
+#: No wait without bound for a lock that a process holds which was stopped. Set with each
+#: transaction, in the message that begins it.
+_BOUNDS = "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '30s'"
+#: All that one sees is of one moment, as on SQLite.
+_READS = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 def arguments_of(url: sa.URL, name: str) -> dict[str, Any]:
@@ -41,31 +46,39 @@ def engine_options(url: sa.URL, name: str, most_connections: int) -> dict[str, A
         "connect_args": arguments,
         "pool_size": 1,
         "max_overflow": most_connections - 1,
+        "use_native_hstore": False,  # or each process would look for what we have none of
     }
 
 
 def prepare(engine: sa.Engine) -> None:
-    """Let an engine's transactions begin with our bounds, and on connections that are not lost."""
-    begins = (
-        engine.dialect.driver == _DRIVER
-    )  # others begin by themselves, and cannot be told not to
-    bounds = f"BEGIN; {_BOUNDS}" if begins else _BOUNDS
+    """Let an engine's transactions begin with our bounds, on connections that are not lost."""
+    is_ours = engine.dialect.driver == _DRIVER
 
-    if begins:
-
-        @event.listens_for(engine, "connect")
-        def connect(connection: Any, _record: object) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        if is_ours:
             connection.autocommit = True  # transactions are begun below, not by the driver
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(bounds)
+        reads = reads_of(connection)
+        if reads is not Reads.ONE_STATEMENT:
+            connection.exec_driver_sql(_beginning(is_ours=is_ours, reads=reads is not None))
 
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, _record: object, _proxy: object) -> None:
         """Ping the server if it said something unasked: most likely that it hangs up."""
         if _has_news(connection) and not _answers(engine.dialect, connection):
             raise sa.exc.DisconnectionError
+
+
+def _beginning(*, is_ours: bool, reads: bool) -> str:
+    """Return the one message that begins a transaction, or adds to what the driver began."""
+    if is_ours:
+        begin = f"BEGIN {_READS}" if reads else "BEGIN"
+    else:
+        begin = f"SET TRANSACTION {_READS}" if reads else ""
+    return f"{begin}; {_BOUNDS}" if begin else _BOUNDS
 
 
 def _has_news(connection: Any) -> bool:

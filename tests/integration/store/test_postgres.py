@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
+from sqlalchemy.exc import DBAPIError
 
 from airflow_lite.config import Config
-from airflow_lite.store.engine import create, lock_schema, revision
+from airflow_lite.store.engine import create, lock_schema, open_store, revision
 from airflow_lite.store.migrate import bare_store
 from fixtures.databases import SETTING
 from fixtures.homes import Home
@@ -102,3 +105,80 @@ def test_a_run_ends_with_its_xcoms_and_history(served, wait_until):
     assert served.execute("SELECT value FROM xcom") == [("1",)]
     history = served.execute("SELECT to_state FROM task_event ORDER BY id")
     assert history[-1] == ("success",)
+
+
+@pytest.fixture
+def open_served(served):
+    """Open stores on the home's database."""
+    stores = []
+
+    def opened():
+        config = Config.load({"AIRFLOW_LITE_HOME": str(served.folder), **served.environ})
+        stores.append(open_store(config))
+        return stores[-1]
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+_POOLS = "SELECT count(*) FROM pool"
+_NEW_POOL = "INSERT INTO pool (name, slots) VALUES ('new', 1)"
+
+
+def test_what_a_transaction_reads_is_of_one_moment(open_served):
+    ours, theirs = open_served(), open_served()
+    with ours.read() as connection:
+        assert connection.exec_driver_sql(_POOLS).scalar() == 1
+        with theirs.begin() as another:
+            another.exec_driver_sql(_NEW_POOL)
+        assert connection.exec_driver_sql(_POOLS).scalar() == 1
+    with ours.read_one() as connection:
+        assert connection.exec_driver_sql(_POOLS).scalar() == 2
+
+
+def test_a_transaction_for_reading_writes_nothing(open_served):
+    with (
+        pytest.raises(DBAPIError, match="read-only transaction"),
+        open_served().read() as connection,
+    ):
+        connection.exec_driver_sql(_NEW_POOL)
+
+
+def test_a_connection_that_was_cut_between_transactions_is_made_again(open_served, wait_until):
+    ours, theirs = open_served(), open_served()
+    pid = "SELECT pg_backend_pid()"
+    with ours.read() as connection:
+        cut = connection.exec_driver_sql(pid).scalar()
+    with theirs.read_one() as connection:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(%s)", (cut,))
+        left = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+        wait_until(lambda: not connection.exec_driver_sql(left, (cut,)).scalar(), "it is cut")
+    with ours.begin() as connection:
+        assert connection.exec_driver_sql(pid).scalar() != cut
+
+
+def test_a_transaction_costs_a_message_to_begin_and_one_to_end(open_served, monkeypatch):
+    store = open_served()
+    sent = []
+    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+    monkeypatch.setattr(
+        psycopg.Cursor,
+        "execute",
+        lambda cursor, query, *values, **options: (
+            sent.append(query.split()[0].strip(";")) or execute(cursor, query, *values, **options)
+        ),
+    )
+    monkeypatch.setattr(
+        psycopg.Connection, "commit", lambda connection: sent.append("COMMIT") or commit(connection)
+    )
+    for opened in (store.begin, store.read):
+        with opened() as connection:
+            connection.exec_driver_sql(_POOLS)
+    assert sent == ["BEGIN", "SELECT", "COMMIT"] * 2
+    sent.clear()
+    with store.read_one() as connection:
+        connection.exec_driver_sql(_POOLS)
+        line = connection.connection.driver_connection
+        assert line.info.transaction_status == TransactionStatus.IDLE
+    assert sent[0] == "SELECT"

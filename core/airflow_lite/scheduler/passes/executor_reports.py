@@ -145,16 +145,21 @@ def reread_instances(context: SchedulerContext, instance_ids: Iterable[int]) -> 
     row_ids = [row_id for row_id in instance_ids if context.memory.has_instance(row_id)]
     if not row_ids:
         return
-    with context.store.read() as connection:
+    with context.store.read_one() as connection:
         rows = scheduling.instances_by_id(connection, row_ids)
-        failed = [row.id for row in rows if row.state in _FAILED_TRY]
-        # Of children that vanished: their host asks for what they cannot call any more.
-        request_ids = callbacks.open_of(connection, failed) if failed else []
-    context.callbacks.add(request_ids)
+    _take_callbacks(context, [row.id for row in rows if row.state in _FAILED_TRY])
     for row in rows:
         _take_row(context, row)
     missing = set(row_ids) - {row.id for row in rows}
     context.memory.doubt(context.memory.instance(row_id)[0].id for row_id in missing)
+
+
+def _take_callbacks(context: SchedulerContext, failed: list[int]) -> None:
+    """Have called what children that vanished cannot call any more: their host asks for it."""
+    if failed:
+        with context.store.read_one() as connection:
+            request_ids = callbacks.open_of(connection, failed)
+        context.callbacks.add(request_ids)
 
 
 def _take_row(context: SchedulerContext, row: Any) -> None:

@@ -53,7 +53,7 @@ class Launcher:
         new = [attempt for attempt in self._state.waiting.values() if attempt.phase is Phase.NEW]
         if not new:
             return
-        with self._state.store.read() as connection:
+        with self._state.store.read_one() as connection:
             rows = lookup.find(connection, [attempt.key for attempt in new])
         for attempt in new:
             row = rows.get(attempt.key.primary)
