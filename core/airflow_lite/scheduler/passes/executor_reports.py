@@ -21,6 +21,7 @@ from airflow_lite.scheduler.state.reports import AskedCallback
 from airflow_lite.scheduler.state.rows import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
 from airflow_lite.store import callbacks, scheduling
+from airflow_lite.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -192,7 +193,7 @@ def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
             context.memory.forget_attempt(token)
         elif instance.state == TaskInstanceState.QUEUED:
             if isinstance(event.info, Refused):
-                cause = f"refused by the executor: {event.info}"
+                cause = storable(f"refused by the executor: {event.info}")
                 refused.append(FailedTry(active, cause, event.info.state))
             else:
                 unclaimed.append(active)
@@ -209,7 +210,7 @@ def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
 
 def _reason(event: Event) -> str:
     info = f": {event.info}" if event.info is not None else ""
-    return f"never claimed, the executor said {event.state}{info}"
+    return storable(f"never claimed, the executor said {event.state}{info}")
 
 
 def _take_adoption(
