@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
+from airflow_lite.store import doorbell
 from airflow_lite.store.batches import chunks
 from airflow_lite.store.schema import dag, job
 
@@ -57,8 +58,13 @@ def claim_dags(connection: sa.Connection, job_id: int, most_scheduled: int) -> l
     return ids
 
 
-def release_dags(connection: sa.Connection, job_id: int, dag_ids: Collection[str]) -> None:
-    """Let go of DAGs that a job owns, so that another may claim them."""
-    for some in chunks(list(dag_ids)):
-        query = dag.update().where(dag.c.dag_id.in_(some), dag.c.owner_job_id == job_id)
-        connection.execute(query.values(owner_job_id=None))
+def release_dags(
+    connection: sa.Connection, job_id: int, dag_ids: Collection[str] | None = None
+) -> None:
+    """Let go of these DAGs that a job owns, or of all, and wake who may claim them."""
+    owned = dag.update().where(dag.c.owner_job_id == job_id).values(owner_job_id=None)
+    if dag_ids is None:
+        connection.execute(owned)
+    for some in chunks(dag_ids or ()):
+        connection.execute(owned.where(dag.c.dag_id.in_(some)))
+    doorbell.ring(connection)

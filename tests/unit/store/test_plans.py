@@ -173,7 +173,7 @@ CALLS: dict[Any, dict[str, Any]] = {
     ownership: {
         "owned_counts": ownership.owned_counts,
         "claim_dags": lambda c: ownership.claim_dags(c, 1, 9),
-        "release_dags": lambda c: ownership.release_dags(c, 1, ["d"]),
+        "release_dags": lambda c: [ownership.release_dags(c, 1, ids) for ids in (["d"], None)],
     },
 }
 

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.dag_files.scan import DagFileProcessor
+from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class DagFiles:
                 self._report(saved)
             self.has_looked = True
             self._outage = None
+        except LeaseLost:
+            pass  # the loop meets it as well, and ends for it
         except Exception as error:
             self._complain(error)  # the next pass tries again
         finally:

@@ -23,9 +23,10 @@ from airflow_lite.scheduler.passes.make_runs import make_and_start
 from airflow_lite.scheduler.passes.refresh import follow_definitions, refresh, reload
 from airflow_lite.scheduler.passes.retention import FIRST_LOOK_S, LOOK_S, Retention
 from airflow_lite.scheduler.passes.share_dags import share_dags
-from airflow_lite.scheduler.recovery.lease import LeaseLost, StoreTaken
+from airflow_lite.scheduler.recovery.lease import StoreTaken
 from airflow_lite.scheduler.recovery.takeover import adopt_queued, take_over
 from airflow_lite.scheduler.state import notify_plugins
+from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.store import doorbell
 from airflow_lite.store.jobs import is_database_error
 

@@ -16,7 +16,8 @@ from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.private_files import open_private
 from airflow_lite.processes.proc import process_space, process_start
-from airflow_lite.store import jobs
+from airflow_lite.scheduler.state.conflict import LeaseLost
+from airflow_lite.store import jobs, ownership
 from airflow_lite.store.engine import Store, write_log_back
 from airflow_lite.store.files import StoreFiles
 
@@ -35,10 +36,6 @@ LOCK_SUFFIX = ".scheduler.lock"
 
 class SchedulerRunsAlready(UserError):
     """Another scheduler uses this home. Stop it, or set AIRFLOW_LITE_HOME to another folder."""
-
-
-class LeaseLost(UserError):
-    """Another scheduler took over, since this one was silent for too long. Start it again."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +193,8 @@ class Ownership:
         try:
             with self.store.begin() as connection:
                 jobs.end_jobs(connection, [self.job_id], state=state, now_us=self.clock.now_us())
+                if not self.store.is_sqlite:
+                    ownership.release_dags(connection, self.job_id)
         except Exception as error:
             if not jobs.is_database_error(error):
                 raise

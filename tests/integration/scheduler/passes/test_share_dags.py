@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_lite.scheduler.recovery.lease import LeaseLost
+from airflow_lite.scheduler.recovery.lease import FencedStore
+from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
+from airflow_lite.store.engine import open_store
 
 BEAT_S = 2.0
 
@@ -151,19 +153,18 @@ def test_who_lost_its_lease_writes_nothing_and_stands_down(rig, dags):
     assert [rig.run_state(run) for run in runs] == ["success"] * 4
 
 
-def test_a_pass_begun_before_the_lease_was_lost_writes_nothing_after_it(rig, dags):
-    spec, version = dags["d0"]
+def test_nobody_takes_the_lease_in_the_middle_of_a_write(rig, dags):
     first = rig.start()
     second = rig.start()
-    rig.trigger(spec, version)
-    with first.context.store.begin():  # it is stopped in the middle
-        silence_by = rig.rows(schema.job)[0].latest_beat_us
+    silence(rig, first)
+    own = open_store(rig.config)
+    with FencedStore(own.engine, first.context.job_id).begin():  # it is stopped in the middle
         turn(rig, second)
         assert rig.rows(schema.job)[0].state == "running"
-        assert rig.rows(schema.job)[0].latest_beat_us == silence_by
-    silence(rig, first)
+    own.close()
     turn(rig, second)
     assert rig.rows(schema.job)[0].state == "failed"
+    assert owned(rig) == {second.context.job_id: 4}
 
 
 def test_who_was_silent_itself_judges_nobody_until_others_had_the_time_to_beat(rig, dags):

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from airflow_lite.scheduler.recovery.lease import (
-    LeaseLost,
     SchedulerLock,
     SchedulerRunsAlready,
     StoreTaken,
 )
+from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.store import jobs, schema
 from fixtures.store_rows import add_job
 
