@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_lite.store import xcoms
-from airflow_lite.store.batches import is_one_of, run_many, select_many, upsert_many
+from airflow_lite.store.batches import in_order, is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.schema import (
     attempt,
     callback_request,
@@ -160,7 +160,7 @@ def claim(
     """Make queued rows running, each under its token; return the tokens that `owner` holds now."""
     common = {"who": owner.id, "host": owner.hostname, "actor": _actor(owner), "now": now_us}
     rows = [{**common, "instance_id": claim.instance_id, "token": claim.token} for claim in claims]
-    changed = run_many(connection, _CLAIM, rows)
+    changed = run_many(connection, _CLAIM, in_order(rows, "instance_id"))
     mine = {claim.token for claim in claims}
     if changed != len(claims):
         mine = _claimed_tokens(connection, claims, owner)
@@ -225,7 +225,7 @@ _STARTED_INSTANCE = (
 
 def note_started(connection: sa.Connection, started: Sequence[Started]) -> None:
     """Write which processes run these attempts."""
-    rows = [process._asdict() for process in started]
+    rows = in_order((process._asdict() for process in started), "instance_id")
     run_many(connection, _STARTED, rows)
     run_many(connection, _STARTED_INSTANCE, rows)
 
@@ -271,7 +271,7 @@ def end(connection: sa.Connection, reports: Sequence[Ended], owner: Supervisor) 
     (`restarting`) gets no state, one that a user marked stays. All are noted in `attempt`.
     """
     actor = _actor(owner)
-    rows = [{**report._asdict(), "actor": actor} for report in reports]
+    rows = in_order(({**report._asdict(), "actor": actor} for report in reports), "instance_id")
     changed = run_many(connection, _END, rows)
     accepted = {report.token for report in reports}
     if changed != len(reports):
@@ -365,7 +365,7 @@ def give_back(
         }
         for attempt in returned
     ]
-    run_many(connection, _RETURN, rows)
+    run_many(connection, _RETURN, in_order(rows, "instance_id"))
     run_many(connection, _RETURN_ATTEMPT, rows)
 
 

@@ -54,6 +54,14 @@ def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> 
     return connection.exec_driver_sql(prepared.text, [*map(prepared.values, rows)]).rowcount
 
 
+def in_order(rows: Iterable[Row], name: str) -> list[Row]:
+    """Return rows by the row ids that they have under a name.
+
+    In this order every writer locks them, so that two of them do not wait for one another.
+    """
+    return sorted(rows, key=itemgetter(name))
+
+
 def upsert_many(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Row], *, changed: tuple[str, ...]
 ) -> None:

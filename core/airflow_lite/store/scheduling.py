@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from airflow_lite.states import FINISHED
-from airflow_lite.store.batches import chunks, is_one_of, run_many, select_many
+from airflow_lite.store.batches import chunks, in_order, is_one_of, run_many, select_many
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.runs import OF_TASK, Row
 from airflow_lite.store.schema import (
@@ -190,6 +190,7 @@ def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> 
     A row has `row, was_state, was_attempt, to_state, to_try, actor, cause, now_us`; `to_try` None
     leaves the try number as it is.
     """
+    rows = in_order(rows, "row")
     finishing = [row for row in rows if row["to_state"] in FINISHED]
     moving = [row for row in rows if row["to_state"] not in FINISHED]
     return run_many(connection, _FINISH, finishing) + run_many(connection, _MOVE, moving)
@@ -201,6 +202,7 @@ def queue_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) ->
     A row has `row, was_state, was_attempt, token, try_number, try_started_us, stuck, version,
     executor_name, actor, cause, now_us`.
     """
+    rows = in_order(rows, "row")
     changed = run_many(connection, _QUEUE, rows)
     run_many(connection, _ATTEMPT, rows)
     return changed
@@ -211,6 +213,7 @@ def end_tries(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
 
     A row has `row, was_state, was_attempt, to_state, next_at_us, actor, cause, now_us`.
     """
+    rows = in_order(rows, "row")
     changed = run_many(connection, _END_TRY, rows)
     ends = [{**row, "outcome": row["to_state"], "accepts": True} for row in rows]
     run_many(connection, _END_ATTEMPT, ends)
@@ -223,6 +226,7 @@ def requeue(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     A row has `row, was_state, was_attempt, stuck, actor, cause, now_us`. Returns how many were as
     expected.
     """
+    rows = in_order(rows, "row")
     changed = run_many(connection, _REQUEUE, rows)
     ends = [{**row, "outcome": None, "accepts": False} for row in rows]
     run_many(connection, _END_ATTEMPT, ends)
@@ -245,7 +249,7 @@ def is_external_id(name: str) -> bool:
 
 def set_external_ids(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Store the engine's ids of attempts; a row has `row, token, external`."""
-    run_many(connection, _SET_EXTERNAL_ID, rows)
+    run_many(connection, _SET_EXTERNAL_ID, in_order(rows, "row"))
 
 
 _PROCESSES = sa.select(
@@ -357,7 +361,7 @@ _REFRESH = (
 def refresh_instances(connection: sa.Connection, tasks: Iterable[tuple[int, TaskSpec]]) -> None:
     """Write their tasks' newest definition to instances (by row id) that have not started."""
     rows = [{"row": row, **{name: getattr(task, name) for name in OF_TASK}} for row, task in tasks]
-    run_many(connection, _REFRESH, rows)
+    run_many(connection, _REFRESH, in_order(rows, "row"))
 
 
 def delete_run(connection: sa.Connection, run_row_id: int) -> None:

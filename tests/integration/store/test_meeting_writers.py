@@ -22,23 +22,31 @@ WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = c
 
 
 @pytest.fixture
-def store(tmp_path, new_postgres):
-    store = open_store(Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), SETTING: new_postgres()}))
-    yield store
-    store.close()
+def stores(tmp_path, new_postgres):
+    """One database as two processes have it, each with a connection."""
+    config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), SETTING: new_postgres()})
+    stores = [open_store(config) for _ in range(2)]
+    yield stores
+    for store in stores:
+        store.close()
 
 
 @pytest.fixture
-def meet(store, wait_until):
+def store(stores):
+    return stores[0]
+
+
+@pytest.fixture
+def meet(stores, wait_until):
     """Do a thing in a transaction, and again in another before the first is over; return both."""
 
     def meet(act):
         def second():
-            with store.begin() as connection:
+            with stores[1].begin() as connection:
                 return act(connection)
 
         with ThreadPoolExecutor(1) as threads:
-            with store.begin() as connection:
+            with stores[0].begin() as connection:
                 first = act(connection)
                 waiting = threads.submit(second)
                 wait_until(lambda: connection.exec_driver_sql(_WAITING).scalar(), "it waits")

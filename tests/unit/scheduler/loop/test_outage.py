@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
@@ -12,7 +14,9 @@ from airflow_lite.scheduler.loop.loop import SQLITE_BEAT_S
 from airflow_lite.scheduler.loop.outage import MOST_FAILURES
 from airflow_lite.scheduler.loop.shutdown import POLL_S
 from airflow_lite.store import cleaning, schema
+from airflow_lite.store.engine import open_store
 from airflow_lite.store.faults import MOST_PASSING
+from fixtures.databases import SETTING
 
 
 @pytest.fixture
@@ -193,6 +197,43 @@ def test_another_writer_in_the_way_is_no_outage_until_it_stays_there(
     assert caplog.messages[-1].startswith(
         "the metadata database cannot be used: deadlock detected; it is tried"
     )
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())
+"""
+
+
+def test_a_deadlock_with_another_writer_costs_one_pass(
+    make_rig, new_postgres, dag_of, wait_until, caplog
+):
+    caplog.set_level("INFO")
+    rig = make_rig(environ={SETTING: new_postgres()})
+    run = rig.begin(dag_of({"a": [], "b": []}))
+    rows = {name: rig.instance(name).id for name in "ab"}
+    touch = "UPDATE task_instance SET note = 'seen' WHERE id = %s"
+    with (
+        ThreadPoolExecutor(1) as threads,
+        closing(open_store(rig.config)) as store,
+        store.begin() as other,
+    ):
+        other.exec_driver_sql("SET LOCAL deadlock_timeout = '60s'")  # the loop's is found first
+        other.exec_driver_sql(touch, (rows["b"],))
+        step = threads.submit(rig.loop.step)  # it locks a, and waits for b
+        wait_until(lambda: other.exec_driver_sql(_WAITING).scalar(), "the loop to wait")
+        other.exec_driver_sql(touch, (rows["a"],))
+        step.result(60)
+    for _ in range(12):
+        rig.clock.advance(1)
+        rig.loop.step()
+
+    assert rig.run_state(run) == "success"
+    assert len(rig.executor.executed) == 2
+    again = "a pass is made again, another writer was in its way: deadlock detected"
+    assert again in caplog.messages
+    assert "cannot be used" not in caplog.text
+    assert rig.findings() == []
 
 
 def test_a_row_that_is_refused_where_nobody_expects_it_is_no_outage(

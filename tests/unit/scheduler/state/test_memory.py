@@ -197,3 +197,39 @@ def test_a_complaint_is_new_once_until_its_reason_changes_or_it_is_withdrawn(mem
     assert memory.complain("pool", "too small")
     memory.withdraw_complaint("pool")
     assert memory.complain("pool", "too small")
+
+
+def queued(row_id, token):
+    return Instance(row_id, "a", state=TaskInstanceState.QUEUED, attempt=token)
+
+
+def test_what_an_unanswered_commit_has_queued_is_told_once_its_row_says_so(memory):
+    before = Instance(5, "a", attempt="old")
+    memory.put_run(make_run(instances=[before]))
+    memory.await_answer("new", before)
+    assert memory.take_unanswered() == []  # the server may still be at it
+
+    memory.put_run(make_run(instances=[queued(5, "new")]))
+    assert [active.token for active in memory.take_unanswered()] == ["new"]
+    assert not memory.attempt("new").is_unmanaged
+    assert memory.take_unanswered() == []
+
+
+def test_an_unanswered_commit_is_forgotten_once_another_attempt_is_there(memory):
+    before = Instance(5, "a")
+    memory.put_run(make_run(instances=[before]))
+    memory.await_answer("lost", before)
+    memory.put_run(make_run(instances=[queued(5, "later")]))
+    assert memory.take_unanswered() == []
+
+    memory.put_run(make_run(instances=[queued(5, "lost")]))
+    assert memory.take_unanswered() == []
+
+
+def test_a_commit_that_was_answered_is_not_looked_for(memory):
+    before = Instance(5, "a")
+    memory.put_run(make_run(instances=[before]))
+    memory.await_answer("new", before)
+    memory.take_answer("new")
+    memory.put_run(make_run(instances=[queued(5, "new")]))
+    assert memory.take_unanswered() == []
