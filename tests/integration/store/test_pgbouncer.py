@@ -13,6 +13,7 @@ from fixtures.databases import SETTING
 from fixtures.homes import Home
 
 DIRECT = "AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN_DIRECT"
+HOSTNAME = "AIRFLOW_LITE__CORE__HOSTNAME"
 POLL = "AIRFLOW_LITE__SCHEDULER__FALLBACK_POLL_S"
 DEAF = "A connection pooler such as PgBouncer is in front of PostgreSQL"
 SOURCE = """
@@ -28,6 +29,14 @@ with DAG("pooled", start_date=datetime(2024, 1, 1), schedule=None, max_active_ta
 """
 
 
+BOTH = """
+from airflow_lite import DAG, EmptyOperator
+for name in ("d0", "d1", "d2"):
+    with DAG(name, schedule=None):
+        EmptyOperator(task_id="a")
+"""
+
+
 @pytest.fixture
 def direct_url(new_postgres):
     return new_postgres()
@@ -40,8 +49,8 @@ def pooled_url(direct_url, pgbouncer_url):
 
 @pytest.fixture
 def make_pooled(tmp_path, pooled_url):
-    def make(**settings):
-        home = Home(tmp_path / "home", {SETTING: pooled_url, **settings})
+    def make(name="home", **settings):
+        home = Home(tmp_path / name, {SETTING: pooled_url, **settings})
         home.dag("pooled", SOURCE)
         return home
 
@@ -82,12 +91,28 @@ def test_runs_end_and_commands_work_through_it(make_pooled):
     assert len(home.json("dags", "list-runs", "-d", "pooled")) == 2
 
 
-def test_what_commands_ring_is_heard_by_the_direct_address(make_pooled, direct_url, wait_until):
-    home = make_pooled(**{POLL: "86400", DIRECT: direct_url})
-    with home.scheduler() as scheduler:
-        wait_until(lambda: "pooled" in home.run("dags", "list").stdout, "the file to be known")
-        trigger(home, "told")
-    assert DEAF not in scheduler.output()
+_OWNERS = "SELECT owner_job_id, count(*) FROM dag GROUP BY 1"
+
+
+def test_each_of_two_schedulers_hears_commands_by_the_direct_address(
+    make_pooled, direct_url, wait_until
+):
+    first, second = (
+        make_pooled(name, **{POLL: "86400", DIRECT: direct_url, HOSTNAME: name})
+        for name in ("one", "another")
+    )
+    for home in (first, second):
+        home.dag("both", BOTH)
+    with first.scheduler() as one, second.scheduler() as another:
+
+        def is_shared():
+            return [(bool(job), count) for job, count in first.execute(_OWNERS)] == [(True, 2)] * 2
+
+        wait_until(is_shared, "each to own two DAGs", homes=[first, second])
+        for name in ("d0", "d1", "d2"):
+            second.run("dags", "trigger", name, "--wait", "--timeout", "120")
+        trigger(first, "pooled")
+    assert DEAF not in one.output() + another.output()
 
 
 def test_a_direct_address_that_is_a_pooler_is_told(open_pooled, pooled_url, caplog, wait_until):
