@@ -1,11 +1,12 @@
 """How many tasks a second the scheduler itself brings through, with nothing to run.
 
-    python tests/benchmarks/scheduler_overhead.py [--tasks 5000 10000 20000] [--runs 5]
+    scripts/bench scheduler_overhead [--tasks 5000 10000 20000] [--runs 5] [--database sqlite postgresql]
 
-A whole loop on SQLite in a file, with the stub executor on the same thread, which claims and
-records in bulk what it is handed, as a task host does, and runs no code. One DAG run, counted from
-the first pass to the run's own end. Sizes take turns, so that a noisy machine hits all alike; the
-processor's time is told beside the wall's. A run that is not a success voids the benchmark.
+A whole loop on SQLite in a file, or on PostgreSQL, with the stub executor on the same thread, which
+claims and records in bulk what it is handed, as a task host does, and runs no code. One DAG run,
+counted from the first pass to the run's own end. Sizes and databases take turns, so that a noisy
+machine hits all alike; the processor's time of this process, which is not PostgreSQL's, is told
+beside the wall's. A run that is not a success voids the benchmark.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import runs, schema
 from airflow_lite.store.engine import Store, open_store
 from airflow_lite_testing.stub_executor import StubExecutor
+from benchmarks import databases
 
 
 class InlineStub(StubExecutor):
@@ -95,10 +97,11 @@ def state(store: Store, run: int) -> str:
         return connection.execute(query).scalar_one()
 
 
-def one_run(spec: DagSpec, parallelism: int, pool: int) -> Taken:
+def one_run(database: str, spec: DagSpec, parallelism: int, pool: int) -> Taken:
     """Bring one run of `spec` through a new scheduler on a new store."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, databases.new_database(database) as settings:
         environ = {
+            **settings,
             "AIRFLOW_LITE_HOME": folder,
             "AIRFLOW_LITE__CORE__PARALLELISM": str(parallelism),
             "AIRFLOW_LITE__CORE__DEFAULT_POOL_TASK_SLOT_COUNT": str(pool),
@@ -133,22 +136,26 @@ def main() -> None:
     parser.add_argument("--parallelism", type=int, default=1_024)
     parser.add_argument("--pool", type=int, help="slots of the default pool; else as parallelism")
     parser.add_argument("--shape", choices=("wide", "grid"), default="wide")
+    databases.add_option(parser)
     args = parser.parse_args()
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores,"
           f" load {os.getloadavg()[0]:.2f}, {args.shape}, parallelism {args.parallelism},"
-          f" {args.runs} runs after one to warm up")  # fmt: skip
+          f" {args.runs} runs after one to warm up{databases.describe(args.database)}")  # fmt: skip
     pool = args.pool or args.parallelism
     make = {"wide": wide, "grid": grid}[args.shape]
-    one_run(make(min(args.tasks)), args.parallelism, pool)
-    taken: dict[int, list[Taken]] = {tasks: [] for tasks in args.tasks}
+    for database in args.database:
+        one_run(database, make(min(args.tasks)), args.parallelism, pool)
+    taken: dict[tuple[str, int], list[Taken]] = {
+        (database, tasks): [] for tasks in args.tasks for database in args.database
+    }
     for _ in range(args.runs):
-        for tasks in args.tasks:
-            taken[tasks].append(one_run(make(tasks), args.parallelism, pool))
-    for tasks, found in taken.items():
+        for (database, tasks), found in taken.items():
+            found.append(one_run(database, make(tasks), args.parallelism, pool))
+    for (database, tasks), found in taken.items():
         walls = [one.wall_s for one in found]
         cpu_ms = statistics.median(one.cpu_s for one in found) / tasks * 1e3
         print(
-            f"{tasks:6} tasks: {tasks / min(walls):6.0f} tasks/s best,"
+            f"{database:10} {tasks:6} tasks: {tasks / min(walls):6.0f} tasks/s best,"
             f" {tasks / statistics.median(walls):6.0f} median, {cpu_ms:.3f} ms of processor a task"
         )
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from airflow_lite.states import ACTIVE, RUN_FINISHED
+from airflow_lite.states import RUN_FINISHED
 from airflow_lite.store.schema import (
+    ACTIVE_INSTANCE,
+    FINISHED_RUN,
     UNFINISHED_RUN,
     attempt,
     callback_request,
@@ -38,6 +40,7 @@ ROWS, FEW = 1_000, 50
 
 _SCHEDULED = ("scheduled", "backfill")
 _OVER = tuple(str(state) for state in RUN_FINISHED)
+_IS_OVER = job.c.state != "running"
 
 
 def _next_state(*, scheduled: bool) -> sa.ScalarSelect[Any]:
@@ -52,16 +55,18 @@ def _next_state(*, scheduled: bool) -> sa.ScalarSelect[Any]:
 
 
 def _old_runs(before_us: int) -> sa.Select[Any]:
-    active = sa.exists().where(
-        task_instance.c.dag_run_id == dag_run.c.id,
-        task_instance.c.state.in_([str(state) for state in ACTIVE]),
-    )
-    return sa.select(dag_run.c.id).where(
-        dag_run.c.state.in_(_OVER),
-        sa.func.coalesce(dag_run.c.end_us, dag_run.c.queued_us) < before_us,
-        _next_state(scheduled=False).in_(_OVER),
-        sa.or_(dag_run.c.run_type.not_in(_SCHEDULED), _next_state(scheduled=True).in_(_OVER)),
-        sa.not_(active),
+    active = sa.exists().where(task_instance.c.dag_run_id == dag_run.c.id, ACTIVE_INSTANCE)
+    ended_us = sa.func.coalesce(dag_run.c.end_us, dag_run.c.queued_us)
+    return (
+        sa.select(dag_run.c.id)
+        .where(
+            FINISHED_RUN,
+            ended_us < before_us,
+            _next_state(scheduled=False).in_(_OVER),
+            sa.or_(dag_run.c.run_type.not_in(_SCHEDULED), _next_state(scheduled=True).in_(_OVER)),
+            sa.not_(active),
+        )
+        .order_by(ended_us)
     )
 
 
@@ -71,32 +76,42 @@ def _old_xcoms(before_us: int) -> sa.Select[Any]:
 
 
 def _old_events(before_us: int) -> sa.Select[Any]:
-    return sa.select(task_event.c.id).where(task_event.c.at_us < before_us)
+    query = sa.select(task_event.c.id).where(task_event.c.at_us < before_us)
+    return query.order_by(task_event.c.at_us)
 
 
 def _old_callbacks(before_us: int) -> sa.Select[Any]:
-    return sa.select(callback_request.c.id).where(callback_request.c.ended_us < before_us)
+    query = sa.select(callback_request.c.id).where(callback_request.c.ended_us < before_us)
+    return query.order_by(callback_request.c.ended_us)
 
 
 def _old_jobs(before_us: int) -> sa.Select[Any]:
+    """Return the query for jobs that are over; one of a supervisor that is not stays."""
     ended_us = sa.func.coalesce(job.c.end_us, job.c.latest_beat_us)
-    return sa.select(job.c.id).where(job.c.state != "running", ended_us < before_us)
+    named = sa.exists().where(supervisor.c.job_id == job.c.id, supervisor.c.end_us.is_(None))
+    return sa.select(job.c.id).where(_IS_OVER, ended_us < before_us, sa.not_(named))
 
 
 def _old_supervisors(before_us: int) -> sa.Select[Any]:
-    return sa.select(supervisor.c.id).where(supervisor.c.end_us < before_us)
+    """Return the query for supervisors that ended, or are silent and their job is over.
+
+    One that an active instance names stays: the scheduler learns of its end by it.
+    """
+    of_job = sa.exists().where(job.c.id == supervisor.c.job_id, _IS_OVER)
+    active = sa.exists().where(task_instance.c.supervisor == supervisor.c.id, ACTIVE_INSTANCE)
+    query = sa.select(supervisor.c.id).where(
+        supervisor.c.latest_beat_us < before_us,
+        sa.or_(supervisor.c.end_us < before_us, supervisor.c.end_us.is_(None) & of_job),
+        sa.not_(active),
+    )
+    return query.order_by(supervisor.c.latest_beat_us)
 
 
 def _old_versions(before_us: int) -> sa.Select[Any]:
-    used = sa.union_all(
-        *(
-            sa.select(column).where(column.is_not(None))
-            for column in (dag.c.version_id, dag_run.c.version_id, task_instance.c.version_id)
-        )
-    )
-    return sa.select(dag_version.c.id).where(
-        dag_version.c.created_us < before_us, dag_version.c.id.not_in(used)
-    )
+    naming = (dag.c.version_id, dag_run.c.version_id, task_instance.c.version_id)
+    unnamed = [sa.not_(sa.exists().where(column == dag_version.c.id)) for column in naming]
+    query = sa.select(dag_version.c.id).where(dag_version.c.created_us < before_us, *unnamed)
+    return query.order_by(dag_version.c.id)
 
 
 #: Name of a table -> the query for the ids of its old rows; of runs, where runs are what is old.
@@ -106,8 +121,8 @@ _OLD: dict[str, Callable[[int], sa.Select[Any]]] = {
     "xcom": _old_xcoms,
     "dag_run": _old_runs,
     "dag_version": _old_versions,
-    "job": _old_jobs,
     "supervisor": _old_supervisors,
+    "job": _old_jobs,
 }
 TABLES = tuple(_OLD)
 _WIDE = {"xcom", "dag_run", "dag_version", "job"}

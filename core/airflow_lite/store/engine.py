@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
 
 #: The Alembic revision that `schema.metadata` stands for.
-HEAD = "0003"
+HEAD = "0004"
 
 #: Seconds between two looks whether other processes have made the database.
 _WAL_PAUSE_S = 0.01

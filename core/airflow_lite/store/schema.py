@@ -81,6 +81,7 @@ supervisor = Table(
     Column("latest_beat_us", Moment, nullable=False),
     Column("end_us", Moment),  # its death is proven, or it said goodbye
     Column("end_cause", Text),
+    Index("supervisor_beat", "latest_beat_us"),
 )
 
 dag = Table(
@@ -172,6 +173,7 @@ dag_run = Table(
     Column("note", Text),
     UniqueConstraint("dag_id", "run_id"),
     UniqueConstraint("dag_id", "logical_us"),
+    Index("dag_run_version", "version_id"),
 )
 
 task_instance = Table(
@@ -303,6 +305,7 @@ callback_request = Table(
     Column("ended_us", Moment),
     Column("error", Text),
     Index("callback_request_dag_run", "dag_run_id"),
+    Index("callback_request_ended", "ended_us"),
 )
 
 pool = Table(
@@ -316,15 +319,26 @@ pool = Table(
 
 #: Conditions as the partial indexes below have them, letter for letter, so that these serve.
 UNFINISHED_RUN = text("dag_run.state IN ('queued', 'running')")
+FINISHED_RUN = text("dag_run.state IN ('success', 'failed')")
 ACTIVE_INSTANCE = text("task_instance.state IN ('queued', 'running', 'restarting')")
 
-#: Indexes over the rows that are not over yet. As text: `Index(…, postgresql_where=…)` would load
-#: that database's dialect into every process.
+#: Indexes over some rows: those that are not over yet; runs that are, by their end; what refers to
+#: versions and jobs, which may go when nothing does. As text: `Index(…, postgresql_where=…)` would
+#: load that database's dialect into every process.
 PARTIAL_INDEXES = (
     "CREATE INDEX dag_run_unfinished ON dag_run (dag_id) WHERE state IN ('queued', 'running')",
     (
+        "CREATE INDEX dag_run_over ON dag_run (coalesce(end_us, queued_us))"
+        " WHERE state IN ('success', 'failed')"
+    ),
+    "CREATE INDEX dag_run_job ON dag_run (job_id) WHERE job_id IS NOT NULL",
+    (
         "CREATE INDEX task_instance_active ON task_instance (state)"
         " WHERE state IN ('queued', 'running', 'restarting')"
+    ),
+    (
+        "CREATE INDEX task_instance_version ON task_instance (version_id)"
+        " WHERE version_id IS NOT NULL"
     ),
     "CREATE INDEX callback_request_open ON callback_request (id) WHERE started_us IS NULL",
 )

@@ -207,3 +207,53 @@ def test_history_versions_jobs_and_callbacks_go_by_their_age(store):
         "job": 1,
         "supervisor": 1,
     }
+
+
+def add_supervisor(connection, name, **columns):
+    row = {"id": name, "kind": "host", "hostname": "h", "pid": 1, "start_us": 1}
+    connection.execute(schema.supervisor.insert().values(latest_beat_us=1, **row, **columns))
+
+
+def ids(store, table):
+    with store.read() as connection:
+        return set(connection.execute(sa.select(table.c.id)).scalars())
+
+
+def test_a_supervisor_stays_while_an_active_instance_names_it(store):
+    with store.begin() as connection:
+        add_supervisor(connection, "gone", end_us=1)
+        of_instance = schema.task_instance.update().where(schema.task_instance.c.id == 1)
+        connection.execute(of_instance.values(state="running", supervisor="gone"))
+    assert clean(store, "supervisor") == []
+
+    with store.begin() as connection:
+        connection.execute(of_instance.values(state="failed"))
+    assert clean(store, "supervisor") == [1]
+
+
+def test_a_supervisor_whose_end_nobody_wrote_goes_when_its_job_is_over_and_before_the_job(store):
+    with store.begin() as connection:
+        over = add_job(connection, hostname="h", state="failed", end_us=1)
+        under_way = add_job(connection, hostname="h")
+        add_supervisor(connection, "killed", job_id=over)
+        add_supervisor(connection, "of_another", job_id=under_way)
+        add_supervisor(connection, "of_no_job")
+    assert clean(store, "job") == []
+
+    assert clean(store, "supervisor") == [1]
+    assert ids(store, schema.supervisor) == {"of_another", "of_no_job"}
+    assert clean(store, "job") == [1]
+
+
+def test_a_version_stays_while_a_run_or_an_instance_names_it(store):
+    with store.begin() as connection:
+        of_run, of_instance, unnamed = (
+            add_version(connection, SPEC, number=number) for number in (2, 3, 4)
+        )
+        runs, instances = schema.dag_run, schema.task_instance
+        connection.execute(runs.update().where(runs.c.id == 2).values(version_id=of_run))
+        one = instances.update().where(instances.c.id == 1)
+        connection.execute(one.values(version_id=of_instance))
+
+    assert clean(store, "dag_version") == [1]
+    assert unnamed not in ids(store, schema.dag_version) > {of_run, of_instance}

@@ -51,7 +51,7 @@ COMMANDS = (
         Arg(
             ("-t", "--tables"),
             "Only these tables, comma-separated: task_event, callback_request, xcom, dag_run,"
-            " dag_version, job, supervisor (default: all)",
+            " dag_version, supervisor, job (default: all)",
             type=words,
         ),
         YES,

@@ -21,8 +21,9 @@ FIRST_LOOK_S, LOOK_S, BATCH_S = 60.0, 3600.0, 1.0
 #: Folders of runs that are looked through for old logs at a time.
 FOLDERS = 50
 _DAY_S = 86_400
-#: What goes with the runs; their XComs are deleted with them.
-_OF_RUNS = [table for table in cleaning.TABLES if table not in {"task_event", "xcom"}]
+#: What goes when it is old though its runs are kept, and what goes with them; so do their XComs.
+_HISTORY = ("task_event", "supervisor")
+_OF_RUNS = [table for table in cleaning.TABLES if table not in {*_HISTORY, "xcom"}]
 
 
 class Retention:
@@ -34,7 +35,7 @@ class Retention:
 
     def step(self) -> float:
         """Delete a batch of what is too old; return the seconds until the next."""
-        more = [self._drop_events(), self._drop_runs(), self._drop_logs()]
+        more = [self._drop_history(), self._drop_runs(), self._drop_logs()]
         return BATCH_S if any(more) else LOOK_S
 
     def _before_us(self, section: str, name: str) -> int | None:
@@ -42,10 +43,12 @@ class Retention:
         days = self._context.config.getfloat(section, name)
         return self._context.clock.now_us() - seconds_us(days * _DAY_S) if days > 0 else None
 
-    def _drop_events(self) -> bool:
+    def _drop_history(self) -> bool:
+        """Delete events, and supervisors: of these there is a row for each start of a task host."""
         days = self._context.config.getfloat("database", "task_event_retention_days")
         before_us = self._context.clock.now_us() - seconds_us(days * _DAY_S)
-        return cleaning.delete_some(self._context.store, "task_event", before_us) > 0
+        store = self._context.store
+        return any(cleaning.delete_some(store, table, before_us) for table in _HISTORY)
 
     def _drop_runs(self) -> bool:
         before_us = self._before_us("database", "run_retention_days")

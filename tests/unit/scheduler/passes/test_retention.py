@@ -91,3 +91,13 @@ def test_old_logs_are_deleted(old):
     rig.after(LOOK_S + 1, step=LOOK_S)
 
     assert not log.exists()
+
+
+def test_supervisors_go_with_the_history_of_tasks_though_runs_are_kept(old):
+    rig = old(database__task_event_retention_days=9)
+    rig.executor.die()
+    rig.clock.advance(10 * DAY_S)
+    rig.after(3)
+
+    assert runs(rig) == ["r0", "r1", "r2"]
+    assert rig.rows(schema.task_event) == rig.rows(schema.supervisor) == []
