@@ -7,7 +7,7 @@ import re
 import pytest
 
 from airflow_lite.states import TaskInstanceState as State
-from fixtures.query_plans import recorded_statements, table_scans
+from fixtures.query_plans import counted_commits, recorded_statements, table_scans
 
 #: Tables that do not grow with what was run: reading all of them is no scan of history.
 SMALL = {"pool", "dag", "job", "anon_1", "CONSTANT"}
@@ -46,16 +46,46 @@ def test_no_statement_of_the_loop_reads_a_whole_table_of_history(rig, dag_of, st
     assert {scan for scan in scans if scan[0] not in SMALL} == set()
 
 
-def test_a_chain_takes_at_most_five_statements_of_the_loop_per_task(rig, dag_of, statements):
+#: Statements of the stub, which claims and records as a host does, and those that begin what is written.
+OF_STUB = re.compile(r"supervisor|accepted=|FROM dag_run LEFT|task_instance.operator|^BEGIN")
+
+
+@pytest.fixture
+def commits(rig):
+    """Collect the commits of what was written, by the loop and the stub."""
+    with counted_commits(rig.store) as found:
+        yield found
+
+
+def test_a_chain_takes_at_most_five_statements_and_a_commit_of_the_loop_per_task(
+    rig, dag_of, statements, commits
+):
     count = 40
     edges = {f"t{number}": [f"t{number + 1}"] for number in range(count - 1)}
     rig.begin(dag_of(edges))
     rig.settle(6)
     done = len(rig.executor.executed)
-    claims = re.compile(r"supervisor|accepted=|FROM dag_run LEFT|task_instance.operator|BEGIN")
     statements.clear()
+    commits.clear()
     rig.settle(10)
     tasks = len(rig.executor.executed) - done
-    mine = [text for text, _ in statements if not claims.search(text)]
+    mine = [text for text, _ in statements if not OF_STUB.search(text)]
     assert tasks >= 9
     assert len(mine) <= 5 * (tasks + 1), mine
+    assert len(commits) <= (1 + 2) * (tasks + 1)  # the stub's claim, and its outcome
+
+
+def test_a_wide_dag_takes_as_many_statements_and_commits_however_many_tasks_it_has(
+    make_rig, dag_of
+):
+    taken = []
+    for width in (10, 300):
+        rig = make_rig(core__parallelism=width, core__default_pool_task_slot_count=width)
+        edges = dict.fromkeys([f"t{number}" for number in range(width)], ())
+        run = rig.begin(dag_of(edges, max_active_tasks=width))
+        with recorded_statements(rig.store) as statements, counted_commits(rig.store) as commits:
+            rig.settle(6)
+        assert rig.run_state(run) == "success"
+        mine = [text for text, _ in statements if not OF_STUB.search(text)]
+        taken.append((len(mine), len(commits)))
+    assert taken[0] == taken[1]
