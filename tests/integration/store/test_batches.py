@@ -60,6 +60,17 @@ def test_only_rows_that_are_as_they_were_seen_are_changed_and_counted(filled):
     assert slots(filled) == {"c": 9, "a": 1, "b": 2}
 
 
+def test_a_row_alone_is_changed_only_if_it_is_as_it_was_seen(filled):
+    for row, changed in (
+        ({"called": "c", "was": 0, "most": 9}, 1),
+        ({"called": "a", "was": 7, "most": 9}, 0),
+        ({"called": "b", "was": 2, "most": None}, 1),
+    ):
+        with filled.begin() as connection:
+            assert run_many(connection, _UPDATE, [row]) == changed
+    assert slots(filled) == {"c": 9, "a": 1, "b": 2}
+
+
 def test_rows_are_deleted_by_what_names_them(filled):
     with filled.begin() as connection:
         assert run_many(connection, _DELETE, [{"called": "a"}, {"called": "nobody"}]) == 1
@@ -74,9 +85,10 @@ def test_of_several_rows_with_one_key_the_last_is_written(store):
     assert slots(store) == {"p": 2}
 
 
-def test_a_text_that_is_too_long_for_its_column_is_never_cut(store):
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_text_that_is_too_long_for_its_column_is_never_cut(store, count):
     with store.begin() as connection:
-        rows = [{"called": "x" * 300, "most": 1}]
+        rows = [{"called": f"{number}" + "x" * 299, "most": 1} for number in range(count)]
         if store.is_sqlite:
             run_many(connection, _INSERT, rows)
         else:
