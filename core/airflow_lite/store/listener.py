@@ -16,7 +16,7 @@ from airflow_lite.errors import StoreError
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.store.doorbell import CHANNEL
 from airflow_lite.store.engine import known_url
-from airflow_lite.store.postgres import arguments_of
+from airflow_lite.store.postgres import arguments_of, is_pooled
 
 if TYPE_CHECKING:
     import psycopg
@@ -141,12 +141,8 @@ class Listener:
         return connection
 
     def _check_pooler(self, connection: psycopg.Connection[Any]) -> None:
-        """Raise `_CannotListen` if a pooler is in front of the server and nobody vouches for it.
-
-        A pooler gives each client a number of its own making, not that of the server's process.
-        """
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        if row is not None and row[0] != connection.info.backend_pid:
+        """Raise `_CannotListen` if a pooler is in front of the server and nobody vouches for it."""
+        if is_pooled(connection):
             if not self._address.is_direct:
                 raise _CannotListen(
                     "A connection pooler such as PgBouncer is in front of PostgreSQL, and no"

@@ -1,17 +1,21 @@
 """What is PostgreSQL's own: how we connect, what each transaction begins with, lost connections.
 
-Nothing is kept in a session: a pooler such as PgBouncer gives each transaction whichever it has.
+Nothing is kept in a session of a pooler such as PgBouncer, which gives each transaction whichever
+it has; in one of our own, what is sent again and again is kept prepared.
 """
 
 from __future__ import annotations
 
 import select
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from airflow_lite.store.reads import Reads, reads_of
+
+if TYPE_CHECKING:
+    import psycopg
 
 #: What libpq is told, unless the URL says otherwise: no wait without bound for a server that is
 #: gone.
@@ -39,11 +43,8 @@ def arguments_of(url: sa.URL, name: str) -> dict[str, Any]:
 
 def engine_options(url: sa.URL, name: str, most_connections: int) -> dict[str, Any]:
     """Return the arguments of an engine that keeps one connection, and opens more for a moment."""
-    arguments = arguments_of(url, name)
-    if url.get_driver_name() == _DRIVER:
-        arguments["prepare_threshold"] = None
     return {
-        "connect_args": arguments,
+        "connect_args": arguments_of(url, name),
         "pool_size": 1,
         "max_overflow": most_connections - 1,
         "use_native_hstore": False,  # or each process would look for what we have none of
@@ -58,6 +59,8 @@ def prepare(engine: sa.Engine) -> None:
     def connect(connection: Any, _record: object) -> None:
         if is_ours:
             connection.autocommit = True  # transactions are begun below, not by the driver
+            if is_pooled(connection):
+                connection.prepare_threshold = None
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -70,6 +73,15 @@ def prepare(engine: sa.Engine) -> None:
         """Ping the server if it said something unasked: most likely that it hangs up."""
         if _has_news(connection) and not _answers(engine.dialect, connection):
             raise sa.exc.DisconnectionError
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether a pooler is in front of the server, by one message to it.
+
+    A pooler gives each client a number of its own making, not that of the server's process.
+    """
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row is not None and bool(row[0] != connection.info.backend_pid)
 
 
 def _beginning(*, is_ours: bool, reads: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -182,3 +183,14 @@ def test_a_transaction_costs_a_message_to_begin_and_one_to_end(open_served, monk
         line = connection.connection.driver_connection
         assert line.info.transaction_status == TransactionStatus.IDLE
     assert sent[0] == "SELECT"
+
+
+def test_a_statement_that_is_repeated_is_planned_once(served):
+    config = Config.load({"AIRFLOW_LITE_HOME": str(served.folder), **served.environ})
+    with closing(open_store(config)) as store:
+        for number in range(12):  # a driver prepares what it has sent five times
+            with store.begin() as connection:
+                assert connection.exec_driver_sql("SELECT %s", (number,)).scalar() == number
+        with store.read_one() as connection:
+            prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements")
+            assert "SELECT $1" in prepared.scalars().all()
