@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The Alembic revision that `schema.metadata` stands for.
 HEAD = "0004"
+#: Stands in a revision's place while a store is filled by `db import`: nothing else may use it.
+IMPORTING = "importing"
 
 #: Seconds between two looks whether other processes have made the database.
 _WAL_PAUSE_S = 0.01
@@ -288,10 +290,20 @@ def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None
 
 def check_revision(revision: str | None) -> None:
     """Raise `StoreError` if a database that has tables is of another revision than `HEAD`."""
+    refuse_unfinished_import(revision)
     if revision not in {None, HEAD}:
         raise StoreError(
             f"The metadata database is at revision {revision}, this program needs {HEAD}."
             " Run `airflow-lite db migrate`."
+        )
+
+
+def refuse_unfinished_import(revision: str | None) -> None:
+    """Raise `StoreError` if only a part of what `db import` writes is there."""
+    if revision == IMPORTING:
+        raise StoreError(
+            "An import into the metadata database is not finished. Call `airflow-lite db import`"
+            " with the same file again, or empty the database by `airflow-lite db reset`."
         )
 
 

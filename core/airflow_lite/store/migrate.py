@@ -18,6 +18,7 @@ from airflow_lite.store.engine import (
     create,
     lock_schema,
     make_engine,
+    refuse_unfinished_import,
     revision,
     revision_of,
     shown_url,
@@ -79,6 +80,7 @@ def _upgrade(store: Store, config: Config, to: str) -> str | None:
 
 def _check_way(script: ScriptDirectory, before: str | None, to: str) -> None:
     """Raise `StoreError` or `UserError` where no steps lead from `before` to `to`."""
+    refuse_unfinished_import(before)
     order = [step.revision for step in script.walk_revisions()][::-1]
     if before is not None and before not in order:
         raise StoreError(
@@ -97,11 +99,13 @@ def _check_way(script: ScriptDirectory, before: str | None, to: str) -> None:
 def sql_of_upgrade(config: Config, output: TextIO = sys.stdout, *, to: str = HEAD) -> None:
     """Write the SQL that would bring the store to revision `to`; the store is not changed."""
     with bare_store(config) as store:
+        before = revision(store)
+        refuse_unfinished_import(before)
         _run_steps(
             _script(),
             to,
             _dags_folder(config),
-            before=revision(store),
+            before=before,
             dialect=store.engine.dialect.name,
             output=output,
         )
@@ -154,7 +158,8 @@ def reset(config: Config, *, skip_init: bool = False, use_files: bool = False) -
         shown = shown_url(store.engine.url)
         with store.begin() as connection:
             metadata.drop_all(connection)
-            connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+            for name in ("alembic_version", "import_progress"):
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(_DROP_FUNCTION)
     if skip_init:

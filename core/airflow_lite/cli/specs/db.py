@@ -61,6 +61,32 @@ COMMANDS = (
         epilog="example: airflow-lite db clean --clean-before-timestamp 2024-01-31 --dry-run",
     ),
     command(
+        "export",
+        "db_transfer.export_records",
+        "Write all that the metadata database holds to a file, for `db import`",
+        Arg(
+            "path",
+            "File to write, for its owner alone; an older export there is replaced",
+            metavar="FILE",
+            completer="file",
+        ),
+        description="Write all that the metadata database holds to a file, for `db import`.\n\n"
+        "The file is a zip archive with a file of JSON lines for each table, and is there once it\n"
+        "is whole. No scheduler, backfill or `dags test` may run meanwhile.",
+        epilog="example: airflow-lite db export airflow-lite.zip",
+    ),
+    command(
+        "import",
+        "db_transfer.import_records",
+        "Fill an empty metadata database from a file of `db export`",
+        Arg("path", "File that `db export` has written", metavar="FILE", completer="file"),
+        description="Fill an empty metadata database from a file of `db export`.\n\n"
+        "Either may be SQLite or PostgreSQL. The tables are made if need be. Where an import was\n"
+        "cut short, call it again with the same file: it goes on where it was. Until its end no\n"
+        "other command can use the database.",
+        epilog="example: airflow-lite db import airflow-lite.zip",
+    ),
+    command(
         "reset",
         "db.reset",
         "Delete all that the metadata database holds",
