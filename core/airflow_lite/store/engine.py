@@ -49,6 +49,11 @@ _STAMP = {
 _SQLITE_OPTIONS: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
 #: How PostgreSQL's own programs write it; which driver is then ours to choose.
 _PLAIN_POSTGRES = {"postgres", "postgresql"}
+#: As Alembic makes it, its key's name included.
+_VERSION_TABLE = """
+CREATE TABLE alembic_version (
+version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))
+"""
 #: Names the lock under which one process makes or migrates the tables; any number of ours.
 _SCHEMA_LOCK = 0x61_6C_69_74_65
 
@@ -314,9 +319,7 @@ def create(store: Store, config: Config) -> bool:
         if revision_of(connection) is not None:
             return False
         metadata.create_all(connection)
-        connection.exec_driver_sql(
-            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
-        )
+        connection.exec_driver_sql(_VERSION_TABLE)
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
         add_default_pool(connection, config)
     if store.is_sqlite:
