@@ -24,6 +24,8 @@ HOW_TO = {
         "clean-up",
         "back-up-move-and-upgrade",
         "use-postgresql",
+        "move-to-postgresql",
+        "back-up-postgresql",
         "read-logs-of-other-machines",
         "run-on-dask",
         "ship-dags-pickled",

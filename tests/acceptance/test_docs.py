@@ -14,8 +14,10 @@ import importlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,16 @@ import pytest
 
 from fixtures.homes import Home
 
+pytestmark = pytest.mark.any_database
+
 DOCS = Path(__file__).parents[2] / "docs"
 README = "../README.md"
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)^```$",
+    r"^(?P<margin> *)(?:<!-- (?P<mark>[^>]+) -->\n *)?```(?P<kind>\w+)\n(?P<body>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
 )
+#: How pages write the address of a database on a server: the test has one of each name.
+SERVED = re.compile(r"postgresql://airflow_lite:choose%20one@db\.example:5432/(\w+)")
 #: Pages whose commands take an environment of their own, and the tests that run them there.
 ELSEWHERE = {
     "how-to/publish-an-executor.md": "tests/acceptance/test_plugins_new.py",
@@ -37,7 +43,8 @@ ELSEWHERE = {
 
 
 def blocks(page):
-    return [match.groupdict() for match in BLOCK.finditer((DOCS / page).read_text())]
+    found = [match.groupdict() for match in BLOCK.finditer((DOCS / page).read_text())]
+    return [block | {"body": textwrap.dedent(block["body"])} for block in found]
 
 
 PYTHON = [
@@ -110,9 +117,25 @@ def terminal(home):
         process.wait(60)
 
 
+@pytest.fixture
+def served(request):
+    """Put addresses of real databases in place of those that a page writes."""
+    urls: dict[str, str] = {}
+
+    def url(match):
+        if not urls and shutil.which("pg_dump") is None and not os.environ.get("CI"):
+            pytest.skip("there is no pg_dump: install PostgreSQL's programs")
+        if match[1] not in urls:
+            urls[match[1]] = request.getfixturevalue("new_postgres")()
+        return urls[match[1]]
+
+    return lambda text: SERVED.sub(url, text)
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_works(page, home, terminal, wait_until):
+def test_what_a_page_shows_works(page, home, terminal, wait_until, served):
     for block in blocks(page):
+        block["body"] = served(block["body"])
         mark = block["mark"] or ""
         if mark.startswith("file: "):
             path = home.folder / mark.removeprefix("file: ")
