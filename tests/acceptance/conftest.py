@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_lite.config import Config
+from airflow_lite.errors import UserError
+from airflow_lite.store.migrate import bare_store, is_made
+from airflow_lite_testing.checker import check
 from fixtures.distributions import write_distribution
 
 #: What each module of a plugin begins with: it tells that it ran, in which process.
@@ -32,6 +36,32 @@ def get_config_options():
 def go(args):
     print("gone", args._func.__name__)
 """
+
+
+@pytest.fixture
+def make_home(request, make_home):
+    """Make homes whose histories keep every rule when the test is over."""
+    homes = []
+
+    def make(name, **options):
+        homes.append(make_home(name, **options))
+        return homes[-1]
+
+    yield make
+    if request.node.get_closest_marker("forced_tries") is None:
+        assert [finding for home in homes for finding in findings(home)] == []
+
+
+def findings(home):
+    """Return what the checker of histories finds in a home, if there is a database to look in."""
+    try:
+        config = Config.load(home.environ)
+        if not is_made(config):
+            return []
+    except UserError:  # the test is about what is wrong with it
+        return []
+    with bare_store(config) as store:
+        return [str(finding) for finding in check(store, all_ended=False)]
 
 
 class Site:

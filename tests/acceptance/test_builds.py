@@ -14,6 +14,8 @@ import pytest
 
 from fixtures import commands
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).parents[2]
 SOURCES = [".", *sorted(f"plugins/{p.name}" for p in (ROOT / "plugins").iterdir() if p.is_dir())]
 

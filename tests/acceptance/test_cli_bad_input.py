@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from airflow_lite.store import engine
+from fixtures.databases import SETTING
 
 DAG = """
 from datetime import datetime
@@ -135,6 +134,7 @@ def test_ids_outside_the_allow_list_are_refused_in_one_printable_line(home, bad)
 def test_a_bad_configuration_is_one_line(home, text, line):
     home.dag("good", DAG)
     home.folder.joinpath("airflow_lite.cfg").write_bytes(text)
+    home.environ.pop(SETTING, None)  # the file's own is to be read
 
     done = home.run("dags", "trigger", "good", "-e", "2024-01-01", "--wait", exit_code=1)
 
@@ -179,6 +179,7 @@ def test_a_time_zone_that_is_none_is_told(home):
     assert "default_timezone is 'Mars/Olympus', which is no time zone." in done.stderr
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("place", ["/proc/airflow-lite", __file__])
 def test_a_home_that_cannot_be_made_is_told(home, place):
     home.environ["AIRFLOW_LITE_HOME"] = place
@@ -342,8 +343,7 @@ def test_db_check_fails_where_the_database_is_of_another_revision(home):
     assert home.run("db", "check").stdout == "Connection successful. There are no tables yet.\n"
     home.run("db", "migrate")
     assert home.run("db", "check").stdout == "Connection successful.\n"
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    home.execute("UPDATE alembic_version SET version_num = '0000'")
 
     done = home.run("db", "check", exit_code=1)
 

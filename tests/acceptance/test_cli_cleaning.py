@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from fixtures.waits import DEADLINE_S
@@ -24,16 +21,15 @@ def aged(home):
     """A home with many runs that ended long ago."""
     home.dag("little", DAGS)
     home.run("dags", "trigger", "little", "-r", "r0", "-e", "2024-01-01")
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
-        connection.execute("UPDATE dag_run SET state = 'success', end_us = 1704067200000000")
-        for number in range(1, COUNT):
-            connection.execute(
-                "INSERT INTO dag_run (dag_id, run_id, run_type, state, logical_us,"
-                " interval_start_us, interval_end_us, queued_us, end_us)"
-                " SELECT dag_id, ?, run_type, state, logical_us + ?, interval_start_us,"
-                " interval_end_us, queued_us, end_us FROM dag_run WHERE run_id = 'r0'",
-                (f"r{number}", number),
-            )
+    home.execute("UPDATE dag_run SET state = 'success', end_us = 1704067200000000")
+    runs = [{"run_id": f"r{number}", "number": number} for number in range(1, COUNT)]
+    home.execute(
+        "INSERT INTO dag_run (dag_id, run_id, run_type, state, logical_us,"
+        " interval_start_us, interval_end_us, queued_us, end_us)"
+        " SELECT dag_id, :run_id, run_type, state, logical_us + :number, interval_start_us,"
+        " interval_end_us, queued_us, end_us FROM dag_run WHERE run_id = 'r0'",
+        runs,
+    )
     return home
 
 

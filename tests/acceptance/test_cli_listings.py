@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import select
-import sqlite3
 import subprocess
-from contextlib import closing
 
 import pytest
 
@@ -108,9 +106,8 @@ def test_internal_values_are_not_shown_to_people(home):
 def test_a_pool_says_which_slots_are_taken(home):
     home.dag("little", DAGS)
     home.run("dags", "trigger", "little", "-r", "r")
-    with closing(sqlite3.connect(home.folder / "airflow_lite.db")) as connection, connection:
-        connection.execute("UPDATE task_instance SET pool_slots = 3, state = 'queued'")
-        connection.execute("UPDATE task_instance SET state = 'running' WHERE task_id = 'first'")
+    home.execute("UPDATE task_instance SET pool_slots = 3, state = 'queued'")
+    home.execute("UPDATE task_instance SET state = 'running' WHERE task_id = 'first'")
 
     (pool,) = home.json("pools", "get", "default_pool")
     assert [pool[f"{kind}_slots"] for kind in ("running", "queued", "open")] == [3, 3, 122]
@@ -175,8 +172,7 @@ def test_two_triggers_within_a_second_make_two_runs(home):
 def test_the_store_is_made_with_one_line_of_notice(home):
     done = home.run("pools", "list", "-o", "json")
 
-    line = f"Made the metadata database sqlite:///{home.folder}/airflow_lite.db"
-    assert done.stderr.splitlines() == [line]
+    assert done.stderr.splitlines() == [f"Made the metadata database {home.database}"]
     assert home.run("pools", "list").stderr == ""
 
 

@@ -10,6 +10,8 @@ DAG = '''
 import time
 from datetime import datetime
 from pathlib import Path
+import pytest
+
 from airflow_lite import DAG, BashOperator, EmptyOperator, PythonOperator
 
 GATE = Path(__file__).parent.parent / "gate"
@@ -198,6 +200,7 @@ def test_a_file_that_lacks_what_it_had_when_it_was_parsed_is_named(home):
     assert done.stderr.splitlines()[-1] == f"airflow-lite: error: {error}"
 
 
+@pytest.mark.forced_tries
 def test_a_task_run_by_hand_is_a_try_of_its_own(home):
     home.dag("dags", DAG)
     home.run("dags", "trigger", "good", "-r", "g")

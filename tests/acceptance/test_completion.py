@@ -153,6 +153,7 @@ def test_each_script_defines_a_completion_that_calls_us(home, shell):
         assert words.count("case") == words.count("esac")
 
 
+@pytest.mark.any_database
 def test_every_installed_shell_can_read_its_script(home, tmp_path):
     read = []
     for shell in filter(shutil.which, SHELLS):
@@ -212,6 +213,7 @@ class Mine(BaseExecutor):
 """
 
 
+@pytest.mark.any_database
 def test_commands_that_only_a_class_tells_of_are_offered_once_they_were_used(home, tmp_path):
     info = tmp_path / "site" / "mine-1.0.dist-info"
     info.mkdir(parents=True)

@@ -17,6 +17,8 @@ import pytest
 
 from fixtures.commands import modules_of
 
+pytestmark = pytest.mark.any_database
+
 CORE_COMMANDS = [
     ("--help",),
     ("version",),

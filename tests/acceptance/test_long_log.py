@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 
+import pytest
+
+pytestmark = pytest.mark.any_database
+
 MEGABYTE = 1 << 20
 DAG = """
 from airflow_lite import DAG, BashOperator

@@ -18,6 +18,8 @@ from airflow_lite.api.commands.spec import VERBOSE, GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands
 from airflow_lite.cli.man import write_core_pages, write_pages
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).parents[2]
 #: Those with commands, which bring pages with the core's build hook.
 PLUGINS = sorted(hook.with_name("pyproject.toml") for hook in ROOT.glob("plugins/*/hatch_build.py"))

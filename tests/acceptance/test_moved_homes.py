@@ -48,7 +48,7 @@ def used(home):
 
 def test_a_moved_home_runs_the_dags_that_moved_with_it(used, tmp_path):
     shutil.move(used.folder, tmp_path / "moved")
-    moved = Home(tmp_path / "moved")
+    moved = Home(tmp_path / "moved", used.address)
 
     assert listed(moved) == {"one": str(moved.dags / "one.py")}
     assert f"from {moved.dags / 'one.py'} first" in run_once(moved, "r2")
@@ -58,6 +58,7 @@ def test_a_moved_home_runs_the_dags_that_moved_with_it(used, tmp_path):
     ]
 
 
+@pytest.mark.sqlite
 def test_a_home_of_a_renamed_user_needs_no_change(tmp_path):
     home = Home(tmp_path / "alice" / "airflow-lite")
     fill(home.dags, "hers")
@@ -68,6 +69,7 @@ def test_a_home_of_a_renamed_user_needs_no_change(tmp_path):
     assert f"from {renamed.dags / 'one.py'} hers" in run_once(renamed, "r2")
 
 
+@pytest.mark.sqlite
 def test_a_copied_home_runs_its_own_files_beside_the_original(used, tmp_path):
     shutil.copytree(used.folder, tmp_path / "copy", symlinks=True)
     copy = Home(tmp_path / "copy")
@@ -98,6 +100,7 @@ with DAG("waits", start_date=datetime(2024, 1, 1), schedule=None):
 """
 
 
+@pytest.mark.sqlite
 def test_a_copy_of_a_home_in_use_ends_nothing_of_the_original(home, tmp_path, wait_until):
     home.dag("waits", WAITS)
     soon = {"BEAT_INTERVAL_S": "0.3", "BEAT_TIMEOUT_S": "1"}
@@ -174,6 +177,7 @@ def test_a_release_is_followed_while_the_scheduler_runs(home, tmp_path):
     assert "second" in home.run("tasks", "logs", "one", "say", "r2").stdout
 
 
+@pytest.mark.sqlite
 def test_a_restored_database_finds_the_files_where_they_are_now(used, tmp_path):
     backup = tmp_path / "backup.db"
     with sqlite3.connect(used.folder / "airflow_lite.db") as database:

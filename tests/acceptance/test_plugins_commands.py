@@ -7,6 +7,8 @@ import json
 import pytest
 import yaml
 
+pytestmark = pytest.mark.any_database
+
 KEYS = ["name", "distribution", "version", "state", "reason", "remedy"]
 HEALTH = """
 @hookimpl

@@ -9,6 +9,8 @@ import pytest
 
 from fixtures.waits import DEADLINE_S
 
+pytestmark = pytest.mark.any_database
+
 DAG = """
 from datetime import datetime
 from airflow_lite import DAG, BashOperator, PythonOperator

@@ -8,6 +8,8 @@ import pytest
 
 from fixtures.homes import Home
 
+pytestmark = pytest.mark.sqlite
+
 DAG = """
 from datetime import datetime
 from airflow_lite import DAG, EmptyOperator

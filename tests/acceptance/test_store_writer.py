@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 DAG = """
@@ -29,11 +27,10 @@ def test_a_file_outside_of_the_dag_folder_is_never_run(home, tmp_path, where, op
     (tmp_path / "evil.py").write_text(DAG)
     with home.scheduler(options=options):
         home.run("dags", "trigger", "one", "-r", "r1", "--wait", exit_code=1)
-        with sqlite3.connect(home.folder / "airflow_lite.db", timeout=30) as database:
-            path = where.format(tmp=tmp_path)
-            database.execute("UPDATE dag SET fileloc = ?, pickle_id = NULL", [path])
-            database.execute("UPDATE dag SET row_version = row_version + 1")
-        database.close()
+        home.execute(
+            "UPDATE dag SET fileloc = :path, pickle_id = NULL, row_version = row_version + 1",
+            path=where.format(tmp=tmp_path),
+        )
         home.run("dags", "trigger", "one", "-r", "r2", "--wait", exit_code=1)
 
     assert not (tmp_path / "evil.ran").exists()

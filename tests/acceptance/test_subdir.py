@@ -69,6 +69,7 @@ def test_nothing_of_a_file_elsewhere_is_kept(home, tmp_path):
     assert home.json("dags", "list-runs", "-d", "same_id")[0]["state"] == "success"
 
 
+@pytest.mark.forced_tries
 def test_tasks_run_takes_the_code_of_the_named_file(home, folder):
     a, b = (str(folder / name / "f.py") for name in "ab")
     home.run("dags", "test", "same_id", "2024-01-01", "-S", a)

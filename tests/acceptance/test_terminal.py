@@ -8,6 +8,8 @@ from contextlib import suppress
 
 import pytest
 
+pytestmark = pytest.mark.any_database
+
 DAG = """
 import logging
 from datetime import datetime

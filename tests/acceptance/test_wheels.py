@@ -14,6 +14,8 @@ import pytest
 
 from fixtures import commands
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).parents[2]
 EXECUTORS = sorted((ROOT / "plugins").glob("*_executor"))
 ENVIRON = {
