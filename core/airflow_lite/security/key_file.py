@@ -71,3 +71,20 @@ def make_key(path: str) -> bytes:
     key = read_key(path)
     assert key is not None  # it was made just now
     return key
+
+
+def shared_key(config: Config, section: str, name: str, file: str, *, is_made: bool) -> bytes:
+    """Return a key that processes of several machines share: an option's, or a file's of the home.
+
+    Where there is neither, the file is made if `is_made`; else raises `ConfigError`.
+    """
+    path = config.path(file)
+    key = configured_key(config, section, name) or read_key(path)
+    if key is not None:
+        return key
+    if is_made:
+        return make_key(path)
+    raise ConfigError(
+        f"There is no {path} here. Copy {file} from the scheduler's home, or set [{section}]"
+        f" {name} to the same value there and here."
+    )

@@ -1,4 +1,4 @@
-"""Running attempts: the task host, running one in this process, the environment of both."""
+"""Running attempts: the task host, running one in this process, their environment and keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_lite.config import child_environment
+    from airflow_lite.security.key_file import shared_key
     from airflow_lite.worker.host.client import TaskHost
     from airflow_lite.worker.in_process.attempt import run_attempt as run_in_process
 
-__all__ = ["TaskHost", "child_environment", "run_in_process"]
+__all__ = ["TaskHost", "child_environment", "run_in_process", "shared_key"]
 
 if not TYPE_CHECKING:  # else a type checker takes any name for one of these
 
@@ -26,4 +27,8 @@ if not TYPE_CHECKING:  # else a type checker takes any name for one of these
             from airflow_lite.worker.in_process.attempt import run_attempt
 
             return run_attempt
+        if name == "shared_key":
+            from airflow_lite.security.key_file import shared_key
+
+            return shared_key
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

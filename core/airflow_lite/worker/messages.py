@@ -107,6 +107,12 @@ class ReleaseAttempts(NamedTuple):
     tokens: list[str]
 
 
+class LimitAttempts(NamedTuple):
+    """Run no more than `most` at once from now on; what runs goes on."""
+
+    most: int
+
+
 class Drain(NamedTuple):
     """Claim no more, and end once nothing runs."""
 
@@ -117,7 +123,7 @@ class Terminate(NamedTuple):
     grace_s: float
 
 
-SchedulerMessage = RunAttempts | CancelAttempt | ReleaseAttempts | Drain | Terminate
+SchedulerMessage = RunAttempts | CancelAttempt | ReleaseAttempts | LimitAttempts | Drain | Terminate
 
 
 # From the task host to its scheduler.

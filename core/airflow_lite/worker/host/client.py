@@ -29,6 +29,7 @@ from airflow_lite.worker.messages import (
     AttemptsRunning,
     CancelAttempt,
     Drain,
+    LimitAttempts,
     ReleaseAttempts,
     RunAttempts,
     StoreTrouble,
@@ -129,6 +130,11 @@ class TaskHost:
     def release(self, tokens: list[str]) -> None:
         """Let go of those of these attempts that are not claimed yet: they end as such."""
         self._send(ReleaseAttempts(tokens))
+
+    def limit(self, most_at_once: int) -> None:
+        """Run no more than so many at once from now on; what runs goes on."""
+        self._most_at_once = most_at_once
+        self._send(LimitAttempts(most_at_once))
 
     def drain(self) -> None:
         """Claim nothing more; the host ends once what runs has ended."""

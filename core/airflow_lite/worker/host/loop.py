@@ -42,6 +42,7 @@ from airflow_lite.worker.messages import (
     FileParsed,
     ForkFailed,
     HostBeat,
+    LimitAttempts,
     Outcome,
     ReleaseAttempts,
     RunAttempts,
@@ -174,6 +175,8 @@ class HostLoop:
                 self.cancel(token, grace_s)
             case ReleaseAttempts(tokens):
                 self.release(tokens)
+            case LimitAttempts(most):
+                self._state.most_at_once = most
             case Drain():
                 self.drain()
             case Terminate(grace_s):

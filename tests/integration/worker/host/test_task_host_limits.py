@@ -65,6 +65,20 @@ def test_no_more_run_at_once_than_it_was_told(hosted, wait_until):
     assert hosted.troubles == []
 
 
+def test_the_limit_can_be_changed_while_it_runs(hosted, wait_until):
+    hosted.start()
+    tokens = [hosted.give(name) for name in NAMES]
+    wait_until(lambda: len(hosted.lines("started")) == 2, "two tasks to start")
+    hosted.host.limit(4)
+    wait_until(lambda: len(hosted.lines("started")) == 4, "two more tasks to start")
+    hosted.host.limit(1)
+    hosted.host.release(tokens)
+    wait_until(lambda: len(hosted.ended) == 1, "the fifth to be given back")
+    assert sorted(hosted.row(name).state for name in NAMES) == ["queued"] + ["running"] * 4
+    open_gate(hosted)
+    hosted.wait(*tokens)
+
+
 def test_what_is_not_claimed_yet_is_given_back_when_asked_for(hosted, wait_until):
     hosted.start()
     tokens = {name: hosted.give(name) for name in NAMES}
