@@ -150,7 +150,12 @@ EXTENDING = (
     Feature(
         "`LocalExecutor`, `SequentialExecutor`; `DebugExecutor`, `DaskExecutor` as packages", DONE
     ),
-    Feature("`CeleryExecutor`, `KubernetesExecutor`", NOT_YET),
+    Feature(
+        "`CeleryExecutor`",
+        DIFFERS,
+        "a package; no result backend, no `executor_config`",
+    ),
+    Feature("`KubernetesExecutor`", NOT_YET),
     Feature(
         "executors of your own",
         DIFFERS,

@@ -25,6 +25,8 @@ _NAME = "AIRFLOW_LITE"
 #: Variables that are no settings.
 _VARIABLES = {"AIRFLOW_LITE_HOME", "AIRFLOW_LITE_NO_PLUGINS", "AIRFLOW_LITE_DISABLE_PLUGINS"}
 CONFIG_FILE = "airflow_lite.cfg"
+#: Sections of plugins whose names are nearly those of the core's.
+_PLUGIN_SECTIONS = frozenset({"celery"})
 _INFINITY = float("inf")
 _TRUTH = {
     **dict.fromkeys(("1", "yes", "true", "on"), True),
@@ -237,6 +239,8 @@ def _is_whole(variable: str) -> bool:
 def _is_meant(section: str, sections: Collection[str] | None) -> bool:
     if sections is not None:
         return section in sections
+    if section in _PLUGIN_SECTIONS:
+        return False
     from airflow_lite.text import nearest
 
     of_core = {option.section for option in core_options()}

@@ -6,11 +6,12 @@ import json
 import signal
 from subprocess import PIPE, run
 
+import pytest
+
 DAG = '''
 import time
 from datetime import datetime
 from pathlib import Path
-import pytest
 
 from airflow_lite import DAG, BashOperator, EmptyOperator, PythonOperator
 

@@ -49,6 +49,12 @@ def start_job(
     return new_id(connection.execute(job.insert().values(row)))
 
 
+def lock_jobs(connection: sa.Connection) -> None:
+    """Let no other transaction begin or end a job until this one is over."""
+    if connection.dialect.name == "postgresql":  # SQLite's writers are alone anyway
+        connection.exec_driver_sql("LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
+
+
 def hold(connection: sa.Connection, job_id: int, pools: Collection[str] = ()) -> bool:
     """Let nobody end a job, nor take slots of these pools, before this transaction is over.
 

@@ -21,7 +21,6 @@ _ARCHIVES_NOTHING = "`airflow-lite db clean` archives nothing."
 COMMANDS = {
     "api-server": _NO_WEB,
     "backfill": _NO_BACKFILL,
-    "celery": "There is no CeleryExecutor yet, and no command of it.",
     "cheat-sheet": "There is no cheat sheet. See `airflow-lite --help`, or `airflow-lite man`.",
     "connections": _IN_ENVIRONMENT.format("Connections", "AIRFLOW_CONN_NAME"),
     "dag-processor": "`airflow-lite scheduler` reads the DAG files: nothing else is started.",

@@ -23,13 +23,13 @@ class KnownPackage(NamedTuple):
 
 
 KNOWN_PACKAGES = (
+    KnownPackage("airflow-lite-celery-executor", "CeleryExecutor", "celery"),
     KnownPackage("airflow-lite-dask-executor", "DaskExecutor", "dask"),
     KnownPackage("airflow-lite-debug-executor", "DebugExecutor", "debug"),
 )
 
 #: Airflow's executors that no distribution brings yet, and their groups: names to keep free.
 NOT_YET = {
-    "CeleryExecutor": "celery",
     "CeleryKubernetesExecutor": "celery-k8s",
     "KubernetesExecutor": "kubernetes",
     "LocalKubernetesExecutor": "local-k8s",

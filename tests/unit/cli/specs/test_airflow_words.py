@@ -42,7 +42,6 @@ def test_every_command_of_airflow_is_here_or_has_a_line(golden):
     assert set(LINES) - every - {(name,) for name in words} == {
         ("api-server",),  # of Airflow 3
         ("backfill",),  # of Airflow 1 and 3
-        ("celery",),  # of providers
         ("kubernetes",),
     }
 

@@ -1,0 +1,1 @@
+"""CeleryExecutor: tasks on Celery workers, with Redis or RabbitMQ between."""

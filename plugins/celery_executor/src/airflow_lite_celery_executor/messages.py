@@ -1,0 +1,158 @@
+"""What crosses the broker: signed, typed, small. Nothing here needs Celery.
+
+Two kinds: a `RunMessage` asks for an attempt to be run, a `Hint` tells schedulers what became of
+some. Each is JSON with the HMAC of its home's key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any, NamedTuple
+
+from airflow_lite.executors import RunCommand
+
+#: The name of our only Celery task.
+TASK = "airflow_lite.run"
+#: A larger body is none of ours.
+MOST_BYTES = 64 * 1024
+_JSON = "application/json"
+_VERSION = 1
+#: A message of Celery's is a list of these: arguments, keyword arguments, what follows the task.
+_EMBED: dict[str, None] = dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))
+
+
+class RefusedMessage(ValueError):
+    """A message that runs nothing here, and why."""
+
+
+class RunMessage(NamedTuple):
+    """Run the attempt of this run command."""
+
+    command: list[str]
+
+    @property
+    def token(self) -> str:
+        """The attempt's token: also the Celery task's id."""
+        return RunCommand.parse(self.command).key.attempt
+
+    def body(self, key: bytes) -> list[Any]:
+        """Return it as the body of a Celery message."""
+        return [[_signed({"command": self.command}, key)], {}, _EMBED]
+
+    def headers(self) -> dict[str, Any]:
+        """Return the headers of its Celery message; what people see in Flower is among them."""
+        run = RunCommand.parse(self.command).key
+        return {
+            "lang": "py",
+            "task": TASK,
+            "id": run.attempt,
+            "root_id": run.attempt,
+            "parent_id": None,
+            "argsrepr": f"({run})",
+            "kwargsrepr": "{}",
+            "ignore_result": True,
+        }
+
+
+class Hint(NamedTuple):
+    """What a worker tells of attempts: they run, have ended, or are not its to claim."""
+
+    worker: str
+    running: list[str]
+    ended: list[str]
+    not_claimed: list[str]
+
+    def body(self, key: bytes) -> dict[str, Any]:
+        """Return it as the body of a message."""
+        return _signed(self._asdict(), key)
+
+
+def read_run_message(
+    body: Any, headers: Any, content_type: str | None, encoding: str | None, key: bytes
+) -> RunMessage:
+    """Return the message if all of it is as this home's schedulers write it.
+
+    Raises `RefusedMessage`.
+    """
+    if content_type != _JSON:
+        raise RefusedMessage(f"it is {content_type!r:.60}, not JSON")
+    name = headers.get("task") if isinstance(headers, dict) else None
+    if name != TASK:
+        raise RefusedMessage(f"it asks for the task {name!r:.60}")
+    fields = _arguments(_decoded(body, encoding))
+    command = _checked(fields, {"command"}, key)["command"]
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        raise RefusedMessage("its command is no list of words")
+    message = RunMessage(command)
+    try:
+        token = message.token
+    except ValueError as error:
+        raise RefusedMessage(f"its command is not allowed: {error}") from error
+    if headers.get("id") != token:
+        raise RefusedMessage("its id is not the attempt's token")
+    return message
+
+
+def read_hint(payload: Any, key: bytes) -> Hint:
+    """Return a hint that a worker of this home wrote; raise `RefusedMessage`."""
+    fields = _checked(payload, set(Hint._fields), key)
+    worker, *lists = (fields[name] for name in Hint._fields)
+    if not isinstance(worker, str) or not all(map(_is_list_of_text, lists)):
+        raise RefusedMessage("its fields have other types")
+    return Hint(worker, *lists)
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what names a key without telling it: homes that share one share these names."""
+    return hmac.new(key, b"airflow-lite fingerprint", "sha256").hexdigest()[:12]
+
+
+def _signed(fields: dict[str, Any], key: bytes) -> dict[str, Any]:
+    signed = {**fields, "version": _VERSION}
+    return {**signed, "signature": _signature(signed, key)}
+
+
+def _signature(fields: dict[str, Any], key: bytes) -> str:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+def _checked(payload: Any, names: set[str], key: bytes) -> dict[str, Any]:
+    if not isinstance(payload, dict) or payload.keys() != names | {"version", "signature"}:
+        raise RefusedMessage("its fields are others")
+    signature = str(payload["signature"]).encode("utf-8", "replace")
+    fields = {name: value for name, value in payload.items() if name != "signature"}
+    if not hmac.compare_digest(_signature(fields, key).encode(), signature):
+        raise RefusedMessage(
+            "its signature is not of this home's key: copy celery.key from the scheduler's home,"
+            " or set [celery] message_secret_key everywhere to the same value"
+        )
+    if fields["version"] != _VERSION:
+        raise RefusedMessage(f"it has version {fields['version']!r:.20}, this worker {_VERSION}")
+    return fields
+
+
+def _decoded(body: Any, encoding: str | None) -> Any:
+    data = body.encode("utf-8", "replace") if isinstance(body, str) else bytes(body or b"")
+    if len(data) > MOST_BYTES:
+        raise RefusedMessage(f"it has {len(data)} bytes, more than {MOST_BYTES}")
+    if (encoding or "utf-8").lower() != "utf-8":
+        raise RefusedMessage(f"its encoding is {encoding!r:.40}")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RefusedMessage("its body is not JSON") from error
+
+
+def _arguments(body: Any) -> Any:
+    if not isinstance(body, list) or len(body) != 3 or body[1:] != [{}, _EMBED]:
+        raise RefusedMessage("its body has another form")
+    arguments = body[0]
+    if not isinstance(arguments, list) or len(arguments) != 1:
+        raise RefusedMessage("its body has another form")
+    return arguments[0]
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

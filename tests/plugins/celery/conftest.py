@@ -1,0 +1,144 @@
+"""Homes whose tasks run on real Celery workers, with a broker of each kind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import uuid
+
+import pytest
+
+from airflow_lite.config import Config
+from fixtures.processes import all_processes, processes_of
+
+END_S = 60.0
+PREFIX = "AIRFLOW_LITE__CELERY__"
+VARIABLES = {"redis": "REDIS_URL", "rabbitmq": "RABBITMQ_URL"}
+
+
+def server_url(kind):
+    """Return where the server is that `scripts/test` has started; under CI it must be there."""
+    url = os.environ.get(VARIABLES[kind])
+    if url is None and not os.environ.get("CI"):
+        pytest.skip(f"there is no {kind}: install it, then `scripts/test` starts one")
+    assert url is not None, f"scripts/services has started no {kind}"
+    return url
+
+
+class Broker:
+    """A broker of a kind, and names on it that no other test has."""
+
+    def __init__(self, kind, url):
+        self.kind = kind
+        self.url = url
+        self.name = f"test-{uuid.uuid4().hex[:12]}"
+
+    def environ(self):
+        """Return the settings by which a home uses it."""
+        settings = {
+            f"{PREFIX}BROKER_URL": self.url,
+            "AIRFLOW_LITE__OPERATORS__DEFAULT_QUEUE": self.name,
+        }
+        if self.kind == "redis":
+            settings[f"{PREFIX}GLOBAL_KEYPREFIX"] = f"{self.name}:"
+        return settings
+
+    def clean(self, *queues):
+        """Remove what the test has left there."""
+        if self.kind == "redis":
+            import redis
+
+            with redis.Redis.from_url(self.url) as client:
+                for key in client.scan_iter(f"{self.name}:*"):
+                    client.delete(key)
+            return
+        import kombu
+
+        with kombu.Connection(self.url) as connection:
+            channel = connection.default_channel
+            for queue in (self.name, *queues):
+                channel.queue_delete(queue)
+
+
+class Workers:
+    """Workers of a home, each started by the command line."""
+
+    def __init__(self, home, broker, wait_until):
+        self.home = home
+        self.broker = broker
+        self._wait_until = wait_until
+        self._processes = []
+
+    def start(self, name, *words, is_ready=True):
+        """Start a worker and wait until it takes tasks; its output is in NAME.out."""
+        log = self.home.folder / f"{name}.out"
+        with log.open("ab") as file:
+            process = self.home.start(
+                "celery", "worker", "-H", name, *words, stdout=file, stderr=subprocess.STDOUT
+            )
+        process.log = log
+        self._processes.append(process)
+        if is_ready:
+            self.wait_for(process)
+        return process
+
+    def wait_for(self, process):
+        """Wait until a worker says that it takes tasks."""
+        self._wait_until(lambda: "takes tasks from" in process.log.read_text(), "a worker", END_S)
+
+    def host_of(self, process):
+        """Return the process id of a worker's task host."""
+        hosts = [
+            one.pid
+            for one in all_processes()
+            if one.parent == process.pid and "airflow_lite.worker.host" in one.command
+        ]
+        return hosts[0] if hosts else None
+
+    def output(self):
+        return "\n".join(
+            f"--- {one.log.name}\n{one.log.read_text(errors='replace')[-6000:]}"
+            for one in self._processes
+        )
+
+    def down(self):
+        """End the workers."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(END_S)
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request):
+    """Each kind of broker in turn."""
+    one = Broker(request.param, server_url(request.param))
+    yield one
+    one.clean()
+
+
+@pytest.fixture
+def workers(home, broker, wait_until):
+    """Workers of the home; nothing of the home is left when the test ends."""
+    home.environ |= {"AIRFLOW_LITE__CORE__EXECUTOR": "CeleryExecutor", **broker.environ()}
+    made = Workers(home, broker, wait_until)
+    yield made
+    made.down()
+    print(made.output())
+    wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
+
+
+@pytest.fixture
+def celery_config(tmp_path):
+    """A configuration that knows the options in [celery], of this environment's none."""
+    from airflow_lite.plugins.groups import load_group
+
+    config = Config(tmp_path, overrides={("core", "executor"): "CeleryExecutor"})
+    load_group("celery", config)
+    return config
