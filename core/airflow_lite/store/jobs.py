@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from airflow_lite.errors import UserError
 from airflow_lite.store.runs import Row, new_id
 from airflow_lite.store.schema import UNFINISHED_RUN, dag_run, job, pool
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+
+class LeaseLost(UserError):
+    """Another scheduler took over, since this one was silent for too long. Start it again."""
 
 
 def database_now_us(connection: sa.Connection) -> sa.ColumnElement[int]:

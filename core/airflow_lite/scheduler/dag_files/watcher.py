@@ -12,8 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.dag_files.scan import DagFileProcessor
-from airflow_lite.scheduler.state.conflict import LeaseLost
-from airflow_lite.store.jobs import cause_of, is_database_error
+from airflow_lite.store.jobs import LeaseLost, cause_of, is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -26,9 +26,8 @@ from airflow_lite.scheduler.passes.share_dags import share_dags
 from airflow_lite.scheduler.recovery.lease import StoreTaken
 from airflow_lite.scheduler.recovery.takeover import adopt_queued, take_over
 from airflow_lite.scheduler.state import notify_plugins
-from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.store import doorbell
-from airflow_lite.store.jobs import is_database_error
+from airflow_lite.store.jobs import LeaseLost, is_database_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

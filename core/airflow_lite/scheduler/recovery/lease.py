@@ -16,10 +16,10 @@ from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.private_files import open_private
 from airflow_lite.processes.proc import process_space, process_start
-from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.store import jobs, ownership
 from airflow_lite.store.engine import Store, write_log_back
 from airflow_lite.store.files import StoreFiles
+from airflow_lite.store.jobs import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

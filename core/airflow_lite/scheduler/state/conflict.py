@@ -1,13 +1,9 @@
-"""What happens where the store is not as memory has it: the runs concerned are loaded again.
-
-Or this scheduler is none any more.
-"""
+"""What happens where the store is not as memory has it: the runs concerned are loaded again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_lite.errors import UserError
 from airflow_lite.store import runs
 
 if TYPE_CHECKING:
@@ -16,10 +12,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from airflow_lite.scheduler.planner.model import Run
-
-
-class LeaseLost(UserError):
-    """Another scheduler took over, since this one was silent for too long. Start it again."""
 
 
 class StaleRows(Exception):

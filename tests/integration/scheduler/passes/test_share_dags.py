@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_lite.scheduler.recovery.lease import FencedStore
-from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
+from airflow_lite.store.jobs import LeaseLost
 
 BEAT_S = 2.0
 

@@ -168,7 +168,9 @@ def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
     asked: list[Any] = []
     looks: list[Any] = []
     monkeypatch.setattr(
-        engine, "open_store", lambda *words: opened.append(words) or open_store(*words)
+        engine,
+        "open_store",
+        lambda *words, **named: opened.append(words) or open_store(*words, **named),
     )
     real_find = lookup.find
     monkeypatch.setattr(

@@ -13,8 +13,8 @@ from airflow_lite.scheduler.recovery.lease import (
     SchedulerRunsAlready,
     StoreTaken,
 )
-from airflow_lite.scheduler.state.conflict import LeaseLost
 from airflow_lite.store import jobs, schema
+from airflow_lite.store.jobs import LeaseLost
 from fixtures.store_rows import add_job
 
 NOTE = {"pid": 7, "hostname": "here", "since": "2024-01-01T00:00:00+00:00"}
