@@ -27,7 +27,7 @@ class FailedPasses:
     clock: Clock
     _backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S))
     _own_count: int = 0  # of those that were not the database's fault
-    _outage: str | None = None  # the database's own word, told once
+    _told: set[str] = field(default_factory=set)  # the database's own words, each once
 
     def add(self, error: Exception) -> None:
         """Note a pass that failed; raise `error` if there were too many."""
@@ -45,19 +45,19 @@ class FailedPasses:
 
     def clear(self) -> None:
         """Note a pass that did not fail."""
-        if self._outage is not None:
+        if self._told:
             logger.info("the metadata database can be used again")
         self._backoff.succeed()
         self._own_count = 0
-        self._outage = None
+        self._told.clear()
 
     def pause_s(self, most_s: float | None = None) -> float:
         """Return how long not to try again: at most `most_s` after the last failure."""
         return self._backoff.left_s(self.clock.monotonic(), most_s)
 
     def _tell_outage(self, cause: str) -> None:
-        if cause != self._outage:
+        if cause not in self._told:
             logger.error(
                 "the metadata database cannot be used: %s; it is tried again until it can", cause
             )
-        self._outage = cause
+        self._told.add(cause)

@@ -99,7 +99,7 @@ class HostLoop:
         self._store_fails = False
         self._has_trouble = False  # and the scheduler knows
         self._outage = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
-        self._outage_cause: str | None = None  # told once
+        self._told: set[str] = set()  # causes of the outage, each once
         self._has_given_up = False
         self._files: StoreFiles | None = None
         #: The store's files were taken away: nothing may be written to those that are open.
@@ -277,17 +277,17 @@ class HostLoop:
             )
 
     def _tell_outage(self, cause: str) -> None:
-        if cause != self._outage_cause:
+        if cause not in self._told:
             logger.error("the task host cannot use the metadata database, trying on: %s", cause)
-        self._outage_cause = cause
+        self._told.add(cause)
         self._has_trouble = True
         self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
 
     def _tell_outage_over(self) -> None:
         self._outage.succeed()
-        if self._outage_cause is not None:
+        if self._told:
             logger.info("the task host can use the metadata database again")
-        self._outage_cause = None
+        self._told.clear()
 
     def _tell_trouble(self, trouble: str | None) -> None:
         self._tell_scheduler(StoreTrouble(trouble))
