@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from airflow_lite.spec.model import DagSpec
     from airflow_lite.store.pickles import Sign
 
+#: Names the lock under which one transaction numbers versions of DAGs; any number of ours.
+_VERSIONS_LOCK = 0x61_6C_64_61_67
+
 
 @dataclass
 class ParsedDag:
@@ -293,8 +296,18 @@ def _latest(
     return {row[0]: row[1] for row in select_many(connection, query, ids)}
 
 
+def _number_versions_alone(connection: sa.Connection) -> None:
+    """Let no other transaction see which versions there are until this one is over.
+
+    Else two that save one file, a command and a scheduler, would give it the same number.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite's writers are alone anyway
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_VERSIONS_LOCK})")
+
+
 def keep_version(connection: sa.Connection, spec: DagSpec, now_us: int) -> int:
     """Return the id of this very definition of a DAG, kept for a run though it is not the DAG's."""
+    _number_versions_alone(connection)
     text, of_dag = spec.to_json(), dag_version.c.dag_id == spec.dag_id
     digest = sha256(text.encode()).hexdigest()
     known: int | None = connection.execute(
@@ -330,6 +343,7 @@ def save_results(
     `paused_at_creation` is for DAGs that are new and do not say themselves. With `sign` the
     pickles of the results are saved; without, tasks are run from the files.
     """
+    _number_versions_alone(connection)
     ordered = sorted(results, key=lambda result: result.path)
     batch = Batch(connection, ordered, now_us, set(gone), sign)
     saved = [batch.save(result) for result in ordered]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select
 
 from airflow_lite.config import Config
 from airflow_lite.errors import DagRunAlreadyExists
+from airflow_lite.parsing.pool import FileResult
 from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store import pools, schema
+from airflow_lite.store.dag_saving import keep_version, save_results
 from airflow_lite.store.engine import open_store
 from fixtures.databases import SETTING
 from fixtures.store_rows import add_dag, add_run
@@ -80,3 +83,18 @@ def test_of_two_that_make_one_run_the_second_is_told_that_it_is_there(store, mee
     first, second = meet(trigger)
     assert isinstance(first, int)
     assert second.result(60) == "r"
+
+
+def save_file(connection):
+    (saved,) = save_results(connection, [FileResult("d.py", "1", (SPEC,))], 1)
+    return saved.error
+
+
+@pytest.mark.parametrize(
+    "act", [save_file, lambda connection: keep_version(connection, SPEC, 1)], ids=["file", "run"]
+)
+def test_two_that_save_a_dag_give_it_one_version(store, meet, act):
+    first, second = meet(act)
+    assert second.result(60) == first
+    with store.read() as connection:
+        assert connection.execute(select(schema.dag_version.c.number)).all() == [(1,)]
