@@ -12,7 +12,6 @@ DAG = '''
 import time
 from datetime import datetime
 from pathlib import Path
-
 from airflow_lite import DAG, BashOperator, EmptyOperator, PythonOperator
 
 GATE = Path(__file__).parent.parent / "gate"

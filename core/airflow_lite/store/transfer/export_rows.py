@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -29,7 +28,9 @@ def export_rows(store: Store, path: Path) -> dict[str, int]:
     Raises `StoreError` where there is nothing to export or a row cannot be moved, and `UserError`
     where the file cannot be written.
     """
-    with _snapshot(store) as connection:
+    with store.read() as connection:
+        if not store.is_sqlite:  # a slow disk may keep it waiting between two batches
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         revision = revision_of(connection)
         if revision is None:
             raise StoreError("There is nothing to export: the metadata database has no tables yet.")
@@ -42,23 +43,6 @@ def export_rows(store: Store, path: Path) -> dict[str, int]:
                 counts[table.name] = archive.add_table(table.name, row_format.columns, lines)
             archive.finish(revision)
     return counts
-
-
-@contextmanager
-def _snapshot(store: Store) -> Iterator[sa.Connection]:
-    """Give a connection that sees the store as it was at one moment, however long it reads."""
-    if store.is_sqlite:
-        with store.read() as connection:
-            yield connection
-        return
-    with store.engine.connect() as connection:
-        reader = connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-        with reader.begin():
-            # A slow disk may keep it waiting between two batches.
-            reader.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            yield reader
 
 
 def _lines(connection: sa.Connection, row_format: RowFormat) -> Iterator[bytes]:
