@@ -160,14 +160,18 @@ def test_a_configuration_that_is_no_file_is_told_at_once(home):
         ("sqlite:///here.db", "is a relative path"),
         ("sqlite://", "Write sqlite:////absolute/path/airflow_lite.db."),
         ("sqlite:////proc/x.db", "[database] sql_alchemy_conn"),
+        ("nonsense", "[database] sql_alchemy_conn cannot be used: Could not parse"),
+        ("postgresql://me:p@ss:word@host/db", "conn has a port that is no number. Write `@`,"),
     ],
 )
-def test_a_store_that_cannot_be_shared_or_made_is_told(home, url, line):
-    home.environ["AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN"] = url
+@pytest.mark.parametrize("words", [("dags", "list"), ("scheduler", "-n", "1")], ids=" ".join)
+def test_a_store_that_cannot_be_shared_or_made_is_told(home, words, url, line):
+    home.environ[SETTING] = url
 
-    done = home.run("dags", "list", exit_code=1)
+    done = home.run(*words, exit_code=1)
 
     assert line in done.stderr
+    assert "word@host" not in done.stderr
     assert done.stderr.count("\n") == 1
 
 

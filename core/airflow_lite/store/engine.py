@@ -148,6 +148,11 @@ def known_url(config: Config, setting: str) -> sa.URL:
         return _known_url(config.get("database", setting))
     except ModuleNotFoundError as error:
         raise StoreError(_no_driver(error.name)) from None
+    except ValueError:  # of int(); it would show a part of a password
+        raise StoreError(
+            f"[database] {setting} has a port that is no number. Write `@`, `:` and `/` in a"
+            " password as %40, %3A and %2F."
+        ) from None
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise StoreError(
             f"[database] {setting} cannot be used: {_shown(error)}. Write for example"

@@ -16,6 +16,7 @@ from airflow_lite.store.engine import (
     add_default_pool,
     cannot_open,
     create,
+    known_url,
     lock_schema,
     make_engine,
     refuse_unfinished_import,
@@ -170,7 +171,7 @@ def reset(config: Config, *, skip_init: bool = False, use_files: bool = False) -
 
 def is_made(config: Config) -> bool:
     """Return whether there is a store that needs no upgrade; makes nothing, nor its file."""
-    url = sa.make_url(config.get("database", "sql_alchemy_conn"))
+    url = known_url(config, "sql_alchemy_conn")
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         return False
     with bare_store(config) as store:
