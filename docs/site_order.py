@@ -25,6 +25,7 @@ HOW_TO = {
         "back-up-move-and-upgrade",
         "use-postgresql",
         "move-to-postgresql",
+        "run-several-schedulers",
         "back-up-postgresql",
         "read-logs-of-other-machines",
         "run-on-dask",

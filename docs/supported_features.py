@@ -130,6 +130,11 @@ SCHEDULING = (
 OPERATING = (
     Feature("one scheduler process, with the executor in it", DONE),
     Feature(
+        "several schedulers",
+        DONE,
+        "on PostgreSQL; each owns some of the DAGs ([more](../how-to/run-several-schedulers.md))",
+    ),
+    Feature(
         "SQLite and PostgreSQL",
         DONE,
         "SQLite is the default ([PostgreSQL](../how-to/use-postgresql.md))",
