@@ -53,21 +53,13 @@ def _folder(subdir: str) -> Path:
     return path
 
 
-def store(args: Args, *, most_connections: int = 1) -> Store:
-    """Return the open store, made on first use with a notice on stderr; raise `StoreError`.
-
-    `most_connections` is for commands with threads that may not wait for one another.
-    """
+def store(args: Args) -> Store:
+    """Return the open store, made on first use with a notice on stderr; raise `StoreError`."""
     the_store: Store | None = getattr(args, "_store", None)
     if the_store is None:
         from airflow_lite.store.engine import open_store
 
-        the_store = open_store(
-            config(args),
-            notice,
-            name=getattr(args, "_name", ""),
-            most_connections=most_connections,
-        )
+        the_store = open_store(config(args), notice, name=getattr(args, "_name", ""))
         args._store = the_store  # noqa: SLF001
     return the_store
 

@@ -105,16 +105,14 @@ def open_store(
     notice: Callable[[str], None] | None = None,
     *,
     name: str = "",
-    most_connections: int = 1,
 ) -> Store:
     """Open the configured store, made on first use with one line of `notice`.
 
-    A server is told that this kind of process, `name`, uses it, and gets no more connections than
-    so many: at least as many as there are threads that may not wait for one another.
+    A server is told that this kind of process, `name`, uses it.
     Raises `StoreError` with what to do: cannot be opened, is older or newer than this program.
     """
     url = config.get("database", "sql_alchemy_conn")
-    engine = make_engine(config, name, most_connections)
+    engine = make_engine(config, name)
     store = Store(engine)
     try:
         _bring_up(store, config, notice)
@@ -124,13 +122,13 @@ def open_store(
     return store
 
 
-def make_engine(config: Config, name: str = "", most_connections: int = 1) -> sa.Engine:
+def make_engine(config: Config, name: str = "") -> sa.Engine:
     """Return an engine for `[database] sql_alchemy_conn`; connects to nothing yet."""
     url = known_url(config, "sql_alchemy_conn")
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and url.database:
         _make_folder(Path(url.database).parent)
-    options = _SQLITE_OPTIONS if is_sqlite else engine_options(url, name, most_connections)
+    options = _SQLITE_OPTIONS if is_sqlite else engine_options(url, name)
     try:
         engine = sa.create_engine(url, hide_parameters=True, **options)
     except ModuleNotFoundError as error:

@@ -41,12 +41,15 @@ def arguments_of(url: sa.URL, name: str) -> dict[str, Any]:
     return {key: value for key, value in parameters.items() if key not in url.query}
 
 
-def engine_options(url: sa.URL, name: str, most_connections: int) -> dict[str, Any]:
-    """Return the arguments of an engine that keeps one connection, and opens more for a moment."""
+def engine_options(url: sa.URL, name: str) -> dict[str, Any]:
+    """Return the arguments of an engine that keeps one connection.
+
+    It opens another while two threads are at work, as where DAG files are saved beside the loop.
+    """
     return {
         "connect_args": arguments_of(url, name),
         "pool_size": 1,
-        "max_overflow": most_connections - 1,
+        "max_overflow": 1,
         "use_native_hstore": False,  # or each process would look for what we have none of
     }
 

@@ -40,7 +40,7 @@ def config(tmp_path, settings):
 
 @pytest.fixture
 def store(config):
-    opened = open_store(config, most_connections=2)
+    opened = open_store(config)
     yield opened
     opened.close()
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
-#: One for the loop, and one for the moments in which DAG files are saved beside it.
-MOST_CONNECTIONS = 2
 
 
 def scheduler(args: context.Args) -> int:
@@ -36,7 +34,7 @@ def scheduler(args: context.Args) -> int:
         os.environ[f"{ENV_PREFIX}CORE__DONOT_PICKLE"] = "False"
     _log_to_stderr(config)
     executor = _executor(args, config)
-    store = context.store(args, most_connections=MOST_CONNECTIONS)
+    store = context.store(args)
     _warn_of_other_writers(config, store)
     stopping = Stopping()
     stopping.listen()  # before there is a job, so that whatever ends it records its end
