@@ -64,6 +64,7 @@ def measure(fleet: Fleet, options: argparse.Namespace) -> None:
         taken_s.append(kill_one(fleet, machine, is_stopped=number % 4 == 3))
         print(f"{number + 1}: machine{machine}, taken after {taken_s[-1]:.1f} s", flush=True)
     fleet.wait_ended()
+    fleet.wait_called(fleet.value("SELECT count(*) FROM dag_run"))
     states = fleet.rows("SELECT state, count(*) FROM dag_run GROUP BY 1 ORDER BY 1")
     tries = fleet.rows("SELECT try_number, count(*) FROM task_instance GROUP BY 1 ORDER BY 1")
     print(

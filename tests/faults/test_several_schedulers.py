@@ -23,10 +23,11 @@ def fleet(new_fleet):
 
 
 def check_runs(fleet, count):
-    """Wait for the end of all runs, and look whether each is as it must be."""
+    """Wait for the end of all runs and callbacks, and look whether each is as it must be."""
     fleet.wait_ended()
     states = fleet.rows("SELECT state, count(*) FROM dag_run GROUP BY 1")
     assert states == [("success", count)]
+    fleet.wait_called(count)
     assert fleet.most_in_pool() <= 3
     assert fleet.findings() == []
 
