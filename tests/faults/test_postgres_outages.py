@@ -56,9 +56,8 @@ def finish(home, tenant, wait_until, findings):
     """Wait for the run's end; each task has run once, and the history has no fault."""
 
     def finish(scheduler):
-        state = "SELECT state FROM dag_run"
-        select = lambda: tenant.server.execute(state, database=tenant.name)  # noqa: E731
-        wait_until(lambda: select() == [("success",)], "the run to succeed")
+        select = "SELECT state FROM dag_run"
+        wait_until(lambda: tenant.execute(select) == [("success",)], "the run to succeed")
         assert sorted(starts(home)) == [f"t{number:03} 1" for number in range(COUNT)]
         assert findings() == []
         assert "Traceback" not in scheduler.output()

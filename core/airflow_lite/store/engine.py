@@ -16,6 +16,7 @@ from airflow_lite.errors import StoreError
 from airflow_lite.private_files import make_folder, open_private, who_else_writes
 from airflow_lite.secrets_masker import without_url_secrets
 from airflow_lite.store.doorbell import send_rings
+from airflow_lite.store.faults import advice_on
 from airflow_lite.store.postgres import engine_options, prepare
 from airflow_lite.store.reads import OPTION, Reads, reads_of
 from airflow_lite.store.schema import metadata, pool
@@ -392,7 +393,8 @@ def cannot_open(url: str, error: object) -> str:
         path = sa.make_url(url).database
     except sa.exc.ArgumentError:
         shown, path = "(unreadable URL)", None
-    hint = "Check [database] sql_alchemy_conn."
+    advice = advice_on(error) or "check [database] sql_alchemy_conn"
+    hint = f"{advice[0].upper()}{advice[1:]}."
     folder = Path(path).parent if path and url.startswith("sqlite") else None
     if folder is not None and not os.access(folder, os.W_OK):
         hint = (

@@ -16,6 +16,38 @@ _PASSING = frozenset({"40001", "40P01", "55P03"})
 MOST_PASSING = 5
 
 
+_MAKE_WRITABLE = (
+    "let this user write to it (with SQLite to its file and its folder),"
+    " or set AIRFLOW_LITE_HOME to another home"
+)
+_NEEDS_CONNECTIONS = (
+    "let fewer processes use it, or raise max_connections or the role's CONNECTION LIMIT"
+)
+#: Words of the databases' own messages, and what helps.
+_ADVICE = {
+    "readonly database": _MAKE_WRITABLE,
+    "read-only transaction": _MAKE_WRITABLE,
+    "permission denied for": "grant the role of [database] sql_alchemy_conn all rights to it",
+    "too many connections": _NEEDS_CONNECTIONS,
+    "remaining connection slots": _NEEDS_CONNECTIONS,
+    "too many clients": _NEEDS_CONNECTIONS,
+    "No space left on device": "make room on the disk of the server",
+    "authentication failed": "check user and password in [database] sql_alchemy_conn",
+    "no password supplied": "write user and password into [database] sql_alchemy_conn",
+    'role "': "make the role, or name another in [database] sql_alchemy_conn",
+    'database "': "make the database, or name another in [database] sql_alchemy_conn",
+    "Connection refused": "start the server, or name another in [database] sql_alchemy_conn",
+    "resolve host": "check the host in [database] sql_alchemy_conn",
+    "Name or service not known": "check the host in [database] sql_alchemy_conn",
+}
+
+
+def advice_on(cause: object) -> str | None:
+    """Return what helps where a database says this; None where that is not known."""
+    text = str(cause)
+    return next((advice for words, advice in _ADVICE.items() if words in text), None)
+
+
 def is_of_rows(error: BaseException) -> bool:
     """Tell whether rows cannot be written for what is in them: later no more than now."""
     if isinstance(error, UnicodeError | OverflowError):  # the driver's, before it asks the database

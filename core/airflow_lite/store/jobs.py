@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.errors import UserError
+from airflow_lite.store.faults import advice_on
 from airflow_lite.store.runs import Row, new_id
 from airflow_lite.store.schema import UNFINISHED_RUN, dag_run, job, pool
 
@@ -148,12 +149,5 @@ def cause_of(error: BaseException) -> str:
     """Return the first line of a database error's message, and what helps where that is known."""
     message = str(getattr(error, "orig", None) or error).strip()
     cause = message.splitlines()[0] if message else type(error).__name__
-    return f"{cause}: {_MAKE_WRITABLE}" if any(one in cause for one in _READ_ONLY) else cause
-
-
-#: How SQLite and PostgreSQL refuse to write.
-_READ_ONLY = ("readonly database", "read-only transaction")
-_MAKE_WRITABLE = (
-    "let this user write to it (with SQLite to its file and its folder),"
-    " or set AIRFLOW_LITE_HOME to another home"
-)
+    advice = advice_on(cause)
+    return f"{cause}: {advice}" if advice else cause

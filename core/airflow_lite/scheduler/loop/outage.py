@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.backoff import Backoff
-from airflow_lite.store.faults import MOST_PASSING, is_of_rows, is_passing
+from airflow_lite.store.faults import MOST_PASSING, advice_on, is_of_rows, is_passing
 from airflow_lite.store.jobs import cause_of, is_database_error
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class FailedPasses:
     clock: Clock
     _backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S))
     _own_count: int = 0  # of those that were not the database's fault
-    _told: set[str] = field(default_factory=set)  # the database's own words, each once
+    _told: set[str] = field(default_factory=set)  # what is wrong with the database, each once
 
     def add(self, error: Exception) -> None:
         """Note a pass that failed; raise `error` if there were too many."""
@@ -56,8 +56,9 @@ class FailedPasses:
         return self._backoff.left_s(self.clock.monotonic(), most_s)
 
     def _tell_outage(self, cause: str) -> None:
-        if cause not in self._told:
+        trouble = advice_on(cause) or cause  # it may name another table each time
+        if trouble not in self._told:
             logger.error(
                 "the metadata database cannot be used: %s; it is tried again until it can", cause
             )
-        self._told.add(cause)
+        self._told.add(trouble)

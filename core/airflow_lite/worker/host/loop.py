@@ -20,7 +20,7 @@ from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
-from airflow_lite.store.faults import MOST_PASSING, is_passing
+from airflow_lite.store.faults import MOST_PASSING, advice_on, is_passing
 from airflow_lite.store.files import StoreFiles
 from airflow_lite.store.jobs import cause_of
 from airflow_lite.worker.host import ending
@@ -277,9 +277,10 @@ class HostLoop:
             )
 
     def _tell_outage(self, cause: str) -> None:
-        if cause not in self._told:
+        trouble = advice_on(cause) or cause  # it may name another table each time
+        if trouble not in self._told:
             logger.error("the task host cannot use the metadata database, trying on: %s", cause)
-        self._told.add(cause)
+        self._told.add(trouble)
         self._has_trouble = True
         self._tell_trouble(f"its task host cannot use the metadata database: {cause}")
 
