@@ -59,8 +59,16 @@ def send_rings(config: Config, kept: dict[Any, Any]) -> None:
         socket_bell.ring(config.home, **message)
 
 
+def check(config: Config, store: Store) -> None:
+    """Raise `StoreError` where a setting is wrong by which `hang` would listen."""
+    if not store.is_sqlite:
+        from airflow_lite.store.listener import address_of
+
+        address_of(config)
+
+
 def hang(config: Config, store: Store) -> Bell:
-    """Listen to the doorbell from now on; raise `StoreError` where a setting is wrong."""
+    """Listen to the doorbell from now on; raise `StoreError` as `check` does."""
     if store.is_sqlite:
         return socket_bell.Doorbell(config.home)
     from airflow_lite.store.listener import Listener, address_of

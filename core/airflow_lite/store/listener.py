@@ -70,6 +70,7 @@ class Listener:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._messages: deque[dict[str, Any]] = deque()
+        self._has_warned = False  # of a pooler
         self._news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._end = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
@@ -149,11 +150,16 @@ class Listener:
                     f" notification comes through it. Set [database] {_DIRECT} to the server's"
                     " own address; until then"
                 )
+            self._warn_of_pooler()
+
+    def _warn_of_pooler(self) -> None:
+        if not self._has_warned:
             logger.warning(
                 "[database] %s leads to a connection pooler: it must pool sessions,"
                 " or no notification comes through it.",
                 _DIRECT,
             )
+        self._has_warned = True
 
     def _hear(self, connection: psycopg.Connection[Any]) -> None:
         """Take what is notified until told to end; raise `psycopg.Error` at a loss."""

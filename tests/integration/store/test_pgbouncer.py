@@ -131,12 +131,21 @@ def test_a_direct_address_that_is_none_is_refused_by_the_settings_name(open_pool
         doorbell.hang(config, store)
 
 
+def test_a_scheduler_whose_direct_address_is_none_does_not_begin(make_pooled):
+    home = make_pooled(**{DIRECT: "mysql://elsewhere/db"})
+    home.run("pools", "list")  # makes the tables, and says so
+    error = home.run("scheduler", "-n", "1", exit_code=1).stderr
+    assert error.count("\n") == 1
+    assert "[database] sql_alchemy_conn_direct cannot be used: 'mysql' is not supported" in error
+    assert home.execute("SELECT * FROM job") == []
+
+
 def test_each_transaction_has_its_bounds_and_leaves_the_session_none(open_pooled, pooled_url):
     _, store = open_pooled()
     settings = ("lock_timeout", "idle_in_transaction_session_timeout")
     with store.begin() as connection:
         within = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in settings]
-    assert within == ["5s", "30s"]
+    assert within == ["5s", "8s"]
     with psycopg.connect(pooled_url, autocommit=True) as another:
         after = [another.execute(f"SHOW {name}").fetchone() for name in settings]
     assert after == [("0",), ("0",)]

@@ -16,6 +16,7 @@ from airflow_lite.scheduler.recovery.lease import Ownership
 from airflow_lite.scheduler.state.callback_runner import Callbacks
 from airflow_lite.scheduler.state.context import SchedulerContext
 from airflow_lite.scheduler.state.settings import Settings
+from airflow_lite.store import doorbell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,8 +63,10 @@ def make_loop(
     settings = Settings.read(config)
     check_store(executor, config)
     has_pickles = check_pickling(executor, config)
-    ownership = Ownership.take(config, store, clock, kind=kind, executor=name_of(executor))
     is_scheduler = kind == "scheduler"
+    if is_scheduler and with_bell:
+        doorbell.check(config, store)
+    ownership = Ownership.take(config, store, clock, kind=kind, executor=name_of(executor))
     executor.job_id = ownership.job_id
     waker = Waker()
     context = SchedulerContext(
