@@ -46,10 +46,7 @@ class RowFormat:
             if isinstance(values[at], bytes):
                 values[at] = base64.b64encode(values[at]).decode()
         self._check(values)
-        try:
-            return _encode(values).encode() + b"\n"
-        except UnicodeEncodeError:
-            raise RowError(f"the row with {self._key(values)} has text that is no UTF-8") from None
+        return _encode(values).encode() + b"\n"
 
     def to_row(self, line: bytes) -> dict[str, Any]:
         """Return a line as a row for the store. Raises `RowError`."""
@@ -116,9 +113,19 @@ def _text(length: int | None) -> Check:
             return f"is {str(value)[:_SHOWN]!r}, which is no text"
         if length is not None and len(value) > length:
             return f"has {len(value)} characters, and may have {length}"
-        return "has a NUL character" if "\0" in value else None
+        if "\0" in value:
+            return "has a NUL character"
+        return None if value.isascii() or _is_utf8(value) else "is no UTF-8"
 
     return check
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _base64(value: Any) -> str | None:
