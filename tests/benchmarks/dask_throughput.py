@@ -35,7 +35,7 @@ from typing import NamedTuple
 
 import forked_task  # type: ignore[import-not-found]  # beside this script
 
-from airflow_lite_dask_executor.testing import free_port
+from airflow_lite_testing.proxy import free_port
 
 DAG_FILE = """
 from datetime import datetime

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite_dask_executor.testing import free_port
+from airflow_lite_testing.proxy import free_port
 from fixtures.processes import all_processes, processes_of
 
 END_S = 60.0

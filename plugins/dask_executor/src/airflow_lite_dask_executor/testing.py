@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_lite_testing.proxy import LOOPBACK, Proxy, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 THREADS = 40
 _DEADLINE_S = 40.0
 _POLL_S = 0.05
-_LOOPBACK = "127.0.0.1"
-#: Linux gives away ports from 32768 on where none is asked for, others from 49152 on.
-_PORTS = range(10_000, 32_768)
 
 
 class DaskEngine:
@@ -47,10 +43,10 @@ class DaskEngine:
         self._log.parent.mkdir(exist_ok=True)
         self._port = free_port()
         self._run("scheduler", "--port", str(self._port))
-        self._run("worker", f"{_LOOPBACK}:{self._port}", "--nthreads", str(THREADS))
+        self._run("worker", f"{LOOPBACK}:{self._port}", "--nthreads", str(THREADS))
         self._wait(lambda: bool(self._workers()), "a Dask worker")
         self._proxy = Proxy(self._port)
-        return {"AIRFLOW_LITE__DASK__CLUSTER_ADDRESS": f"{_LOOPBACK}:{self._proxy.port}"}
+        return {"AIRFLOW_LITE__DASK__CLUSTER_ADDRESS": f"{LOOPBACK}:{self._proxy.port}"}
 
     def stop(self) -> None:
         """Stop all of it."""
@@ -105,7 +101,7 @@ class DaskEngine:
         from distributed import Client
 
         try:
-            with Client(f"{_LOOPBACK}:{self._port}", timeout=2, set_as_default=False) as client:
+            with Client(f"{LOOPBACK}:{self._port}", timeout=2, set_as_default=False) as client:
                 pids: dict[str, int] = client.run(os.getpid, on_error="ignore")
         except OSError:
             return {}
@@ -118,80 +114,3 @@ class DaskEngine:
                 f"waited {_DEADLINE_S:g} s for {subject}:\n{self._log.read_text()[-3000:]}"
             )
             time.sleep(_POLL_S)
-
-
-class Proxy:
-    """Forwards a port of loopback to another, until it is cut or stalled."""
-
-    def __init__(self, target: int) -> None:
-        self._target = target
-        self.port = free_port()
-        self._listener: socket.socket | None = None
-        self._ends: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._flows = threading.Event()
-        self.open()
-
-    def open(self) -> None:
-        """Listen, and let flow what was held back."""
-        self._flows.set()
-        if self._listener is not None:
-            return
-        listener = socket.create_server((_LOOPBACK, self.port))
-        self._listener = listener
-        self._start(self._accept, listener)
-
-    def stall(self) -> None:
-        """Accept connections and what comes by them, and pass nothing on."""
-        self._flows.clear()
-
-    def cut(self) -> None:
-        """Listen no more, and break every connection."""
-        self._flows.set()
-        with self._lock:
-            listener, self._listener = self._listener, None
-            ends, self._ends = self._ends, []
-        for end in (*ends, *([listener] if listener is not None else [])):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    close = cut
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                ours, _ = listener.accept()
-                theirs = socket.create_connection((_LOOPBACK, self._target))
-            except OSError:
-                return
-            with self._lock:
-                self._ends += [ours, theirs]
-            self._start(self._carry, ours, theirs)
-            self._start(self._carry, theirs, ours)
-
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                self._flows.wait()
-                target.sendall(data)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        with self._lock:
-            self._ends = [end for end in self._ends if end not in {source, target}]
-
-    def _start(self, function: Any, *arguments: Any) -> None:
-        threading.Thread(target=function, args=arguments, daemon=True).start()
-
-
-def free_port() -> int:
-    """Return a free port of loopback of those that no kernel gives away by itself.
-
-    So nothing else takes it between now and the start of what is to listen there.
-    """
-    while True:
-        port = random.choice(_PORTS)  # noqa: S311 - no secret
-        with suppress(OSError), socket.create_server((_LOOPBACK, port)):
-            return port
