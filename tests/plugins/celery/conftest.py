@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import uuid
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,8 @@ from fixtures.processes import all_processes, processes_of
 
 END_S = 60.0
 PREFIX = "AIRFLOW_LITE__CELERY__"
+SERVICES = Path(__file__).parents[3] / "scripts" / "services"
+MISSING = 77
 VARIABLES = {"redis": "REDIS_URL", "rabbitmq": "RABBITMQ_URL"}
 
 
@@ -34,6 +40,11 @@ class Broker:
         self.url = url
         self.name = f"test-{uuid.uuid4().hex[:12]}"
 
+    @property
+    def gpu(self):
+        """Another queue of the test's."""
+        return f"{self.name}-gpu"
+
     def environ(self):
         """Return the settings by which a home uses it."""
         settings = {
@@ -43,6 +54,21 @@ class Broker:
         if self.kind == "redis":
             settings[f"{PREFIX}GLOBAL_KEYPREFIX"] = f"{self.name}:"
         return settings
+
+    def connect(self):
+        """Return a connection of kombu's, as a stranger would make one."""
+        import kombu
+
+        options = {"global_keyprefix": f"{self.name}:"} if self.kind == "redis" else {}
+        return kombu.Connection(self.url, transport_options=options)
+
+    def put_garbage(self, *items):
+        """Put into the queue what is no message; RabbitMQ takes none."""
+        if self.kind == "redis":
+            import redis
+
+            with redis.Redis.from_url(self.url) as client:
+                client.lpush(f"{self.name}:{self.name}", *items)
 
     def clean(self, *queues):
         """Remove what the test has left there."""
@@ -85,7 +111,12 @@ class Workers:
 
     def wait_for(self, process):
         """Wait until a worker says that it takes tasks."""
-        self._wait_until(lambda: "takes tasks from" in process.log.read_text(), "a worker", END_S)
+
+        def is_ready():
+            assert process.poll() is None, process.log.read_text()
+            return "takes tasks from" in process.log.read_text()
+
+        self._wait_until(is_ready, "a worker", END_S)
 
     def host_of(self, process):
         """Return the process id of a worker's task host."""
@@ -115,6 +146,69 @@ class Workers:
                 process.wait(END_S)
 
 
+class Servers:
+    """Servers of a test's own, which it may kill and start again."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(mode=0o711)
+
+    def up(self, kind):
+        """Start a server, or start it again with its data; return its URL."""
+        done = self._services("up", kind)
+        if done.returncode == MISSING and not os.environ.get("CI"):
+            pytest.skip(f"{kind} cannot be started here: {done.stderr}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().partition("=")[2]
+
+    def pid(self, kind):
+        """Return the process id of a server."""
+        (line,) = [
+            line for line in self._services("list").stdout.splitlines() if line.startswith(kind)
+        ]
+        return int(line.split()[2])
+
+    def down(self):
+        """Stop all of them."""
+        self._services("down")
+
+    def _services(self, *words):
+        return subprocess.run(
+            [sys.executable, SERVICES, *words],
+            env={**os.environ, "SERVICES_DIR": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def new_servers():
+    """Give servers for the block, in a folder that the users whom they run as can enter."""
+    with tempfile.TemporaryDirectory(prefix="airflow-lite-servers-") as folder:
+        os.chmod(folder, 0o711)
+        servers = Servers(Path(folder) / "servers")
+        try:
+            yield servers
+        finally:
+            servers.down()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_of_its_own():
+    """A RabbitMQ whose queues have the usual names; the kit finds it by its variable."""
+    server_url("rabbitmq")
+    with new_servers() as servers, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RABBITMQ_URL", servers.up("rabbitmq"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    """Where Redis is."""
+    return server_url("redis")
+
+
 @pytest.fixture(params=["redis", "rabbitmq"])
 def broker(request):
     """Each kind of broker in turn."""
@@ -131,6 +225,31 @@ def workers(home, broker, wait_until):
     yield made
     made.down()
     print(made.output())
+    wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
+
+
+@pytest.fixture
+def own_servers():
+    """Servers that the test may kill."""
+    with new_servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_broker(home, own_servers, wait_until):
+    """Start a server of a kind for the home, and give workers that use it."""
+    made = []
+
+    def start(kind):
+        broker = Broker(kind, own_servers.up(kind))
+        home.environ |= {"AIRFLOW_LITE__CORE__EXECUTOR": "CeleryExecutor", **broker.environ()}
+        made.append(Workers(home, broker, wait_until))
+        return made[-1]
+
+    yield start
+    for workers in made:
+        workers.down()
+        print(workers.output())
     wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
 
 

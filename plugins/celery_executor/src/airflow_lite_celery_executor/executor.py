@@ -53,7 +53,7 @@ class CeleryExecutor(BaseExecutor):
         self._settings = settings = CelerySettings.read(self.config)
         key = shared_key(self.config, *KEY, is_made=True)
         app = make_app(settings, key)
-        self._listener = HintListener(app, key, self._hear)
+        self._listener = HintListener(app, key, self._hear, self.clock.monotonic)
         self._publisher = Publisher(
             app,
             key,
@@ -137,10 +137,18 @@ class CeleryExecutor(BaseExecutor):
         return self._publisher
 
     def sync(self) -> None:
-        """Send again what no worker has told of for too long."""
-        if self._publisher is not None:
-            for letter in self._backlog.take_due(self.clock.monotonic()):
-                self._publisher.send(letter)
+        """Send again what no worker has, and give up on workers that are silent."""
+        publisher, listener = self._publisher, self._listener
+        if publisher is None or listener is None:
+            return
+        now = self.clock.monotonic()
+        since = listener.listens_since
+        if since is not None:
+            for silence in self._backlog.take_silent(now, since):
+                for key in silence.running:
+                    self.fail(key, f"Celery worker {silence.worker} tells nothing any more")
+        for letter in self._backlog.take_due(now):
+            publisher.send(letter)
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Take an attempt back, and have it stopped wherever it runs."""
@@ -161,7 +169,7 @@ class CeleryExecutor(BaseExecutor):
 
         command = RunCommand(ti.key, pool=ti.pool, pickle_id=ti.pickle_id).words()
         letter = self._letter(command, ti.queue, ti.priority_weight)
-        is_there = ti.external_executor_id is not None  # the broker has taken its message
+        is_there = ti.external_executor_id == ti.attempt  # the broker has taken its message
         due = self.clock.monotonic() + FIRST_REPEAT_S if is_there else None
         self._backlog.add(ti.key, letter, due)
         if not is_there:
@@ -195,15 +203,19 @@ class CeleryExecutor(BaseExecutor):
             self.fail(key, f"the broker refused its message: {reason}")
 
     def _hear(self, hint: Hint) -> None:
+        now = self.clock.monotonic()
         for token in hint.running:
-            if (key := self._backlog.runs(token)) is not None:
+            if (key := self._backlog.runs(token, hint.worker, now)) is not None:
                 self.running_state(key)
         for token in hint.ended:
             if (key := self._backlog.remove(token)) is not None:
                 self.success(key)
         for token in hint.not_claimed:
-            if (key := self._backlog.not_claimed(token)) is not None:
+            if (key := self._backlog.remove(token)) is not None:
                 self.fail(key, f"Celery worker {hint.worker} did not claim it: {_NOT_QUEUED}")
+        if hint.present is not None:
+            for key in self._backlog.present(hint.worker, hint.present, now):
+                self.success(key)
 
 
 _NOT_QUEUED = "in the database that it sees, the attempt is not queued (any more)"

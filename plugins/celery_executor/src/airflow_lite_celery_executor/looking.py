@@ -76,8 +76,9 @@ class View:
         """Return how many messages wait in a queue; 0 where there is no such queue."""
         connection = self._connection
         channel = connection.channel()
+        is_passive = connection.transport.driver_type != "redis"  # there a queue is its messages
         try:
-            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+            return int(channel.queue_declare(queue=queue, passive=is_passive).message_count)
         except connection.channel_errors:
             return 0
         finally:

@@ -10,6 +10,7 @@ import hmac
 import json
 from typing import Any, NamedTuple
 
+from airflow_lite.cli import UserError
 from airflow_lite.executors import RunCommand
 
 #: The name of our only Celery task.
@@ -56,12 +57,16 @@ class RunMessage(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """What a worker tells of attempts: they run, have ended, or are not its to claim."""
+    """What a worker tells of attempts: they run, have ended, or are not its to claim.
+
+    `present` are all that it has now; None where it does not say.
+    """
 
     worker: str
     running: list[str]
     ended: list[str]
     not_claimed: list[str]
+    present: list[str] | None = None
 
     def body(self, key: bytes) -> dict[str, Any]:
         """Return it as the body of a message."""
@@ -87,7 +92,7 @@ def read_run_message(
     message = RunMessage(command)
     try:
         token = message.token
-    except ValueError as error:
+    except (ValueError, UserError) as error:
         raise RefusedMessage(f"its command is not allowed: {error}") from error
     if headers.get("id") != token:
         raise RefusedMessage("its id is not the attempt's token")
@@ -97,10 +102,11 @@ def read_run_message(
 def read_hint(payload: Any, key: bytes) -> Hint:
     """Return a hint that a worker of this home wrote; raise `RefusedMessage`."""
     fields = _checked(payload, set(Hint._fields), key)
-    worker, *lists = (fields[name] for name in Hint._fields)
-    if not isinstance(worker, str) or not all(map(_is_list_of_text, lists)):
+    worker, *lists, present = (fields[name] for name in Hint._fields)
+    if not isinstance(worker, str) or not all(map(_is_list_of_text, [*lists, present or []])):
         raise RefusedMessage("its fields have other types")
-    return Hint(worker, *lists)
+    running, ended, not_claimed = lists
+    return Hint(worker, running, ended, not_claimed, present)
 
 
 def fingerprint(key: bytes) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery.worker.consumer import Consumer
 
+from airflow_lite_celery_executor.link import first_line
 from airflow_lite_celery_executor.messages import RefusedMessage, read_run_message
 from airflow_lite_celery_executor.worker.context import context_of
+from airflow_lite_celery_executor.worker.garbage import check_channels, refuse_compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,7 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
     """Lets through what a scheduler of this home has signed; the rest is put aside unread."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        refuse_compression()
         super().__init__(*args, **kwargs)
         self._context = context_of(self.app)
 
@@ -44,6 +48,21 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
 
         return check
 
+    def ensure_connected(self, connection: Any) -> Any:
+        """Connect, for as long as that takes."""
+        check_channels(connection)
+        return super().ensure_connected(connection)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Log the loss in one line, and close what is left of the connection."""
+        logger.warning("the connection to the broker is lost (%s)", first_line(exc))
+        with suppress(Exception):  # it is broken in whichever way
+            self.connection.collect()
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Put a message aside that cannot even be taken apart."""
+        self._refuse(message, f"it cannot be decoded: {exc}")
+
     def register_with_event_loop(self, hub: Any) -> None:
         """Let the pool know of this consumer; called again after each lost connection."""
         super().register_with_event_loop(hub)
@@ -51,6 +70,7 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
 
     def _refuse(self, message: Any, reason: str) -> None:
         """Put a message aside; nothing of it is run, nor decoded any further."""
+        reason = " ".join(reason.split())
         queue = str((message.delivery_info or {}).get("routing_key"))
         logger.warning("refused a message from queue %.100r: %s", queue, reason)
         self._context.refused += 1

@@ -74,6 +74,7 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         self._hub: Any = None
         self._is_draining = False
         self.flow = Flow()
+        self._context.reporter.present = lambda: list(self._jobs)
 
     def on_start(self) -> None:
         """Start the task host; raises OSError if that cannot be."""

@@ -12,10 +12,14 @@ from airflow_lite_celery_executor.link import Linked, hints_exchange
 from airflow_lite_celery_executor.messages import Hint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kombu import Queue
 
 #: Most events of attempts that wait to be told; the oldest are dropped, since they are hints.
 _MOST_EVENTS = 20_000
+#: Seconds between two messages that tell of all attempts that are here.
+_BEAT_S = 4.0
 #: Most attempts in one message.
 _BATCH = 500
 #: Most messages that are kept in the queue of refused ones, and most bytes of each.
@@ -42,6 +46,10 @@ class Reporter(Linked):
         self._timeout_s = timeout_s
         self._events: deque[tuple[str, str]] = deque(maxlen=_MOST_EVENTS)
         self._refused: deque[_Refused] = deque(maxlen=_MOST_REFUSED)
+        #: Returns the tokens of all attempts that are here; called on this object's thread.
+        self.present: Callable[[], list[str]] = list
+        self._next_beat = 0.0
+        self._has_told_some = False
 
     def runs(self, token: str) -> None:
         """Tell that an attempt runs."""
@@ -72,10 +80,11 @@ class Reporter(Linked):
             while True:
                 self.bell.clear()
                 self._send_events(producer, exchange.name)
+                self._send_beat(producer, exchange.name)
                 self._send_refused(producer)
                 if self.is_closing.is_set():
                     return
-                self.bell.wait()
+                self.bell.wait(_BEAT_S)
 
     def _send_events(self, producer: Any, exchange: str) -> None:
         while self._events:
@@ -87,6 +96,17 @@ class Reporter(Linked):
             self._publish(producer, hint.body(self._key), exchange=exchange, routing_key="")
             for _ in events[: len(self._events)]:
                 self._events.popleft()
+
+    def _send_beat(self, producer: Any, exchange: str) -> None:
+        """Tell of all that is here, and once of nothing after that; after all events of it."""
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + _BEAT_S
+        present = self.present()
+        if present or self._has_told_some:
+            hint = Hint(self._worker, [], [], [], present)
+            self._publish(producer, hint.body(self._key), exchange=exchange, routing_key="")
+            self._has_told_some = bool(present)
 
     def _send_refused(self, producer: Any) -> None:
         while self._refused:

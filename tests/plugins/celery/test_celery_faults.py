@@ -1,0 +1,234 @@
+"""Whatever dies: no try's code runs twice, nothing is lost, and what ran is recorded."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+from airflow_lite.config import Config
+from airflow_lite.plugins.groups import load_group
+from airflow_lite_celery_executor.looking import looking
+
+GATED = """
+import os, time
+from datetime import datetime, timedelta
+from airflow_lite import DAG, PythonOperator
+HOME = os.environ["AIRFLOW_LITE_HOME"]
+
+def gated(ti):
+    with open(os.path.join(HOME, "started"), "a") as file:
+        file.write(f"{ti.task_id}-{ti.try_number} {os.getpid()}\\n")
+    while not os.path.exists(os.path.join(HOME, "gate")):
+        time.sleep(0.02)
+
+with DAG("gated", start_date=datetime(2024, 1, 1), schedule=None, max_active_tasks=99) as dag:
+    for number in range({count}):
+        PythonOperator(
+            task_id=f"t{number}", python_callable=gated, retries=1, retry_delay=timedelta(0)
+        )
+"""
+
+
+class Gated:
+    """A run of tasks that begin, write that down, and wait for a gate."""
+
+    def __init__(self, home, wait_until, count):
+        self.home = home
+        self._wait_until = wait_until
+        home.dag("gated", GATED.replace("{count}", str(count)))
+        home.run("db", "migrate")
+
+    def trigger(self):
+        self.home.run("dags", "trigger", "gated", "-r", "r")
+
+    def lines(self):
+        path = self.home.folder / "started"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait_for(self, count):
+        """Wait until so many tries have begun; return their process ids by name."""
+        self._wait_until(lambda: len(self.lines()) >= count, f"{count} tries to begin")
+        return {name: int(pid) for name, pid in map(str.split, self.lines())}
+
+    def open(self):
+        (self.home.folder / "gate").touch()
+
+    def wait_for_end(self):
+        """Wait until all have succeeded; return how often each try began."""
+        self._wait_until(
+            lambda: self.home.json("dags", "list-runs", "-d", "gated")[0]["state"] == "success",
+            "the run to succeed",
+        )
+        return Counter(line.split()[0] for line in self.lines())
+
+
+@pytest.fixture
+def gated(home, workers, wait_until):
+    yield lambda count: Gated(home, wait_until, count)
+    (home.folder / "gate").touch()  # a test that failed leaves nothing waiting
+
+
+def first_tries(count):
+    return {f"t{number}-1": 1 for number in range(count)}
+
+
+def test_a_worker_is_killed_and_its_host_finishes_what_runs(home, workers, gated):
+    run = gated(6)
+    one = workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(2)
+        one.kill()
+        one.wait(60)
+        workers.start("two", "-c", "6")
+        run.wait_for(6)
+        run.open()
+        assert run.wait_for_end() == first_tries(6)
+
+
+def test_a_task_host_is_killed_and_what_it_ran_is_retried(home, workers, gated, wait_until):
+    run = gated(2)
+    one = workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(2)
+        os.kill(workers.host_of(one), signal.SIGKILL)
+        run.wait_for(4)
+        run.open()
+        assert run.wait_for_end() == {**first_tries(2), "t0-2": 1, "t1-2": 1}
+
+
+def test_a_task_is_killed_and_the_others_go_on(home, workers, gated):
+    run = gated(2)
+    workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        os.kill(run.wait_for(2)["t0-1"], signal.SIGKILL)
+        run.wait_for(3)
+        run.open()
+        assert run.wait_for_end() == {**first_tries(2), "t0-2": 1}
+
+
+def test_a_warm_shutdown_lets_what_runs_end_and_leaves_the_rest(home, workers, gated):
+    run = gated(4)
+    one = workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(2)
+        one.send_signal(signal.SIGTERM)
+        workers.start("two", "-c", "4")
+        run.wait_for(4)
+        run.open()
+        assert one.wait(60) == 0
+        assert run.wait_for_end() == first_tries(4)
+    assert "Traceback" not in workers.output()
+
+
+def test_a_cold_shutdown_kills_what_runs_and_it_is_retried(home, workers, gated):
+    run = gated(2)
+    one = workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        pids = run.wait_for(2)
+        one.send_signal(signal.SIGQUIT)
+        assert one.wait(60) == 0
+        assert not any(os.path.exists(f"/proc/{pid}") for pid in pids.values())
+        workers.start("two", "-c", "2")
+        run.wait_for(4)
+        run.open()
+        assert run.wait_for_end() == {**first_tries(2), "t0-2": 1, "t1-2": 1}
+
+
+def status_of(home, name):
+    """Ask one worker by remote control."""
+    config = Config.load(home.environ)
+    load_group("celery", config)
+    with looking(config) as view:
+        return view.ask("airflow_lite_status", [name], 5.0).get(name)
+
+
+def test_a_worker_whose_slots_are_held_for_long_leaves_the_rest_to_others(
+    home, workers, gated, wait_until
+):
+    run = gated(2)
+    workers.start("one", "-c", "1")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(1)
+        wait_until(lambda: status_of(home, "celery@one")["is_paused"], "the worker to pause")
+        workers.start("two", "-c", "1")
+        run.wait_for(2)
+        wait_until(
+            lambda: len(status_of(home, "celery@two")["running"]) == 1, "the other to run it"
+        )
+        run.open()
+        assert run.wait_for_end() == first_tries(2)
+        wait_until(lambda: not status_of(home, "celery@one")["is_paused"], "it to go on")
+
+
+def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, workers, gated, wait_until):
+    run = gated(1)
+    workers.start("one", "-c", "1")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        pid = run.wait_for(1)["t0-1"]
+        home.run("tasks", "clear", "gated", "-y")
+        run.wait_for(2)
+        assert not os.path.exists(f"/proc/{pid}")
+        run.open()
+        run.wait_for_end()
+
+
+def test_the_scheduler_is_killed_and_the_next_one_takes_over_under_the_same_tokens(
+    home, workers, gated
+):
+    run = gated(4)
+    workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor", expect_exit=None) as first:
+        run.trigger()
+        run.wait_for(2)
+        first.kill()
+    before = home.execute("SELECT DISTINCT attempt FROM task_instance")
+    with home.scheduler("CeleryExecutor"):
+        run.open()
+        assert run.wait_for_end() == first_tries(4)
+    assert home.execute("SELECT DISTINCT attempt FROM task_instance") == before
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_broker_that_is_killed_and_started_again_loses_nothing(
+    kind, home, own_servers, own_broker, wait_until
+):
+    workers = own_broker(kind)
+    run = Gated(home, wait_until, 5)
+    workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor") as running:
+        run.trigger()
+        run.wait_for(2)
+        os.kill(own_servers.pid(kind), signal.SIGKILL)
+        wait_until(lambda: "trying again until it can" in running.output(), "the loss to be told")
+        own_servers.up(kind)
+        run.open()
+        assert run.wait_for_end() == first_tries(5)
+    assert running.output().count("trying again until it can") <= 2, running.output()
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_without_a_broker_the_scheduler_waits_for_one(
+    kind, home, own_servers, own_broker, wait_until
+):
+    workers = own_broker(kind)
+    run = Gated(home, wait_until, 1)
+    os.kill(own_servers.pid(kind), signal.SIGKILL)
+    with home.scheduler("CeleryExecutor") as running:
+        run.trigger()
+        wait_until(lambda: "cannot be used to send tasks" in running.output(), "one line")
+        one = workers.start("one", "-c", "1", is_ready=False)
+        own_servers.up(kind)
+        workers.wait_for(one)
+        run.open()
+        assert run.wait_for_end() == first_tries(1)
+    assert "Traceback" not in running.output()
