@@ -28,6 +28,7 @@ HOW_TO = {
         "run-several-schedulers",
         "back-up-postgresql",
         "read-logs-of-other-machines",
+        "run-on-celery",
         "run-on-dask",
         "ship-dags-pickled",
         "report-to-sentry",

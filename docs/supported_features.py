@@ -158,7 +158,7 @@ EXTENDING = (
     Feature(
         "`CeleryExecutor`",
         DIFFERS,
-        "a package; no result backend, no `executor_config`",
+        "a package; no result backend, no `executor_config` ([how](../how-to/run-on-celery.md))",
     ),
     Feature("`KubernetesExecutor`", NOT_YET),
     Feature(

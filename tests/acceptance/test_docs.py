@@ -38,6 +38,7 @@ SERVED = re.compile(r"postgresql://airflow_lite:choose%20one@db\.example:5432/(\
 #: Pages whose commands take an environment of their own, and the tests that run them there.
 ELSEWHERE = {
     "how-to/publish-an-executor.md": "tests/acceptance/test_plugins_new.py",
+    "how-to/run-on-celery.md": "tests/plugins/celery/test_celery_docs.py",
     "how-to/run-on-dask.md": "tests/plugins/dask/test_dask_docs.py",
 }
 
