@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -155,3 +156,21 @@ def test_a_command_on_another_machine_wakes_the_scheduler(tmp_path, url, wait_un
         wait_until(lambda: "told" in there.run("dags", "list").stdout, "the file to be known")
         wait_until(lambda: there.run("jobs", "check", exit_code=None).returncode == 0, "a job")
         there.run("dags", "trigger", "told", "--wait", "--timeout", "120")
+
+
+def test_a_run_notifies_nobody_but_of_its_trigger(tmp_path, url, wait_until):
+    home = Home(tmp_path / "home", {SETTING: url})
+    home.dag("told", SOURCE)
+    config = Config.load(home.environ)
+    with home.scheduler(), closing(open_store(config)) as store:
+        owned = "SELECT count(*) FROM dag WHERE owner_job_id IS NOT NULL"
+        wait_until(lambda: home.execute(owned) == [(1,)], "the DAG to have an owner", homes=[home])
+        with closing(doorbell.hang(config, store)) as bell:
+            assert heard(bell) == [{}]  # what was rung before it listened
+            home.run("dags", "trigger", "told", "--wait", "--timeout", "120")
+            with store.begin() as connection:
+                ring(connection, runs=["the last"])
+            messages = heard(bell)
+            while messages[-1] != {"runs": ["the last"]}:
+                messages += heard(bell)
+    assert messages == [{"runs": [1]}, {"runs": ["the last"]}]
