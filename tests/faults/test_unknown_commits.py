@@ -47,7 +47,23 @@ def run_state(home):
     return [state for (state,) in home.execute("SELECT state FROM dag_run")]
 
 
-@pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "not committed"])
+both_ways = pytest.mark.parametrize(
+    "is_committed", [True, False], ids=["committed", "not committed"]
+)
+
+
+@both_ways
+def test_a_command_says_that_what_it_was_to_do_may_be_done(home, proxied, is_committed):
+    home.run("pools", "list")
+    proxied.cut("INSERT INTO pool", is_committed=is_committed)
+    said = home.run("pools", "set", "new", "1", "", exit_code=1).stderr
+    assert said.count("\n") == 1
+    assert "It may be done: look before you do it again." in said
+    names = [row["pool"] for row in home.json("pools", "list")]
+    assert ("new" in names) is is_committed
+
+
+@both_ways
 @pytest.mark.parametrize("statement", TRANSACTIONS.values(), ids=TRANSACTIONS)
 def test_a_run_goes_to_its_end_whatever_became_of_a_commit(
     home, proxied, wait_until, findings, statement, is_committed

@@ -166,10 +166,23 @@ def _unexpected_message(error: Exception) -> str:
         target = error.filename or "The output or a file of airflow-lite"
         return f"{target} cannot be written: {error.strerror}. Free some disk space, and try again."
     if type(error).__module__.startswith("sqlalchemy") and getattr(error, "orig", None):
-        from airflow_lite.store.jobs import cause_of
-
-        return f"The metadata database reported an error: {cause_of(error)}. {_FOR_MORE}"
+        return _database_message(error)
     return f"{type(error).__name__}: {error}. {_FOR_MORE}"
+
+
+def _database_message(error: Any) -> str:
+    from airflow_lite.store.faults import is_passing, is_unanswered
+    from airflow_lite.store.jobs import cause_of
+
+    cause = cause_of(error)
+    if is_passing(error):
+        return f"Another writer of the metadata database was in the way: {cause}. Try again."
+    if is_unanswered(error):
+        return (
+            f"The metadata database was lost as it was to save this: {cause}."
+            " It may be done: look before you do it again."
+        )
+    return f"The metadata database reported an error: {cause}. {_FOR_MORE}"
 
 
 def _print_error(line: str) -> None:

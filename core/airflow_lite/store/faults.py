@@ -61,6 +61,15 @@ def is_passing(error: BaseException) -> bool:
     return _sqlstate(error) in _PASSING
 
 
+def is_unanswered(error: BaseException) -> bool:
+    """Tell whether the connection was lost at a COMMIT, which may be done."""
+    return (
+        isinstance(error, sa.exc.DBAPIError)
+        and error.connection_invalidated
+        and error.statement is None
+    )
+
+
 def _sqlstate(error: BaseException) -> str:
     """Return PostgreSQL's code of an error; nothing where there is none."""
     code: Any = getattr(getattr(error, "orig", None), "sqlstate", None)

@@ -194,3 +194,13 @@ def test_a_statement_that_is_repeated_is_planned_once(served):
         with store.read_one() as connection:
             prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements")
             assert "SELECT $1" in prepared.scalars().all()
+
+
+def test_a_command_that_another_writer_keeps_waiting_says_to_try_again(served):
+    with closing(open_store(Config.load(served.environ))) as store, store.begin() as connection:
+        connection.exec_driver_sql("UPDATE pool SET slots = 7")
+        said = served.run("pools", "set", "default_pool", "8", "", exit_code=1).stderr
+    assert said == (
+        "airflow-lite: error: Another writer of the metadata database was in the way:"
+        " canceling statement due to lock timeout. Try again.\n"
+    )
