@@ -17,6 +17,7 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.store.migrate import bare_store
 from airflow_lite_testing.checker import check
+from fixtures.commands import call
 from fixtures.databases import SETTING
 from fixtures.homes import Home
 
@@ -33,6 +34,8 @@ with DAG("moved", start_date=datetime(2024, 1, 1), schedule=None):
 """
 #: So many events that an import takes three batches for them, and where the third begins.
 EVENTS, THIRD = 12_000, 10_000
+#: So many XComs of nearly a megabyte.
+LARGE = 64
 ENDLESS = {
     "sqlite": (
         "CREATE TRIGGER endless BEFORE INSERT ON task_event WHEN NEW.id = 12000 BEGIN SELECT"
@@ -406,3 +409,35 @@ def test_a_row_that_not_every_database_takes_is_named_before_anything_moves(
     assert "xcom cannot be exported: in the row with dag_run_id '1', task_id 'pushed'" in refused
     assert told in refused
     assert not file.exists()
+
+
+#: Runs a command, and prints the most memory that it had at once: what a process has before it
+#: becomes another program counts, so it is none of ours that starts it.
+_MEASURED = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "airflow_lite", *sys.argv[1:]], check=True, stdout=2)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def most_memory_kb(home, *words):
+    return int(call(home.python, "-c", _MEASURED, *words, environ=home.environ))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_large_records_are_not_all_in_memory_at_once(exported, used, home_on, file, kind):
+    """Else a home with gigabytes of XComs could not be moved."""
+    small = most_memory_kb(home_on(kind, "small"), "db", "import", str(exported))
+    home = used(kind)
+    digits = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(15_000))
+    rows = [{"key": f"k{number}", "value": json.dumps(digits)} for number in range(LARGE)]
+    home.execute(
+        "INSERT INTO xcom (dag_run_id, task_id, map_index, key, value, at_us)"
+        " SELECT dag_run_id, task_id, map_index, :key, :value, at_us FROM xcom WHERE key NOT LIKE 'k%'",
+        rows,
+    )
+    all_of_them_kb = LARGE * len(digits) // 1024
+    assert most_memory_kb(home, "db", "export", str(file)) < small + all_of_them_kb
+    target = home_on(kind, "large")
+    assert most_memory_kb(target, "db", "import", str(file)) < small + all_of_them_kb
+    assert target.execute("SELECT count(*) FROM xcom WHERE key LIKE 'k%'") == [(LARGE,)]

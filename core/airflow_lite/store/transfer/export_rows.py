@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_lite.store.engine import Store
 
-#: Rows that are held at once: an XCom may have a megabyte, and a DAG's spec more.
-_AT_ONCE = 100
+#: Rows that are held at once, and of tables whose rows may have a megabyte or more.
+_AT_ONCE, _FEW = 500, 8
+_WIDE = {"callback_request", "dag_pickle", "dag_version", "rendered_fields", "xcom"}
 
 
 def export_rows(store: Store, path: Path) -> dict[str, int]:
@@ -48,7 +49,8 @@ def export_rows(store: Store, path: Path) -> dict[str, int]:
 def _lines(connection: sa.Connection, row_format: RowFormat) -> Iterator[bytes]:
     table, to_line = row_format.table, row_format.to_line
     query = sa.select(table).order_by(*table.primary_key.columns)
-    reader = connection.execution_options(yield_per=_AT_ONCE)
+    at_once = _FEW if table.name in _WIDE else _AT_ONCE
+    reader = connection.execution_options(yield_per=at_once)
     for row in reader.execute(query):
         try:
             yield to_line(row)
