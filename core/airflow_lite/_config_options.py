@@ -41,7 +41,12 @@ OPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("database", "sqlite_synchronous", "NORMAL", "NORMAL, or FULL to survive a power cut."),
     ("database", "sqlite_busy_timeout_s", "20", "Seconds to wait for SQLite's write lock."),
-    ("database", "task_event_retention_days", "90", "Days that the task_event history is kept."),
+    (
+        "database",
+        "task_event_retention_days",
+        "90",
+        "Days that the task_event history, and rows of task hosts that ended, are kept.",
+    ),
     (
         "database",
         "run_retention_days",
