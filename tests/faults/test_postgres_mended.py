@@ -125,3 +125,45 @@ def test_a_scheduler_tells_it_once_waits_and_goes_on(home, tenant, wait_until, f
     assert fault.advice in line
     assert "Traceback" not in scheduler.output()
     assert findings() == []
+
+
+CALLS_BACK = """
+import os, time
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+
+HOME = os.environ["AIRFLOW_LITE_HOME"]
+
+def note(name):
+    with open(os.path.join(HOME, name), "a") as file:
+        file.write("x\\n")
+
+def work():
+    note("starts")
+    while not os.path.exists(os.path.join(HOME, "gate")):
+        time.sleep(0.02)
+
+with DAG(
+    "calls", start_date=datetime(2024, 1, 1), schedule=None,
+    on_success_callback=lambda context: note("calls"),
+):
+    PythonOperator(task_id="t", python_callable=work)
+"""
+
+
+def test_a_callback_waits_for_a_database_that_takes_its_connection(home, tenant, wait_until):
+    home.dag("calls", CALLS_BACK)
+    home.run("dags", "trigger", "calls", "-r", "r")
+    calls = home.folder / "calls"
+    with home.scheduler() as scheduler:
+        wait_until(lambda: "x" in starts(home), "the task to begin")
+        tenant.execute("ALTER ROLE {name} CONNECTION LIMIT 0")  # those that there are stay
+        (home.folder / "gate").touch()
+        wait_until(lambda: told(scheduler, "callbacks wait, since none can be"), "it to wait")
+        assert not calls.exists()
+        tenant.execute("ALTER ROLE {name} CONNECTION LIMIT -1")
+        ended = "SELECT error FROM callback_request WHERE ended_us IS NOT NULL"
+        wait_until(lambda: tenant.execute(ended) == [(None,)], "the callback to be recorded")
+
+    assert calls.read_text() == "x\n"
+    assert "Traceback" not in scheduler.output()

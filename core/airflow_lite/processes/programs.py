@@ -8,6 +8,9 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 
+#: Exit code of a callback that was not begun: the metadata database could not be used.
+NOT_BEGUN = 75
+
 
 class Program(StrEnum):
     """A module that is run by `python -P -m`; it stands in the command line of its process."""

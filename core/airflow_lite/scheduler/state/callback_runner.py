@@ -11,7 +11,7 @@ from airflow_lite.config import child_environment
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.children import Child
 from airflow_lite.processes.limits import is_shortage
-from airflow_lite.processes.programs import Program
+from airflow_lite.processes.programs import NOT_BEGUN, Program
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import callbacks
 
@@ -54,6 +54,7 @@ class Callbacks:
         self._waiting: deque[int] = deque()
         self._running: dict[int, _Running] = {}
         self._shortage = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
+        self._outage = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._running)
@@ -72,14 +73,15 @@ class Callbacks:
 
     @property
     def _held_s(self) -> float:
-        """How long nothing is started, since there was no process left for a callback."""
-        return self._shortage.left_s(self._clock.monotonic())
+        """How long nothing is started, since no callback could be begun."""
+        now = self._clock.monotonic()
+        return max(self._shortage.left_s(now), self._outage.left_s(now))
 
     def wait_s(self) -> float | None:
         """Return the seconds until there is something to do; None if nothing has to be done."""
         now = self._clock.monotonic()
         waits = [max(running.deadline - now, 0.0) for running in self._running.values()]
-        if self._waiting and self._shortage.failures:
+        if self._waiting and len(self._running) < MOST:
             waits.append(self._held_s)
         return min(waits, default=None)
 
@@ -97,7 +99,7 @@ class Callbacks:
             child = Child.start(self._command(request_id), environ=environ)
         except OSError as error:
             if is_shortage(error):
-                self._wait_for_process(request_id, error)
+                self._wait(request_id, self._shortage, error)
             else:
                 self._give_up(request_id, f"could not be started: {error}")
             return
@@ -109,22 +111,26 @@ class Callbacks:
         words = [str(request_id)] if self.subdir is None else [str(request_id), self.subdir]
         return Program.CALLBACK.command(*words)
 
-    def _wait_for_process(self, request_id: int, error: OSError) -> None:
+    def _wait(self, request_id: int, backoff: Backoff, reason: object) -> None:
         self._waiting.appendleft(request_id)
-        if not self._shortage.failures:
-            logger.warning("callbacks wait, since none can be started now: %s", error)
-        self._shortage.fail(self._clock.monotonic())
+        if not backoff.failures:
+            logger.warning("callbacks wait, since none can be started now: %s", reason)
+        backoff.fail(self._clock.monotonic())
 
     def _look(self, request_id: int, running: _Running) -> None:
         end = running.child.poll()
         if end is None and self._clock.monotonic() < running.deadline:
             return
-        del self._running[request_id]
         if end is None:
             running.child.kill()
             self._give_up(request_id, f"took longer than {self._timeout_s:g} s and was killed")
+        elif end.code == NOT_BEGUN:
+            self._wait(request_id, self._outage, "they cannot use the metadata database")
         elif end.code != 0:
             self._give_up(request_id, f"its process ended {end}")
+        else:
+            self._outage.succeed()
+        del self._running[request_id]
 
     def _give_up(self, request_id: int, error: str) -> None:
         logger.error("callback %d: %s", request_id, error)

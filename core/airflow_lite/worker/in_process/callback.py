@@ -8,8 +8,14 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from airflow_lite.errors import StoreError
+from airflow_lite.processes.backoff import Backoff
+from airflow_lite.processes.programs import NOT_BEGUN
 from airflow_lite.secrets_masker import redact, secrets_masker
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import described
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
 
 logger = task_logger()
 
+#: How often its end is written while the database cannot be used, and the pauses in seconds.
+_MOST_RETRIES, _FIRST_RETRY_S, _LONGEST_RETRY_S = 10, 0.2, 5.0
+
 
 def main(arguments: list[str]) -> int:
     """Run one callback request and record how it ended."""
@@ -35,15 +44,34 @@ def main(arguments: list[str]) -> int:
     from airflow_lite.store.engine import open_store
 
     config, clock, request_id = Config.load(), SystemClock(), int(arguments[0])
-    store = open_store(config, name="callback")
-    with store.begin() as connection:
-        request = callbacks.begin(connection, request_id, clock.now_us())
+    try:
+        store = open_store(config, name="callback")
+        with store.begin() as connection:
+            request = callbacks.begin(connection, request_id, clock.now_us())
+    except (StoreError, SQLAlchemyError):
+        return NOT_BEGUN  # whoever started this says why
     if request is None:
         return 0  # another has it
     error = _run(store, config, request, "".join(arguments[1:2]))
-    with store.begin() as connection:
-        callbacks.end(connection, request_id, clock.now_us(), error)
+    _record(store, request_id, clock.now_us(), error)
     return 0
+
+
+def _record(store: Store, request_id: int, ended_us: int, error: str | None) -> None:
+    """Write how a callback ended; an outage of the database is waited for, within bounds."""
+    from airflow_lite.store import callbacks
+
+    outage = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
+    while True:
+        try:
+            with store.begin() as connection:
+                callbacks.end(connection, request_id, ended_us, error)
+        except SQLAlchemyError:
+            if outage.failures >= _MOST_RETRIES:
+                raise
+            time.sleep(outage.fail(time.monotonic()))
+        else:
+            return
 
 
 def _run(store: Store, config: Config, request: Callback, path: str) -> str | None:
