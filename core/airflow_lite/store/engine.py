@@ -300,10 +300,14 @@ def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None
 def check_revision(revision: str | None) -> None:
     """Raise `StoreError` if a database that has tables is of another revision than `HEAD`."""
     refuse_unfinished_import(revision)
-    if revision not in {None, HEAD}:
+    if revision is not None and revision != HEAD:
+        remedy = (
+            "A newer airflow-lite made it: install that, or use another database."
+            if revision > HEAD  # they are numbers of as many digits
+            else "Run `airflow-lite db migrate`."
+        )
         raise StoreError(
-            f"The metadata database is at revision {revision}, this program needs {HEAD}."
-            " Run `airflow-lite db migrate`."
+            f"The metadata database is at revision {revision}, this program needs {HEAD}. {remedy}"
         )
 
 

@@ -196,6 +196,16 @@ def test_a_statement_that_is_repeated_is_planned_once(served):
             assert "SELECT $1" in prepared.scalars().all()
 
 
+def test_tables_of_a_newer_program_are_told_with_what_to_do(served):
+    served.run("pools", "list")
+    served.execute("UPDATE alembic_version SET version_num = '9999'")
+    for words in (["pools", "list"], ["scheduler"], ["db", "check"]):
+        error = served.run(*words, exit_code=1).stderr
+        assert error.count("\n") == 1
+        assert "revision 9999, this program needs " in error
+        assert "A newer airflow-lite made it: install that, or use another database." in error
+
+
 def test_a_command_that_another_writer_keeps_waiting_says_to_try_again(served):
     with closing(open_store(Config.load(served.environ))) as store, store.begin() as connection:
         connection.exec_driver_sql("UPDATE pool SET slots = 7")
