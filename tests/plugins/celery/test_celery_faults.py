@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from airflow_lite.config import Config
+from airflow_lite.executors import RunCommand, TaskInstanceKey
 from airflow_lite.plugins.groups import load_group
 from airflow_lite_celery_executor.looking import looking
 
@@ -180,6 +181,47 @@ def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, workers, gated, w
         assert not os.path.exists(f"/proc/{pid}")
         run.open()
         run.wait_for_end()
+
+
+def test_a_message_that_comes_again_starts_nothing_twice(home, workers, broker, gated, wait_until):
+    from airflow_lite_celery_executor.app import make_queue
+    from airflow_lite_celery_executor.messages import RunMessage
+
+    run = gated(2)
+    workers.start("one", "-c", "2")
+    workers.start("two", "-c", "2")
+    key = (home.folder / "celery.key").read_bytes().strip()
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(2)
+        rows = home.execute("SELECT task_id, attempt FROM task_instance")
+        with broker.connect() as connection, connection.Producer() as producer:
+            for task_id, token in rows * 4:
+                task = TaskInstanceKey("gated", task_id, "r", 1, -1, token)
+                again = RunMessage(RunCommand(task).words())
+                producer.publish(
+                    again.body(key),
+                    serializer="json",
+                    exchange="",
+                    routing_key=broker.name,
+                    declare=[make_queue(broker.name)],
+                    headers=again.headers(),
+                )
+        run.open()
+        assert run.wait_for_end() == first_tries(2)
+        depth = {row["queue"]: row["waiting"] for row in home.json("celery", "status")}
+        assert depth[broker.name] == 0
+    assert "Traceback" not in workers.output()
+
+
+def test_autoscale_runs_as_many_as_there_are(home, workers, gated):
+    run = gated(4)
+    workers.start("one", "--autoscale", "4,1")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(4)
+        run.open()
+        assert run.wait_for_end() == first_tries(4)
 
 
 def test_the_scheduler_is_killed_and_the_next_one_takes_over_under_the_same_tokens(
