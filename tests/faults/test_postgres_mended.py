@@ -167,3 +167,32 @@ def test_a_callback_waits_for_a_database_that_takes_its_connection(home, tenant,
 
     assert calls.read_text() == "x\n"
     assert "Traceback" not in scheduler.output()
+
+
+HOSTED = """
+from datetime import datetime
+from airflow_lite import DAG, PythonOperator
+with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None):
+    PythonOperator(task_id="t", python_callable=lambda: None)
+"""
+
+
+def test_a_task_host_that_cannot_start_is_told_once_and_starts_in_the_end(
+    tenant, make_hosted, wait_until, caplog, capfd
+):
+    hosted = make_hosted(HOSTED, **{SETTING: tenant.url})
+    token = hosted.queue("t")
+    tenant.execute("ALTER ROLE {name} CONNECTION LIMIT 0")
+    hosted.start()
+    pids = set()
+    wait_until(lambda: pids.add(hosted.host.pid) or len(pids) > 3, "it to be started again")
+    tenant.execute("ALTER ROLE {name} CONNECTION LIMIT -1")
+    hosted.host.run(hosted.command("t", token).words())
+    hosted.wait(token)
+
+    assert hosted.row("t").state == "success"
+    (line,) = [line for line in caplog.messages if "too many connections for role" in line]
+    assert line.startswith("its task host cannot start: The metadata database ")
+    assert line.endswith("; it is tried again until it can")
+    assert "too many connections for role" not in capfd.readouterr().err
+    assert "is gone" not in caplog.text

@@ -84,6 +84,7 @@ class TaskHost:
         self._idle_s = idle_s
         self._most_at_once = most_at_once
         self._is_ready = False
+        self._told_start: str | None = None  # why it cannot start
         self._trouble: str | None = None
         self._commands: dict[str, list[str]] = {}
         self._outbox: deque[SchedulerMessage] = deque()
@@ -211,7 +212,7 @@ class TaskHost:
                 if time.monotonic() - started > _LIVED_WELL_S:
                     backoff.succeed()
                 backoff.fail(time.monotonic())
-                logger.error("the task host is gone (%s); starting it again", code)
+                self._tell_gone(code)
                 if not self._is_ready:
                     self._tell_trouble(self._trouble or f"its task host cannot start: it {code}")
                     self._drop_all()
@@ -307,6 +308,7 @@ class TaskHost:
     def _hear(self, message: HostMessage) -> None:
         match message:
             case StoreTrouble(reason):
+                self._note_start(reason)
                 self._is_ready = self._is_ready or reason is None
                 self._tell_trouble(reason)
             case AttemptsEnded(tokens):
@@ -331,6 +333,23 @@ class TaskHost:
         except Exception:
             logger.exception("%r, called by the task host, raised", callback)
 
+    def _note_start(self, trouble: str | None) -> None:
+        """Tell why the host cannot start, once however often it is tried."""
+        if trouble is None:
+            self._told_start = None
+        elif not self._is_ready and trouble != self._told_start:
+            logger.error("%s; it is tried again until it can", trouble)
+            self._told_start = trouble
+
+    @property
+    def _cannot_start(self) -> bool:
+        """Whether the host has said why, and so has claimed nothing."""
+        return self._told_start is not None and not self._is_ready
+
+    def _tell_gone(self, how: str) -> None:
+        if not self._cannot_start:
+            logger.error("the task host is gone (%s); starting it again", how)
+
     def _tell_trouble(self, trouble: str | None) -> None:
         if self._on_trouble is not None and trouble != self._trouble:
             self._call(self._on_trouble, trouble)
@@ -353,7 +372,8 @@ class TaskHost:
         if self._is_hung:
             cause = f"hung, and was {cause}"
         if code:
-            self._record_death(cause)
+            if not self._cannot_start:
+                self._record_death(cause)
             end_session(self._process.pid)
         self._is_hung = False
         return cause

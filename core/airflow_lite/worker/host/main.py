@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     try:
         host = make_host(config, base, "host", name, int(job) if job else None, *map(int, most))
     except UserError as error:
-        logging.error("%s", error)  # noqa: LOG015 - this is the program
+        # Whoever starts it again and again tells it once.
         trouble = StoreTrouble(f"its task host cannot start: {error}")
         send(Channel(scheduler), trouble)
         return 1
