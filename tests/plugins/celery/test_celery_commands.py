@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
+from http.client import HTTPConnection
 
 import pytest
 
@@ -10,6 +12,7 @@ from airflow_lite.config import Config
 from airflow_lite.hooks import HealthContext, HealthReport
 from airflow_lite.plugins.groups import load_group
 from airflow_lite_celery_executor.plugin import check_health
+from airflow_lite_testing.proxy import free_port
 
 
 def answer(home, name, wait_until):
@@ -109,6 +112,29 @@ def test_the_health_check_asks_every_worker(home, workers, broker):
     assert f"no worker takes tasks from queue '{broker.gpu}'" in health().message
     home.environ["AIRFLOW_LITE__CELERY__BROKER_URL"] = "redis://:secret@127.0.0.1:1/0"
     assert health().message.startswith("No broker answers at redis://:**@127.0.0.1:1/0 (")
+
+
+def get(port, headers):
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/workers", headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_flower_is_shown_to_those_who_have_its_password(home, workers, wait_until):
+    port, log = free_port(), home.folder / "flower.out"
+    home.environ["AIRFLOW_LITE__CELERY__FLOWER_BASIC_AUTH"] = "user:word"
+    with log.open("wb") as file:
+        process = home.start(
+            "celery", "flower", "--port", str(port), stdout=file, stderr=subprocess.STDOUT
+        )
+    wait_until(lambda: "Visit me at" in log.read_text(), "Flower")
+    assert get(port, {}) == 401
+    assert get(port, {"Authorization": f"Basic {b64encode(b'user:word').decode()}"}) == 200
+    process.terminate()
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,22 @@ def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, workers, gated, w
         run.wait_for_end()
 
 
+def test_a_worker_that_cannot_claim_takes_nothing_and_says_why(home, workers, gated, wait_until):
+    run = gated(3)
+    home.environ["AIRFLOW_LITE__DATABASE__SQLITE_SYNCHRONOUS"] = "SOMETIMES"
+    workers.start("one", "-c", "2")
+    del home.environ["AIRFLOW_LITE__DATABASE__SQLITE_SYNCHRONOUS"]
+    fault = "its task host cannot start: [database] sqlite_synchronous is 'SOMETIMES'"
+    wait_until(lambda: f"takes no tasks: {fault}" in workers.output(), "the reason in its log")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        workers.start("two", "-c", "3")
+        run.wait_for(3)
+        assert fault in status_of(home, "celery@one")["fault"]
+        run.open()
+        assert run.wait_for_end() == first_tries(3)
+
+
 def test_a_message_that_comes_again_starts_nothing_twice(home, workers, broker, gated, wait_until):
     from airflow_lite_celery_executor.app import make_queue
     from airflow_lite_celery_executor.messages import RunMessage

@@ -73,8 +73,8 @@ class Linked:
             self._thread.join(timeout_s)
 
     def connect(self) -> Any:
-        """Return a new connection."""
-        return self.app.connection_for_write()
+        """Return a new connection, without heartbeats: nobody would send them while idle."""
+        return self.app.connection_for_write(heartbeat=0)
 
     def work(self, connection: Any) -> None:
         """Work until closing; raise what the connection raises."""
@@ -237,6 +237,10 @@ class HintListener(Linked):
         self._now = now
         #: Since when hints are heard, by `now`; None: they are not.
         self.listens_since: float | None = None
+
+    def connect(self) -> Any:
+        """Return a new connection: a half-open one shows by its heartbeats."""
+        return self.app.connection_for_read(heartbeat=self.app.conf.broker_heartbeat)
 
     def work(self, connection: Any) -> None:
         """Listen until closing."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: and brokers deliver again what is not acknowledged for long.
 HELD_AFTER_S = 10.0
 #: Seconds until a worker without work ends its task host, for the sake of its memory.
-_IDLE_S = 300.0
+_IDLE_S = 60.0
 #: Longest wait, in seconds, for something to happen while the worker ends.
 _TURN_S = 1.0
 #: Seconds that a killed task host has to record what it killed.
