@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from airflow_lite_celery_executor.app import make_app
@@ -19,7 +22,12 @@ def app(celery_config):
 
 
 def test_only_who_sends_heartbeats_promises_them(app):
-    publisher = Publisher(app, KEY, 5.0, on_published=print, on_refused=print)
+    options: dict[str, Any] = {
+        "listens": threading.Event(),
+        "on_published": print,
+        "on_refused": print,
+    }
+    publisher = Publisher(app, KEY, 5.0, **options)
     assert publisher.connect().heartbeat == 0
     assert Reporter(app, KEY, "worker", 5.0).connect().heartbeat == 0
     assert HintListener(app, KEY, print, lambda: 0.0).connect().heartbeat > 0

@@ -171,8 +171,10 @@ def test_a_poisoned_broker_runs_nothing_and_the_worker_goes_on(
     assert not canary.exists()
 
     def refused():
-        rows = {row["state"]: row["waiting"] for row in home.json("celery", "status")}
-        return rows["refused messages"] == len(sent)
+        rows = {row["state"]: row for row in home.json("celery", "status")}
+        row = rows["refused messages"]
+        return row["queue"] if row["waiting"] == len(sent) else None
 
-    wait_until(refused, "the refused messages to be counted")
+    queue = wait_until(refused, "the refused messages to be counted")
     assert [row["refused"] for row in home.json("celery", "list-workers")] == [len(sent)]
+    broker.clean(queue)

@@ -53,11 +53,12 @@ class CeleryExecutor(BaseExecutor):
         self._settings = settings = CelerySettings.read(self.config)
         key = shared_key(self.config, *KEY, is_made=True)
         app = make_app(settings, key)
-        self._listener = HintListener(app, key, self._hear, self.clock.monotonic)
+        self._listener = listener = HintListener(app, key, self._hear, self.clock.monotonic)
         self._publisher = Publisher(
             app,
             key,
             settings.operation_timeout_s,
+            listens=listener.listens,
             on_published=self._published,
             on_refused=self._refused,
         )

@@ -115,6 +115,7 @@ class Linked:
 class Publisher(Linked):
     """Sends messages, many at once; one whose fate is unknown is sent again.
 
+    It waits a moment for `listens`, so that somebody hears of the ends of what it sends.
     `on_published(tokens)` and `on_refused(token, reason)` are called on its thread.
     """
 
@@ -127,11 +128,13 @@ class Publisher(Linked):
         key: bytes,
         timeout_s: float,
         *,
+        listens: threading.Event,
         on_published: Callable[[list[str]], None],
         on_refused: Callable[[str, str], None],
     ) -> None:
         super().__init__(app)
         self._key = key
+        self._listens = listens
         self._timeout_s = timeout_s
         self._on_published = on_published
         self._on_refused = on_refused
@@ -175,6 +178,8 @@ class Publisher(Linked):
                 "airflow_lite_stop", arguments=arguments, connection=connection
             )
             self._stops.popleft()
+        if self._letters:
+            self._listens.wait(self._timeout_s)
         while self._letters:
             batch = list(self._letters)[:_BATCH]
             if producer.supports_batch_publish:
@@ -237,6 +242,8 @@ class HintListener(Linked):
         self._now = now
         #: Since when hints are heard, by `now`; None: they are not.
         self.listens_since: float | None = None
+        #: Whether they are.
+        self.listens = threading.Event()
 
     def connect(self) -> Any:
         """Return a new connection: a half-open one shows by its heartbeats."""
@@ -252,17 +259,20 @@ class HintListener(Linked):
         exchange = hints_exchange(self._key)
         queue = Queue(name, exchange, durable=False, auto_delete=True, exclusive=True)
         with connection.Consumer([queue], callbacks=[self._hear], accept=["json"], no_ack=True):
+            self._turn(connection, 0.01)  # Redis: subscribes only now
             self.listens_since = self._now()
+            self.listens.set()
             try:
-                self._listen(connection)
+                while not self.is_closing.is_set():
+                    self._turn(connection, _TURN_S)
             finally:
+                self.listens.clear()
                 self.listens_since = None
 
-    def _listen(self, connection: Any) -> None:
-        while not self.is_closing.is_set():
-            with suppress(TimeoutError):
-                connection.drain_events(timeout=_TURN_S)
-            connection.heartbeat_check()
+    def _turn(self, connection: Any, timeout_s: float) -> None:
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=timeout_s)
+        connection.heartbeat_check()
 
     def _hear(self, body: Any, _message: Any) -> None:
         try:
