@@ -274,12 +274,7 @@ class ZygotePool:
         return zygote
 
     def _hear(self, zygote: ZygoteHandle) -> None:
-        for message in receive(zygote.channel, FROM_ZYGOTE):
-            if isinstance(message, FileParsed):
-                zygote.is_parsed, zygote.error = True, message.error
-                zygote.fingerprint, zygote.is_settling = message.fingerprint, message.is_settling
-                zygote.threads, zygote.descriptors = message.threads, message.descriptors
-            self._on_message(zygote, message)
+        self._take_messages(zygote)
         if zygote.channel.is_overrun:
             zygote.error = f"{zygote.path}: its import wrote to what is not its own"
             self.kill(zygote)
@@ -293,6 +288,14 @@ class ZygotePool:
         else:  # the base tells how it ended: in its import, or with the attempt that it became
             self._expect_word(zygote)
 
+    def _take_messages(self, zygote: ZygoteHandle) -> None:
+        for message in receive(zygote.channel, FROM_ZYGOTE):
+            if isinstance(message, FileParsed):
+                zygote.is_parsed, zygote.error = True, message.error
+                zygote.fingerprint, zygote.is_settling = message.fingerprint, message.is_settling
+                zygote.threads, zygote.descriptors = message.threads, message.descriptors
+            self._on_message(zygote, message)
+
     def _gone(self, number: int, code: int | None) -> None:
         zygote = self.all.pop(number, None)
         if zygote is None:
@@ -300,8 +303,7 @@ class ZygotePool:
         if self._current.get(zygote.path) is zygote:
             del self._current[zygote.path]
         self._unwatch(zygote.channel)
-        for message in receive(zygote.channel, FROM_ZYGOTE):
-            self._on_message(zygote, message)
+        self._take_messages(zygote)
         zygote.channel.close()
         self._on_gone(zygote, code)
 

@@ -212,6 +212,18 @@ def test_the_end_of_an_import_is_told_by_the_base_with_its_code(pool, base, loop
     assert loop.events == [(handle.number, -9)]
 
 
+def test_why_an_import_failed_is_heard_though_the_base_tells_of_its_end_first(pool, base, loop):
+    handle = pool.get(PATH, is_as_before, 0.0)
+    base.send(ZygoteEnded(handle.number, 0))
+    (zygote,) = base.new_zygotes()
+    zygote.parse(error="SyntaxError")
+    zygote.die()
+    loop.turn()
+
+    assert handle.error == "SyntaxError"
+    assert loop.events[-1] == (handle.number, 0)
+
+
 def test_the_end_of_a_zygote_is_told_once(pool, base, loop, parsed):
     handle, zygote = parsed()
     loop.events.clear()
