@@ -18,8 +18,8 @@ from airflow_lite.secrets_masker import without_url_secrets
 from airflow_lite.store.doorbell import send_rings
 from airflow_lite.store.faults import advice_on
 from airflow_lite.store.postgres import engine_options, prepare
-from airflow_lite.store.reads import OPTION, Reads, reads_of
 from airflow_lite.store.schema import metadata, pool
+from airflow_lite.store.transactions import OPTION, Purpose, purpose_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -69,27 +69,31 @@ class Store:
 
     engine: sa.Engine
 
-    def begin(self, pools: Collection[str] = ()) -> AbstractContextManager[sa.Connection]:
-        """Return a transaction that takes the write lock at once and commits at its end.
-
-        Of `pools` its slots may be taken, for which schedulers that share a store must queue up.
-        """
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction that takes the write lock at once and commits at its end."""
         return self.engine.begin()
+
+    def begin_queueing(self, pools: Collection[str]) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction that queues attempts, which may take slots of these pools.
+
+        On PostgreSQL its commit waits for no disk; see `Purpose`.
+        """
+        return self._begin(Purpose.QUEUE)
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """Return a transaction for reading, of one moment's rows; it takes no write lock."""
-        return self._reader(Reads.OF_ONE_MOMENT)
+        return self._begin(Purpose.READ_ONE_MOMENT)
 
     def read_one(self) -> AbstractContextManager[sa.Connection]:
         """Return a connection for a SELECT, which sees what is there by its own time."""
-        return self._reader(Reads.ONE_STATEMENT)
+        return self._begin(Purpose.READ_ONE_STATEMENT)
 
     @contextmanager
-    def _reader(self, reads: Reads) -> Iterator[sa.Connection]:
+    def _begin(self, purpose: Purpose) -> Iterator[sa.Connection]:
         with self.engine.connect() as connection:
-            reader = connection.execution_options(**{OPTION: reads})
-            with reader.begin():
-                yield reader
+            meant = connection.execution_options(**{OPTION: purpose})
+            with meant.begin():
+                yield meant
 
     @property
     def is_sqlite(self) -> bool:
@@ -250,12 +254,12 @@ def _prepare_sqlite(engine: sa.Engine, config: Config) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        match reads_of(connection):
-            case Reads.ONE_STATEMENT:
+        match purpose_of(connection):
+            case Purpose.READ_ONE_STATEMENT:
                 return
-            case Reads.OF_ONE_MOMENT:
+            case Purpose.READ_ONE_MOMENT:
                 connection.exec_driver_sql("BEGIN")
-            case None:  # a lock that is taken late cannot wait and fails at once
+            case _:  # a lock that is taken late cannot wait and fails at once
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from airflow_lite.store.reads import Reads, reads_of
+from airflow_lite.store.transactions import Purpose, purpose_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +31,7 @@ _DRIVER = "psycopg"
 #: No wait without bound for a lock that a process holds which was stopped. Set with each
 #: transaction, in the message that begins it.
 _BOUNDS = "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '8s'"
+_LAZY = "SET LOCAL synchronous_commit = off"
 #: All that one sees is of one moment, as on SQLite.
 _READS = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -67,9 +68,9 @@ def prepare(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        reads = reads_of(connection)
-        if reads is not Reads.ONE_STATEMENT:
-            connection.exec_driver_sql(_beginning(is_ours=is_ours, reads=reads is not None))
+        purpose = purpose_of(connection)
+        if purpose is not Purpose.READ_ONE_STATEMENT:
+            connection.exec_driver_sql(_beginning(purpose, is_ours=is_ours))
 
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, _record: object, _proxy: object) -> None:
@@ -87,13 +88,12 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
     return row is not None and bool(row[0] != connection.info.backend_pid)
 
 
-def _beginning(*, is_ours: bool, reads: bool) -> str:
+def _beginning(purpose: Purpose | None, *, is_ours: bool) -> str:
     """Return the one message that begins a transaction, or adds to what the driver began."""
-    if is_ours:
-        begin = f"BEGIN {_READS}" if reads else "BEGIN"
-    else:
-        begin = f"SET TRANSACTION {_READS}" if reads else ""
-    return f"{begin}; {_BOUNDS}" if begin else _BOUNDS
+    reads = purpose is Purpose.READ_ONE_MOMENT
+    begin = f"{'BEGIN' if is_ours else 'SET TRANSACTION'} {_READS}" if reads else "BEGIN"
+    parts = [begin] if is_ours or reads else []
+    return "; ".join([*parts, _BOUNDS, *([_LAZY] if purpose is Purpose.QUEUE else [])])
 
 
 def _has_news(connection: Any) -> bool:

@@ -185,6 +185,15 @@ def test_a_transaction_costs_a_message_to_begin_and_one_to_end(open_served, monk
     assert sent[0] == "SELECT"
 
 
+def test_only_what_queues_attempts_waits_for_no_disk(open_served):
+    store = open_served()
+    asked = "SHOW synchronous_commit"
+    with store.begin_queueing(["default_pool"]) as connection:
+        assert connection.exec_driver_sql(asked).scalar() == "off"
+    with store.begin() as connection:
+        assert connection.exec_driver_sql(asked).scalar() == "on"
+
+
 def test_a_statement_that_is_repeated_is_planned_once(served):
     config = Config.load({"AIRFLOW_LITE_HOME": str(served.folder), **served.environ})
     with closing(open_store(config)) as store:

@@ -74,7 +74,7 @@ def _queue(
     Where the database refuses a row, its run is skipped, and the others are written without it.
     """
     try:
-        with context.store.begin(_wanted_pools(offers)) as connection:
+        with context.store.begin_queueing(_wanted_pools(offers)) as connection:
             admitted = _admit(context, connection, offers, slots)
             fresh = _without_edited(context, connection, admitted)
             rows = [_row(context, candidate) for candidate in fresh]

@@ -40,17 +40,27 @@ class SchedulerRunsAlready(UserError):
 
 @dataclass(frozen=True)
 class FencedStore(Store):
-    """A store to which a job writes only while it is running: `begin` raises `LeaseLost` else."""
+    """A store to which a job writes only while it is running: `LeaseLost` is raised else."""
 
     job_id: int
 
     @contextmanager
-    def begin(self, pools: Collection[str] = ()) -> Iterator[sa.Connection]:
-        """Give a transaction during which nobody takes the lease, nor slots of these pools."""
+    def begin(self) -> Iterator[sa.Connection]:
+        """Give a transaction during which nobody takes the lease."""
         with super().begin() as connection:
-            if not jobs.hold(connection, self.job_id, pools):
-                raise LeaseLost
+            self._hold(connection)
             yield connection
+
+    @contextmanager
+    def begin_queueing(self, pools: Collection[str]) -> Iterator[sa.Connection]:
+        """Give a transaction during which nobody takes the lease, nor slots of these pools."""
+        with super().begin_queueing(pools) as connection:
+            self._hold(connection, pools)
+            yield connection
+
+    def _hold(self, connection: sa.Connection, pools: Collection[str] = ()) -> None:
+        if not jobs.hold(connection, self.job_id, pools):
+            raise LeaseLost
 
 
 class StoreTaken(UserError):
