@@ -118,6 +118,11 @@ class Workers:
 
         self._wait_until(is_ready, "a worker", END_S)
 
+    @property
+    def processes(self):
+        """The workers that were started."""
+        return (*self._processes,)
+
     def host_of(self, process):
         """Return the process id of a worker's task host."""
         hosts = [
