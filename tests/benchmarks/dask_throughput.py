@@ -23,7 +23,6 @@ import os
 import platform
 import signal
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,9 +30,9 @@ import time
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import forked_task  # type: ignore[import-not-found]  # beside this script
+import turns  # type: ignore[import-not-found]
 
 from airflow_lite_testing.proxy import free_port
 
@@ -50,14 +49,6 @@ with DAG("bench", start_date=datetime(2024, 1, 1), schedule=None, max_active_tas
 """
 
 
-class Turn(NamedTuple):
-    """What one run of all tasks took: seconds, and milliseconds of CPU time for each task."""
-
-    seconds: float
-    cpu_ms: float
-
-
-TICKS = os.sysconf("SC_CLK_TCK")
 #: What tells a process by its command line; a zygote is a fork of its task host.
 ROLES = (
     ("forked_task.py", "raw helpers"),
@@ -67,37 +58,6 @@ ROLES = (
     ("dask worker", "nannies"),
     ("airflow_lite scheduler", "scheduler"),
 )
-FORKING = {"raw helpers", "zygotes"}
-
-
-def cpu_of(home):
-    """Return the CPU seconds so far of the home's processes and of the client, by role."""
-    used = {"client": sum(os.times()[:2])}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or entry.name == str(os.getpid()):
-            continue
-        try:
-            if f"AIRFLOW_LITE_HOME={home}".encode() not in (entry / "environ").read_bytes():
-                continue
-            fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
-            role = role_of(entry, fields[1].decode())
-        except OSError:
-            continue
-        own, children = (sum(map(int, fields[at : at + 2])) / TICKS for at in (11, 13))
-        used[role] = used.get(role, 0.0) + own
-        if role in FORKING:
-            used["children"] = used.get("children", 0.0) + children
-    return used
-
-
-def role_of(entry, parent):
-    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    if (
-        "worker.host.main" in line
-        and "worker.host.main" in Path(f"/proc/{parent}/cmdline").read_text()
-    ):
-        return "zygotes"
-    return next((role for part, role in ROLES if part in line), "other")
 
 
 class Bench:
@@ -133,17 +93,7 @@ class Bench:
 
     def counted(self, name, act):
         """Return what `act` does, and print it beside the CPU time that it took."""
-        before = cpu_of(self.home)
-        seconds = act()
-        after = cpu_of(self.home)
-        each_ms = {
-            role: (much - before.get(role, 0)) * 1000 / self.args.tasks
-            for role, much in after.items()
-        }
-        parts = ", ".join(f"{role} {much:.2f}" for role, much in each_ms.items() if much >= 0.05)
-        cpu_ms = sum(each_ms.values())
-        print(f"  {name} {seconds:.2f} s; CPU {cpu_ms:.2f} ms a task: {parts}", flush=True)
-        return Turn(seconds, cpu_ms)
+        return turns.counted(name, act, self.args.tasks, lambda: turns.cpu_of(self.home, ROLES))
 
     def raw_s(self, client):
         """Return the seconds that raw `Client.map` takes."""
@@ -191,17 +141,6 @@ def measure(bench, args):
     return raw[1:], ours[1:]
 
 
-def report(name, tasks, turns):
-    seconds = [turn.seconds for turn in turns]
-    best, middle = tasks / min(seconds), tasks / statistics.median(seconds)
-    cpu_ms = statistics.median(turn.cpu_ms for turn in turns)
-    print(
-        f"{name:24} {tasks} tasks: {best:6.0f} tasks/s best, {middle:6.0f} median, "
-        f"{cpu_ms:.2f} ms of CPU a task",
-        flush=True,
-    )
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=2000)
@@ -217,11 +156,10 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         raw, ours = measure(Bench(Path(folder), args), args)
-    report("raw Client.map", args.tasks, raw)
-    report("DaskExecutor", args.tasks, ours)
-    for number, what in enumerate(("throughput", "CPU time")):
-        medians = [statistics.median(turn[number] for turn in turns) for turns in (raw, ours)]
-        print(f"ratio of the medians, {what}: {medians[0] / medians[1]:.2f}")
+    turns.report("raw Client.map", args.tasks, raw)
+    turns.report("DaskExecutor", args.tasks, ours)
+    for what, ratio in turns.ratios(raw, ours):
+        print(f"ratio of the medians, {what}: {ratio:.2f}")
     if args.output:
         facts = {"at": time.time(), "platform": platform.platform(), "raw": raw, "ours": ours}
         args.output.write_text(json.dumps(facts, indent=1))

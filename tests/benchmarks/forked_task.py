@@ -1,11 +1,11 @@
-"""The work of the raw side of `dask_throughput.py`: one forked process for one task.
+"""The work of the raw side of a benchmark of an executor: one forked process for one task.
 
-Each Dask worker has a helper beside it, a process that has parsed the DAG file once, as a zygote
-has. A call of `run` asks the helper for a fork over a Unix socket. The child is the one that a task
+Each Dask or Celery worker has a helper beside it, a process that has parsed the DAG file once, as a
+zygote has. A call of `run` asks the helper for a fork over a Unix socket. The child is the one that a task
 host would have: `airflow_lite.worker.task.child.run_attempt`, so it leaves its group, opens a log of its
 own, builds the context, renders the fields, runs `execute`, and reports the fields and its outcome
 over the socket. The call waits until the child has ended, checks that it reported success, and
-returns that to the client. What is not done is to schedule, claim and record it in a database.
+returns that. What is not done is to schedule, claim and record it in a database.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _helper_of(path):
 
 
 def _serve(path, listener):
-    """Fork for whoever asks, until the Dask worker's end of the standard input closes."""
+    """Fork for whoever asks, until the worker's end of the standard input closes."""
     from airflow_lite.parsing.load import load_file
     from airflow_lite.worker.task.child import TaskOutput
     from airflow_lite.worker.task.sentry import Reporter
