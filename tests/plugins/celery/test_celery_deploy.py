@@ -167,7 +167,7 @@ def test_the_image_is_built_of_files_that_are_there(compose):
 
 
 def test_the_services_run_a_task_and_a_worker_needs_broker_and_database_alone(
-    compose, home, workers, broker, new_postgres, wait_until, tmp_path
+    compose, home, broker, new_postgres, workers, wait_until, tmp_path
 ):
     services = ours(compose)
     here, go = tmp_path / "here", tmp_path / "go"

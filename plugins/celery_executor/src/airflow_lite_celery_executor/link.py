@@ -34,6 +34,11 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0].rstrip(".")
 
 
+def establish(connection: Any) -> None:
+    """Connect to whichever of its addresses answers; raise what the last one says if none does."""
+    connection.ensure_connection(max_retries=max(len(connection.alt), 1), interval_start=0)
+
+
 class Letter:
     """A message for one attempt, on its way to a queue."""
 
@@ -85,7 +90,7 @@ class Linked:
         while not self.is_closing.is_set():
             try:
                 with self.connect() as connection:
-                    connection.ensure_connection(max_retries=1, interval_start=0)
+                    establish(connection)
                     self._log_return()
                     delay_s = _FIRST_RETRY_S
                     self.work(connection)

@@ -91,6 +91,7 @@ def looking(config: Config, timeout_s: float | None = None) -> Iterator[View]:
     from kombu.exceptions import KombuError
 
     from airflow_lite.worker import shared_key
+    from airflow_lite_celery_executor.link import establish
 
     settings = CelerySettings.read(config)
     if timeout_s is not None:
@@ -100,7 +101,7 @@ def looking(config: Config, timeout_s: float | None = None) -> Iterator[View]:
     app = make_app(settings, key)
     with app.connection_for_write() as connection:
         try:
-            connection.ensure_connection(max_retries=1, interval_start=0)
+            establish(connection)
             yield View(app, key, connection)
         except (*connection.connection_errors, KombuError, OSError) as error:
             raise BrokerUnreachable(_message(app, error)) from error
