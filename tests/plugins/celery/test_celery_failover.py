@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import uuid
 from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import redis
 
 from airflow_lite_testing.proxy import free_port
 from fixtures.databases import SETTING
 
+PREFIX = "AIRFLOW_LITE__CELERY__"
 DAG = """
 from datetime import datetime
 from airflow_lite import DAG, BashOperator
@@ -25,9 +32,109 @@ def dead(url):
 def test_the_last_of_three_addresses_is_found_by_all(home, broker, new_postgres, workers):
     home.dag("plain", DAG)
     urls = [dead(broker.url), dead(broker.url), broker.url]
-    home.environ |= {"AIRFLOW_LITE__CELERY__BROKER_URL": ";".join(urls), SETTING: new_postgres()}
+    home.environ |= {f"{PREFIX}BROKER_URL": ";".join(urls), SETTING: new_postgres()}
     workers.start("only", "-c", "1", "--skip-serve-logs")
     [row, *_] = home.json("celery", "status")
     assert (row["queue"], row["state"]) == (broker.name, "ready")
     with home.scheduler("CeleryExecutor"):
         home.run("dags", "trigger", "plain", "-r", "r", "--wait", "--timeout", "60")
+
+
+@pytest.mark.parametrize("broker", ["redis"], indirect=True)
+def test_tasks_go_on_with_the_redis_that_sentinels_name_after_the_first_is_killed(
+    home, broker, new_postgres, redis_group, workers, wait_until
+):
+    home.dag("plain", DAG)
+    home.environ |= redis_group.environ() | {SETTING: new_postgres()}
+    workers.start("only", "-c", "1", "--skip-serve-logs")
+    with home.scheduler("CeleryExecutor"):
+        home.run("dags", "trigger", "plain", "-r", "before", "--wait", "--timeout", "60")
+        first = redis_group.master()
+        redis_group.kill_master()
+        wait_until(lambda: redis_group.master() != first, "another master")
+        home.run("dags", "trigger", "plain", "-r", "after", "--wait", "--timeout", "60")
+        [row, *_] = home.json("celery", "status")
+        assert (row["queue"], row["state"]) == (broker.name, "ready")
+
+
+class RedisGroup:
+    """A master with its replica, and a Sentinel that makes the one the other."""
+
+    def __init__(self, folder):
+        self.folder, self.password = folder, uuid.uuid4().hex
+        self.ports = [free_port(), free_port()]
+        self.processes = [self._redis(port) for port in self.ports]
+        self.sentinel_port = free_port()
+        lines = (
+            f"sentinel monitor group 127.0.0.1 {self.ports[0]} 1",
+            f"sentinel auth-pass group {self.password}",
+            "sentinel down-after-milliseconds group 500",
+            "sentinel failover-timeout group 2000",
+        )
+        self.processes.append(self._start(self.sentinel_port, *lines, options=("--sentinel",)))
+
+    def _redis(self, port):
+        lines = [f"requirepass {self.password}", f"masterauth {self.password}", 'save ""']
+        if port != self.ports[0]:
+            lines += [f"replicaof 127.0.0.1 {self.ports[0]}", "repl-diskless-sync-delay 0"]
+        return self._start(port, *lines)
+
+    def _start(self, port, *lines, options=()):
+        folder = self.folder / str(port)
+        folder.mkdir(parents=True)
+        file = folder / "redis.conf"
+        lines = ("bind 127.0.0.1", f"port {port}", f"dir {folder}", *lines)
+        file.write_text("\n".join([*lines, ""]))
+        program = shutil.which("redis-server")
+        assert program is not None
+        with (folder / "log").open("wb") as log:
+            return subprocess.Popen([program, file, *options], stdout=log, stderr=log)
+
+    def environ(self):
+        """Return the settings by which a home uses it."""
+        return {
+            f"{PREFIX}BROKER_URL": f"sentinel://:{self.password}@127.0.0.1:{self.sentinel_port}/0",
+            f"{PREFIX}MASTER_NAME": "group",
+            f"{PREFIX}MESSAGE_SECRET_KEY": "k" * 32,
+            f"{PREFIX}SENTINEL_KWARGS": '{"socket_timeout": 5}',
+        }
+
+    def ask(self, port, *words):
+        """Return what a server answers; None if it does not."""
+        password = None if port == self.sentinel_port else self.password
+        with redis.Redis(port=port, password=password, decode_responses=True) as client:
+            try:
+                return client.execute_command(*words)
+            except redis.RedisError:
+                return None
+
+    def is_ready(self):
+        """Return whether the Sentinel knows the replica, and that has the master's data."""
+        known = self.ask(self.sentinel_port, "SENTINEL REPLICAS", "group")
+        role = self.ask(self.ports[1], "ROLE")
+        return bool(known) and bool(role) and "connected" in role
+
+    def master(self):
+        """Return the port of the master, as the Sentinel says."""
+        return self.ask(self.sentinel_port, "SENTINEL GET-MASTER-ADDR-BY-NAME", "group")[1]
+
+    def kill_master(self):
+        """Kill the first master."""
+        self.processes[0].kill()
+
+    def down(self):
+        """End all of it."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def redis_group(tmp_path, wait_until):
+    """A master, its replica, and a Sentinel."""
+    group = RedisGroup(tmp_path / "group")
+    try:
+        wait_until(group.is_ready, "the replica to be known")
+        yield group
+    finally:
+        group.down()

@@ -31,6 +31,12 @@ def read(celery_config):
         ({"broker_url": "sqs://x"}, "broker_url does not name Redis or RabbitMQ"),
         ({"broker_url": ""}, "broker_url does not name Redis or RabbitMQ"),
         ({"broker_url": "redis://a;amqp://b"}, "broker_url does not name Redis or RabbitMQ"),
+        ({"broker_url": "sentinel://a;redis://b"}, "broker_url does not name Redis or RabbitMQ"),
+        ({"broker_url": "sentinel://a"}, "master_name is empty. Set master_name to the name"),
+        (
+            {"broker_url": "sentinel://a", "master_name": "m", "sentinel_kwargs": "[1]"},
+            "sentinel_kwargs is no JSON object. Make it one",
+        ),
         ({"worker_concurrency": "0"}, "worker_concurrency is 0. Make it 1 or more."),
         ({"worker_prefetch_multiplier": "0"}, "Make it 1 or more."),
         ({"worker_autoscale": "4"}, "Make it two numbers, the larger one first"),
@@ -74,6 +80,7 @@ def test_settings_of_celery_are_taken_but_not_those_that_safety_rests_on(read, m
         ("redis://localhost:6379/0", True),
         ("amqp://a:b@127.0.0.1//", True),
         ("redis://broker:6379/0", False),
+        ("sentinel://localhost:26379/0", False),
         ("redis://localhost/0;redis://broker/0", False),
     ],
 )

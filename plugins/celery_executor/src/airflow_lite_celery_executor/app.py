@@ -144,4 +144,6 @@ def _transport(settings: CelerySettings) -> dict[str, Any]:
     }
     if settings.global_keyprefix:
         options["global_keyprefix"] = settings.global_keyprefix
+    if settings.sentinel is not None:
+        options |= settings.sentinel.options()
     return options

@@ -12,7 +12,7 @@ OPTIONS: tuple[tuple[str, str, str], ...] = (
     (
         "broker_url",
         "redis://localhost:6379/0",
-        "URL of the broker: redis, rediss, amqp or amqps; of several, with semicolons, any.",
+        "URL of the broker: redis, rediss, sentinel, amqp or amqps; with semicolons, several.",
     ),
     (
         "message_secret_key",
@@ -51,6 +51,12 @@ OPTIONS: tuple[tuple[str, str, str], ...] = (
         "Redis: seconds until a message that a dead worker had taken is delivered again.",
     ),
     ("global_keyprefix", "", "Redis: put in front of each key, to share a database with others."),
+    ("master_name", "", "Redis Sentinel: the name that the Sentinels know the master by."),
+    (
+        "sentinel_kwargs",
+        "",
+        'Redis Sentinel: how to reach the Sentinels, as JSON, such as {"password": "..."}.',
+    ),
     ("flower_host", "127.0.0.1", "Address that Flower listens on."),
     ("flower_port", "5555", "Port that Flower listens on."),
     ("flower_url_prefix", "", "Path below which Flower is served."),
@@ -58,9 +64,10 @@ OPTIONS: tuple[tuple[str, str, str], ...] = (
 )
 #: The section and option of the key, and its file in the home.
 KEY = ("celery", "message_secret_key", "celery.key")
+_SENTINEL = "sentinel"
 #: What the broker's URL may begin with, and whether that is Redis.
 _SCHEMES = {
-    **dict.fromkeys(("redis", "rediss"), True),
+    **dict.fromkeys(("redis", "rediss", _SENTINEL), True),
     **dict.fromkeys(("amqp", "amqps", "pyamqp"), False),
 }
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -81,6 +88,7 @@ class CelerySettings(NamedTuple):
     ssl: Ssl | None
     visibility_timeout_s: int
     global_keyprefix: str
+    sentinel: Sentinel | None
     extra: dict[str, Any]
 
     @classmethod
@@ -101,6 +109,7 @@ class CelerySettings(NamedTuple):
             ssl=Ssl.read(config),
             visibility_timeout_s=_whole(config, "visibility_timeout", 1),
             global_keyprefix=config.get("celery", "global_keyprefix"),
+            sentinel=Sentinel.read(config, url),
             extra=_extra(config),
         )
 
@@ -132,6 +141,45 @@ class Ssl(NamedTuple):
         return {f"ssl_{name}": value for name, value in options.items()} if is_redis else options
 
 
+class Sentinel(NamedTuple):
+    """The master's name, and how to reach the Sentinels that know where it is."""
+
+    master_name: str
+    kwargs: dict[str, Any]
+
+    @classmethod
+    def read(cls, config: Config, url: str) -> Sentinel | None:
+        """Read the options; None where the broker's URL names no Sentinels."""
+        if not url.startswith(f"{_SENTINEL}:"):
+            return None
+        name = config.get("celery", "master_name").strip()
+        if not name:
+            raise _config_error(
+                "[celery] broker_url names Redis Sentinels, and master_name is empty. Set"
+                " master_name to the name that they know the master by."
+            )
+        return cls(name, _sentinel_kwargs(config))
+
+    def options(self) -> dict[str, Any]:
+        """Return them as the transport wants them."""
+        return {"master_name": self.master_name, "sentinel_kwargs": self.kwargs}
+
+
+def _sentinel_kwargs(config: Config) -> dict[str, Any]:
+    import json
+
+    text = config.get("celery", "sentinel_kwargs").strip() or "{}"
+    try:
+        kwargs = json.loads(text)
+    except ValueError:
+        kwargs = None
+    if not isinstance(kwargs, dict):
+        raise _config_error(
+            '[celery] sentinel_kwargs is no JSON object. Make it one, such as {"password": "..."}.'
+        )
+    return kwargs
+
+
 def read_autoscale(text: str, name: str) -> tuple[int, int] | None:
     """Read `most,fewest`; None if it is empty; raise `ConfigError` for anything else."""
     if not text.strip():
@@ -147,11 +195,12 @@ def read_autoscale(text: str, name: str) -> tuple[int, int] | None:
 
 
 def _is_redis(url: str) -> bool:
-    kinds = {_SCHEMES.get(one.strip().partition("://")[0]) for one in url.split(";")}
-    if len(kinds) != 1 or None in kinds:
+    schemes = {one.strip().partition("://")[0] for one in url.split(";")}
+    kinds = {_SCHEMES.get(scheme) for scheme in schemes}
+    if len(kinds) != 1 or None in kinds or (_SENTINEL in schemes and len(schemes) > 1):
         raise _config_error(
             "[celery] broker_url does not name Redis or RabbitMQ. Make it begin with redis://,"
-            " rediss://, amqp:// or amqps://."
+            " rediss://, sentinel://, amqp:// or amqps://."
         )
     return bool(kinds.pop())
 
@@ -212,8 +261,13 @@ def _config_error(message: str) -> Exception:
 
 
 def is_loopback(broker_url: str) -> bool:
-    """Return whether the broker is this machine's alone: so are all its workers then."""
+    """Return whether the broker is this machine's alone: so are all its workers then.
+
+    Not if Sentinels say where it is: they may name another machine.
+    """
     from urllib.parse import urlsplit
 
+    if broker_url.startswith(_SENTINEL):
+        return False
     hosts = {urlsplit(one.strip()).hostname for one in broker_url.split(";")}
     return hosts <= _LOOPBACK

@@ -14,22 +14,33 @@ _ODD = (ValueError, KeyError, TypeError, AttributeError)
 logger = logging.getLogger(__name__)
 
 
-class CheckingChannel(redis.Channel):  # type: ignore[misc]
-    """A channel to Redis that drops an item of a queue which is no message."""
+class _Checking:
+    """Of a channel to Redis: drops an item of a queue which is no message."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]
         except _ODD as error:
             kind = type(error).__name__
             logger.warning("dropped an item of a queue that is no message: %s: %.200s", kind, error)
             return None
 
 
+class CheckingChannel(_Checking, redis.Channel):  # type: ignore[misc]
+    """A channel to a Redis at a known address."""
+
+
+class CheckingSentinelChannel(_Checking, redis.SentinelChannel):  # type: ignore[misc]
+    """A channel to the Redis that Sentinels name."""
+
+
 def check_channels(connection: Any) -> None:
     """Have the channels of a connection that is not made yet bear what is no message."""
-    if connection.transport.driver_type == "redis":
-        connection.transport.Channel = CheckingChannel
+    transport = connection.transport
+    if isinstance(transport, redis.SentinelTransport):
+        transport.Channel = CheckingSentinelChannel
+    elif transport.driver_type == "redis":
+        transport.Channel = CheckingChannel
 
 
 def refuse_compression() -> None:
