@@ -156,6 +156,7 @@ class Servers:
 
     def __init__(self, folder):
         self.folder = folder
+        self.environ = {"SERVICES_DIR": str(folder)}
         folder.mkdir(mode=0o711)
 
     def up(self, kind):
@@ -180,7 +181,7 @@ class Servers:
     def _services(self, *words):
         return subprocess.run(
             [sys.executable, SERVICES, *words],
-            env={**os.environ, "SERVICES_DIR": str(self.folder)},
+            env={**os.environ, **self.environ},
             capture_output=True,
             text=True,
             check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import types
 
@@ -72,6 +73,35 @@ def test_settings_of_celery_are_taken_but_not_those_that_safety_rests_on(read, m
     assert conf.worker_pool.endswith(":TaskHostPool")
     assert conf.broker_transport_options["max_retries"] == 3
     assert conf.broker_transport_options["visibility_timeout"] == 90
+
+
+@pytest.mark.parametrize(
+    ("url", "is_active", "is_encrypted"),
+    [
+        ("redis://a", "False", False),
+        ("redis://a", "True", True),
+        ("rediss://a", "False", True),
+        ("amqp://a", "False", False),
+        ("amqp://a", "True", True),
+        ("amqps://a;amqps://b", "False", True),
+    ],
+)
+def test_a_url_that_asks_for_tls_gets_it(read, url, is_active, is_encrypted):
+    app = make_app(read(broker_url=url, ssl_active=is_active), KEY)
+    assert bool(app.conf.broker_use_ssl) is is_encrypted
+
+
+def test_each_rabbitmq_is_checked_by_its_own_name(read):
+    first, second = "127.0.0.1:1", "127.0.0.2:1"
+    app = make_app(read(broker_url=f"amqps://{first};amqps://{second}"), KEY)
+    with app.connection_for_write() as connection:
+        for url in (f"amqps://{first}", f"amqps://{second}"):
+            connection.switch(url)
+            with pytest.raises(ConnectionRefusedError):
+                connection.transport.establish_connection()
+            options = dict(**connection.ssl)
+            assert f"amqps://{options['server_hostname']}:1" == url
+            assert options["cert_reqs"] == ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ OPTIONS: tuple[tuple[str, str, str], ...] = (
         "Workers answer celery status, Flower and the commands that change them.",
     ),
     ("operation_timeout", "5", "Seconds that one operation at the broker may take."),
-    ("ssl_active", "False", "Encrypt connections to the broker."),
+    ("ssl_active", "False", "Encrypt connections to the broker; rediss and amqps always do."),
     ("ssl_key", "", "File of the key of this machine's certificate."),
     ("ssl_cert", "", "File of the certificate that this machine shows."),
     ("ssl_cacert", "", "File of the certificate authority that signed the broker's."),
@@ -70,6 +70,7 @@ _SCHEMES = {
     **dict.fromkeys(("redis", "rediss", _SENTINEL), True),
     **dict.fromkeys(("amqp", "amqps", "pyamqp"), False),
 }
+_ENCRYPTED = frozenset({"rediss", "amqps"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _DAY_S = 86_400
 
@@ -106,7 +107,7 @@ class CelerySettings(NamedTuple):
             prefetch_multiplier=_whole(config, "worker_prefetch_multiplier", 1),
             has_remote_control=config.getboolean("celery", "worker_enable_remote_control"),
             operation_timeout_s=_timeout_s(config),
-            ssl=Ssl.read(config),
+            ssl=Ssl.read(config, url),
             visibility_timeout_s=_whole(config, "visibility_timeout", 1),
             global_keyprefix=config.get("celery", "global_keyprefix"),
             sentinel=Sentinel.read(config, url),
@@ -122,9 +123,10 @@ class Ssl(NamedTuple):
     ca: str
 
     @classmethod
-    def read(cls, config: Config) -> Ssl | None:
-        """Read the options; None unless they are switched on."""
-        if not config.getboolean("celery", "ssl_active"):
+    def read(cls, config: Config, url: str) -> Ssl | None:
+        """Read the options; None unless they are switched on, or the broker's URL asks for TLS."""
+        schemes = {one.strip().partition("://")[0] for one in url.split(";")}
+        if not config.getboolean("celery", "ssl_active") and not schemes & _ENCRYPTED:
             return None
         ssl = cls(*(config.get("celery", name) for name in ("ssl_key", "ssl_cert", "ssl_cacert")))
         for name, path in zip(("ssl_key", "ssl_cert", "ssl_cacert"), ssl, strict=True):
@@ -132,13 +134,23 @@ class Ssl(NamedTuple):
         return ssl
 
     def options(self, *, is_redis: bool) -> dict[str, Any]:
-        """Return them as Celery wants them, the broker's certificate always checked."""
+        """Return them as Celery wants them; the broker's certificate and name are checked."""
         import ssl
 
         names = {"keyfile": self.key, "certfile": self.cert, "ca_certs": self.ca}
         options: dict[str, Any] = {name: path for name, path in names.items() if path}
         options["cert_reqs"] = ssl.CERT_REQUIRED
-        return {f"ssl_{name}": value for name, value in options.items()} if is_redis else options
+        if is_redis:
+            options["check_hostname"] = True
+            return {f"ssl_{name}": value for name, value in options.items()}
+        return _WithHostname(options, server_hostname=None)
+
+
+class _WithHostname(dict[str, Any]):
+    """Options that kombu completes with the host of each broker that it tries, not the first's."""
+
+    def __getitem__(self, name: str) -> Any:
+        return None if name == "server_hostname" else super().__getitem__(name)
 
 
 class Sentinel(NamedTuple):
