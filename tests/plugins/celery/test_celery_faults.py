@@ -274,6 +274,27 @@ def test_a_broker_that_is_killed_and_started_again_loses_nothing(
     assert running.output().count("trying again until it can") <= 2, running.output()
 
 
+def test_an_acknowledgement_that_gets_no_answer_costs_no_slot(
+    home, own_servers, own_broker, wait_until
+):
+    workers = own_broker("redis")
+    home.environ["AIRFLOW_LITE__CELERY__OPERATION_TIMEOUT"] = "1"
+    run = Gated(home, wait_until, 3)
+    workers.start("one", "-c", "1")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        run.wait_for(1)
+        pid = own_servers.pid("redis")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            run.open()
+            wait_until(lambda: "Timeout reading from socket" in workers.output(), "the loss")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert run.wait_for_end() == first_tries(3)
+    assert "Traceback" not in workers.output()
+
+
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
 def test_without_a_broker_the_scheduler_waits_for_one(
     kind, home, own_servers, own_broker, wait_until

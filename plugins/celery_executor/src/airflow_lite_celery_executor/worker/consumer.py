@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
 
 from airflow_lite_celery_executor.link import first_line
 from airflow_lite_celery_executor.messages import RefusedMessage, read_run_message
@@ -15,6 +17,9 @@ from airflow_lite_celery_executor.worker.garbage import check_channels, refuse_c
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: Seconds until the broker is tried again; so much longer each time, up to the longest.
+_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +35,7 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Return the function that gets each message."""
         handle = super().create_task_handler(*args, **kwargs)
+        connection = self.connection
 
         def check(message: Any) -> None:
             try:
@@ -44,20 +50,56 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
                 self._refuse(message, str(refusal))
                 return
             message.headers = run.headers()  # those that came are not signed
+            message.ack_log_error = partial(self._settle, connection, message.ack)
+            message.reject_log_error = partial(self._settle, connection, message.reject)
             handle(message)
 
         return check
 
     def ensure_connected(self, connection: Any) -> Any:
-        """Connect, for as long as that takes."""
+        """Connect, for as long as that takes; that it takes long is told once."""
         check_channels(connection)
-        return super().ensure_connected(connection)
+        errors: list[BaseException] = []
+
+        def tell(error: BaseException, _pause_s: float) -> None:
+            if not errors:
+                logger.warning(
+                    "the broker at %s cannot be reached (%s); trying again until it can",
+                    connection.as_uri(),
+                    first_line(error),
+                )
+            errors.append(error)
+
+        pauses = {"interval_start": _PAUSE_S, "interval_step": _PAUSE_S}
+        made = connection.ensure_connection(
+            tell, callback=maybe_shutdown, interval_max=_LONGEST_PAUSE_S, **pauses
+        )
+        if errors:
+            logger.info("the broker at %s can be reached", connection.as_uri())
+        self.first_connection_attempt = False
+        return made
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Log the loss in one line, and close what is left of the connection."""
         logger.warning("the connection to the broker is lost (%s)", first_line(exc))
         with suppress(Exception):  # it is broken in whichever way
             self.connection.collect()
+
+    def _settle(
+        self,
+        connection: Any,
+        settle: Callable[..., None],
+        _logger: logging.Logger,
+        _errors: Any,
+        *flags: bool,
+        **options: bool,
+    ) -> None:
+        """Acknowledge or reject a message; where that fails, the event loop connects anew.
+
+        The connection may look as if it worked on, but would never give the message's slot back.
+        """
+        if self.connection is connection:  # else the delivery is void
+            settle(*flags, **options)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Put a message aside that cannot even be taken apart."""

@@ -95,6 +95,9 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         self._hub = hub
         hub.add_reader(self._reading, self._turn)
         hub.call_soon(self._turn)
+        for job in self._jobs.values():  # the timers have gone with the connection
+            if job.is_running and not job.is_held:
+                hub.call_later(HELD_AFTER_S, self._hold, job.token)
 
     def serve(self, consumer: Any) -> None:
         """Serve this consumer, whose connection is new."""

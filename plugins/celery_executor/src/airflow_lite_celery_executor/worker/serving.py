@@ -104,6 +104,13 @@ def _set_up_logging() -> None:
     logging.getLogger("airflow_lite").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    logging.getLogger("celery.worker.loops").addFilter(_without_traceback)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Cut the traceback off: at a lost connection, it shows only where that was noticed."""
+    record.exc_info = None
+    return True
 
 
 def _leave_logging(**_: Any) -> None:
