@@ -17,6 +17,7 @@ pytest_plugins = [
     "fixtures.homes",
     "fixtures.hosted",
     "fixtures.lost_answers",
+    "fixtures.many_tasks",
     "fixtures.own_server",
     "fixtures.pendulum_dates",
     "fixtures.scheduler_rig",
