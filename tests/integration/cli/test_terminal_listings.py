@@ -39,6 +39,7 @@ LISTINGS = {
     "pools list": ("pool",),
     "pools get default_pool": ("pool",),
     "executors list": ("name", "state"),
+    "jobs list --state success": ("job_id", "executor"),
     "executors info LocalExecutor": ("name", "class"),
     "plugins list": ("name", "state"),
 }
@@ -71,6 +72,7 @@ def busy_home(home, monkeypatch):
     home.run("dags", "trigger", DAG_ID, "-e", "2024-02-01")
     home.run("dags", "trigger", "little")
     home.run("tasks", "run", DAG_ID, "load_the_orders", RUN_ID)
+    home.run("dags", "test", "little")
     return home
 
 
