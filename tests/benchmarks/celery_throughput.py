@@ -11,6 +11,7 @@ turns on one machine, each in a home of its own: raw Celery (`raw_celery.py`: a 
 processes, late acknowledgement, one message ahead, no results; nothing is scheduled, claimed or
 recorded in a database), LocalExecutor, and CeleryExecutor, both with a database of their own on
 one PostgreSQL. Workers, slots and broker are the same; LocalExecutor has as many slots in all.
+Settings of the environment hold, such as AIRFLOW_LITE__CELERY__WORKER_PREFETCH_MULTIPLIER.
 
 After one warm-up of each, prints minimum and median of the counted turns, and how CeleryExecutor
 does beside both others, in throughput and in CPU time. Beside each turn stands the CPU time that a
