@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from base64 import b64encode
 from http.client import HTTPConnection
 
+import kombu
 import pytest
 
 from airflow_lite.config import Config
@@ -112,6 +114,34 @@ def test_the_health_check_asks_every_worker(home, workers, broker):
     assert f"no worker takes tasks from queue '{broker.gpu}'" in health().message
     home.environ["AIRFLOW_LITE__CELERY__BROKER_URL"] = "redis://:secret@127.0.0.1:1/0"
     assert health().message.startswith("No broker answers at redis://:**@127.0.0.1:1/0 (")
+
+
+def test_a_worker_of_another_version_with_a_slow_clock_is_told(home, workers, tmp_path, wait_until):
+    folder = tmp_path / "older"
+    package = folder / "kombu-5.6.99.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: kombu\nVersion: 5.6.99\n")
+    clock = "import time\nright = time.time\ntime.time = lambda: right() - 600\n"
+    (folder / "sitecustomize.py").write_text(clock)
+    home.run("db", "migrate")
+    home.environ["PYTHONPATH"] = str(folder)
+    workers.start("older", "-c", "1")
+    del home.environ["PYTHONPATH"]
+
+    row = answer(home, "celery@older", wait_until)
+    version, skew = row["faults"]
+    assert (
+        version
+        == f"has kombu 5.6.99, this machine {kombu.__version__}: install the same everywhere"
+    )
+    assert re.fullmatch(r"has a clock that is \d+ s behind: set it", skew)
+    assert -600 <= row["clock_skew_s"] < -500
+    config = Config.load(home.environ)
+    load_group("celery", config)
+    report = check_health(HealthContext(config, 10.0))
+    assert report is not None
+    assert not report.healthy
+    assert f"celery@older {version}; celery@older has a clock that is" in report.message
 
 
 def get(port, headers):
