@@ -183,6 +183,24 @@ def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, workers, gated, w
         run.wait_for_end()
 
 
+def test_a_task_that_is_revoked_by_remote_control_is_stopped_and_retried(home, workers, gated):
+    run = gated(2)
+    workers.start("one", "-c", "2")
+    with home.scheduler("CeleryExecutor"):
+        run.trigger()
+        pid = run.wait_for(2)["t0-1"]
+        ((token,),) = home.execute("SELECT attempt FROM task_instance WHERE task_id = 't0'")
+        config = Config.load(home.environ)
+        load_group("celery", config)
+        with looking(config) as view:
+            view.ask("revoke", ["celery@one"], 5.0, task_id=token, terminate=True)
+        run.wait_for(3)
+        assert not os.path.exists(f"/proc/{pid}")
+        run.open()
+        assert run.wait_for_end() == {**first_tries(2), "t0-2": 1}
+    assert "Traceback" not in workers.output()
+
+
 def test_a_worker_that_cannot_claim_takes_nothing_and_says_why(home, workers, gated, wait_until):
     run = gated(3)
     home.environ["AIRFLOW_LITE__DATABASE__SQLITE_SYNCHRONOUS"] = "SOMETIMES"
