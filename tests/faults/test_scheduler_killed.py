@@ -92,6 +92,7 @@ def hosts_of(scheduler):
     ]
 
 
+@pytest.mark.sqlite
 def test_a_second_scheduler_is_refused_while_the_first_lives(home, wait_until):
     with home.scheduler() as first:
         wait_until(lambda: "scheduler started" in first.output(), "the scheduler to start")
