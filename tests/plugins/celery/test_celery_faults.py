@@ -128,7 +128,7 @@ def test_a_warm_shutdown_lets_what_runs_end_and_leaves_the_rest(home, workers, g
     assert "Traceback" not in workers.output()
 
 
-def test_a_cold_shutdown_kills_what_runs_and_it_is_retried(home, workers, gated):
+def test_a_cold_shutdown_kills_what_runs_and_it_is_retried(home, workers, gated, wait_until):
     run = gated(2)
     one = workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
@@ -136,7 +136,10 @@ def test_a_cold_shutdown_kills_what_runs_and_it_is_retried(home, workers, gated)
         pids = run.wait_for(2)
         one.send_signal(signal.SIGQUIT)
         assert one.wait(60) == 0
-        assert not any(os.path.exists(f"/proc/{pid}") for pid in pids.values())
+        wait_until(
+            lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids.values()),
+            "the end of what ran",
+        )
         workers.start("two", "-c", "2")
         run.wait_for(4)
         run.open()
@@ -183,7 +186,9 @@ def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, workers, gated, w
         run.wait_for_end()
 
 
-def test_a_task_that_is_revoked_by_remote_control_is_stopped_and_retried(home, workers, gated):
+def test_a_task_that_is_revoked_by_remote_control_is_stopped_and_retried(
+    home, workers, gated, wait_until
+):
     run = gated(2)
     workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
@@ -195,7 +200,7 @@ def test_a_task_that_is_revoked_by_remote_control_is_stopped_and_retried(home, w
         with looking(config) as view:
             view.ask("revoke", ["celery@one"], 5.0, task_id=token, terminate=True)
         run.wait_for(3)
-        assert not os.path.exists(f"/proc/{pid}")
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the first try")
         run.open()
         assert run.wait_for_end() == {**first_tries(2), "t0-2": 1}
     assert "Traceback" not in workers.output()
