@@ -30,7 +30,7 @@ _LIMITS = {
 _DRIVER = "psycopg"
 #: No wait without bound for a lock that a process holds which was stopped. Set with each
 #: transaction, in the message that begins it.
-_BOUNDS = "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '8s'"
+_BOUNDS = "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '6s'"
 _LAZY = "SET LOCAL synchronous_commit = off"
 #: All that one sees is of one moment, as on SQLite.
 _READS = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"

@@ -145,7 +145,7 @@ def test_each_transaction_has_its_bounds_and_leaves_the_session_none(open_pooled
     settings = ("lock_timeout", "idle_in_transaction_session_timeout")
     with store.begin() as connection:
         within = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in settings]
-    assert within == ["5s", "8s"]
+    assert within == ["5s", "6s"]
     with psycopg.connect(pooled_url, autocommit=True) as another:
         after = [another.execute(f"SHOW {name}").fetchone() for name in settings]
     assert after == [("0",), ("0",)]
