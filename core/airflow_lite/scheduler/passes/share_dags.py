@@ -35,7 +35,10 @@ def share_dags(context: SchedulerContext) -> bool:
         gained: list[str] = []
         if None in counts and not context.is_stopping:
             gained = ownership.claim_dags(connection, context.job_id, share.room)
-    context.fellows.is_leader = context.job_id == min(row.id for row in living)
+    # Its own job may be over on SQLite, where only the next beat says so.
+    context.fellows.is_leader = context.job_id == min(
+        (row.id for row in living), default=context.job_id
+    )
     if not context.store.is_sqlite:
         _hand_over(context, share.surplus)
     return bool(gained)

@@ -69,6 +69,16 @@ def test_a_job_that_another_ended_stops_its_loop(rig, dag_of):
         rig.loop.step()
 
 
+def test_a_job_that_another_ended_stops_its_loop_though_a_dag_waits_for_an_owner(rig, dag_of):
+    rig.begin(dag_of({"a": []}))
+    rig.settle(3)
+    rig.edit(schema.job, schema.job.c.id == 1, state="failed")
+    rig.save(dag_of({"a": []}, dag_id="new"))
+    rig.clock.advance(6)
+    with pytest.raises(LeaseLost):
+        rig.loop.do_pass()
+
+
 def remove(path):
     path.unlink()
 
