@@ -1,14 +1,16 @@
-"""Connection: how to reach another system, as the environment of a task has it."""
+"""Connection: how to reach another system."""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from airflow_lite.errors import AirflowException
+from airflow_lite.authoring.secrets.base import CONNECTION_PREFIX
+from airflow_lite.authoring.secrets.search import search
+from airflow_lite.errors import AirflowException, AirflowNotFoundException
 from airflow_lite.secrets_masker import mask_secret
 from airflow_lite.task_logger import task_logger
 
@@ -18,10 +20,13 @@ _FIELDS = (*("conn_id", "conn_type", "description", "host", "login", "password",
 
 
 class Connection:
-    """One connection: AIRFLOW_CONN_NAME in the environment holds it, as a URI or as JSON.
+    """One connection, of single values or of a URI.
 
     Fields, methods and what becomes of a URI are those of Airflow 2.10. Passwords are masked.
     """
+
+    #: Makes the hook of a connection: a plugin that has hooks puts it here.
+    make_hook: Callable[..., Any] | None = None
 
     def __init__(
         self,
@@ -43,31 +48,34 @@ class Connection:
         self.conn_id, self.description = conn_id, description
         self.conn_type, self.host, self.login = conn_type, host, login
         self.password, self.schema, self.port = password, schema, port
-        self.extra = json.dumps(extra) if extra and not isinstance(extra, str) else extra
+        self.extra: str | None = json.dumps(extra) if isinstance(extra, dict) else extra
         if uri:
             self._read_uri(uri)
         if self.password:
-            mask_secret(self.password)
-            mask_secret(quote(self.password))
-        if self.extra:
-            with suppress(ValueError):  # who reads it is told
-                mask_secret(json.loads(str(self.extra)))
+            _mask_password(self.password)
+        _mask_extra(self.extra)
 
     @classmethod
     def get_connection_from_secrets(cls, conn_id: str, default_conn: Any = _NOTHING) -> Any:
-        """Return a connection; raise `AirflowException` if there is none and no default."""
-        name = f"AIRFLOW_CONN_{conn_id.upper()}"
-        text = os.environ.get(name)
-        if text is None:
-            if default_conn is not _NOTHING:
-                return default_conn
-            raise AirflowException(f"The connection {conn_id!r} is not defined. Set {name}.")
+        """Return a connection, looked for in Airflow's order of places.
+
+        Raises `AirflowNotFoundException` if there is none and no default.
+        """
+        connection = search().connection(conn_id)
+        if connection is not None:
+            return connection
+        if default_conn is not _NOTHING:
+            return default_conn
+        raise AirflowNotFoundException(
+            f"The connection {conn_id!r} is not defined. Make it with `airflow-lite connections"
+            f" add`, or set {CONNECTION_PREFIX}{conn_id.upper()}."
+        )
+
+    @classmethod
+    def read(cls, conn_id: str, text: str) -> Connection:
+        """Make one of its URI or JSON; raise `ValueError` or `TypeError`."""
         text = text.strip()
-        try:
-            return cls.from_json(text, conn_id) if text[:1] == "{" else cls(conn_id, uri=text)
-        except (TypeError, ValueError) as error:
-            mask_secret(text)
-            raise AirflowException(f"{name} is no connection: {error}.") from None
+        return cls.from_json(text, conn_id) if text[:1] == "{" else cls(conn_id, uri=text)
 
     @classmethod
     def from_json(cls, value: str, conn_id: str | None = None) -> Connection:
@@ -131,6 +139,17 @@ class Connection:
         """Return the password."""
         return self.password
 
+    def set_password(self, value: str | None) -> None:
+        """Change the password."""
+        self.password = value
+        if value:
+            _mask_password(value)
+
+    def set_extra(self, value: str | None) -> None:
+        """Change the extra, which is JSON text."""
+        self.extra = value
+        _mask_extra(value)
+
     def get_extra(self) -> Any:
         """Return the extra as text."""
         return self.extra
@@ -183,22 +202,40 @@ class Connection:
         return json.dumps(fields)
 
     def get_hook(self, *, hook_params: dict[str, Any] | None = None) -> Any:
-        """Raise `AirflowException`: hooks come with providers, which are not supported."""
+        """Return the hook of its type; raise `AirflowException` where nothing has hooks."""
+        if self.make_hook is not None:
+            return self.make_hook(hook_params)
         raise AirflowException(
-            f"Connection {self.conn_id!r} has no hook: providers are not supported."
-            " Hand its fields, or get_uri(), to the library that you use."
+            f"Connection {self.conn_id!r} has no hook: hooks come with Airflow's providers, by way"
+            " of airflow-lite-airflow-names. Hand its fields, or get_uri(), to the library that"
+            " you use."
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return False, and why: what could be asked is a provider's hook."""
+        """Return what the hook's own test says; False, and why, where it has none or raises."""
         try:
-            self.get_hook()
-        except AirflowException as error:
+            hook = self.get_hook()
+            if hasattr(hook, "test_connection"):
+                is_fine, message = hook.test_connection()
+                return bool(is_fine), str(message)
+        except Exception as error:  # a provider's code
             return False, str(error)
-        return True, ""
+        kind = type(hook).__name__
+        return False, f"Hook {kind} doesn't implement or inherit test_connection method"
 
     def __repr__(self) -> str:
         return self.conn_id or ""
+
+
+def _mask_password(password: str) -> None:
+    mask_secret(password)
+    mask_secret(quote(password))
+
+
+def _mask_extra(extra: str | None) -> None:
+    if extra:
+        with suppress(ValueError):  # who reads it is told
+            mask_secret(json.loads(str(extra)))
 
 
 def _normal_type(kind: str) -> str:

@@ -34,6 +34,8 @@ LOADING: ContextVar[Loading | None] = ContextVar("airflow_lite_loading", default
 DAGS: ContextVar[tuple[Any, ...]] = ContextVar("airflow_lite_dags", default=())
 GROUPS: ContextVar[tuple[Any, ...]] = ContextVar("airflow_lite_groups", default=())
 SCOPES: ContextVar[tuple[Any, ...]] = ContextVar("airflow_lite_scopes", default=())
+#: The mapped task whose instance makes its own operator, as it runs.
+UNMAPPING: ContextVar[Any] = ContextVar("airflow_lite_unmapping", default=None)
 
 
 def push(stack: ContextVar[tuple[Any, ...]], item: object) -> None:
@@ -72,6 +74,16 @@ def current_defaults() -> AuthorDefaults:
     """Return the configured defaults of authors' arguments."""
     loading = LOADING.get()
     return loading.defaults if loading is not None else AuthorDefaults.load()
+
+
+@contextmanager
+def unmapping(task: Any) -> Iterator[None]:
+    """Mark that an instance of `task` makes its operator: it has the task's place in the DAG."""
+    token = UNMAPPING.set(task)
+    try:
+        yield
+    finally:
+        UNMAPPING.reset(token)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from airflow_lite.errors import (
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.operator import BaseOperator
-    from airflow_lite.spec.model import ScheduleSpec
+    from airflow_lite.spec.model import DagSpec, ScheduleSpec
 
 
 class DAG:
@@ -104,6 +104,7 @@ class DAG:
         self.importing = importing()
         self.defaults = current.current_defaults()
         self.node_ids: set[str] = set()  # of tasks and groups, which share one space
+        self.mapped_over: set[str] = set()  # the tasks whose results others are mapped over
         self._suffixes: dict[str, int] = {}
         self.task_dict: dict[str, BaseOperator] = {}
         self.edge_info: dict[str, dict[str, dict[str, str]]] = {}
@@ -115,13 +116,17 @@ class DAG:
         arguments = {name: value for name, value in values.items() if value is not None}
         keep(self, DAG, owner, arguments, self.defaults)
         self.dag_display_name = self.dag_display_name or dag_id
+        # As in Airflow, 0 is none that the DAG says.
+        self.max_consecutive_failed_dag_runs = (
+            self.max_consecutive_failed_dag_runs or self.defaults.max_consecutive_failed_dag_runs
+        )
         shared = checks.checked(
             owner, "params", checked_params, self.default_args.pop("params", {})
         )
         self.params = self.params | shared
         self._set_dates(start_date, end_date)
         self.task_group = TaskGroup(None, dag=self)
-        self.schedule = _one_schedule(dag_id, schedule, schedule_interval)
+        self.schedule = _one_schedule(dag_id, schedule, schedule_interval, timetable)
         self.schedule_spec = _schedule_spec(dag_id, self.schedule)
         self._check_schedule()
 
@@ -148,6 +153,12 @@ class DAG:
             raise AirflowDagException(
                 f"DAG {self.dag_id}: with schedule '@continuous', max_active_runs must be 1 or 0."
             )
+        most = getattr(self.schedule, "active_runs_limit", None)
+        if most is not None and self.max_active_runs > most:
+            raise AirflowDagException(
+                f"DAG {self.dag_id}: its timetable {self.schedule_spec.summary!r} needs"
+                f" max_active_runs of at most {most}."
+            )
         try:
             self.params.validate()
         except ParamValidationError as error:
@@ -164,6 +175,50 @@ class DAG:
     def schedule_interval(self) -> Any:
         """The author's `schedule`, under its older name."""
         return self.schedule
+
+    def following_schedule(self, dttm: datetime) -> datetime | None:
+        """Return the schedule's date after a moment, in UTC; None if it has none."""
+        return self._boundaries(dttm)[1]
+
+    def previous_schedule(self, dttm: datetime) -> datetime | None:
+        """Return the schedule's date before a moment, in UTC; None if it has none."""
+        return self._boundaries(dttm)[0]
+
+    def get_run_dates(
+        self, start_date: datetime | None, end_date: datetime | None = None
+    ) -> list[datetime]:
+        """Return the schedule's dates from one moment to another, in UTC.
+
+        Without them, from the first start date of the DAG or a task, and until now.
+        """
+        from airflow_lite.authoring.timetable import utc_at
+        from airflow_lite.clock import to_us, utc_now
+        from airflow_lite.spec.timetable import runs_between
+
+        starts = [self.start_date, *(task.start_date for task in self.tasks)]
+        first = self._moment("start_date", start_date) or min(filter(None, starts), default=None)
+        if first is None:
+            return []
+        now = utc_now()
+        last = self._moment("end_date", end_date) or now
+        runs = runs_between(self._bare_spec(), *map(to_us, (first, last, now)))
+        return [utc_at(run.logical_us) for run in runs]
+
+    def _boundaries(self, dttm: datetime) -> list[datetime | None]:
+        from airflow_lite.authoring.timetable import utc_at
+        from airflow_lite.clock import to_us
+        from airflow_lite.spec.timetable import boundaries
+
+        found = boundaries(self._bare_spec(), to_us(self._moment("dttm", dttm)))
+        return [None if us is None else utc_at(us) for us in found]
+
+    def _bare_spec(self) -> DagSpec:
+        """Return a DAG of nothing but the schedule and its time zone."""
+        from airflow_lite.spec.model import DagSpec
+        from airflow_lite.spec.pace import timezone_name
+
+        zone = timezone_name(self.timezone)
+        return DagSpec(self.dag_id, schedule=self.schedule_spec, timezone=zone)
 
     @property
     def tasks(self) -> list[BaseOperator]:
@@ -201,6 +256,10 @@ class DAG:
     def owner(self) -> str:
         """The owners of the tasks, each once, separated by commas."""
         return ", ".join(sorted({task.owner for task in self.tasks}))
+
+    def callbacks_on(self, event: str) -> list[Callable[[Any], Any]]:
+        """Return what is called once a run has ended in "success" or "failure"."""
+        return list(getattr(self, f"on_{event}_callback"))
 
     def has_task(self, task_id: str) -> bool:
         """Whether there is a task of this id."""
@@ -310,20 +369,29 @@ class DAG:
         return f"<DAG: {self.dag_id}>"
 
 
-def _one_schedule(dag_id: str, schedule: object, schedule_interval: object) -> Any:
-    if schedule_interval is NOTSET:
-        return timedelta(days=1) if schedule is NOTSET else schedule
-    if schedule is NOTSET:
-        return schedule_interval
-    raise AirflowDagException(
-        f"DAG {dag_id}: schedule and schedule_interval mean the same. Give only schedule."
-    )
+def _one_schedule(
+    dag_id: str, schedule: object, schedule_interval: object, timetable: object
+) -> Any:
+    older = NOTSET if timetable is None else timetable
+    values = {"schedule": schedule, "schedule_interval": schedule_interval, "timetable": older}
+    given = {name: value for name, value in values.items() if value is not NOTSET}
+    if len(given) > 1:
+        raise AirflowDagException(
+            f"DAG {dag_id}: {' and '.join(given)} mean the same. Give only schedule."
+        )
+    return next(iter(given.values()), timedelta(days=1))
 
 
 def _schedule_spec(dag_id: str, schedule: object) -> ScheduleSpec:
+    from airflow_lite.authoring.datasets.model import condition_of
+    from airflow_lite.authoring.timetable import Timetable, spec_of
+    from airflow_lite.authoring.timetables import datasets_spec
     from airflow_lite.spec.timetable import schedule_spec
 
+    if isinstance(schedule, Timetable):
+        return spec_of(schedule)
     try:
-        return schedule_spec(schedule)
+        condition = condition_of(schedule)
+        return schedule_spec(schedule) if condition is None else datasets_spec(condition)
     except ValueError as error:
         raise AirflowDagException(f"DAG {dag_id}: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,13 +35,18 @@ class Templated(Protocol):
 
 
 def render_fields(
-    task: Templated, context: Mapping[str, Any], jinja_env: jinja2.Environment | None = None
+    task: Templated,
+    context: Mapping[str, Any],
+    jinja_env: jinja2.Environment | None = None,
+    *,
+    kept: Collection[int] = (),
 ) -> dict[str, Any]:
     """Render the templated fields of `task` (a copy), set them, and return them as JSON holds them.
 
-    `jinja_env` is `task.get_template_env()` unless given. A template's own errors go through.
+    `jinja_env` is `task.get_template_env()` unless given. Values whose ids are in `kept` stay as
+    they are. A template's own errors go through.
     """
-    renderer = Renderer(task, context, jinja_env)
+    renderer = Renderer(task, context, jinja_env, kept=kept)
     shown = {}
     for name in task.template_fields:
         renderer.render_field(task, name)
@@ -59,8 +64,11 @@ class Renderer:
         task: Templated,
         context: Mapping[str, Any],
         jinja_env: jinja2.Environment | None = None,
+        *,
+        kept: Collection[int] = (),
     ) -> None:
         self._task = task
+        self._kept = kept
         self._context = context
         self._environment = jinja_env
         self._is_own = jinja_env is None
@@ -86,6 +94,8 @@ class Renderer:
 
         The keys of a dict stay as they are, as in Airflow.
         """
+        if self._kept and id(value) in self._kept:
+            return value
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, Reference):

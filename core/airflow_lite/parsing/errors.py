@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
 from airflow_lite.errors import AirflowDagException, UserError
+from airflow_lite.imports import is_airflows
+from airflow_lite.parsing.authoring_hooks import is_of_hook
 from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.text import did_you_mean, shortened
 
@@ -36,7 +39,7 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
         return f"{type(error).__name__}: {error.msg} ({where})"
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _ROOTS:
         message = _text(error).partition(" (/")[0]
-        return f"{type(error).__name__}: {message}{at}.{_import_advice(message)}"
+        return f"{type(error).__name__}: {message}{at}.{_import_advice(error.name or '', message)}"
     if isinstance(error, ImportError) and _text(error) == _NO_PACKAGE:
         return f"ImportError: {_NO_PACKAGE}{at}. {_FROM_FOLDER}"
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -57,10 +60,14 @@ def _summary(error: BaseException, path: str, at: str, memory_mb: int) -> str:
     return f"{type(error).__name__}: {_text(error)}{at}"
 
 
-def _import_advice(message: str) -> str:
-    """Return what to do about an import from this package that failed with `message`."""
+def _import_advice(module: str, message: str) -> str:
+    """Return what to do about an import from this package, or Airflow's, that failed so."""
     import airflow_lite
 
+    if is_airflows(module) and "airflow" in sys.modules:
+        if not module.startswith("airflow.providers."):
+            return _NOT_OFFERED
+        return _OLDER_PROVIDER if message.startswith("cannot import name") else _MISSING_PROVIDER
     match = re.fullmatch(r"cannot import name '(\w+)' from 'airflow_lite'", message)
     question = did_you_mean(match[1], airflow_lite.__all__) if match else ""
     return f"{question} {_ONE_PLACE}"
@@ -69,7 +76,17 @@ def _import_advice(message: str) -> str:
 _ROOTS = ("airflow", "airflow_lite")
 _ONE_PLACE = (
     "Import what DAG files need from airflow_lite itself, as in"
-    " `from airflow_lite import DAG, BashOperator`; Airflow's providers are not supported."
+    " `from airflow_lite import DAG, BashOperator`; or install airflow-lite-airflow-names, which"
+    " answers to Airflow's names."
+)
+_NOT_OFFERED = " `airflow-lite airflow-names list` shows which names of Airflow's are offered."
+_MISSING_PROVIDER = (
+    " It is in one of Airflow's providers: install that with"
+    " `airflow-lite airflow-names install-provider NAME`."
+)
+_OLDER_PROVIDER = (
+    " An older version of the provider may have it: `pip list` shows which is installed, and"
+    " `airflow-lite airflow-names install-provider 'NAME<VERSION'` installs one below it."
 )
 
 
@@ -107,8 +124,10 @@ def files_of(error: BaseException) -> list[str]:
 
 
 def is_own(filename: str) -> bool:
-    """Return whether a frame's file is neither of this package nor of Python's import."""
-    return not filename.startswith((_OURS, _PYTHONS, "<frozen ")) and filename != "<string>"
+    """Return whether a frame's file is of an author: not ours, a plugin's or Python's import."""
+    if filename.startswith((_OURS, _PYTHONS, "<frozen ")) or filename == "<string>":
+        return False
+    return not is_of_hook(filename)
 
 
 def _frame_lines(frames: Iterable[traceback.FrameSummary]) -> list[str]:

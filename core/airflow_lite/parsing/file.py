@@ -12,14 +12,16 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import AirflowDagException
+from airflow_lite.parsing.authoring_hooks import call_hooks
 from airflow_lite.parsing.errors import explain
 from airflow_lite.parsing.folder import read_source
 from airflow_lite.processes.descriptors import left_open, open_descriptors
+from airflow_lite.secrets_masker import redact
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG
@@ -40,29 +42,49 @@ def parse(path: str, options: Options) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            dags, texts = _load(path, options.folder)
+            call_hooks(options.authoring)
+            dags, texts = _load(path, options)
             error = None
             if options.max_pickle_bytes:
                 pickles, unpickled = _pickle(dags, path, options)
         except BaseException as raised:
-            texts, error = [], explain(raised, path, options.memory_mb)
+            texts, error = [], redact(explain(raised, path, options.memory_mb))
     return {
         "dags": texts,
         "error": error,
-        "warnings": [*_shared(path, descriptors_before), *unpickled, *_warning_lines(caught, path)],
+        "warnings": redact(
+            [*_shared(path, descriptors_before), *unpickled, *_warning_lines(caught, path)]
+        ),
         "modules": _modules(modules_before, path, options.folder),
         "pickles": pickles,
     }
 
 
-def _load(path: str, folder: str) -> tuple[list[DAG], list[str]]:
+def _load(path: str, options: Options) -> tuple[list[DAG], list[str]]:
     """Return the file's DAGs, and each as JSON."""
     from airflow_lite.parsing.load import load_file
     from airflow_lite.parsing.serialize import dag_spec
 
     _check_source(path)
-    dags = load_file(path, dags_folder=folder or None)
+    dags = load_file(path, dags_folder=options.folder or None)
+    if options.executors:
+        for dag in dags:
+            _check_executors(dag, options.executors)
     return dags, [_text(dag_spec(dag)) for dag in dags]
+
+
+def _check_executors(dag: DAG, names: Sequence[str]) -> None:
+    """Refuse a task that asks for an executor that is not there; keep no more than its name."""
+    for task in dag.tasks:
+        wanted = task.executor
+        if wanted is None:
+            continue
+        task.executor = wanted.rpartition(".")[2]
+        if task.executor not in names:
+            raise AirflowDagException(
+                f"Task {dag.dag_id}.{task.task_id}: executor is {wanted!r}, which is not there."
+                f" Make it {' or '.join(names)}, or leave it out."
+            )
 
 
 def _pickle(dags: list[DAG], path: str, options: Options) -> tuple[dict[str, str], list[str]]:
@@ -186,6 +208,8 @@ class Options:
     memory_mb: int
     folder: str = ""  # of DAG files: on sys.path, its modules watched; empty: the configured
     max_pickle_bytes: int = 0  # of one DAG's pickle; 0: none is made
+    executors: Sequence[str] = field(default_factory=list)  # to ask for; none: any
+    authoring: Sequence[Sequence[str]] = field(default_factory=list)  # `AuthoringHook`s
 
     def to_json(self) -> str:
         """Return the options as the server reads them."""

@@ -43,7 +43,7 @@ def preload(path: str) -> None:
 
     with suppress(Exception):  # the fork tells what is wrong with the file
         if b"Param" in read_source(path):
-            import airflow_lite.authoring.arguments.json_schema  # noqa: F401
+            import airflow_lite.spec.json_schema  # noqa: F401
 
 
 def _folder(dags_folder: str | Path | None) -> Path:

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from subprocess import DEVNULL
 from typing import Any, Self
 
+from airflow_lite.errors import AirflowException
 from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.folder import fingerprint, with_modules
+from airflow_lite.parsing.secrets import Answered
 from airflow_lite.parsing.server import LARGEST_RESULT
 from airflow_lite.processes.children import Child, within
 from airflow_lite.processes.lines import LineBuffer, to_line
@@ -51,6 +53,18 @@ class FileResult:
     warnings: tuple[str, ...] = ()
     duration_us: int = 0
     pickles: Mapping[str, bytes] = field(default_factory=dict)  # by DAG id, not signed yet
+    #: What it asked the store for: kind, name and version.
+    secrets: tuple[tuple[str, str, str | None], ...] = ()
+
+
+#: Answers what a file asks the store for while it is imported, by kind and name; raises
+#: `AirflowException` where there is no answer.
+Answer = Callable[[str, str], Answered]
+
+
+def without_store(_kind: str, _name: str) -> Answered:
+    """Answer that there is no such thing."""
+    return Answered(None)
 
 
 def parse_batches(
@@ -61,17 +75,19 @@ def parse_batches(
     servers: int | None = None,
     every_s: float = 0.25,
     is_cancelled: Callable[[], bool] = lambda: False,
+    answer: Answer = without_store,
 ) -> Iterator[list[FileResult]]:
     """Parse DAG files on `servers` parse servers (the cores, at least two), whatever the files do.
 
     Yields the results of every `every_s` seconds, and the last, at once. Ends early once
-    `is_cancelled`. Closing the iterator stops the servers and what they run.
+    `is_cancelled`, or with what `answer` raises, but for errors of the file's. Closing the iterator
+    stops the servers and what they run.
     """
     waiting = list(reversed(paths))
     count = min(len(waiting), servers or max(_cores(), _FEWEST_SERVERS))
     batch: list[FileResult] = []
     since = time.monotonic()
-    with _Pool(options, environ) as pool:
+    with _Pool(options, environ, answer) as pool:
         for _ in range(count):
             pool.parse(waiting.pop())
         while pool.busy() and not is_cancelled():
@@ -87,9 +103,10 @@ def parse_batches(
 class _Pool:
     """Parse servers, each with one file at a time."""
 
-    def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, options: Options, environ: Mapping[str, str] | None, answer: Answer) -> None:
         self._options = options
         self._environ = environ
+        self._answer = answer
         self._selector = selectors.DefaultSelector()
         self._idle: list[_Server] = []
 
@@ -107,9 +124,12 @@ class _Pool:
 
     def parse(self, path: str) -> None:
         """Give a file to an idle server, or to a new one."""
-        server = self._idle.pop() if self._idle else _Server(self._options, self._environ)
+        server = self._idle.pop() if self._idle else self._new_server()
         server.ask(path)
         self._selector.register(server.socket, selectors.EVENT_READ, server)
+
+    def _new_server(self) -> _Server:
+        return _Server(self._options, self._environ, self._answer)
 
     def results(self, *, within_s: float) -> list[FileResult]:
         """Wait until there is something to read; return the results that are complete."""
@@ -136,8 +156,9 @@ class _Pool:
 class _Server:
     """One parse server, and the file that it has in hand."""
 
-    def __init__(self, options: Options, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, options: Options, environ: Mapping[str, str] | None, answer: Answer) -> None:
         self.gone = False
+        self._answer = answer
         self._within_s = options.timeout_s + _GRACE_S
         self._folder = options.folder
         self.socket, theirs = socket.socketpair()
@@ -153,10 +174,14 @@ class _Server:
         self._path, self._stamp = path, fingerprint(path)
         self.deadline = time.monotonic() + self._within_s
         self._received = LineBuffer()
+        self._asked: dict[tuple[str, str], str | None] = {}
         self._header: dict[str, Any] | None = None
-        self.socket.setblocking(True)
-        with suppress(OSError):  # it has died: reading tells
-            self.socket.sendall(to_line(path))
+        self._send(path)
+
+    def _send(self, message: Any) -> None:
+        self.socket.settimeout(_GRACE_S)
+        with suppress(OSError):  # it has died, or hangs: reading tells
+            self.socket.sendall(to_line(message))
         self.socket.setblocking(False)
 
     def read(self) -> FileResult | None:
@@ -173,21 +198,35 @@ class _Server:
         return self._result()
 
     def _result(self) -> FileResult | None:
-        if self._header is None:
+        while self._header is None:
             line = self._received.take_line()
             if line is None and len(self._received.rest) > _LONGEST_LINE:
                 return self._lost("The file broke the process that was parsing it.")
             if line is None:
                 return None
-            self._header = json.loads(line)
+            message = json.loads(line)
+            if "question" in message:
+                self._reply(*message["question"])
+            else:
+                self._header = message
         size = min(self._header["size"], LARGEST_RESULT + _LONGEST_LINE)
         if len(self._received.rest) < size:
             return None
         return self._complete(self._header["error"], self._header["duration_us"])
 
+    def _reply(self, pid: int, kind: str, name: str) -> None:
+        answer: dict[str, Any] = {"pid": pid, "value": None, "error": None}
+        try:
+            answered = self._answer(kind, name)
+            answer["value"] = answered.value
+            self._asked[kind, name] = answered.version
+        except AirflowException as error:
+            answer["error"] = str(error)
+        self._send(answer)
+
     def _complete(self, error: str | None, duration_us: int) -> FileResult:
         if error is not None:
-            return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
+            return self._failed(error, duration_us)
         try:
             report = json.loads(bytes(self._received.rest))
             return FileResult(
@@ -198,12 +237,25 @@ class _Server:
                 tuple(map(_storable, report["warnings"])),
                 duration_us,
                 {name: b64decode(text) for name, text in report["pickles"].items()},
+                self._secrets(),
             )
         except RecursionError:
             error = "The file's DAGs hold lists or dicts that are nested too deeply. Flatten them."
         except (ValueError, TypeError, KeyError, AttributeError):
             error = "The file wrote something else in place of its result."
-        return FileResult(self._path, self._stamp, error=error, duration_us=duration_us)
+        return self._failed(error, duration_us)
+
+    def _failed(self, error: str, duration_us: int = 0) -> FileResult:
+        return FileResult(
+            self._path,
+            self._stamp,
+            error=error,
+            duration_us=duration_us,
+            secrets=self._secrets(),
+        )
+
+    def _secrets(self) -> tuple[tuple[str, str, str | None], ...]:
+        return tuple((kind, name, version) for (kind, name), version in self._asked.items())
 
     def late(self, now: float) -> FileResult | None:
         """Return an error if even the server is past its deadline."""
@@ -213,7 +265,7 @@ class _Server:
 
     def _lost(self, error: str) -> FileResult:
         self.gone = True
-        return FileResult(self._path, self._stamp, error=error)
+        return self._failed(error)
 
     def stop(self) -> None:
         """Close the socket, at which it kills its child and ends; kill it if it does not."""

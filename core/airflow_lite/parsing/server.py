@@ -2,8 +2,8 @@
 
 Run as `python -m airflow_lite.parsing.server DESCRIPTOR OPTIONS` by `parsing.pool`: the
 descriptor is a socket, the options JSON. Reads one path a line; answers each with a line of JSON,
-the verdict with the size of what follows it, and then the child's own bytes. Ends when the socket
-closes.
+the verdict with the size of what follows it, and then the child's own bytes. Before that it may ask
+for Variables and Connections: see `parsing.secrets`. Ends when the socket closes.
 Importing the authoring modules once and forking costs a file 3 ms, an interpreter 100.
 """
 
@@ -19,14 +19,18 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from airflow_lite.authoring.secrets.search import locate_backend, search
 from airflow_lite.parsing import file as dag_file
+from airflow_lite.parsing.authoring_hooks import call_hooks
 from airflow_lite.parsing.errors import RAISE_TIMEOUT, frames_of_dump
 from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.load import preload
+from airflow_lite.parsing.secrets import Control, FileSecrets, Relay, asker
 from airflow_lite.processes import children
 from airflow_lite.processes.children import Child, End, Pipe
 from airflow_lite.processes.limits import is_shortage
-from airflow_lite.processes.lines import LineReader, to_line, write_all
+from airflow_lite.processes.lines import to_line, write_all
+from airflow_lite.secrets_masker import secrets_masker
 
 LARGEST_RESULT = 256 * 1024 * 1024
 _KEPT_OUTPUT = 64 * 1024
@@ -42,18 +46,21 @@ def main(arguments: list[str]) -> None:
     sys.dont_write_bytecode = True
     with suppress(Exception):  # a fault there is the error of each file that it concerns
         import_authoring()
+        call_hooks(options.authoring)
         children.prctl()
         if options.max_pickle_bytes:
             import cloudpickle  # noqa: F401 - once for all files
-    paths = LineReader(control)
+    orders = Control(control)
     # Whoever asked may go at any time: then there is nobody to tell.
     with control, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            _serve(control, paths.read(), options)
+            _serve(orders, orders.next_path(), options)
 
 
 def import_authoring() -> None:
     """Import what most DAG files take, once for all of them."""
+    import airflow_lite.authoring.connection
+    import airflow_lite.authoring.variable  # noqa: F401
     from airflow_lite.authoring.dag import DAG
     from airflow_lite.authoring.decorators import task  # noqa: F401
     from airflow_lite.authoring.operators import bash, branch, python, sensor  # noqa: F401
@@ -61,6 +68,8 @@ def import_authoring() -> None:
     from airflow_lite.parsing.load import load_file
     from airflow_lite.parsing.serialize import dag_spec
 
+    secrets_masker()
+    locate_backend()
     load_file(os.devnull, dags_folder=os.devnull)
     # What is imported only when it is needed, is needed to make and to write a DAG.
     sample = DAG("sample", schedule="@daily", start_date=datetime(2024, 1, 1, tzinfo=UTC))
@@ -68,7 +77,7 @@ def import_authoring() -> None:
     dag_spec(sample)
 
 
-def _serve(control: socket.socket, path: str, options: Options) -> None:
+def _serve(control: Control, path: str, options: Options) -> None:
     started = time.monotonic()
     preload(path)
     verdict, result = _parsed(control, path, options)
@@ -77,20 +86,20 @@ def _serve(control: socket.socket, path: str, options: Options) -> None:
         "size": len(result),
         "duration_us": round((time.monotonic() - started) * 1_000_000),
     }
-    control.sendall(to_line(header) + result)
+    control.socket.sendall(to_line(header) + result)
 
 
-def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | None, bytes]:
+def _parsed(control: Control, path: str, options: Options) -> tuple[str | None, bytes]:
     """Have a fork parse the file; return what was wrong, if anything, and its result."""
     try:
-        child, result, output = _fork_in_time(control, path, options)
+        child, result, output, line = _fork_in_time(control, path, options)
     except OSError as raised:
         return f"The file cannot be parsed now: no process could be started for it: {raised}", b""
     deadline = children.within(options.timeout_s)
     readers = {
         result.descriptor: result.read,
         output.descriptor: output.read,
-        control.fileno(): lambda: _is_asked_for(control),
+        **Relay(control, line, child.pid).readers(),
     }
     try:
         end = child.run_out(
@@ -99,6 +108,7 @@ def _parsed(control: socket.socket, path: str, options: Options) -> tuple[str | 
     finally:
         os.close(result.descriptor)
         os.close(output.descriptor)
+        line.close()
     if end.is_late and len(result.received) > LARGEST_RESULT:
         return f"The file's DAGs take more than {LARGEST_RESULT >> 20} MB as JSON. Split it.", b""
     error = _verdict(end, result.received, options.timeout_s)
@@ -116,7 +126,9 @@ def _verdict(end: End, result: bytearray, timeout_s: float) -> str | None:
     return f"The file ended its process {end} when it was imported{guess}."
 
 
-def _fork_in_time(control: socket.socket, path: str, options: Options) -> tuple[Child, Pipe, Pipe]:
+def _fork_in_time(
+    control: Control, path: str, options: Options
+) -> tuple[Child, Pipe, Pipe, socket.socket]:
     """Fork, once there is a process for it, in the file's time: it is not the file's fault."""
     deadline = time.monotonic() + options.timeout_s
     while True:
@@ -128,20 +140,24 @@ def _fork_in_time(control: socket.socket, path: str, options: Options) -> tuple[
         time.sleep(_SHORTAGE_S)
 
 
-def _fork(control: socket.socket, path: str, options: Options) -> tuple[Child, Pipe, Pipe]:
-    """Return the child, the pipe of its result and that of all that it prints."""
+def _fork(control: Control, path: str, options: Options) -> tuple[Child, Pipe, Pipe, socket.socket]:
+    """Return the child, the pipes of its result and of all that it prints, and its questions'."""
     parent = os.getpid()
     with ExitStack() as undo:
         result, result_end, output, output_end = _pipes(undo)
+        ours, theirs = socket.socketpair()
+        undo.callback(ours.close)
+        undo.callback(theirs.close)
         pid = os.fork()
         undo.pop_all()
     if pid == 0:
-        for descriptor in (control.fileno(), result, output):
+        for descriptor in (control.socket.fileno(), result, output, ours.fileno()):
             os.close(descriptor)
-        _child_main(path, options, parent, result_end, output_end)
+        _child_main(path, options, parent, result_end, output_end, theirs)
     for descriptor in (result_end, output_end):
         os.close(descriptor)
-    return Child(pid), Pipe(result), Pipe(output, keep=_KEPT_OUTPUT)
+    theirs.close()
+    return Child(pid), Pipe(result), Pipe(output, keep=_KEPT_OUTPUT), ours
 
 
 def _pipes(undo: ExitStack) -> list[int]:
@@ -155,14 +171,9 @@ def _pipes(undo: ExitStack) -> list[int]:
     return ends
 
 
-def _is_asked_for(control: socket.socket) -> bool:
-    """Return True; raise `BrokenPipeError`, which ends this process, if whoever asked is gone."""
-    if not control.recv(1, socket.MSG_PEEK):
-        raise BrokenPipeError
-    return True
-
-
-def _child_main(path: str, options: Options, parent: int, result: int, output: int) -> NoReturn:
+def _child_main(
+    path: str, options: Options, parent: int, result: int, output: int, line: socket.socket
+) -> NoReturn:
     """Be the child: parse, report, end without running anything that the file left behind."""
     # The file may put something else in their place.
     leave, write, dump = os._exit, write_all, json.dumps
@@ -171,6 +182,7 @@ def _child_main(path: str, options: Options, parent: int, result: int, output: i
         os.setsid()
         children.die_with_parent(parent)
         _confine(options, output)
+        search().store = FileSecrets(asker(line, options.timeout_s))
         found = dag_file.parse(path, options)
         _free_reserve()
         report = dump(found).encode() + b"\n"  # `to_line` would take what the file left of json

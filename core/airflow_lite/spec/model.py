@@ -7,11 +7,13 @@ inverses; unknown keys of a newer version are ignored.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from airflow_lite.spec import mapping
 from airflow_lite.spec.graph import effective_leaves, in_order, indirect_setups
 
 Spec = TypeVar("Spec")
@@ -35,6 +37,7 @@ class TaskSpec:
     pool_slots: int = 1
     queue: str = "default"
     priority_weight: int = 1  # effective: after the weight rule
+    executor: str | None = None  # a half of the configured hybrid, in place of the queue's
     executor_config: dict[str, Any] = field(default_factory=dict)
     depends_on_past: bool = False
     wait_for_downstream: bool = False
@@ -49,25 +52,71 @@ class TaskSpec:
     on_failure_fail_dagrun: bool = False  # of a teardown
     is_sensor: bool = False
     sensor_mode: str | None = None  # poke, reschedule
-    is_mapped: bool = False
+    expansion: list[Any] | None = None  # of a mapped task: how many instances; see `spec.mapping`
+    mapped_over: tuple[str, ...] = ()  # the tasks whose results it is mapped over
+    pairwise: tuple[str, ...] = ()  # tasks before it of which only the same map index counts
+    waits_for_dag: str | None = None  # of a sensor: the other DAG
+    triggers_dag: str | None = None  # which it starts a run of
     owner: str = "airflow"
     callbacks: tuple[str, ...] = ()  # of on_execute, on_success, on_failure, on_retry, on_skipped
     template_fields: tuple[str, ...] = ()
+    outlets: tuple[str, ...] = ()  # URIs of datasets that it changes
+    outlet_aliases: tuple[str, ...] = ()
     doc_md: str | None = None
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it has instances by map index."""
+        return self.expansion is not None
+
+    @property
+    def literal_length(self) -> int | None:
+        """How many instances it has in every run; None: it is not mapped, or a run tells."""
+        if self.expansion is None:
+            return None
+        return mapping.length(self.expansion, lambda _: None)
+
+    @property
+    def first_indexes(self) -> Sequence[int]:
+        """The map indexes that a new run has: those of literals, else one that stands for all."""
+        return range(self.literal_length) if self.literal_length else (-1,)
+
+
+class DagRunInfo(NamedTuple):
+    """A run to come: its logical date, its data interval and when it is due."""
+
+    logical_us: int
+    interval_start_us: int
+    interval_end_us: int
+    run_after_us: int
 
 
 @dataclass(frozen=True)
 class ScheduleSpec:
     """A timetable as data.
 
-    `kind` is none, once, continuous, cron or delta. Cron fires in local time of `timezone`.
+    `kind` is none, once, continuous, cron or delta, whose runs cover the time up to the next one;
+    cron_trigger or events, whose runs are made at moments; own, a timetable of an author; or
+    dataset, which has no time.
     """
 
     kind: str = "none"
-    expression: str = ""  # cron: five fields, presets resolved
-    delta_s: float = 0.0  # delta
+    expression: str = ""  # cron: five fields, presets resolved; cron_trigger: one a line
+    delta_s: float = 0.0  # delta: from run to run; cron_trigger: that a run looks back
     summary: str = "None"  # as shown to people: "@daily", "0:30:00"
     description: str = ""
+    timezone: str = ""  # in whose local time cron fires; empty: the DAG's
+    moments_us: tuple[int, ...] = ()  # events: in order
+    are_all_moments: bool = False  # events: whether manual runs are of one of them, too
+    datasets: Any = None  # that trigger runs, besides: an expression of `spec.datasets`
+    timetable: str = ""  # own: the name under which an installed distribution offers it
+    arguments: Any = None  # own: what its `serialize` returned, as JSON holds it
+    can_be_scheduled: bool = True  # own: whether it makes runs by itself
+
+    @property
+    def has_time(self) -> bool:
+        """Whether runs follow from the time."""
+        return self.kind not in {"none", "dataset"} and self.can_be_scheduled
 
 
 @dataclass(frozen=True)
@@ -83,6 +132,7 @@ class DagSpec:
     catchup: bool = True
     max_active_runs: int = 16
     max_active_tasks: int = 16
+    max_consecutive_failed_dag_runs: int = 0  # after which it is paused; 0: never
     dagrun_timeout_s: float | None = None
     fail_stop: bool = False
     is_paused_upon_creation: bool | None = None
@@ -92,6 +142,9 @@ class DagSpec:
     tags: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=dict)  # name -> {"value": …, "schema": {…}}
     callbacks: tuple[str, ...] = ()  # of on_success, on_failure
+    datasets: dict[str, Any] = field(default_factory=dict)  # in schedule and outlets: URI -> extra
+    #: The tasks of each group that are not just those whose ids begin with its own: group -> ids.
+    groups: dict[str, Any] = field(default_factory=dict)
     edge_info: dict[str, Any] = field(default_factory=dict)  # from -> to -> {"label": …}
     doc_md: str | None = None
     notices: tuple[str, ...] = ()  # one line each for what was accepted but has no effect
@@ -119,6 +172,11 @@ class DagSpec:
     def digest(self) -> str:
         """SHA-256 of the JSON form: two DAGs with the same digest are the same version."""
         return sha256(self.to_json().encode()).hexdigest()
+
+    def subset(self, task_ids: Container[str]) -> DagSpec:
+        """Return the DAG with these tasks alone, and with the edges between them."""
+        kept = {name: _cut(task, task_ids) for name, task in self.tasks.items() if name in task_ids}
+        return replace(self, tasks=kept)
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
@@ -148,17 +206,36 @@ class DagSpec:
 
     @cached_property
     def limited_tasks(self) -> frozenset[str]:
-        """Ids of the tasks of which only so many instances may be active at once."""
+        """Ids of the tasks whose instances wait for more than others: a limit, or one executor."""
         return frozenset(
             name
             for name, task in self.tasks.items()
-            if (task.max_active_tis_per_dag, task.max_active_tis_per_dagrun) != (None, None)
+            if (task.max_active_tis_per_dag, task.max_active_tis_per_dagrun, task.executor)
+            != (None, None, None)
         )
+
+    @cached_property
+    def result_lengths(self) -> frozenset[str]:
+        """Ids of the tasks by whose results the number of another's instances goes."""
+        expansions = (task.expansion for task in self.tasks.values() if task.expansion is not None)
+        return frozenset(name for item in expansions for name in mapping.sources(item))
 
     @cached_property
     def indirect_setups(self) -> dict[str, tuple[str, ...]]:
         """Task id to the set-ups in whose scope it is, except its direct upstream."""
         return indirect_setups(self.tasks)
+
+
+def _cut(task: TaskSpec, task_ids: Container[str]) -> TaskSpec:
+    """Return a task that neither waits for one that is left out nor is waited for by one.
+
+    What it is mapped over stays: without the result there is nothing to map it over.
+    """
+    upstream, downstream, pairwise = (
+        tuple(name for name in names if name in task_ids)
+        for names in (task.upstream, task.downstream, task.pairwise)
+    )
+    return replace(task, upstream=upstream, downstream=downstream, pairwise=pairwise)
 
 
 def _plain(item: Any) -> dict[str, Any]:

@@ -5,18 +5,20 @@ A run covers a data interval and is due at its end; its logical date is the inte
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
-from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from airflow_lite.clock import EPOCH, from_us, iso, seconds_us, to_us
+from airflow_lite.clock import iso, seconds_us, to_us
 from airflow_lite.spec import cron as cron_text
-from airflow_lite.spec.model import DagSpec, ScheduleSpec
+from airflow_lite.spec import own_timetable, triggers
+from airflow_lite.spec.model import DagRunInfo, DagSpec, ScheduleSpec
+from airflow_lite.spec.pace import CronPace, DeltaPace, zone
 from airflow_lite.text import did_you_mean
+
+_Pace = CronPace | DeltaPace
+_S_PER_DAY = 86_400
 
 #: What a `datetime` holds.
 _FIRST_US = to_us(datetime.min.replace(tzinfo=UTC))
@@ -27,15 +29,6 @@ _DESCRIPTIONS = {
     "once": "Once, as soon as possible",
     "continuous": "As frequently as possible, but only one run at a time.",
 }
-
-
-class DagRunInfo(NamedTuple):
-    """A run to come: its logical date, its data interval and when it is due."""
-
-    logical_us: int
-    interval_start_us: int
-    interval_end_us: int
-    run_after_us: int
 
 
 def schedule_spec(value: object) -> ScheduleSpec:
@@ -80,26 +73,32 @@ def _unknown_preset(text: str) -> str:
 def _unsupported(value: object) -> str:
     kind = type(value).__name__
     shown = repr(value) if len(repr(value)) <= 80 else f"a {kind}"
-    is_datasets = isinstance(value, (list, tuple, set, dict))
-    reason = "datasets are not supported" if is_datasets else f"{kind} is not supported"
     return (
-        f"schedule {shown}: {reason}."
-        " Write a cron expression, a preset such as '@daily', a timedelta or None."
+        f"schedule {shown}: {kind} is not supported. Write a cron expression, a preset such as"
+        " '@daily', a timedelta, datasets, a timetable, or None."
     )
 
 
-def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> DagRunInfo | None:
+def following_run(
+    dag: DagSpec, last_end_us: int | None, now_us: int, last_start_us: int | None = None
+) -> DagRunInfo | None:
     """Return the scheduled run after the one whose interval ended at `last_end_us`; None if none.
 
     The DAG's start and end date bound the logical date; past the year 9999 there is none.
+    Where that interval started is told to a timetable of an author, which may raise anything; it
+    is taken to have no length where that is not known.
     """
     kind = dag.schedule.kind
-    if kind == "none":
+    if not dag.schedule.has_time:
         return None
     if kind == "once":
         return _once(dag) if last_end_us is None else None
     if kind == "continuous":
         return _continuous(dag, last_end_us, now_us)
+    if kind in triggers.KINDS:
+        return triggers.following_run(dag, last_end_us, now_us)
+    if kind == own_timetable.KIND:
+        return _of_author(dag, last_end_us, last_start_us)
     pace = _pace(dag)
     try:
         start = _next_start(pace, dag, last_end_us, now_us)
@@ -109,8 +108,33 @@ def following_run(dag: DagSpec, last_end_us: int | None, now_us: int) -> DagRunI
     return None if run is None or run.interval_end_us > _LAST_US else run
 
 
-def count_due(dag: DagSpec, last_end_us: int | None, now_us: int, most: int) -> int:
+def _of_author(dag: DagSpec, end_us: int | None, start_us: int | None) -> DagRunInfo | None:
+    last_us = None if end_us is None else (end_us if start_us is None else start_us, end_us)
+    return own_timetable.timetable_of(dag.schedule).following_run(dag, last_us)
+
+
+def runs_between(dag: DagSpec, first_us: int, last_us: int, now_us: int) -> Iterator[DagRunInfo]:
+    """Yield the runs whose dates lie between two moments, both included, in order.
+
+    As in Airflow, these bound them alone: neither the DAG's start and end date nor its catchup.
+    """
+    bounded = replace(dag, start_date_us=first_us, end_date_us=last_us, catchup=True)
+    run = following_run(bounded, None, now_us)
+    while run is not None:
+        yield run
+        run = following_run(bounded, run.interval_end_us, now_us, run.interval_start_us)
+
+
+def count_due(
+    dag: DagSpec, last_end_us: int | None, now_us: int, most: int, last_start_us: int | None = None
+) -> int:
     """Return how many scheduled runs are due, whatever room there is for them: at most `most`."""
+    if dag.schedule.kind == own_timetable.KIND:
+        return _count_of_author(
+            dag, following_run(dag, last_end_us, now_us, last_start_us), now_us, most
+        )
+    if dag.schedule.kind in triggers.KINDS:
+        return triggers.count_due(dag, last_end_us, now_us, most)
     if dag.schedule.kind not in {"cron", "delta"}:
         return 0
     pace, count = _pace(dag), 0
@@ -123,8 +147,20 @@ def count_due(dag: DagSpec, last_end_us: int | None, now_us: int, most: int) -> 
     return count
 
 
+def _count_of_author(dag: DagSpec, run: DagRunInfo | None, now_us: int, most: int) -> int:
+    count = 0
+    while run is not None and run.run_after_us <= now_us and count < most:
+        count += 1
+        run = following_run(dag, run.interval_end_us, now_us, run.interval_start_us)
+    return count
+
+
 def manual_interval(dag: DagSpec, run_after_us: int) -> tuple[int, int]:
     """Return the data interval of a run that is triggered at a moment: the last complete one."""
+    if dag.schedule.kind in triggers.KINDS:
+        return triggers.manual_interval(dag, run_after_us)
+    if dag.schedule.kind == own_timetable.KIND:
+        return own_timetable.timetable_of(dag.schedule).manual_interval(run_after_us)
     if dag.schedule.kind not in {"cron", "delta"}:
         return run_after_us, run_after_us
     pace = _pace(dag)
@@ -142,6 +178,13 @@ def scheduled_interval(dag: DagSpec, logical_us: int) -> tuple[int, int]:
     As Airflow does, `manual_interval` gives a run that is triggered for that very date the interval
     before.
     """
+    if dag.schedule.kind in triggers.KINDS:
+        return triggers.scheduled_interval(dag, logical_us)
+    if dag.schedule.kind == own_timetable.KIND:
+        raise ValueError(
+            f"the schedule {dag.schedule.summary!r} is a timetable of its author's, which does not"
+            " tell the data interval of a date. Use `airflow-lite dags backfill`"
+        )
     if dag.schedule.kind not in {"cron", "delta"}:
         return logical_us, logical_us
     pace = _pace(dag)
@@ -162,6 +205,12 @@ def neighbours(dag: DagSpec, logical_us: int, end_us: int) -> tuple[int | None, 
 
     The schedule's, whatever the DAG's start and end date; None where it has none.
     """
+    if dag.schedule.kind in triggers.KINDS:
+        return None, triggers.logical_date_after(dag, end_us)
+    if dag.schedule.kind == own_timetable.KIND:
+        unbounded = replace(dag, start_date_us=None, end_date_us=None, catchup=True)
+        following = _of_author(unbounded, end_us, logical_us)
+        return None, None if following is None else following.logical_us
     if dag.schedule.kind not in {"cron", "delta"}:
         return None, None
     pace = _pace(dag)
@@ -169,34 +218,12 @@ def neighbours(dag: DagSpec, logical_us: int, end_us: int) -> tuple[int | None, 
     return pace.before(logical_us), _next_start(pace, unbounded, end_us, logical_us)
 
 
-def timezone_name(zone: tzinfo) -> str:
-    """Return the name that `zone` reads back: `Europe/Paris`, `UTC` or `+02:00`."""
-    for attribute in ("key", "name", "zone"):  # zoneinfo, pendulum, pytz
-        name = getattr(zone, attribute, None)
-        if isinstance(name, str) and name:
-            return name
-    offset = zone.utcoffset(None)
-    if not offset:
-        return "UTC"
-    minutes = round(offset.total_seconds() / 60)
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-@lru_cache(maxsize=256)
-def zone(name: str) -> tzinfo:
-    """Return the time zone of an IANA name or a fixed offset, `UTC+05:30`; raise `ValueError`."""
-    match = re.fullmatch(r"(?:UTC)?([+-])(\d\d?):?(\d\d)?", name)
-    try:
-        if match:
-            offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
-            return timezone(-offset if match[1] == "-" else offset)
-        if name.upper() == "UTC":
-            return UTC
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"There is no time zone {name[:80]!r}. Write an IANA name such as 'Europe/Berlin'."
-        ) from None
+def boundaries(dag: DagSpec, moment_us: int) -> tuple[int | None, int | None]:
+    """Return the schedule's dates before and after a moment; None where it has no such dates."""
+    if dag.schedule.kind not in {"cron", "delta"}:
+        return None, None
+    pace = _pace(dag)
+    return pace.before(moment_us), pace.after(moment_us)
 
 
 def _run(start: int, end: int) -> DagRunInfo:
@@ -220,7 +247,9 @@ def _continuous(dag: DagSpec, last_end: int | None, now: int) -> DagRunInfo | No
     return None if _is_late(dag, end) else _run(start, end)
 
 
-def _next_start(pace: _Cron | _Delta, dag: DagSpec, last_end: int | None, now: int) -> int | None:
+def _next_start(
+    pace: CronPace | DeltaPace, dag: DagSpec, last_end: int | None, now: int
+) -> int | None:
     bounds = [] if dag.start_date_us is None else [pace.align(dag.start_date_us)]
     if not dag.catchup:
         bounds.append(pace.latest_start(now))
@@ -232,74 +261,25 @@ def _next_start(pace: _Cron | _Delta, dag: DagSpec, last_end: int | None, now: i
     return last_end if pace.after(start) <= last_end else start
 
 
-def _pace(dag: DagSpec) -> _Cron | _Delta:
+def _pace(dag: DagSpec) -> _Pace:
     schedule = dag.schedule
     if schedule.kind == "delta":
-        return _Delta(seconds_us(schedule.delta_s))
+        return DeltaPace(seconds_us(schedule.delta_s))
     if schedule.kind == "cron":
-        return _Cron(cron_text.parse(schedule.expression), zone(dag.timezone))
+        return CronPace(
+            cron_text.parse(schedule.expression), zone(schedule.timezone or dag.timezone)
+        )
     raise ValueError(f"There is no kind of schedule {schedule.kind!r}.")
 
 
-class _Delta(NamedTuple):
-    """A run every so many microseconds."""
-
-    delta_us: int
-
-    def after(self, moment: int) -> int:
-        return moment + self.delta_us
-
-    def before(self, moment: int) -> int:
-        return moment - self.delta_us
-
-    def align(self, moment: int) -> int:
-        return moment
-
-    def align_back(self, moment: int) -> int:
-        return moment
-
-    def latest_start(self, now: int) -> int:
-        return now - now % self.delta_us - self.delta_us
-
-
-class _Cron(NamedTuple):
-    """A run at the moments of a cron expression, in the local time of a zone."""
-
-    cron: cron_text.Cron
-    zone: tzinfo
-
-    def after(self, moment: int) -> int:
-        return self._moved(moment, self.cron.after)
-
-    def before(self, moment: int) -> int:
-        return self._moved(moment, self.cron.before)
-
-    def _moved(self, moment: int, step: Callable[[datetime], datetime]) -> int:
-        local = self._local(moment)
-        fires = step(local)
-        if self.cron.covers_every_hour:
-            return moment + (fires - local) // timedelta(microseconds=1)
-        return self._universal(fires)
-
-    def align(self, moment: int) -> int:
-        following = self.after(moment)
-        return moment if self.before(following) == moment else following
-
-    def align_back(self, moment: int) -> int:
-        preceding = self.before(moment)
-        return moment if self.after(preceding) == moment else preceding
-
-    def latest_start(self, now: int) -> int:
-        """Return the start of the last interval that has ended."""
-        start = self.before(now)
-        return self.before(start) if self.after(start) > now else start
-
-    def _local(self, moment: int) -> datetime:
-        return from_us(moment).astimezone(self.zone).replace(tzinfo=None, fold=0)
-
-    def _universal(self, local: datetime) -> int:
-        # The later of the two where the clock is set back, and past the gap where it is set
-        # forward: both are what the smaller offset gives.
-        offsets = [local.replace(tzinfo=self.zone, fold=fold).utcoffset() for fold in (0, 1)]
-        smaller = min(offset for offset in offsets if offset is not None)
-        return to_us((local - smaller).replace(tzinfo=EPOCH.tzinfo))
+def schedule_interval(schedule: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a schedule as Airflow's listings and its API show it: of its spec, as plain data."""
+    kind = schedule.get("kind", "none")
+    if kind == "none":
+        return None
+    if kind == "delta":
+        days, seconds = divmod(schedule["delta_s"], _S_PER_DAY)
+        micros = round(seconds % 1 * 1_000_000)
+        parts = {"days": int(days), "seconds": int(seconds), "microseconds": micros}
+        return {"__type": "TimeDelta", **parts}
+    return {"__type": "CronExpression", "value": schedule["summary"]}

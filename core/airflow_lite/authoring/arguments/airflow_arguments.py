@@ -24,8 +24,7 @@ class AirflowArgument(NamedTuple):
     harmless: tuple[object, ...] = (None,)
 
 
-_NO_MAIL = "airflow-lite sends no e-mail; use on_failure_callback or on_retry_callback"
-_NO_WEB = "there is no web page that would show it"
+_NO_WEB = "no page shows it"
 
 ACCEPTED: dict[str, tuple[AirflowArgument, ...]] = {
     "DAG": (
@@ -33,23 +32,12 @@ ACCEPTED: dict[str, tuple[AirflowArgument, ...]] = {
         AirflowArgument("sla_miss_callback", "SLAs are not watched"),
         AirflowArgument("default_view", _NO_WEB, (None, "grid")),
         AirflowArgument("orientation", _NO_WEB, (None, "LR")),
-        AirflowArgument("access_control", "there are no user accounts"),
+        AirflowArgument("access_control", "there are no permissions for single DAGs"),
         AirflowArgument("owner_links", _NO_WEB, (None, {})),
-        AirflowArgument(
-            "max_consecutive_failed_dag_runs", "a DAG is never paused by itself", (None, 0)
-        ),
     ),
     "BaseOperator": (
-        AirflowArgument("email", _NO_MAIL, (None, [], "")),
-        AirflowArgument("email_on_retry", _NO_MAIL, (None, True, False)),
-        AirflowArgument("email_on_failure", _NO_MAIL, (None, True, False)),
         AirflowArgument("sla", "SLAs are not watched; use dagrun_timeout or execution_timeout"),
         AirflowArgument("resources", "no executor of Airflow 2.10 reads it; use executor_config"),
-        AirflowArgument("inlets", "lineage is not recorded", (None, [])),
-        AirflowArgument(
-            "outlets", "lineage is not recorded, and no DAG waits for datasets", (None, [])
-        ),
-        AirflowArgument("map_index_template", _NO_WEB),
         AirflowArgument(
             "wait_for_past_depends_before_skipping", "skipping never waits", (None, False)
         ),
@@ -60,11 +48,8 @@ ACCEPTED: dict[str, tuple[AirflowArgument, ...]] = {
 }
 
 REFUSED: dict[str, tuple[AirflowArgument, ...]] = {
-    "DAG": (AirflowArgument("timetable", "custom timetables are not supported; use schedule"),),
-    "BaseOperator": (
-        AirflowArgument("run_as_user", "tasks run as the user that runs the worker"),
-        AirflowArgument("executor", "one executor is configured at a time; route tasks by queue"),
-    ),
+    "DAG": (),
+    "BaseOperator": (AirflowArgument("run_as_user", "tasks run as the user that runs the worker"),),
 }
 
 

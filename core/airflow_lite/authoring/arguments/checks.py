@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import codecs
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Any, TypeVar
@@ -157,6 +158,48 @@ def names(value: object) -> tuple[str, ...]:
     if not all(isinstance(item, str) for item in items):
         raise WrongType("a list of strings")
     return tuple(items)
+
+
+def exit_codes(value: Any) -> Container[int]:
+    """One exit code, several, or None for none."""
+    if value is None:
+        return ()
+    if isinstance(value, Container) and not isinstance(value, (str, bytes)):
+        return value
+    return (whole(value),)
+
+
+def path(value: object) -> str:
+    """A path, as text."""
+    from os import PathLike, fspath
+
+    return text(fspath(value) if isinstance(value, PathLike) else value)
+
+
+def encoding(value: object) -> str:
+    """The name of an encoding."""
+    try:
+        codecs.getincrementaldecoder(text(value))
+    except LookupError:
+        raise WrongType("the name of an encoding") from None
+    return str(value)
+
+
+def span(value: object) -> timedelta:
+    """A timedelta, which may be negative."""
+    if not isinstance(value, timedelta):
+        raise WrongType("a timedelta")
+    return value
+
+
+def addresses(value: object) -> Any:
+    """An e-mail address, several in one text, or a list of them; as it is."""
+    if not isinstance(value, str):
+        try:
+            names(value)
+        except WrongType:
+            raise WrongType("an e-mail address, or a list of them") from None
+    return value
 
 
 def search_path(value: object) -> tuple[str, ...]:

@@ -18,9 +18,13 @@ class AuthorDefaults:
     catchup: bool
     max_active_tasks: int
     max_active_runs: int
+    max_consecutive_failed_dag_runs: int
     max_dag_tasks: int
+    max_map_length: int
     retries: int
     retry_delay: timedelta
+    email_on_retry: bool
+    email_on_failure: bool
     weight_rule: WeightRule
     execution_timeout: timedelta | None
     queue: str
@@ -35,9 +39,15 @@ class AuthorDefaults:
             catchup=config.getboolean("scheduler", "catchup_by_default"),
             max_active_tasks=config.getint("core", "max_active_tasks_per_dag"),
             max_active_runs=config.getint("core", "max_active_runs_per_dag"),
+            max_consecutive_failed_dag_runs=config.getint(
+                "core", "max_consecutive_failed_dag_runs_per_dag"
+            ),
             max_dag_tasks=config.getint("core", "max_dag_tasks"),
+            max_map_length=config.getint("core", "max_map_length"),
             retries=config.getint("core", "default_task_retries"),
             retry_delay=timedelta(seconds=config.getfloat("core", "default_task_retry_delay")),
+            email_on_retry=config.getboolean("email", "default_email_on_retry"),
+            email_on_failure=config.getboolean("email", "default_email_on_failure"),
             weight_rule=_weight_rule(config.get("core", "default_task_weight_rule")),
             execution_timeout=_optional_seconds(config, "default_task_execution_timeout"),
             queue=config.get("operators", "default_queue"),
@@ -47,7 +57,7 @@ class AuthorDefaults:
 
 def default_timezone(config: Config) -> tzinfo:
     """Return `[core] default_timezone`; raise `ConfigError` if there is no such zone."""
-    from airflow_lite.spec.timetable import zone
+    from airflow_lite.spec.pace import zone
 
     name = config.get("core", "default_timezone")
     try:

@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow_lite.authoring.arguments.checks import WrongType
 from airflow_lite.authoring.arguments.references import Reference
-from airflow_lite.errors import AirflowException, ParamValidationError
+from airflow_lite.errors import AirflowException
+from airflow_lite.spec.params import check_value, missing_value
 
 #: The value of a Param without a default: a run must bring one.
 NOTSET: Any = type("_NotSet", (), {"__repr__": lambda _: "NOTSET", "__bool__": lambda _: False})()
@@ -32,19 +33,14 @@ class Param:
         """Return `value`, or the default, once checked; raise `ParamValidationError`."""
         chosen = self.value if value is NOTSET else value
         if chosen is NOTSET:
-            raise ParamValidationError(f"Param {name!r} has no value and no default. Give it one.")
-        if self.schema:
-            from airflow_lite.authoring.arguments.json_schema import fault
-
-            reason = fault(chosen, self.schema)
-            if reason is not None:
-                raise ParamValidationError(f"Invalid input for param {name!r}: {reason}")
+            raise missing_value(name)
+        check_value(name, chosen, self.schema)
         return chosen
 
     def prepare(self) -> None:
         """Import and keep what checks values, so that a process forked later has it."""
         if self.schema:
-            from airflow_lite.authoring.arguments.json_schema import fault
+            from airflow_lite.spec.json_schema import fault
 
             fault(None, self.schema)
 
@@ -125,21 +121,6 @@ def checked_params(value: object) -> ParamsDict:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise WrongType("a dict of values or Params")
     return ParamsDict(value)
-
-
-def resolve_params(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the params of a run: `DagSpec.params` with the run's conf over them, all checked.
-
-    Raises `ParamValidationError`. Keys of the conf that are no params are added as they are.
-    """
-    merged = ParamsDict(
-        {
-            name: Param(item.get("value", NOTSET), schema=item.get("schema", {}))
-            for name, item in params.items()
-        }
-    )
-    merged.update(conf or {})
-    return merged.validate()
 
 
 def task_params(task: Any, conf: Mapping[str, Any] | None) -> dict[str, Any]:

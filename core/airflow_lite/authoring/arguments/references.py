@@ -18,6 +18,10 @@ class Reference:
         """Return the value, given the context of the task that asks."""
         raise NotImplementedError
 
+    def items(self, context: Mapping[str, Any]) -> Any:
+        """Return the value as one that is mapped over, of which one item will be looked at."""
+        return self.resolve(context)
+
 
 class LiteralValue(Reference):
     """A value that is handed to the task as it is, templates in it unrendered."""

@@ -10,9 +10,18 @@ from airflow_lite.authoring import current
 from airflow_lite.authoring.context import CONTEXT_KEYS
 from airflow_lite.authoring.dag import DAG
 from airflow_lite.authoring.graph.task_group import TaskGroup
+from airflow_lite.authoring.mapping.mapped_operator import MappedOperator
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.authoring.operators.bash import BashOperator
 from airflow_lite.authoring.operators.branch import BranchPythonOperator, ShortCircuitOperator
+from airflow_lite.authoring.operators.other_python.external import (
+    BranchExternalPythonOperator,
+    ExternalPythonOperator,
+)
+from airflow_lite.authoring.operators.other_python.virtualenv import (
+    BranchPythonVirtualenvOperator,
+    PythonVirtualenvOperator,
+)
 from airflow_lite.authoring.operators.python import FunctionCaller, PythonOperator
 from airflow_lite.authoring.operators.sensor import PythonSensor
 
@@ -34,7 +43,7 @@ class Decorated(BaseOperator):
         named = dict(op_kwargs or {})
         check_call(python_callable, op_args or (), named, self.__dict__["_defaults_in_force"])
         super().__init__(
-            task_id=_free_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
+            task_id=free_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
             python_callable=python_callable,
             op_args=op_args,
             op_kwargs=named,
@@ -71,7 +80,7 @@ def check_call(
         raise TypeError(f"@task function {name!r}: {error}.") from None
 
 
-def _free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
+def free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
     """Return `task_id`, or the first free of `task_id__1`, `task_id__2` … in the DAG."""
     dag, group = current.place(dag, group)
     if dag is None:
@@ -80,6 +89,19 @@ def _free_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
         return dag.free_id(task_id)
     prefix = len(group.child_id(""))  # what the group will put before it
     return dag.free_id(group.child_id(task_id))[prefix:]
+
+
+class MappedFunction(MappedOperator):
+    """A decorated task that is mapped: over arguments of the function, not of the operator."""
+
+    _duplicate = "mapping already partial"
+
+    def _taken(self) -> Collection[str]:
+        taken: Collection[str] = self.partial_kwargs["op_kwargs"]
+        return taken
+
+    def _arguments(self, mapped: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.partial_kwargs, "op_kwargs": {**self.partial_kwargs["op_kwargs"], **mapped}}
 
 
 class PythonDecorated(Decorated, PythonOperator):
@@ -102,6 +124,30 @@ class SensorDecorated(Decorated, PythonSensor):
     """What `@task.sensor` makes."""
 
     custom_operator_name = "@task.sensor"
+
+
+class ExternalPythonDecorated(Decorated, ExternalPythonOperator):
+    """What `@task.external_python` makes."""
+
+    custom_operator_name = "@task.external_python"
+
+
+class VirtualenvDecorated(Decorated, PythonVirtualenvOperator):
+    """What `@task.virtualenv` makes."""
+
+    custom_operator_name = "@task.virtualenv"
+
+
+class BranchExternalPythonDecorated(Decorated, BranchExternalPythonOperator):
+    """What `@task.branch_external_python` makes."""
+
+    custom_operator_name = "@task.branch_external_python"
+
+
+class BranchVirtualenvDecorated(Decorated, BranchPythonVirtualenvOperator):
+    """What `@task.branch_virtualenv` makes."""
+
+    custom_operator_name = "@task.branch_virtualenv"
 
 
 class BashDecorated(Decorated, FunctionCaller, BashOperator):

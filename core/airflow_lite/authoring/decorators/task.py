@@ -6,19 +6,35 @@ import copy
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
+from airflow_lite.authoring import current
 from airflow_lite.authoring.decorators.operators import (
     BashDecorated,
     BranchDecorated,
+    BranchExternalPythonDecorated,
+    BranchVirtualenvDecorated,
     Decorated,
+    ExternalPythonDecorated,
+    MappedFunction,
     PythonDecorated,
     SensorDecorated,
     ShortCircuitDecorated,
+    VirtualenvDecorated,
+    free_id,
 )
-from airflow_lite.authoring.graph.xcom_arg import XComArg, refuse_mapping
+from airflow_lite.authoring.graph.xcom_arg import XComArg
+from airflow_lite.authoring.mapping.expand_input import (
+    ExpandInput,
+    ListOfArguments,
+    ListsOfArguments,
+    check_arguments,
+    refuse_duplicates,
+)
+from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.errors import AirflowDagException, AirflowSkipException
+from airflow_lite.states import TriggerRule
 
 Condition = Callable[[Any], "bool | tuple[bool, str | None]"]
 P = ParamSpec("P")
@@ -46,6 +62,7 @@ class TaskFactory(Generic[P, R]):
         self.operator_class = operator_class
         self.options = dict(options)
         self.marks: dict[str, Any] = {}  # is_setup, is_teardown, on_failure_fail_dagrun
+        self.arguments: dict[str, Any] = {}  # of `partial`
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> XComArg: ...
@@ -56,14 +73,24 @@ class TaskFactory(Generic[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         """Make the task, with these arguments for the function."""
+        if self.arguments:
+            raise TypeError("Arguments of partial() are for expand() or expand_kwargs().")
+        options = self._operator_options()
+        operator = self.operator_class(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
+        )
+        return self._marked(operator)
+
+    def _operator_options(self) -> dict[str, Any]:
         options = {"task_id": self.function.__name__, **self.options}
         if options.get("doc_md") is None and self.function.__doc__:
             options["doc_md"] = inspect.getdoc(self.function)
         if options.get("multiple_outputs") is None:
             options["multiple_outputs"] = returns_dict(self.function)
-        operator = self.operator_class(
-            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
-        )
+        return options
+
+    def _marked(self, operator: BaseOperator) -> XComArg:
+        """Make the task a setup or teardown if it is to be, and return its result."""
         if self.marks.get("is_setup"):
             operator.as_setup()
         if self.marks.get("is_teardown"):
@@ -76,7 +103,62 @@ class TaskFactory(Generic[P, R]):
             )
         return XComArg(operator)
 
-    expand = expand_kwargs = partial = refuse_mapping
+    def partial(self, **kwargs: Any) -> TaskFactory[P, R]:
+        """Return the same with some arguments of the function given, to be mapped over others."""
+        self._check_arguments("partial", kwargs)
+        refuse_duplicates(self.arguments, kwargs, "duplicate partial")
+        return self._but(arguments={**kwargs, **self.arguments})
+
+    def expand(self, **map_kwargs: Any) -> XComArg:
+        """Make the task, of an instance for each combination of the values of these arguments.
+
+        As in Airflow 2.10, they may be arguments that `partial` was given: these win.
+        """
+        self._refuse_always(map_kwargs.values(), "expand")
+        if not map_kwargs:
+            raise TypeError("no arguments to expand against")
+        self._check_arguments("expand", map_kwargs)
+        return self._expand(ListsOfArguments(map_kwargs), strict=False)
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
+        """Make the task, of an instance for each of these dicts of arguments.
+
+        Unless `strict`, these may be arguments that `partial` was given, too.
+        """
+        expand_input = ListOfArguments(kwargs)
+        items = () if isinstance(kwargs, XComArg) else kwargs
+        nested = (item.values() for item in items if isinstance(item, Mapping))
+        self._refuse_always((value for values in nested for value in values), "expand_kwargs")
+        return self._expand(expand_input, strict=strict)
+
+    def _expand(self, expand_input: ExpandInput, *, strict: bool) -> XComArg:
+        options = self._operator_options()
+        dag, group = current.place(options.get("dag"), options.get("task_group"))
+        options |= {"dag": dag, "task_group": group}
+        options["task_id"] = free_id(options["task_id"], dag, group)
+        operator = MappedFunction(
+            operator_class=self.operator_class,
+            partial_kwargs={
+                "python_callable": self.function,
+                "op_kwargs": self.arguments,
+                **options,
+            },
+            expand_input=expand_input,
+            strict=strict,
+        )
+        return self._marked(operator)
+
+    def _refuse_always(self, values: Iterable[Any], what: str) -> None:
+        is_always = self.options.get("trigger_rule") == TriggerRule.ALWAYS
+        if is_always and any(isinstance(value, XComArg) for value in values):
+            raise ValueError(
+                f"Task-generated mapping within a task using '{what}' is not allowed with trigger"
+                " rule 'always'."
+            )
+
+    def _check_arguments(self, what: str, kwargs: Mapping[str, Any]) -> None:
+        known = frozenset(inspect.signature(self.function).parameters)
+        check_arguments(f"{what}()", kwargs, known, expands=what == "expand")
 
     def override(self, **options: Any) -> TaskFactory[P, R]:
         """Return the same with other operator arguments: `f.override(task_id="other")(…)`."""
@@ -141,6 +223,10 @@ class _TaskDecorator(_Decorator):
     short_circuit = _Decorator(ShortCircuitDecorated)
     sensor = _Decorator(SensorDecorated)
     bash = _Decorator(BashDecorated)
+    external_python = _Decorator(ExternalPythonDecorated)
+    virtualenv = _Decorator(VirtualenvDecorated)
+    branch_external_python = _Decorator(BranchExternalPythonDecorated)
+    branch_virtualenv = _Decorator(BranchVirtualenvDecorated)
 
     @staticmethod
     def run_if(
@@ -168,14 +254,9 @@ class _TaskDecorator(_Decorator):
             raise AttributeError(f"task decorator {name!r} not found")
 
 
-_OTHER_PYTHON = "tasks run in the interpreter of the worker; call another one with BashOperator"
 _OTHER_PACKAGE = "it is not part of Airflow itself, and its provider is not supported"
 #: The decorators of Airflow 2.10 that are not offered, and why.
 REFUSED_DECORATORS = {
-    "virtualenv": _OTHER_PYTHON,
-    "external_python": _OTHER_PYTHON,
-    "branch_virtualenv": _OTHER_PYTHON,
-    "branch_external_python": _OTHER_PYTHON,
     "docker": _OTHER_PACKAGE,
     "kubernetes": _OTHER_PACKAGE,
     "pyspark": _OTHER_PACKAGE,

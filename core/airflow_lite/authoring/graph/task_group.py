@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from airflow_lite.authoring import current
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.authoring.graph.edges import Connectable
-from airflow_lite.authoring.graph.xcom_arg import refuse_mapping
 from airflow_lite.errors import AirflowDagException, DuplicateTaskIdFound
 
 if TYPE_CHECKING:
     from airflow_lite.authoring.dag import DAG
+    from airflow_lite.authoring.mapping.expand_input import ExpandInput
     from airflow_lite.authoring.operator import BaseOperator
 
 
@@ -170,6 +171,9 @@ class TaskGroup(Connectable):
         return f"<TaskGroup: {self.group_id}>"
 
 
+_WILD = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
 class GroupFactory(Generic[P, R]):
     """A function whose call makes a TaskGroup of the tasks that it makes."""
 
@@ -178,12 +182,65 @@ class GroupFactory(Generic[P, R]):
         self.function = function
         tooltip = (inspect.getdoc(function) or "").partition("\n")[0]
         self.options = {"group_id": function.__name__, "tooltip": tooltip, **options}
-
-    expand = expand_kwargs = partial = refuse_mapping
+        self.arguments: dict[str, Any] = {}  # of `partial`
 
     def override(self, **options: Any) -> GroupFactory[P, R]:
         """Return the same with other arguments of TaskGroup."""
-        return GroupFactory(self.function, {**self.options, **options})
+        return self._but(options={**self.options, **options})
+
+    def partial(self, **kwargs: Any) -> GroupFactory[P, R]:
+        """Return the same with some arguments of the function given, to be mapped over others."""
+        from airflow_lite.authoring.mapping.expand_input import refuse_duplicates
+
+        self._check("partial", kwargs)
+        refuse_duplicates(self.arguments, kwargs, "duplicate partial")
+        return self._but(arguments={**kwargs, **self.arguments})
+
+    def expand(self, **kwargs: Any) -> Any:
+        """Make the group, whose tasks have an instance for each combination of these values."""
+        from airflow_lite.authoring.mapping.expand_input import (
+            ListsOfArguments,
+            refuse_duplicates,
+        )
+
+        if not kwargs:
+            raise TypeError("no arguments to expand against")
+        self._check("expand", kwargs)
+        refuse_duplicates(self.arguments, kwargs, "mapping already partial")
+        return self._expand(ListsOfArguments(kwargs), kwargs)
+
+    def expand_kwargs(self, kwargs: Any) -> Any:
+        """Make the group, whose tasks have an instance for each of these dicts of arguments."""
+        from airflow_lite.authoring.mapping.expand_input import ListOfArguments
+
+        parameters = inspect.signature(self.function).parameters
+        if any(item.kind in _WILD for item in parameters.values()):
+            raise TypeError(
+                "calling expand_kwargs() on task group function with * or ** is not supported"
+            )
+        names = [name for name in parameters if name not in self.arguments]
+        return self._expand(ListOfArguments(kwargs), names)
+
+    def _expand(self, expand_input: ExpandInput, names: Iterable[str]) -> Any:
+        from airflow_lite.authoring.graph.mapped_group import MappedTaskGroup
+        from airflow_lite.authoring.mapping.expand_input import MappedArgument
+
+        mapped = {name: MappedArgument(expand_input, name) for name in names}
+        options = {"add_suffix_on_collision": True, **self.options}
+        with MappedTaskGroup(expand_input=expand_input, **options) as group:
+            value = self.function(**{**self.arguments, **mapped})  # type: ignore[call-arg]
+        return group if value is None else value
+
+    def _check(self, what: str, kwargs: Mapping[str, Any]) -> None:
+        from airflow_lite.authoring.mapping.expand_input import check_arguments
+
+        known = frozenset(inspect.signature(self.function).parameters)
+        check_arguments(f"{what}()", kwargs, known, expands=what == "expand")
+
+    def _but(self, **attributes: Any) -> GroupFactory[P, R]:
+        twin = copy.copy(self)
+        twin.__dict__.update(attributes)
+        return twin
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...

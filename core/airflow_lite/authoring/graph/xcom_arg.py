@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.authoring.arguments.references import Reference
 from airflow_lite.authoring.graph.edges import Connectable
-from airflow_lite.errors import AirflowDagException, XComNotFound
+from airflow_lite.errors import XComNotFound
 
 if TYPE_CHECKING:
+    from airflow_lite.authoring.graph.combined_args import ConcatXComArg, MapXComArg, ZipXComArg
     from airflow_lite.authoring.graph.setup_teardown import Scope
     from airflow_lite.authoring.operator import BaseOperator
 
 RETURN_VALUE = "return_value"
 _MISSING = object()
-
-
-def refuse_mapping(*_args: object, **_named: object) -> Any:
-    """Raise `AirflowDagException`, whatever is to be mapped.
-
-    To a type checker it returns something: else it would pass over all that comes after a call.
-    """
-    raise AirflowDagException(
-        "Dynamic task mapping (expand, partial, map, zip) is not supported. Make a task for each"
-        " value in a Python loop, or let one task loop over the values."
-    )
+#: In place of a value that was not given, where None is one.
+NO_VALUE: Any = object()
 
 
 class XComArg(Reference, Connectable):
@@ -72,8 +64,10 @@ class XComArg(Reference, Connectable):
         A missing return value is None, and so is any key of a task with multiple_outputs: it may
         have been skipped, or have returned other keys.
         """
-        task_id = self.operator.task_id
-        value = context["ti"].xcom_pull(task_ids=task_id, key=self.key, default=_MISSING)
+        ti, task_id = context["ti"], self.operator.task_id
+        # Beside a task of its mapped group it stands for the value of the same map index.
+        own = {"map_indexes": ti.map_index} if self._is_in_group_of(ti.task) else {}
+        value = ti.xcom_pull(task_ids=task_id, key=self.key, default=_MISSING, **own)
         if value is not _MISSING:
             return value
         if self.key == RETURN_VALUE or self.operator.multiple_outputs:
@@ -82,16 +76,76 @@ class XComArg(Reference, Connectable):
             f"Task {task_id!r} has pushed no XCom {self.key!r} in this run. Check the key."
         )
 
-    map = zip = concat = refuse_mapping
+    def items(self, context: Mapping[str, Any]) -> Any:
+        """Return the value; results of a mapped task are pulled one by one, as they are needed.
+
+        Each of very many instances that are mapped over them needs one.
+        """
+        ti = context["ti"]
+        if self.key != RETURN_VALUE or not self._is_mapped_for(ti.task):
+            return self.resolve(context)
+        return ti.mapped_results(self.operator.task_id)
+
+    def _is_mapped_for(self, task: BaseOperator) -> bool:
+        from airflow_lite.authoring.graph.mapped_group import mapped_group_of
+
+        if mapped_group_of(self.operator.task_group) is not None:
+            return not self._is_in_group_of(task)
+        return hasattr(self.operator, "expand_input")
+
+    def _is_in_group_of(self, task: BaseOperator) -> bool:
+        from airflow_lite.authoring.graph.mapped_group import mapped_group_of
+
+        group = mapped_group_of(self.operator.task_group)
+        return group is not None and group is mapped_group_of(task.task_group)
+
+    def plain(self) -> Iterator[XComArg]:
+        """Yield the XComs that this is made of: itself."""
+        yield self
+
+    @property
+    def expansion(self) -> list[Any]:
+        """How many instances a task gets that is mapped over it, as data: see `spec.mapping`."""
+        return ["result", self.operator.task_id]
+
+    def map(self, f: Callable[[Any], Any]) -> MapXComArg:
+        """Return a result whose items are those of this, each handed to `f` where it is used."""
+        from airflow_lite.authoring.graph.combined_args import MapXComArg
+
+        self._refuse_key("map against")
+        return MapXComArg(self, [f])
+
+    def zip(self, *others: XComArg, fillvalue: Any = NO_VALUE) -> ZipXComArg:
+        """Return a result of tuples, each of an item of this and of every other.
+
+        It is as long as the shortest; with `fillvalue`, as the longest.
+        """
+        from airflow_lite.authoring.graph.combined_args import ZipXComArg
+
+        self._refuse_key("map against")
+        return ZipXComArg([self, *others], fillvalue)
+
+    def concat(self, *others: XComArg) -> ConcatXComArg:
+        """Return a result of the items of this and then those of the others."""
+        from airflow_lite.authoring.graph.combined_args import ConcatXComArg
+
+        self._refuse_key("concatenate")
+        return ConcatXComArg([self, *others])
+
+    def _refuse_key(self, what: str) -> None:
+        if any(arg.key != RETURN_VALUE for arg in self.plain()):
+            raise ValueError(f"cannot {what} non-return XCom")
 
     def as_setup(self) -> XComArg:
         """Make the task a setup task."""
-        self.operator.as_setup()
+        for task in self.roots:
+            task.as_setup()
         return self
 
     def as_teardown(self, **options: Any) -> XComArg:
         """Make the task a teardown task: see `BaseOperator.as_teardown`."""
-        self.operator.as_teardown(**options)
+        for task in self.roots:
+            task.as_teardown(**options)
         return self
 
     def __enter__(self) -> Scope:

@@ -27,15 +27,8 @@ def _branch_names(branches: Any) -> list[str]:
     )
 
 
-class BranchPythonOperator(PythonOperator):
-    """A task whose function names the task or tasks, directly after it, that follow.
-
-    All others directly after it are skipped. It may name task groups, and None follows nothing.
-    """
-
-    def execute(self, context: Any) -> Any:
-        """Call the function and decide by its result."""
-        return self.do_branch(context, super().execute(context))
+class BranchMixIn(BaseOperator):
+    """What operators share that let some of the tasks after them follow, and skip the others."""
 
     def do_branch(self, context: Any, branches: str | Iterable[str] | None) -> Any:
         """Let only the named tasks or groups follow; return `branches` as given.
@@ -69,6 +62,32 @@ class BranchPythonOperator(PythonOperator):
                 followed.add(start.task_id)
                 followed |= start.get_flat_relative_ids()
         return followed
+
+
+class BaseBranchOperator(BranchMixIn):
+    """A branch: subclass it with `choose_branch(context)`, which names the tasks that follow.
+
+    All others directly after it are skipped. It may name task groups, and None follows nothing.
+    """
+
+    def choose_branch(self, context: Any) -> str | Iterable[str] | None:
+        """Return what follows. To be written by a subclass."""
+        raise NotImplementedError(f"{type(self).__name__} has no choose_branch(). Define it.")
+
+    def execute(self, context: Any) -> Any:
+        """Choose, and let that follow."""
+        return self.do_branch(context, self.choose_branch(context))
+
+
+class BranchPythonOperator(PythonOperator, BranchMixIn):
+    """A task whose function names the task or tasks, directly after it, that follow.
+
+    All others directly after it are skipped. It may name task groups, and None follows nothing.
+    """
+
+    def execute(self, context: Any) -> Any:
+        """Call the function and decide by its result."""
+        return self.do_branch(context, super().execute(context))
 
 
 class ShortCircuitOperator(PythonOperator):

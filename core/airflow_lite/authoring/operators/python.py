@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.authoring.arguments.argument import Argument
+from airflow_lite.authoring.datasets.outlet_events import run_yielding
 from airflow_lite.authoring.operator import BaseOperator
 
 
@@ -107,10 +108,12 @@ class PythonOperator(FunctionCaller):
         if templates_exts:
             self.template_ext = tuple(templates_exts)
         self.show_return_value_in_logs = show_return_value_in_logs
+        self._outlet_events: Any = None  # of the context, once it runs
 
     def execute(self, context: Any) -> Any:
         """Call the function and return what it returns."""
         self.op_kwargs = self._call_arguments(context)
+        self._outlet_events = context.get("outlet_events")
         value = self.execute_callable()
         if self.show_return_value_in_logs:
             self.log.info("Done. Returned value was: %s", value)
@@ -119,5 +122,7 @@ class PythonOperator(FunctionCaller):
         return value
 
     def execute_callable(self) -> Any:
-        """Call the function with the arguments at hand."""
-        return self.python_callable(*self.op_args, **self.op_kwargs)
+        """Call the function with the arguments at hand; of what it yields, take the `Metadata`."""
+        return run_yielding(
+            self.python_callable, self._outlet_events, self.log, *self.op_args, **self.op_kwargs
+        )

@@ -6,15 +6,17 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_lite.authoring.arguments import checks
 from airflow_lite.authoring.arguments.argument import Argument
 from airflow_lite.authoring.operator import BaseOperator
 from airflow_lite.authoring.operators.python import FunctionCaller
+from airflow_lite.clock import utc_now
 from airflow_lite.errors import (
     AirflowDagException,
+    AirflowException,
     AirflowFailException,
     AirflowRescheduleException,
     AirflowSensorTimeout,
@@ -96,12 +98,23 @@ class BaseSensorOperator(BaseOperator):
             self._check_timeout(elapsed_s())
             pause_s = self.next_interval_s(started_at, elapsed_s(), poke_count)
             if self.reschedule:
-                now = datetime.now(UTC)
+                now = utc_now()
                 raise AirflowRescheduleException(now + timedelta(seconds=pause_s))
             time.sleep(pause_s)
             poke_count += 1
         self.log.info("Success criteria met. Exiting.")
         return result.xcom_value if isinstance(result, PokeReturnValue) else None
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
+    ) -> Any:
+        """Go on after a deferral; with `soft_fail`, what fails by that is skipped."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            if self.soft_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def _stopwatch(self, context: Any) -> tuple[datetime | float, Callable[[], float]]:
         """Return when waiting began, and a function for the seconds since.
@@ -113,7 +126,7 @@ class BaseSensorOperator(BaseOperator):
         if not self.reschedule:
             return started, lambda: time.monotonic() - started
         ti = context["ti"]
-        start: datetime = getattr(ti, "start_date", None) or datetime.now(UTC)
+        start: datetime = getattr(ti, "start_date", None) or utc_now()
         began: datetime = getattr(ti, "waiting_since", None) or start
         before_s = (start - began).total_seconds()  # pendulum's spans cannot be divided by ours
         return began, lambda: before_s + time.monotonic() - started

@@ -1,0 +1,1 @@
+"""Datasets, as authors write them and as tasks see their events."""

@@ -1,0 +1,1 @@
+"""Tasks whose function is called by another Python than the worker's."""
