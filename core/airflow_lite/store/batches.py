@@ -7,13 +7,13 @@ write it. A statement is compiled here once; then its rows go to the driver as t
 from __future__ import annotations
 
 from functools import lru_cache
-from operator import itemgetter
+from operator import eq, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     Row = dict[str, Any]
 
@@ -66,16 +66,23 @@ def in_order(rows: Iterable[Row], name: str) -> list[Row]:
 
 
 def upsert_many(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Row], *, changed: tuple[str, ...]
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Row],
+    *,
+    changed: tuple[str, ...],
+    key: tuple[str, ...] = (),
 ) -> None:
     """Insert rows of the same columns; where one is there already, write only `changed` into it.
 
-    Of several rows with one key the last is written.
+    Rows are one by the columns of `key`, which are unique; by default by the primary key. Of
+    several with one key the last is written.
     """
     if rows:
-        key = itemgetter(*(column.name for column in table.primary_key.columns))
-        last = {key(row): row for row in rows}
-        statement = _upsert(table, connection.dialect.name, tuple(rows[0]), changed)
+        key = key or tuple(column.name for column in table.primary_key.columns)
+        value = itemgetter(*key)
+        last = {value(row): row for row in rows}
+        statement = _upsert(table, connection.dialect.name, tuple(rows[0]), changed, key)
         run_many(connection, statement, [*last.values()])
 
 
@@ -105,11 +112,15 @@ def _insert_of(dialect: str) -> Any:
 
 @lru_cache(maxsize=64)
 def _upsert(
-    table: sa.Table, dialect: str, columns: tuple[str, ...], changed: tuple[str, ...]
+    table: sa.Table,
+    dialect: str,
+    columns: tuple[str, ...],
+    changed: tuple[str, ...],
+    key: tuple[str, ...],
 ) -> sa.Insert:
     statement = _insert_of(dialect)(table).values({name: sa.bindparam(name) for name in columns})
     upsert: sa.Insert = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key.columns),
+        index_elements=list(key),
         set_={name: statement.excluded[name] for name in changed},
     )
     return upsert
@@ -158,7 +169,10 @@ def _over_arrays(statement: Any, dialect: sa.Dialect) -> _OverArrays:
 
     if statement.is_insert:
         statement = statement.inline()  # nobody reads what it would return
-    compiled = visitors.replacement_traverse(statement, {}, of_row).compile(dialect=dialect)
+    over = visitors.replacement_traverse(statement, {}, of_row)
+    if not statement.is_insert:
+        over = over.where(*_among(statement, names))
+    compiled = over.compile(dialect=dialect)
     text = str(compiled)
     if statement.is_insert:
         text = _inserted(text, str(sa.select(rows).compile(dialect=dialect)))
@@ -166,14 +180,33 @@ def _over_arrays(statement: Any, dialect: sa.Dialect) -> _OverArrays:
     return _OverArrays(text, names, constants)
 
 
+def _among(statement: Any, names: Collection[str]) -> Iterator[Any]:
+    """Yield a condition on the key of an UPDATE or DELETE: that it is one of all rows' together.
+
+    Else what is planned for a small table reads all of it, also when it has grown.
+    """
+    where = statement.whereclause
+    for condition in getattr(where, "clauses", [where]):
+        match condition:
+            case sa.BinaryExpression(
+                left=sa.Column(primary_key=True) as key, right=sa.BindParameter(key=name)
+            ) if condition.operator is eq and name in names:
+                yield key == sa.any_(_array(name, key.type))
+
+
 def _unnested(types: dict[str, Any]) -> Any:
+    arrays = {name: _array(name, kind) for name, kind in types.items()}
+    columns = [sa.column(name, array.type.item_type) for name, array in arrays.items()]
+    unnest = sa.func.unnest(*arrays.values())
+    return unnest.table_valued(*columns, name="rows").render_derived(name="rows")
+
+
+def _array(name: str, kind: Any) -> Any:
+    """Return the parameter of a name with the values of all rows."""
     from sqlalchemy.dialects.postgresql import ARRAY
 
     # As text, however long: a cast to VARCHAR(n) would cut it in silence.
-    of = {n: sa.Text() if isinstance(kind, sa.String) else kind for n, kind in types.items()}
-    arrays = [sa.bindparam(name, type_=ARRAY(kind)) for name, kind in of.items()]
-    columns = [sa.column(name, kind) for name, kind in of.items()]
-    return sa.func.unnest(*arrays).table_valued(*columns, name="rows").render_derived(name="rows")
+    return sa.bindparam(name, type_=ARRAY(sa.Text() if isinstance(kind, sa.String) else kind))
 
 
 def _inserted(insert: str, select: str) -> str:

@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.keys import TaskInstanceKey
-from airflow_lite.store import lookup
+from airflow_lite.store import queued
 from airflow_lite.store.runs import new_id
 from airflow_lite.store.schema import callback_request, dag_run, job, task_instance
 
 if TYPE_CHECKING:
-    from airflow_lite.store.lookup import Queued
+    from airflow_lite.store.queued import Queued
     from airflow_lite.store.runs import RunsOf
+
+
+#: The kind of a request for what `[alerts]` sends.
+ALERT = "alert"
 
 
 @dataclass(frozen=True)
 class Callback:
     """A request that was begun: whose callback, of which task instance, and why.
 
-    `callback` is the attribute's name, such as "on_failure_callback". For one of a DAG run the
-    instance is that which ended it.
+    `kind` is dag, task or alert; `callback` is the attribute's name, such as "on_failure_callback".
+    For one of a DAG run, and an alert of one, the instance is that which ended it.
     """
 
     kind: str
@@ -68,6 +72,12 @@ def ask(
     return new_id(connection.execute(callback_request.insert().values(row)))
 
 
+def ask_alert(connection: sa.Connection, dag_run_id: int, reason: str, *, now_us: int) -> int:
+    """Request what `[alerts]` sends of a run that failed; return the request's id."""
+    row = {**_row(dag_run_id, "alert", reason, now_us, None), "kind": ALERT}
+    return new_id(connection.execute(callback_request.insert().values(row)))
+
+
 def _row(
     dag_run_id: int, callback: str, reason: str, now_us: int, instance_id: int | None
 ) -> dict[str, Any]:
@@ -100,7 +110,7 @@ def begin(connection: sa.Connection, request_id: int, now_us: int) -> Callback |
         name if name.endswith("_callback") else f"{name}_callback",
         payload.get("reason") or "",
         key,
-        lookup.find(connection, [key])[key.primary],
+        queued.find(connection, [key])[key.primary],
     )
 
 

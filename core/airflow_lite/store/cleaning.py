@@ -21,12 +21,13 @@ from airflow_lite.store.schema import (
     dag,
     dag_run,
     dag_version,
+    dataset_event,
+    dataset_queue,
     job,
     rendered_fields,
     supervisor,
     task_event,
     task_instance,
-    task_map,
     xcom,
 )
 
@@ -80,16 +81,24 @@ def _old_events(before_us: int) -> sa.Select[Any]:
     return query.order_by(task_event.c.at_us)
 
 
+def _old_dataset_events(before_us: int) -> sa.Select[Any]:
+    """Return the query for changes of datasets; one that a DAG still waits to run for stays."""
+    queued = sa.exists().where(dataset_queue.c.event_id == dataset_event.c.id)
+    query = sa.select(dataset_event.c.id).where(dataset_event.c.at_us < before_us, sa.not_(queued))
+    return query.order_by(dataset_event.c.at_us)
+
+
 def _old_callbacks(before_us: int) -> sa.Select[Any]:
     query = sa.select(callback_request.c.id).where(callback_request.c.ended_us < before_us)
     return query.order_by(callback_request.c.ended_us)
 
 
 def _old_jobs(before_us: int) -> sa.Select[Any]:
-    """Return the query for jobs that are over; one of a supervisor that is not stays."""
+    """Return the query for jobs that are over; one of a supervisor or run that is not stays."""
     ended_us = sa.func.coalesce(job.c.end_us, job.c.latest_beat_us)
     named = sa.exists().where(supervisor.c.job_id == job.c.id, supervisor.c.end_us.is_(None))
-    return sa.select(job.c.id).where(_IS_OVER, ended_us < before_us, sa.not_(named))
+    begun = sa.exists().where(dag_run.c.job_id == job.c.id, UNFINISHED_RUN)  # of a backfill
+    return sa.select(job.c.id).where(_IS_OVER, ended_us < before_us, sa.not_(named), sa.not_(begun))
 
 
 def _old_supervisors(before_us: int) -> sa.Select[Any]:
@@ -118,6 +127,7 @@ def _old_versions(before_us: int) -> sa.Select[Any]:
 _OLD: dict[str, Callable[[int], sa.Select[Any]]] = {
     "task_event": _old_events,
     "callback_request": _old_callbacks,
+    "dataset_event": _old_dataset_events,
     "xcom": _old_xcoms,
     "dag_run": _old_runs,
     "dag_version": _old_versions,
@@ -129,6 +139,7 @@ _WIDE = {"xcom", "dag_run", "dag_version", "job"}
 _TABLE = {
     "task_event": task_event,
     "callback_request": callback_request,
+    "dataset_event": dataset_event,
     "dag_version": dag_version,
     "job": job,
     "supervisor": supervisor,
@@ -181,7 +192,7 @@ def _delete_runs(connection: sa.Connection, ids: Sequence[int]) -> int:
     deleted = _delete_instances(connection, instances)
     if len(instances) == ROWS:
         return deleted
-    for table in (xcom, task_map, callback_request):
+    for table in (xcom, callback_request):
         deleted += _delete_where(connection, table, table.c.dag_run_id, runs)
     return deleted + _delete_where(connection, dag_run, dag_run.c.id, runs)
 

@@ -72,6 +72,35 @@ def pools(path: str, prefix: str) -> Choices:
     )
 
 
+def datasets(path: str, prefix: str) -> Choices:
+    """Return the URIs of the datasets."""
+    return _rows(
+        path,
+        "SELECT uri, '' FROM dataset WHERE uri >= ? AND uri < ? ORDER BY uri LIMIT ?",
+        (*_range(prefix), MOST),
+    )
+
+
+def variables(path: str, prefix: str) -> Choices:
+    """Return the keys of the Variables, each with its description."""
+    return _rows(
+        path,
+        "SELECT key, COALESCE(description, '') FROM variable"
+        " WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+        (*_range(prefix), MOST),
+    )
+
+
+def connections(path: str, prefix: str) -> Choices:
+    """Return the ids of the connections, each with its type."""
+    return _rows(
+        path,
+        "SELECT conn_id, conn_type FROM connection"
+        " WHERE conn_id >= ? AND conn_id < ? ORDER BY conn_id LIMIT ?",
+        (*_range(prefix), MOST),
+    )
+
+
 def _range(prefix: str) -> tuple[str, str]:
     """Return the bounds of the words that begin with `prefix`, so that an index serves."""
     return prefix, prefix + _LAST_LETTER

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from airflow_lite.store.batches import is_one_of, run_many, select_many, upsert_many
 from airflow_lite.store.dags import DUPLICATE, Saved, deactivate, known_files
+from airflow_lite.store.dataset_saving import save_uses
 from airflow_lite.store.pickles import Unsaved, payload_digest, pickled_by, save
 from airflow_lite.store.runs import new_id
 from airflow_lite.store.schema import dag, dag_file, dag_pickle, dag_version
@@ -170,6 +171,7 @@ class Batch:
                 "error": error,
                 "warnings": json.dumps(result.warnings),
                 "pickled_by": self.pickled_by,
+                "secrets": json.dumps(result.secrets),
             }
         )
 
@@ -185,6 +187,9 @@ class Batch:
         upsert_many(self.connection, dag, rows, changed=_CHANGED)
         stale = [item for item in self.dags if item.needs_reload and item.before is not None]
         run_many(self.connection, _RAISE, [{"surprised": item.spec.dag_id} for item in stale])
+        changed = [item for item in self.dags if item.is_new_version]
+        old = [item.spec.dag_id for item in changed if item.before is not None]
+        save_uses(self.connection, old, [item.spec for item in changed], self.now_us)
         deactivate(self.connection, self.vanished)
         if self.files:
             upsert_many(self.connection, dag_file, self.files, changed=tuple(self.files[0])[1:])

@@ -47,6 +47,7 @@ class KnownFile(NamedTuple):
     parsed_us: int
     duration_us: int
     pickled_by: str | None = None  # the versions that pickled its DAGs; None: nothing did
+    secrets: str = "[]"  # what its import asked for: see `asked_secrets`
 
 
 def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
@@ -67,7 +68,7 @@ def deactivate(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 
 _FILE = sa.select(*(dag_file.c[name] for name in KnownFile._fields))
-_FILE_SHAPE = Shape(_FILE)
+_FILE_SHAPE = Shape.of(_FILE)
 
 
 def known_files(connection: sa.Connection, paths: Collection[str] | None = None) -> list[KnownFile]:
@@ -88,6 +89,12 @@ def _known_file(row: Row) -> KnownFile:
         return KnownFile(*row)._replace(dag_ids=texts_of(row.dag_ids))
     except ValueError:
         return KnownFile(row.path, "", (), None, 0, 0)
+
+
+def parse_again(connection: sa.Connection, path: str) -> bool:
+    """Have a DAG file parsed though it has not changed; False where the store has no such file."""
+    update = dag_file.update().where(dag_file.c.path == path)
+    return bool(connection.execute(update.values(fingerprint="")).rowcount)
 
 
 def forget_files(connection: sa.Connection, paths: Iterable[str]) -> list[Saved]:

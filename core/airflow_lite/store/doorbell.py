@@ -10,19 +10,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-import sqlalchemy as sa
-
 from airflow_lite.processes import doorbell as socket_bell
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
+    from airflow_lite.store.connection import Connection
     from airflow_lite.store.engine import Store
 
 #: Whom PostgreSQL notifies.
 CHANNEL = "airflow_lite"
 #: PostgreSQL's longest message has one byte less.
 _MOST_BYTES = 8_000
-_NOTIFY = sa.text("SELECT pg_notify(:channel, :message)")
+_NOTIFY = "SELECT pg_notify(%s, %s)"
 #: Where a connection to SQLite keeps what is to be rung.
 _RINGS = "airflow_lite_rings"
 
@@ -40,7 +39,7 @@ class Bell(Protocol):
         """Stop listening."""
 
 
-def ring(connection: sa.Connection, **message: Any) -> None:
+def ring(connection: Connection, **message: Any) -> None:
     """Wake those who schedule, once this transaction has committed.
 
     `message` says what to look at: `instances=[row id, …]`, `runs=[row id, …]`; none: all over.
@@ -50,7 +49,7 @@ def ring(connection: sa.Connection, **message: Any) -> None:
         return
     text = json.dumps(message)
     text = text if len(text) < _MOST_BYTES else "{}"
-    connection.execute(_NOTIFY, {"channel": CHANNEL, "message": text})
+    connection.exec_driver_sql(_NOTIFY, (CHANNEL, text))
 
 
 def send_rings(config: Config, kept: dict[Any, Any]) -> None:

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from airflow_lite.errors import StoreError
+from airflow_lite.errors import StoreError, StoreOutOfReachError
 from airflow_lite.private_files import make_folder, open_private, who_else_writes
 from airflow_lite.secrets_masker import without_url_secrets
 from airflow_lite.store.doorbell import send_rings
-from airflow_lite.store.faults import advice_on
-from airflow_lite.store.postgres import engine_options, prepare
+from airflow_lite.store.faults import advice_on, is_out_of_reach
+from airflow_lite.store.postgres import (
+    DIALECT_OPTIONS,
+    engine_options,
+    prepare,
+    session_settings,
+)
+from airflow_lite.store.revision import DATABASES, HEAD, check_revision, revision_of
 from airflow_lite.store.schema import metadata, pool
 from airflow_lite.store.transactions import OPTION, Purpose, purpose_of
 
@@ -26,27 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
-    from airflow_lite.config import Config
+    import psycopg
 
-#: The Alembic revision that `schema.metadata` stands for.
-HEAD = "0004"
-#: Stands in a revision's place while a store is filled by `db import`: nothing else may use it.
-IMPORTING = "importing"
+    from airflow_lite.config import Config
 
 #: Seconds between two looks whether other processes have made the database.
 _WAL_PAUSE_S = 0.01
-#: Supported databases, and the query by which each tells whether it holds a revision.
-#: Not by PostgreSQL's to_regclass(): it answers from what the session remembers, which after a
-#: wait for a lock may be that there is no such table.
-_STAMP = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",
-    "postgresql": (
-        "SELECT tablename FROM pg_catalog.pg_tables"
-        " WHERE tablename = 'alembic_version' AND schemaname = ANY (current_schemas(false))"
-    ),
-}
-
-
 _SQLITE_OPTIONS: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
 #: How PostgreSQL's own programs write it; which driver is then ours to choose.
 _PLAIN_POSTGRES = {"postgres", "postgresql"}
@@ -80,6 +71,17 @@ class Store:
         """
         return self._begin(Purpose.QUEUE)
 
+    def begin_recording(self) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction that records what its caller can write again.
+
+        Its commit waits for no disk where `session_of` names a session; see `Purpose`.
+        """
+        return self._begin(Purpose.RECORD)
+
+    def begin_one(self) -> AbstractContextManager[sa.Connection]:
+        """Return a transaction for one statement that writes; PostgreSQL may need none for it."""
+        return self._begin(Purpose.WRITE_ONE)
+
     def read(self) -> AbstractContextManager[sa.Connection]:
         """Return a transaction for reading, of one moment's rows; it takes no write lock."""
         return self._begin(Purpose.READ_ONE_MOMENT)
@@ -94,6 +96,11 @@ class Store:
             meant = connection.execution_options(**{OPTION: purpose})
             with meant.begin():
                 yield meant
+
+    @property
+    def whole(self) -> Store:
+        """This store: see `LeanStore`."""
+        return self
 
     @property
     def is_sqlite(self) -> bool:
@@ -114,7 +121,8 @@ def open_store(
     """Open the configured store, made on first use with one line of `notice`.
 
     A server is told that this kind of process, `name`, uses it.
-    Raises `StoreError` with what to do: cannot be opened, is older or newer than this program.
+    Raises `StoreError` with what to do: cannot be opened (`StoreOutOfReachError` where that may be
+    over soon), is older or newer than this program.
     """
     url = config.get("database", "sql_alchemy_conn")
     engine = make_engine(config, name)
@@ -123,7 +131,8 @@ def open_store(
         _bring_up(store, config, notice)
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        raise StoreError(cannot_open(url, error.orig)) from None
+        kind = StoreOutOfReachError if is_out_of_reach(error) else StoreError
+        raise kind(cannot_open(url, error.orig)) from None
     return store
 
 
@@ -141,7 +150,19 @@ def make_engine(config: Config, name: str = "") -> sa.Engine:
     if is_sqlite:
         _prepare_sqlite(engine, config)
     else:
-        prepare(engine)
+        prepare(engine, session_settings(name))
+    return engine
+
+
+def engine_on(config: Config, line: psycopg.Connection[Any]) -> sa.Engine:
+    """Return an engine on a connection to `[database] sql_alchemy_conn` that somebody else made.
+
+    It is of no use any more once that is closed.
+    """
+    url = known_url(config, "sql_alchemy_conn")
+    options = {"creator": lambda: line, "poolclass": sa.StaticPool, **DIALECT_OPTIONS}
+    engine = sa.create_engine(url, hide_parameters=True, **options)
+    prepare(engine)
     return engine
 
 
@@ -172,7 +193,7 @@ def _known_url(text: str) -> sa.URL:
     url = sa.make_url(text)
     if url.drivername in _PLAIN_POSTGRES:
         url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() not in _STAMP:
+    if url.get_backend_name() not in DATABASES:
         raise sa.exc.ArgumentError(
             f"{url.get_backend_name()!r} is not supported: SQLite and PostgreSQL are"
         )
@@ -301,29 +322,6 @@ def _bring_up(store: Store, config: Config, notice: Callable[[str], None] | None
         notice(f"Made the metadata database {shown_url(store.engine.url)}")
 
 
-def check_revision(revision: str | None) -> None:
-    """Raise `StoreError` if a database that has tables is of another revision than `HEAD`."""
-    refuse_unfinished_import(revision)
-    if revision is not None and revision != HEAD:
-        remedy = (
-            "A newer airflow-lite made it: install that, or use another database."
-            if revision > HEAD  # they are numbers of as many digits
-            else "Run `airflow-lite db migrate`."
-        )
-        raise StoreError(
-            f"The metadata database is at revision {revision}, this program needs {HEAD}. {remedy}"
-        )
-
-
-def refuse_unfinished_import(revision: str | None) -> None:
-    """Raise `StoreError` if only a part of what `db import` writes is there."""
-    if revision == IMPORTING:
-        raise StoreError(
-            "An import into the metadata database is not finished. Call `airflow-lite db import`"
-            " with the same file again, or empty the database by `airflow-lite db reset`."
-        )
-
-
 def create(store: Store, config: Config) -> bool:
     """Make every table and stamp the revision, in one transaction; False if another process did."""
     with store.begin() as connection:
@@ -362,16 +360,6 @@ def add_default_pool(connection: sa.Connection, config: Config) -> None:
     connection.execute(
         pool.insert().values(name="default_pool", slots=slots, description="Default pool")
     )
-
-
-def revision_of(connection: sa.Connection) -> str | None:
-    """Return the Alembic revision of the tables that a connection sees; None if there are none."""
-    if connection.exec_driver_sql(_STAMP[connection.dialect.name]).scalar() is None:
-        return None
-    number: str | None = connection.exec_driver_sql(
-        "SELECT version_num FROM alembic_version"
-    ).scalar()
-    return number
 
 
 def revision(store: Store) -> str | None:

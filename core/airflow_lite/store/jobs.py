@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_lite.errors import UserError
-from airflow_lite.store.faults import advice_on
+from airflow_lite.store.batches import is_one_of
 from airflow_lite.store.runs import Row, new_id
 from airflow_lite.store.schema import UNFINISHED_RUN, dag_run, job, pool
 
@@ -61,19 +61,32 @@ def lock_jobs(connection: sa.Connection) -> None:
         connection.exec_driver_sql("LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
 
 
+_HELD = (
+    sa.select(job.c.id)
+    .where(job.c.id == sa.bindparam("job_id"), job.c.state == "running")
+    .with_for_update(read=True)
+)
+_LOCKED_POOLS = (
+    sa.select(pool.c.name)
+    .where(is_one_of(pool.c.name), pool.c.slots >= 0)
+    .order_by(pool.c.name)
+    .with_for_update(key_share=True)
+    .cte("locked")
+)
+_HELD_WITH_POOLS = sa.select(
+    _HELD.cte("held").c.id,
+    sa.select(sa.func.count(_LOCKED_POOLS.c.name)).scalar_subquery(),
+)
+
+
 def hold(connection: sa.Connection, job_id: int, pools: Collection[str] = ()) -> bool:
     """Let nobody end a job, nor take slots of these pools, before this transaction is over.
 
     False if the job is not running any more. What the pools have taken is to be read after it.
     """
-    running = sa.select(job.c.id).where(job.c.id == job_id, job.c.state == "running")
-    query = running.with_for_update(read=True)
-    if pools:
-        limited = sa.select(pool.c.name).where(pool.c.name.in_(sorted(pools)), pool.c.slots >= 0)
-        locked = limited.order_by(pool.c.name).with_for_update(key_share=True).cte("locked")
-        held = query.cte("held")
-        query = sa.select(held.c.id, sa.select(sa.func.count(locked.c.name)).scalar_subquery())
-    return connection.execute(query).first() is not None
+    query = _HELD_WITH_POOLS if pools else _HELD
+    parameters = {"job_id": job_id, **({"ids": sorted(pools)} if pools else {})}
+    return connection.execute(query, parameters).first() is not None
 
 
 def beat(connection: sa.Connection, job_id: int, **columns: object) -> bool:
@@ -138,16 +151,3 @@ def runs_of_jobs(connection: sa.Connection, ids: Iterable[int]) -> list[int]:
     """Return the row ids of the unfinished runs that these jobs were running by themselves."""
     query = sa.select(dag_run.c.id).where(UNFINISHED_RUN, dag_run.c.job_id.in_(list(ids)))
     return list(connection.execute(query).scalars())
-
-
-def is_database_error(error: BaseException) -> bool:
-    """Tell whether an error came from the database or on the way to it."""
-    return isinstance(error, sa.exc.SQLAlchemyError)
-
-
-def cause_of(error: BaseException) -> str:
-    """Return the first line of a database error's message, and what helps where that is known."""
-    message = str(getattr(error, "orig", None) or error).strip()
-    cause = message.splitlines()[0] if message else type(error).__name__
-    advice = advice_on(cause)
-    return f"{cause}: {advice}" if advice else cause

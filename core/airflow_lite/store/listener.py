@@ -54,7 +54,7 @@ def address_of(config: Config) -> Address:
         raise StoreError(f"[database] {_DIRECT} is for PostgreSQL alone. Remove it.")
     parameters = url.get_dialect()().create_connect_args(url)[1]
     return Address(
-        {**arguments_of(url, "scheduler"), **parameters},
+        {**arguments_of(url.query, "scheduler"), **parameters},
         is_direct,
         config.getfloat("scheduler", "fallback_poll_s"),
     )

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey
 
 #: The fields of a DAG's spec that a listing shows beside the columns of its row.
-_SPEC_FIELDS = ("display_name", "max_active_tasks", "max_active_runs")
+_SPEC_FIELDS = (
+    "display_name",
+    "max_active_tasks",
+    "max_active_runs",
+    "max_consecutive_failed_dag_runs",
+)
 
 
 def dags(
@@ -40,20 +45,25 @@ def dags(
 
     `active`: those whose file still has them, those whose has not, or (None) all.
     """
-    query = (
-        sa.select(dag, dag_version.c.spec, dag_file.c.error)
-        .outerjoin(dag_version, dag_version.c.id == dag.c.version_id)
-        .outerjoin(dag_file, dag_file.c.path == dag.c.fileloc)
-        .order_by(dag.c.dag_id)
-    )
+    query = dags_with_specs().order_by(dag.c.dag_id)
     if active is not None:
         query = query.where(dag.c.is_active == active)
     if dag_id is not None:
         query = query.where(dag.c.dag_id == dag_id)
-    return [_with_spec(row) for row in connection.execute(query).mappings()]
+    return [fields_of_dag(row) for row in connection.execute(query).mappings()]
 
 
-def _with_spec(row: RowMapping) -> dict[str, Any]:
+def dags_with_specs() -> sa.Select[Any]:
+    """Return the query for the rows that `fields_of_dag` takes."""
+    return (
+        sa.select(dag, dag_version.c.spec, dag_file.c.error)
+        .outerjoin(dag_version, dag_version.c.id == dag.c.version_id)
+        .outerjoin(dag_file, dag_file.c.path == dag.c.fileloc)
+    )
+
+
+def fields_of_dag(row: RowMapping | dict[str, Any]) -> dict[str, Any]:
+    """Return what `dags` does of a DAG."""
     spec = _read(row["spec"] or "{}", {})
     limits = ("max_active_tis_per_dag", "max_active_tis_per_dagrun")
     tasks = spec.get("tasks", {}).values() if isinstance(spec.get("tasks"), dict) else ()
@@ -177,9 +187,13 @@ def run_state(connection: sa.Connection, dag_run_id: int) -> str | None:
 
 
 def instances(connection: sa.Connection, dag_run_id: int) -> Sequence[RowMapping]:
-    """Return the task instances of a run in the order they were made: the tasks' own order."""
+    """Return the task instances of a run in the order their tasks were made, by map index."""
     query = sa.select(task_instance).where(task_instance.c.dag_run_id == dag_run_id)
-    return connection.execute(query.order_by(task_instance.c.id)).mappings().all()
+    rows = connection.execute(query.order_by(task_instance.c.id)).mappings().all()
+    places: dict[str, int] = {}
+    for row in rows:
+        places.setdefault(row["task_id"], row["id"])
+    return sorted(rows, key=lambda row: (places[row["task_id"]], row["map_index"]))
 
 
 def the_instance(
@@ -226,7 +240,9 @@ def events_of_run(
         query = sa.select(task_event).where(task_event.c.task_instance_id.in_(ids))
     else:  # there are few after it, and no index is needed to find those of the run
         query = sa.select(task_event).where(
-            task_event.c.id > after, task_event.c.dag_run_id == dag_run_id
+            task_event.c.id > after,
+            task_event.c.dag_run_id == dag_run_id,
+            task_event.c.task_instance_id != 0,  # what was done to the run itself
         )
     return connection.execute(query.order_by(task_event.c.id)).mappings().all()
 
@@ -265,6 +281,7 @@ class TryRow:
     pool: str
     pool_slots: int
     priority_weight: int
+    executor: str | None
     external_executor_id: str | None
     hostname: str | None
 
@@ -272,7 +289,7 @@ class TryRow:
 def row_of_try(connection: sa.Connection, key: TaskInstanceKey) -> TryRow | None:
     """Return the row of a task instance as of this try; None if there is no such instance.
 
-    What the row has of a newer try (state, attempt, machine, the executor's own id) is left out.
+    What the row has of a newer try (state, attempt, machine, executor and its own id) is left out.
     """
     columns = [task_instance.c[name] for name in TryRow.__slots__]
     query = (
@@ -293,15 +310,18 @@ def row_of_try(connection: sa.Connection, key: TaskInstanceKey) -> TryRow | None
 
 
 def _as_of(connection: sa.Connection, row: TryRow, key: TaskInstanceKey) -> TryRow:
-    columns = (attempt.c.outcome, attempt.c.token, attempt.c.queued_us, attempt.c.hostname)
+    names = ("outcome", "token", "queued_us", "hostname", "executor")
+    columns = [attempt.c[name] for name in names]
     query = _of_try(columns, key).order_by(attempt.c.queued_us.desc()).limit(1)
-    state, token, queued_us, hostname = connection.execute(query).first() or (None,) * 4
+    found = connection.execute(query).first() or (None,) * len(names)
+    state, token, queued_us, hostname, executor = found
     return replace(
         row,
         state=state,
         attempt=token,
         try_number=key.try_number,
         queued_us=queued_us,
+        executor=executor or row.executor,
         external_executor_id=None,
         hostname=hostname,
     )

@@ -1,148 +1,22 @@
-"""What task hosts and running tasks read: task instances by key, DAG runs, earlier runs."""
+"""What running tasks ask for: DAG runs, earlier ones, the task instances of a run."""
 
 from __future__ import annotations
 
-import json
-import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_lite.clock import US_PER_S
-from airflow_lite.states import SCHEDULE_RUN_TYPES, TaskInstanceState
-from airflow_lite.store import test_runs
-from airflow_lite.store.row_types import Shape
-from airflow_lite.store.schema import attempt, dag, dag_run, task_instance
+from airflow_lite.states import AUTOMATIC_RUN_TYPES, TaskInstanceState
+from airflow_lite.store import dags, test_runs
+from airflow_lite.store.queued import StoredRun, stored_run
+from airflow_lite.store.schema import attempt, dag_run, task_instance
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from airflow_lite.keys import TaskInstanceKey
-
-logger = logging.getLogger(__name__)
-
-#: Keys that one look-up takes: it probes runs x tasks, which a small batch keeps cheap.
-_FIND_AT_ONCE = 64
 #: Ended tasks that one look at a run finds: Sentry keeps no more.
 _MOST_FINISHED = 100
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """A DAG run as the code of its tasks sees it."""
-
-    id: int
-    dag_id: str
-    run_id: str
-    run_type: str
-    state: str
-    logical_us: int
-    interval_start_us: int
-    interval_end_us: int
-    queued_us: int
-    start_us: int | None
-    end_us: int | None
-    external_trigger: bool
-    conf: dict[str, Any]
-    clear_number: int
-
-    def fields(self) -> dict[str, Any]:
-        """Return it as JSON-able data."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A task instance as its row was just before a claim."""
-
-    id: int
-    state: str | None
-    attempt: str | None
-    try_number: int
-    max_tries: int
-    try_started_us: int | None
-    queued_us: int | None
-    operator: str | None
-    pool: str
-    pool_slots: int
-    queue: str
-    priority_weight: int
-    version_id: int | None
-    fileloc: str
-    run: StoredRun
-
-
 _RUN = sa.select(*(dag_run.c[name] for name in StoredRun.__slots__))
-_FIND = (
-    _RUN.add_columns(
-        task_instance.c.task_id,
-        task_instance.c.map_index,
-        *(task_instance.c[name] for name in Queued.__slots__[:-2]),
-        sa.func.coalesce(dag.c.fileloc, ""),
-    )
-    .join(task_instance, task_instance.c.dag_run_id == dag_run.c.id)
-    .outerjoin(dag, dag.c.dag_id == dag_run.c.dag_id)
-    .where(
-        dag_run.c.dag_id.in_(sa.bindparam("dags", expanding=True)),
-        dag_run.c.run_id.in_(sa.bindparam("runs", expanding=True)),
-        # Leaves out the other pairs of these two before the tasks of each run are looked up.
-        (dag_run.c.dag_id + " " + dag_run.c.run_id).in_(sa.bindparam("both", expanding=True)),
-        task_instance.c.task_id.in_(sa.bindparam("tasks", expanding=True)),
-    )
-)
-
-_FIND_SHAPE = Shape(_FIND)
-
-
-def find(
-    connection: sa.Connection, keys: Sequence[TaskInstanceKey]
-) -> dict[tuple[str, str, str, int], Queued]:
-    """Return the task instances of `keys` by their `primary`; what does not exist is missing.
-
-    An instance whose row, or whose run's row, makes no sense is missing too, and logged.
-    """
-    instances: dict[tuple[str, str, str, int], Queued] = {}
-    for at in range(0, len(keys), _FIND_AT_ONCE):
-        instances.update(_find_some(connection, keys[at : at + _FIND_AT_ONCE]))
-    return instances
-
-
-def _find_some(
-    connection: sa.Connection, keys: Sequence[TaskInstanceKey]
-) -> Iterator[tuple[tuple[str, str, str, int], Queued]]:
-    primaries = {key.primary for key in keys}
-    parameters = {
-        "dags": list({key.dag_id for key in keys}),
-        "runs": list({key.run_id for key in keys}),
-        "both": list({f"{key.dag_id} {key.run_id}" for key in keys}),
-        "tasks": list({key.task_id for key in keys}),
-    }
-    runs: dict[int, StoredRun] = {}
-    width = len(StoredRun.__slots__)
-    for row in connection.execute(_FIND, parameters):
-        task_id, map_index, *columns = row[width:]
-        primary = (row.dag_id, task_id, row.run_id, map_index)
-        if primary not in primaries:
-            continue
-        try:
-            _FIND_SHAPE.check(row)
-            run = runs.get(row[0]) or runs.setdefault(row[0], _stored_run(row[:width]))
-        except (ValueError, RecursionError) as error:
-            logger.error("task %r of run %r cannot be read: %s", task_id, row.run_id, error)
-        else:
-            yield primary, Queued(*columns, run)  # type: ignore[call-arg]
-
-
-def _stored_run(row: Sequence[Any]) -> StoredRun:
-    values = list(row)
-    at = StoredRun.__slots__.index("conf")
-    values[at] = json.loads(values[at])
-    if not isinstance(values[at], dict):
-        raise ValueError(f"its run's conf is no JSON object: {values[at]!r:.100}")  # noqa: TRY004
-    of_type, date = map(StoredRun.__slots__.index, ("run_type", "logical_us"))
-    values[date] = test_runs.date_us(values[of_type], values[date])
-    return StoredRun(*values)
 
 
 def find_run(
@@ -151,7 +25,7 @@ def find_run(
     """Return the run of a DAG with this id or this logical date; None if there is none."""
     same = dag_run.c.run_id == run_id if run_id is not None else dag_run.c.logical_us == logical_us
     row = connection.execute(_RUN.where(dag_run.c.dag_id == dag_id, same)).first()
-    return None if row is None else _stored_run(row)
+    return None if row is None else stored_run(row)
 
 
 def previous_run(
@@ -172,9 +46,9 @@ def previous_run(
     if state is not None:
         query = query.where(dag_run.c.state == state)
     if of_schedule:
-        query = query.where(dag_run.c.run_type.in_(SCHEDULE_RUN_TYPES))
+        query = query.where(dag_run.c.run_type.in_(AUTOMATIC_RUN_TYPES))
     row = connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
-    return None if row is None else _stored_run(row)
+    return None if row is None else stored_run(row)
 
 
 def finished_tasks(connection: sa.Connection, run_row_id: int) -> list[dict[str, Any]]:
@@ -208,6 +82,76 @@ def task_instances(connection: sa.Connection, run_row_id: int) -> list[dict[str,
     query = sa.select(*columns).where(ti.dag_run_id == run_row_id)
     rows = connection.execute(query.order_by(ti.task_id, ti.map_index))
     return [dict(row) for row in rows.mappings()]
+
+
+def states_of_dag(
+    connection: sa.Connection,
+    dag_id: str,
+    dates_us: list[int],
+    task_ids: list[str] | None,
+    group_id: str | None,
+) -> list[tuple[int, str, str | None]]:
+    """Return (logical date, task id, state) of a DAG's tasks in the runs of these dates.
+
+    Of each instance of the tasks `task_ids`, or of those of a group as the DAG has it now; without
+    either of the runs themselves, with an empty task id. Tests are left out, and removed instances.
+    """
+    ti = task_instance.c
+    of_dates = dag_run.c.dag_id == dag_id, dag_run.c.logical_us.in_(dates_us)
+    of_runs = (*of_dates, test_runs.IS_NO_TEST)
+    if task_ids is None and group_id is None:
+        query = sa.select(dag_run.c.logical_us, sa.literal(""), dag_run.c.state).where(*of_runs)
+    else:
+        is_one = (
+            ti.task_id.in_(task_ids or ())
+            if group_id is None
+            else _is_in_group(connection, dag_id, group_id)
+        )
+        query = (
+            sa.select(dag_run.c.logical_us, ti.task_id, ti.state)
+            .join(task_instance, ti.dag_run_id == dag_run.c.id)
+            .where(*of_runs, is_one, ti.state.is_distinct_from("removed"))
+        )
+    return [
+        (logical_us, task_id, state) for logical_us, task_id, state in connection.execute(query)
+    ]
+
+
+def _is_in_group(connection: sa.Connection, dag_id: str, group_id: str) -> sa.ColumnElement[bool]:
+    """Return what holds for a group's tasks: most have ids that begin with its own."""
+    found = dags.latest_spec(connection, dag_id)
+    if found is not None and group_id in found[1].groups:
+        return task_instance.c.task_id.in_(found[1].groups[group_id])
+    return task_instance.c.task_id.startswith(f"{group_id}.", autoescape=True)
+
+
+def what_is_missing(
+    connection: sa.Connection, dag_id: str, task_ids: list[str] | None, group_id: str | None
+) -> str | None:
+    """Return which of a DAG, its tasks or its group there is not; None if all are there."""
+    found = dags.latest_spec(connection, dag_id)
+    if found is None:
+        return f"The external DAG {dag_id} does not exist."
+    known = found[1].tasks
+    for task_id in task_ids or ():
+        if task_id not in known:
+            return f"The external task {task_id} in DAG {dag_id} does not exist."
+    is_known = group_id in found[1].groups or any(name.startswith(f"{group_id}.") for name in known)
+    if group_id is not None and not is_known:
+        return f"The external task group {group_id!r} in DAG {dag_id!r} does not exist."
+    return None
+
+
+def instance_count(connection: sa.Connection, instance_id: int) -> int:
+    """Return how many instances the task of one has in its run, removed ones left out."""
+    one, ti = task_instance.alias(), task_instance.c
+    query = (
+        sa.select(sa.func.count())
+        .select_from(task_instance)
+        .join(one, sa.and_(one.c.dag_run_id == ti.dag_run_id, one.c.task_id == ti.task_id))
+        .where(one.c.id == instance_id, ti.state.is_distinct_from("removed"))
+    )
+    return int(connection.execute(query).scalar() or 0)
 
 
 def first_reschedule(connection: sa.Connection, instance_id: int, try_number: int) -> int | None:

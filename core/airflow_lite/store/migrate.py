@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from airflow_lite.errors import StoreError, UserError
 from airflow_lite.store.engine import (
-    HEAD,
     Store,
     add_default_pool,
     cannot_open,
@@ -19,11 +18,10 @@ from airflow_lite.store.engine import (
     known_url,
     lock_schema,
     make_engine,
-    refuse_unfinished_import,
     revision,
-    revision_of,
     shown_url,
 )
+from airflow_lite.store.revision import HEAD, refuse_unfinished_import, revision_of
 from airflow_lite.store.schema import metadata
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from sqlalchemy import event
-
-from airflow_lite.store.transactions import Purpose, purpose_of
+from airflow_lite.store.transactions import SESSION, Purpose, is_bare, purpose_of, session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
     import psycopg
+    import sqlalchemy as sa
 
 #: What libpq is told, unless the URL says otherwise: no wait without bound for a server that is
 #: gone.
@@ -28,18 +28,29 @@ _LIMITS = {
 }
 #: Other drivers begin a transaction by themselves, and prepare nothing.
 _DRIVER = "psycopg"
-#: No wait without bound for a lock that a process holds which was stopped. Set with each
-#: transaction, in the message that begins it.
-_BOUNDS = "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '6s'"
+#: Each process would look for the type, of which we have none.
+DIALECT_OPTIONS = {"use_native_hstore": False}
+#: No wait without bound for a lock that a process holds which was stopped. Set once in a session
+#: of our own; where a pooler may change it, with each transaction, in the message that begins it.
+_BOUNDS = ("lock_timeout = '5s'", "idle_in_transaction_session_timeout = '6s'")
+_SET_FOR_TRANSACTION = "; ".join(f"SET LOCAL {bound}" for bound in _BOUNDS)
+#: For a session that asks the same again and again, of few rows each time. What is prepared while
+#: the tables are young would read the whole of them, for long after they have grown.
+BY_INDEX = ("enable_seqscan = off", "jit = off")
+#: For one whose statements find their rows by keys: no plan but one is of use, so it is made once.
+PLANNED_ONCE = (*BY_INDEX, "plan_cache_mode = force_generic_plan")
 _LAZY = "SET LOCAL synchronous_commit = off"
 #: All that one sees is of one moment, as on SQLite.
 _READS = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
-def arguments_of(url: sa.URL, name: str) -> dict[str, Any]:
-    """Return libpq's parameters that a URL leaves to us; `name` is which kind of process asks."""
+def arguments_of(given: Container[str], name: str) -> dict[str, Any]:
+    """Return libpq's parameters that a URL leaves to us, which has the `given` ones.
+
+    `name` is which kind of process asks.
+    """
     parameters = {**_LIMITS, "application_name": f"airflow-lite {name}".strip()}
-    return {key: value for key, value in parameters.items() if key not in url.query}
+    return {key: value for key, value in parameters.items() if key not in given}
 
 
 def engine_options(url: sa.URL, name: str) -> dict[str, Any]:
@@ -48,35 +59,60 @@ def engine_options(url: sa.URL, name: str) -> dict[str, Any]:
     It opens another while two threads are at work, as where DAG files are saved beside the loop.
     """
     return {
-        "connect_args": arguments_of(url, name),
+        "connect_args": arguments_of(url.query, name),
         "pool_size": 1,
         "max_overflow": 1,
-        "use_native_hstore": False,  # or each process would look for what we have none of
+        **DIALECT_OPTIONS,
     }
 
 
-def prepare(engine: sa.Engine) -> None:
-    """Let an engine's transactions begin with our bounds, on connections that are not lost."""
+def session_settings(name: str) -> tuple[str, ...]:
+    """Return what a session of this kind of process is to be given, beside our bounds."""
+    return BY_INDEX if name == "scheduler" else ()
+
+
+def prepare(engine: sa.Engine, settings: Iterable[str] = ()) -> None:
+    """Let an engine's transactions begin with our bounds, on connections that are not lost.
+
+    A session of our own is given these settings.
+    """
+    import sqlalchemy as sa
+    from sqlalchemy import event
+
     is_ours = engine.dialect.driver == _DRIVER
 
     @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: object) -> None:
+    def connect(connection: Any, record: Any) -> None:
         if is_ours:
             connection.autocommit = True  # transactions are begun below, not by the driver
-            if is_pooled(connection):
-                connection.prepare_threshold = None
+            begin_session(connection, record.info, settings)
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         purpose = purpose_of(connection)
-        if purpose is not Purpose.READ_ONE_STATEMENT:
-            connection.exec_driver_sql(_beginning(purpose, is_ours=is_ours))
+        session = session_of(connection)
+        if not is_bare(purpose, session):
+            connection.exec_driver_sql(beginning(purpose, session, is_ours=is_ours))
 
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, _record: object, _proxy: object) -> None:
         """Ping the server if it said something unasked: most likely that it hangs up."""
-        if _has_news(connection) and not _answers(engine.dialect, connection):
+        if has_news(connection) and not _answers(engine.dialect, connection):
             raise sa.exc.DisconnectionError
+
+
+def begin_session(
+    connection: psycopg.Connection[Any], info: dict[Any, Any], settings: Iterable[str] = ()
+) -> None:
+    """Set our bounds in a new session, and these settings; name it in `info`.
+
+    A pooler's session is nobody's own: nothing is set in it.
+    """
+    if is_pooled(connection):
+        connection.prepare_threshold = None
+    else:
+        connection.execute("; ".join(f"SET {setting}" for setting in (*_BOUNDS, *settings)))
+        info[SESSION] = object()
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:
@@ -88,15 +124,21 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
     return row is not None and bool(row[0] != connection.info.backend_pid)
 
 
-def _beginning(purpose: Purpose | None, *, is_ours: bool) -> str:
-    """Return the one message that begins a transaction, or adds to what the driver began."""
+def beginning(purpose: Purpose | None, session: object | None, *, is_ours: bool = True) -> str:
+    """Return the one message that begins a transaction, or adds to what the driver began.
+
+    `session` is what `session_of` tells of its connection.
+    """
+    is_lazy = purpose is Purpose.QUEUE or (purpose is Purpose.RECORD and session is not None)
     reads = purpose is Purpose.READ_ONE_MOMENT
     begin = f"{'BEGIN' if is_ours else 'SET TRANSACTION'} {_READS}" if reads else "BEGIN"
     parts = [begin] if is_ours or reads else []
-    return "; ".join([*parts, _BOUNDS, *([_LAZY] if purpose is Purpose.QUEUE else [])])
+    bounds = [_SET_FOR_TRANSACTION] if session is None else []
+    return "; ".join([*parts, *bounds, *([_LAZY] if is_lazy else [])])
 
 
-def _has_news(connection: Any) -> bool:
+def has_news(connection: Any) -> bool:
+    """Tell whether the server said something unasked: most likely that it hangs up."""
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     return bool(waiting.poll(0))

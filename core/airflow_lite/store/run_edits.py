@@ -31,19 +31,25 @@ _IS_PENDING = sa.or_(
 )
 
 
-def stop(connection: sa.Connection, run_row_id: int, *, now_us: int) -> int:
+def stop(connection: sa.Connection, run_row_id: int, *, now_us: int, actor: str = ACTOR) -> int:
     """Fail a run and all that runs of it, at once; return how many instances were ended.
 
     What had not begun is skipped. Nothing of it runs any more, teardowns neither.
     """
-    ended = _mark(connection, run_row_id, _IS_BEGUN, "failed", "the run was stopped", now_us)
-    ended += _mark(connection, run_row_id, _IS_PENDING, "skipped", "the run was stopped", now_us)
+    how = ("the run was stopped", now_us, actor)
+    ended = _mark(connection, run_row_id, _IS_BEGUN, "failed", *how)
+    ended += _mark(connection, run_row_id, _IS_PENDING, "skipped", *how)
     _set_state(connection, run_row_id, DagRunState.FAILED, now_us)
     return ended
 
 
 def set_failed(
-    connection: sa.Connection, run_row_id: int, teardowns: Collection[str], *, now_us: int
+    connection: sa.Connection,
+    run_row_id: int,
+    teardowns: Collection[str],
+    *,
+    now_us: int,
+    actor: str = ACTOR,
 ) -> bool:
     """Fail a run and its tasks but for `teardowns`; False where it goes on until these ended.
 
@@ -51,18 +57,25 @@ def set_failed(
     """
     is_normal = _ti.task_id.not_in(list(teardowns))
     waits = _has_open(connection, run_row_id, teardowns)
-    cause, rest = "the run was marked failed", "upstream_failed" if waits else "skipped"
-    _mark(connection, run_row_id, is_normal & _IS_BEGUN, "failed", cause, now_us)
-    _mark(connection, run_row_id, is_normal & _IS_PENDING, rest, cause, now_us)
+    how = ("the run was marked failed", now_us, actor)
+    rest = "upstream_failed" if waits else "skipped"
+    _mark(connection, run_row_id, is_normal & _IS_BEGUN, "failed", *how)
+    _mark(connection, run_row_id, is_normal & _IS_PENDING, rest, *how)
     return _end_unless(connection, run_row_id, DagRunState.FAILED, now_us, waits=waits)
 
 
 def set_success(
-    connection: sa.Connection, run_row_id: int, teardowns: Collection[str], *, now_us: int
+    connection: sa.Connection,
+    run_row_id: int,
+    teardowns: Collection[str],
+    *,
+    now_us: int,
+    actor: str = ACTOR,
 ) -> bool:
     """Give a run and its tasks but for `teardowns` success; False where it goes on for these."""
     others = _ti.task_id.not_in(list(teardowns)) & _ti.state.is_distinct_from("removed")
-    _mark(connection, run_row_id, others, "success", "the run was marked success", now_us)
+    how = ("the run was marked success", now_us, actor)
+    _mark(connection, run_row_id, others, "success", *how)
     waits = _has_open(connection, run_row_id, teardowns)
     return _end_unless(connection, run_row_id, DagRunState.SUCCESS, now_us, waits=waits)
 
@@ -84,6 +97,7 @@ def _mark(
     state: str,
     cause: str,
     now_us: int,
+    actor: str = ACTOR,
 ) -> int:
     update = task_instance.update().where(
         _ti.dag_run_id == run_row_id, which, _ti.state.is_distinct_from(state)
@@ -92,7 +106,7 @@ def _mark(
         "state": state,
         "end_us": now_us,
         "next_at_us": None,
-        "changed_by": ACTOR,
+        "changed_by": actor,
         "change_cause": cause,
         "changed_at_us": now_us,
     }
@@ -122,3 +136,13 @@ def _set_state(connection: sa.Connection, run_row_id: int, state: DagRunState, n
     update = dag_run.update().where(dag_run.c.id == run_row_id, dag_run.c.state != str(state))
     connection.execute(update.values(state=str(state), end_us=now_us))
     raise_row_versions(connection, [run_row_id])
+
+
+def note_run(connection: sa.Connection, run_row_id: int, note: str | None) -> None:
+    """Note a text on a run, in place of what was noted."""
+    connection.execute(dag_run.update().where(dag_run.c.id == run_row_id).values(note=note))
+
+
+def note_instance(connection: sa.Connection, instance_row_id: int, note: str | None) -> None:
+    """Note a text on a task instance, in place of what was noted."""
+    connection.execute(task_instance.update().where(_ti.id == instance_row_id).values(note=note))

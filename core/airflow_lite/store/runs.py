@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.keys import check_run_id
-from airflow_lite.states import SCHEDULE_RUN_TYPES
+from airflow_lite.states import AUTOMATIC_RUN_TYPES, SCHEDULE_RUN_TYPES, DagRunState
+from airflow_lite.store import doorbell
 from airflow_lite.store.batches import insert_new, is_one_of, run_many, select_many
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.schema import UNFINISHED_RUN, dag, dag_run, task_instance
@@ -68,7 +69,8 @@ def create_run(
     if key is None:  # another transaction was faster
         raise DagRunAlreadyExists(_exists_message(spec.dag_id, run_id, logical_us))
     run_row_id = int(key[0])
-    insert_instances(connection, run_row_id, spec.tasks.values())
+    first = [(task, index) for task in spec.tasks.values() for index in task.first_indexes]
+    insert_instances(connection, run_row_id, first)
     return run_row_id
 
 
@@ -106,22 +108,25 @@ _INSERT_INSTANCE = task_instance.insert().values(
 )
 
 
-def insert_instances(connection: sa.Connection, dag_run_id: int, tasks: Iterable[TaskSpec]) -> None:
-    """Insert one task instance, in no state, for each of `tasks`."""
-    run_many(connection, _INSERT_INSTANCE, [_instance_row(dag_run_id, task) for task in tasks])
+def insert_instances(
+    connection: sa.Connection, dag_run_id: int, instances: Iterable[tuple[TaskSpec, int]]
+) -> None:
+    """Insert a task instance, in no state, for each of these tasks and map indexes."""
+    rows = [_instance_row(dag_run_id, task, map_index) for task, map_index in instances]
+    run_many(connection, _INSERT_INSTANCE, rows)
 
 
-def _instance_row(dag_run_id: int, task: TaskSpec) -> dict[str, Any]:
+def _instance_row(dag_run_id: int, task: TaskSpec, map_index: int) -> dict[str, Any]:
     return {
         "dag_run_id": dag_run_id,
         "task_id": task.task_id,
-        "map_index": -1,
+        "map_index": map_index,
         "max_tries": task.retries,
         **{name: getattr(task, name) for name in OF_TASK},
     }
 
 
-#: What `scheduler.planner.model.Run` has of a run's row, and `conf`, which must be JSON.
+#: What `scheduler.planner.model.Run` has of a run's row; `conf`, which must be JSON; whose it is.
 _RUN = sa.select(
     dag_run.c.id,
     dag_run.c.dag_id,
@@ -133,8 +138,9 @@ _RUN = sa.select(
     dag_run.c.version_id,
     dag_run.c.row_version,
     dag_run.c.conf,
+    dag_run.c.job_id,
 ).where(is_one_of(dag_run.c.id))
-_RUN_SHAPE = Shape(_RUN)
+_RUN_SHAPE = Shape.of(_RUN)
 _VERSIONS = sa.select(dag_run.c.id, dag_run.c.row_version)
 _VERSIONS_OF = _VERSIONS.where(is_one_of(dag_run.c.id))
 
@@ -184,6 +190,31 @@ def end_run(connection: sa.Connection, run_row_id: int, *, state: str, now_us: i
     return connection.execute(query.values(state=state, end_us=now_us)).rowcount == 1
 
 
+def pause_after_failures(connection: sa.Connection, dag_id: str, most: int) -> bool:
+    """Pause a DAG whose `most` last runs have failed; return whether this paused it.
+
+    As in Airflow, the last runs are those of the latest logical dates, whatever their state; runs
+    of `dags test` do not count. Whoever schedules the DAG is told.
+    """
+    last = (
+        sa.select(dag_run.c.state)
+        .where(dag_run.c.dag_id == dag_id, IS_NO_TEST)
+        .order_by(dag_run.c.logical_us.desc())
+        .limit(most)
+        .subquery()
+    )
+    failed = sa.select(sa.func.count()).where(last.c.state == str(DagRunState.FAILED))
+    pause = (
+        dag.update()
+        .where(dag.c.dag_id == dag_id, ~dag.c.is_paused, failed.scalar_subquery() == most)
+        .values(is_paused=True, row_version=dag.c.row_version + 1)
+    )
+    is_new = connection.execute(pause).rowcount == 1
+    if is_new:
+        doorbell.ring(connection)
+    return is_new
+
+
 _START = (
     dag_run.update()
     .where(dag_run.c.id == sa.bindparam("run"), dag_run.c.state == "queued")
@@ -194,6 +225,16 @@ _START = (
 def start_runs(connection: sa.Connection, ids: Iterable[int], now_us: int) -> None:
     """Move those of these runs to running that are still queued."""
     run_many(connection, _START, [{"run": run, "now_us": now_us} for run in ids])
+
+
+_INTERVAL_ENDS = sa.select(dag_run.c.id, dag_run.c.interval_end_us).where(
+    is_one_of(dag_run.c.id), dag_run.c.run_type == "scheduled"
+)
+
+
+def scheduled_ends(connection: sa.Connection, ids: Iterable[int]) -> dict[int, int]:
+    """Return when the data intervals end of those of these runs that a schedule made."""
+    return {row.id: row.interval_end_us for row in select_many(connection, _INTERVAL_ENDS, ids)}
 
 
 _FOLLOW = (
@@ -209,7 +250,9 @@ def set_run_version(connection: sa.Connection, run_row_ids: Iterable[int], versi
 
 
 _newer = dag_run.alias()
-_LAST_SCHEDULED = sa.select(dag_run.c.dag_id, dag_run.c.interval_end_us).join_from(
+_LAST_SCHEDULED = sa.select(
+    dag_run.c.dag_id, dag_run.c.interval_start_us, dag_run.c.interval_end_us
+).join_from(
     dag,
     dag_run,
     dag_run.c.id
@@ -222,10 +265,12 @@ _LAST_SCHEDULED = sa.select(dag_run.c.dag_id, dag_run.c.interval_end_us).join_fr
 )
 
 
-def last_scheduled(connection: sa.Connection, dag_ids: Iterable[str]) -> dict[str, int]:
-    """Return, per DAG, the end of the newest scheduled or backfilled run's data interval."""
+def last_scheduled(
+    connection: sa.Connection, dag_ids: Iterable[str]
+) -> dict[str, tuple[int | None, int | None]]:
+    """Return, per DAG, the data interval of the newest scheduled or backfilled run, in us."""
     rows = select_many(connection, _LAST_SCHEDULED.where(is_one_of(dag.c.dag_id)), dag_ids)
-    return {row.dag_id: row.interval_end_us for row in rows}
+    return {row.dag_id: (row.interval_start_us, row.interval_end_us) for row in rows}
 
 
 def run_before(
@@ -239,13 +284,14 @@ def run_before(
         dag_run.c.dag_id == dag_id, dag_run.c.logical_us < logical_us, IS_NO_TEST
     )
     if of_schedule:
-        query = query.where(dag_run.c.run_type.in_(SCHEDULE_RUN_TYPES))
+        query = query.where(dag_run.c.run_type.in_(AUTOMATIC_RUN_TYPES))
     return connection.execute(query.order_by(dag_run.c.logical_us.desc()).limit(1)).first()
 
 
 def states_in_run(connection: sa.Connection, run_row_id: int, task_ids: Iterable[str]) -> list[Row]:
-    """Return (task_id, state) of these tasks' instances in a run."""
+    """Return (task_id, state) of these tasks' instances in a run, each pair once."""
     query = sa.select(task_instance.c.task_id, task_instance.c.state).where(
         task_instance.c.dag_run_id == run_row_id, is_one_of(task_instance.c.task_id)
     )
+    query = query.distinct()  # a mapped task has very many instances, and few states
     return select_many(connection, query, task_ids)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from airflow_lite.states import FINISHED
+from airflow_lite.spec.deferral import FAIL, timeout_kwargs
+from airflow_lite.states import FINISHED, TaskInstanceState
 from airflow_lite.store.batches import chunks, in_order, is_one_of, run_many, select_many
 from airflow_lite.store.row_types import Shape
 from airflow_lite.store.runs import OF_TASK, Row
 from airflow_lite.store.schema import (
     ACTIVE_INSTANCE,
+    DEFERRED_INSTANCE,
     UNFINISHED_RUN,
     attempt,
     dag,
@@ -28,12 +30,13 @@ from airflow_lite.store.schema import (
 from airflow_lite.text import is_storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_lite.spec.model import TaskSpec
 
 _ti = task_instance.c
-#: What `scheduler.planner.instance.Instance` has of an instance's row, and the run that it is of.
+#: What `scheduler.planner.instance.Instance` has of an instance's row, the run that it is of, and
+#: its start and end.
 _INSTANCE = sa.select(
     _ti.dag_run_id,
     _ti.id,
@@ -53,14 +56,17 @@ _INSTANCE = sa.select(
     _ti.priority_weight,
     _ti.stuck_count,
     _ti.skip_decision,
+    _ti.map_length,
     _ti.change_cause,
+    _ti.start_us,
+    _ti.end_us,
 )
-_INSTANCE_SHAPE = Shape(_INSTANCE)
+_INSTANCE_SHAPE = Shape.of(_INSTANCE)
 _BY_RUN = _INSTANCE.where(is_one_of(_ti.dag_run_id)).order_by(_ti.id)
 _BY_ID = _INSTANCE.where(is_one_of(_ti.id))
 _IS_BEGUN = sa.text(
     "task_instance.state IN"
-    " ('queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule')"
+    " ('queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule', 'deferred')"
 )
 
 
@@ -94,6 +100,15 @@ _END_TRY = _conditional().values(
     next_at_us=bindparam("next_at_us"),
     **_CHANGED,
 )
+_END_DEFERRAL = _conditional().values(
+    state=bindparam("to_state"),
+    next_method=FAIL,
+    next_kwargs=timeout_kwargs(),
+    trigger_spec=None,
+    triggerer_id=None,
+    next_at_us=None,
+    **_CHANGED,
+)
 _REQUEUE = _conditional().values(
     state="scheduled",
     attempt=None,
@@ -108,6 +123,8 @@ _QUEUE = _conditional().values(
     try_number=bindparam("try_number"),
     try_started_us=bindparam("try_started_us"),
     stuck_count=bindparam("stuck"),
+    next_method=sa.case((bindparam("goes_on", type_=sa.Boolean), _ti.next_method), else_=None),
+    next_kwargs=sa.case((bindparam("goes_on", type_=sa.Boolean), _ti.next_kwargs), else_=None),
     queued_us=bindparam("now_us"),
     executor=bindparam("executor_name"),
     version_id=bindparam("version"),
@@ -119,14 +136,32 @@ _QUEUE = _conditional().values(
     start_us=None,
     end_us=None,
     skip_decision=None,
+    map_length=None,
+    rendered_map_index=None,
     **_CHANGED,
 )
-_ATTEMPT = attempt.insert().values(
-    token=bindparam("token"),
-    task_instance_id=bindparam("row"),
-    try_number=bindparam("try_number"),
-    queued_us=bindparam("now_us"),
-    version_id=bindparam("version"),
+#: Of one instance, whose run nobody edited meanwhile: many are asked about at once before.
+_QUEUE_UNEDITED = _QUEUE.where(
+    sa.exists().where(
+        dag_run.c.id == _ti.dag_run_id, dag_run.c.row_version == bindparam("run_version")
+    )
+)
+_OF_ATTEMPT: dict[str, Any] = {
+    "token": bindparam("token"),
+    "task_instance_id": bindparam("row"),
+    "try_number": bindparam("try_number"),
+    "queued_us": bindparam("now_us"),
+    "version_id": bindparam("version"),
+    "executor": bindparam("executor_name"),
+}
+_ATTEMPT = attempt.insert().values(_OF_ATTEMPT)
+#: Of one attempt, for PostgreSQL: both writes by one message to the server.
+_QUEUED = _QUEUE_UNEDITED.returning(_ti.id).cte("queued")
+_QUEUE_WITH_ATTEMPT = attempt.insert().from_select(
+    [*_OF_ATTEMPT],
+    sa.select(
+        *(sa.type_coerce(value, attempt.c[name].type) for name, value in _OF_ATTEMPT.items())
+    ).select_from(_QUEUED),
 )
 _END_ATTEMPT = (
     attempt.update()
@@ -188,22 +223,32 @@ def write_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> 
     """Make planned changes of state; return how many rows were as expected.
 
     A row has `row, was_state, was_attempt, to_state, to_try, actor, cause, now_us`; `to_try` None
-    leaves the try number as it is.
+    leaves the try number as it is. From `deferred` to `scheduled` it is late, and goes on to fail.
     """
-    rows = in_order(rows, "row")
-    finishing = [row for row in rows if row["to_state"] in FINISHED]
-    moving = [row for row in rows if row["to_state"] not in FINISHED]
-    return run_many(connection, _FINISH, finishing) + run_many(connection, _MOVE, moving)
+    statements: dict[Any, list[dict[str, Any]]] = {_FINISH: [], _END_DEFERRAL: [], _MOVE: []}
+    for row in in_order(rows, "row"):
+        statements[_statement_of(row)].append(row)
+    return sum(run_many(connection, statement, some) for statement, some in statements.items())
+
+
+def _statement_of(row: Mapping[str, Any]) -> sa.Update:
+    if row["to_state"] in FINISHED:
+        return _FINISH
+    is_late = row["was_state"] == TaskInstanceState.DEFERRED and row["to_state"] == "scheduled"
+    return _END_DEFERRAL if is_late else _MOVE
 
 
 def queue_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     """Queue instances under new tokens and insert their attempts; return how many were as expected.
 
-    A row has `row, was_state, was_attempt, token, try_number, try_started_us, stuck, version,
-    executor_name, actor, cause, now_us`.
+    A row has `row, was_state, was_attempt, run_version, token, try_number, try_started_us, stuck,
+    goes_on, version, executor_name, actor, cause, now_us`; `goes_on`: with the method that a
+    deferral named. One alone is as expected only if its run has that version.
     """
+    if len(rows) == 1 and connection.dialect.name == "postgresql":
+        return run_many(connection, _QUEUE_WITH_ATTEMPT, rows)
     rows = in_order(rows, "row")
-    changed = run_many(connection, _QUEUE, rows)
+    changed = run_many(connection, _QUEUE_UNEDITED if len(rows) == 1 else _QUEUE, rows)
     run_many(connection, _ATTEMPT, rows)
     return changed
 
@@ -267,15 +312,25 @@ def attempt_processes(connection: sa.Connection, tokens: Iterable[str]) -> list[
     return select_many(connection, _PROCESSES, tokens)
 
 
+#: A number beyond these bounds is no count of slots, and would make the sum of all fail. They are
+#: parameters, since psycopg prepares no statement that has none.
+_IS_COUNT = _ti.pool_slots.between(0, 2**31 - 1)
 _TAKEN = (
     sa.select(_ti.pool, sa.func.sum(_ti.pool_slots).label("slots"))
-    # A number beyond these bounds is no count of slots, and would make the sum of all fail.
-    .where(ACTIVE_INSTANCE, _ti.pool_slots.between(0, 2**31 - 1))
+    .where(ACTIVE_INSTANCE, _IS_COUNT)
     .group_by(_ti.pool)
     .subquery()
 )
-_POOLS = sa.select(pool.c.name, pool.c.slots, _TAKEN.c.slots).select_from(
-    pool.outerjoin(_TAKEN, _TAKEN.c.pool == pool.c.name)
+_DEFERRED = (
+    sa.select(_ti.pool, sa.func.sum(_ti.pool_slots).label("slots"))
+    .where(DEFERRED_INSTANCE, _IS_COUNT)
+    .group_by(_ti.pool)
+    .subquery()
+)
+_POOLS = sa.select(pool.c.name, pool.c.slots, _TAKEN.c.slots, _DEFERRED.c.slots).select_from(
+    pool.outerjoin(_TAKEN, _TAKEN.c.pool == pool.c.name).outerjoin(
+        _DEFERRED, sa.and_(_DEFERRED.c.pool == pool.c.name, pool.c.include_deferred)
+    )
 )
 
 
@@ -289,21 +344,43 @@ class PoolRoom(NamedTuple):
 def pool_room(connection: sa.Connection, largest: int) -> dict[str, PoolRoom]:
     """Return pool -> its room, with what every queued and running instance takes counted.
 
-    A pool whose slots are no number is missing: it must be set again.
+    What is deferred takes slots of pools that have `include_deferred`. A pool whose slots are no
+    number is missing: it must be set again.
     """
     room = {}
-    for name, slots, taken in connection.execute(_POOLS):
+    for name, slots, taken, deferred in connection.execute(_POOLS):
         if not isinstance(slots, int):
             continue
         size = largest if slots < 0 else slots
-        room[name] = PoolRoom(size - int(taken or 0), size)
+        room[name] = PoolRoom(size - int(taken or 0) - int(deferred or 0), size)
     return room
+
+
+def active_counts(connection: sa.Connection, dag_id: str) -> dict[tuple[int, str], int]:
+    """Return (run row id, task id) -> how many attempts of a DAG are queued or running."""
+    query = (
+        sa.select(_ti.dag_run_id, _ti.task_id, sa.func.count())
+        .join(dag_run, dag_run.c.id == _ti.dag_run_id)
+        .where(ACTIVE_INSTANCE, dag_run.c.dag_id == dag_id)
+        .group_by(_ti.dag_run_id, _ti.task_id)
+    )
+    return {(run, task): count for run, task, count in connection.execute(query)}
 
 
 def waiting_in_queue(connection: sa.Connection) -> dict[str, int]:
     """Return executor -> how many task instances are queued for it."""
     query = sa.select(_ti.executor, sa.func.count()).where(ACTIVE_INSTANCE, _ti.state == "queued")
     return {name or "": count for name, count in connection.execute(query.group_by(_ti.executor))}
+
+
+def waiting_by_queue(connection: sa.Connection, executor: str) -> dict[str, int]:
+    """Return queue -> how many task instances are queued in it for an executor."""
+    query = (
+        sa.select(_ti.queue, sa.func.count())
+        .where(ACTIVE_INSTANCE, _ti.state == "queued", _ti.executor == executor)
+        .group_by(_ti.queue)
+    )
+    return dict(map(tuple, connection.execute(query)))
 
 
 _DAG = sa.select(
@@ -318,7 +395,7 @@ _DAG = sa.select(
     dag.c.pickle_id,
     dag.c.owner_job_id,
 )
-_DAG_SHAPE = Shape(_DAG)
+_DAG_SHAPE = Shape.of(_DAG)
 
 
 def dag_rows(connection: sa.Connection) -> list[Row]:

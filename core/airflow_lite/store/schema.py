@@ -148,6 +148,7 @@ dag_file = Table(
     Column("error", Text),  # an import error: shown by `dags list-import-errors`
     Column("warnings", Text, nullable=False, server_default=text("'[]'")),
     Column("pickled_by", String(100)),  # versions that pickled its DAGs; None: nothing did
+    Column("secrets", Text, nullable=False, server_default=text("'[]'")),  # `asked_secrets`
 )
 
 dag_run = Table(
@@ -211,6 +212,12 @@ task_instance = Table(
     Column("changed_by", String(250)),  # actor of the last change: scheduler, host, user, …
     Column("change_cause", Text),
     Column("changed_at_us", Moment),
+    # How many instances its result gives to tasks that are mapped over it; of one index of a
+    # mapped task 1, if it returned something.
+    Column("map_length", Integer),
+    Column("rendered_map_index", String(250)),
+    Column("trigger_spec", Text),  # JSON; of deferred: see `worker.task.deferral`
+    Column("triggerer_id", Id),  # the job of a user's triggerer that runs the trigger
     UniqueConstraint("dag_run_id", "task_id", "map_index"),
 )
 
@@ -238,6 +245,7 @@ attempt = Table(
     Column("max_rss_kb", Integer),
     Column("cpu_us", BigInteger),
     Column("version_id", Id),
+    Column("executor", String(250)),  # that it was queued for; of a hybrid, the half
     Index("attempt_task_instance", "task_instance_id"),
 )
 
@@ -271,17 +279,6 @@ xcom = Table(
     Column("at_us", Moment, nullable=False),
 )
 
-#: How many instances a mapped task gets from this upstream result.
-task_map = Table(
-    "task_map",
-    metadata,
-    Column("dag_run_id", Id, ForeignKey("dag_run.id", ondelete="CASCADE"), primary_key=True),
-    Column("task_id", String(250), primary_key=True),
-    Column("map_index", Integer, primary_key=True),
-    Column("length", Integer, nullable=False),
-    Column("keys", Text),
-)
-
 rendered_fields = Table(
     "rendered_fields",
     metadata,
@@ -296,7 +293,7 @@ callback_request = Table(
     "callback_request",
     metadata,
     _id(),
-    Column("kind", String(32), nullable=False),  # dag, task
+    Column("kind", String(32), nullable=False),  # dag, task, alert
     Column("dag_run_id", Id, ForeignKey("dag_run.id", ondelete="CASCADE"), nullable=False),
     Column("task_instance_id", Id),
     Column("payload", Text, nullable=False),  # JSON
@@ -317,10 +314,121 @@ pool = Table(
     _flag("include_deferred", default=False),
 )
 
+#: `val` is encrypted where `is_encrypted` says so: `security.cipher`.
+variable = Table(
+    "variable",
+    metadata,
+    _id(),
+    Column("key", String(250), nullable=False, unique=True),
+    Column("val", Text, nullable=False),
+    Column("description", Text),
+    _flag("is_encrypted", default=False),
+)
+
+#: `password` and `extra` are encrypted where the flags say so.
+connection = Table(
+    "connection",
+    metadata,
+    _id(),
+    Column("conn_id", String(250), nullable=False, unique=True),
+    Column("conn_type", String(500), nullable=False),
+    Column("description", Text),
+    Column("host", String(500)),
+    Column("schema", String(500)),
+    Column("login", Text),
+    Column("password", Text),
+    Column("port", Integer),
+    Column("extra", Text),  # JSON
+    _flag("is_encrypted", default=False),
+    _flag("is_extra_encrypted", default=False),
+)
+
+#: A name of data that DAGs have as outlets, or wait for. Indexed texts are short: `spec.datasets`.
+dataset = Table(
+    "dataset",
+    metadata,
+    _id(),
+    Column("uri", String(2500), nullable=False, unique=True),
+    Column("extra", Text, nullable=False, server_default=text("'{}'")),  # JSON
+    Column("created_us", Moment, nullable=False),
+    Column("updated_us", Moment, nullable=False),  # its extra; its changes are events
+)
+
+#: The datasets that tasks linked to an alias.
+dataset_alias = Table(
+    "dataset_alias",
+    metadata,
+    Column("alias", String(2500), primary_key=True),
+    Column("dataset_id", Id, ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True),
+    Index("dataset_alias_dataset", "dataset_id"),
+)
+
+#: Where the newest definition of a DAG names a dataset or an alias: as an outlet of a task, or,
+#: without a task, in its schedule.
+dataset_use = Table(
+    "dataset_use",
+    metadata,
+    _id(),
+    Column("dag_id", String(250), nullable=False),
+    Column("task_id", String(250)),
+    Column("dataset_id", Id, ForeignKey("dataset.id", ondelete="CASCADE")),
+    Column("alias", String(2500)),
+    Index("dataset_use_dag", "dag_id"),
+    Index("dataset_use_dataset", "dataset_id"),
+    Index("dataset_use_alias", "alias"),
+)
+
+#: A change of a dataset, written with the end of the try that made it.
+dataset_event = Table(
+    "dataset_event",
+    metadata,
+    _id(),
+    Column("dataset_id", Id, ForeignKey("dataset.id", ondelete="CASCADE"), nullable=False),
+    Column("extra", Text, nullable=False, server_default=text("'{}'")),  # JSON
+    Column("source_dag_id", String(250)),
+    Column("source_task_id", String(250)),
+    Column("source_run_id", String(250)),
+    Column("source_map_index", Integer),
+    Column("at_us", Moment, nullable=False),
+    Column("token", String(64)),  # of the attempt
+    Column("number", Integer, nullable=False, server_default=text("0")),  # of those of the attempt
+    UniqueConstraint("token", "number"),
+    Index("dataset_event_of", "dataset_id", "at_us"),
+    Index("dataset_event_at", "at_us"),
+)
+
+#: The aliases through which a task changed a dataset.
+dataset_event_alias = Table(
+    "dataset_event_alias",
+    metadata,
+    Column("event_id", Id, ForeignKey("dataset_event.id", ondelete="CASCADE"), primary_key=True),
+    Column("alias", String(2500), primary_key=True),
+    Index("dataset_event_alias_of", "alias"),
+)
+
+#: Events that no run of a DAG that waits for their datasets was made for yet.
+dataset_queue = Table(
+    "dataset_queue",
+    metadata,
+    Column("dag_id", String(250), primary_key=True),
+    Column("event_id", Id, ForeignKey("dataset_event.id", ondelete="CASCADE"), primary_key=True),
+    Index("dataset_queue_event", "event_id"),
+)
+
+#: The events that a run was made for.
+dataset_consumption = Table(
+    "dataset_consumption",
+    metadata,
+    Column("dag_run_id", Id, ForeignKey("dag_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", Id, ForeignKey("dataset_event.id", ondelete="CASCADE"), primary_key=True),
+    Index("dataset_consumption_event", "event_id"),
+)
+
 #: Conditions as the partial indexes below have them, letter for letter, so that these serve.
 UNFINISHED_RUN = text("dag_run.state IN ('queued', 'running')")
 FINISHED_RUN = text("dag_run.state IN ('success', 'failed')")
 ACTIVE_INSTANCE = text("task_instance.state IN ('queued', 'running', 'restarting')")
+DEFERRED_INSTANCE = text("task_instance.state = 'deferred'")
 
 #: Indexes over some rows: those that are not over yet; runs that are, by their end; what refers to
 #: versions and jobs, which may go when nothing does. As text: `Index(…, postgresql_where=…)` would
@@ -340,6 +448,7 @@ PARTIAL_INDEXES = (
         "CREATE INDEX task_instance_version ON task_instance (version_id)"
         " WHERE version_id IS NOT NULL"
     ),
+    "CREATE INDEX task_instance_deferred ON task_instance (state) WHERE state = 'deferred'",
     "CREATE INDEX callback_request_open ON callback_request (id) WHERE started_us IS NULL",
 )
 

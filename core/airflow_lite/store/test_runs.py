@@ -7,7 +7,7 @@ that no other run has; what reads the row takes the mark off again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -15,21 +15,16 @@ from airflow_lite.clock import iso
 from airflow_lite.errors import DagRunAlreadyExists
 from airflow_lite.states import DagRunType
 from airflow_lite.store.schema import dag_run
+from airflow_lite.store.test_dates import MARKS, date_us
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
-_MARKS = 1000
 #: The condition that a run is none of `dags test`: one to go by, in "the run before".
 IS_NO_TEST = dag_run.c.run_type != str(DagRunType.TEST)
 
 
-def date_us(run_type: str, stored_us: int) -> int:
-    """Return the logical date of a run, from the one that its row has."""
-    return stored_us - stored_us % _MARKS if run_type == DagRunType.TEST else stored_us
-
-
-def date_of(run: RowMapping) -> int:
+def date_of(run: RowMapping | dict[str, Any]) -> int:
     """Return the logical date of a run's row."""
     return date_us(run["run_type"], run["logical_us"])
 
@@ -43,17 +38,17 @@ def run_id_of(logical_us: int) -> str:
 def is_test_of(logical_us: int) -> sa.ColumnElement[bool]:
     """Return the condition that a run is the test of a date."""
     first = date_us(DagRunType.TEST, logical_us)
-    return sa.and_(~IS_NO_TEST, dag_run.c.logical_us.between(first, first + _MARKS - 1))
+    return sa.and_(~IS_NO_TEST, dag_run.c.logical_us.between(first, first + MARKS - 1))
 
 
 def free_us(connection: sa.Connection, dag_id: str, logical_us: int) -> int:
     """Return the date that the row of a new test gets; raise `DagRunAlreadyExists` if all are."""
     first = date_us(DagRunType.TEST, logical_us)
     query = sa.select(dag_run.c.logical_us).where(
-        dag_run.c.dag_id == dag_id, dag_run.c.logical_us.between(first, first + _MARKS - 1)
+        dag_run.c.dag_id == dag_id, dag_run.c.logical_us.between(first, first + MARKS - 1)
     )
     taken = set(connection.execute(query).scalars())
-    free = next((at for at in range(first + 1, first + _MARKS) if at not in taken), None)
+    free = next((at for at in range(first + 1, first + MARKS) if at not in taken), None)
     if free is None:
         raise DagRunAlreadyExists(
             f"DAG {dag_id!r} has runs for every microsecond of {iso(first)}. Choose another date."

@@ -1,28 +1,17 @@
-"""XComs: JSON texts by DAG run, task, map index and key."""
+"""XComs as tasks pull them: JSON texts by DAG run, task, map index and key."""
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 
-from airflow_lite.store.batches import run_many, upsert_many
 from airflow_lite.store.schema import dag_run, xcom
 from airflow_lite.store.test_runs import IS_NO_TEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-
-class XComValue(NamedTuple):
-    """One XCom to write; `value` is JSON text."""
-
-    dag_run_id: int
-    task_id: str
-    map_index: int
-    key: str
-    value: str
+    from collections.abc import Callable, Sequence
 
 
 class XComQuery(NamedTuple):
@@ -48,36 +37,16 @@ class StoredXCom(NamedTuple):
     map_index: int
     key: str
     value: str
-
-
-def put(connection: sa.Connection, values: Sequence[XComValue], now_us: int) -> None:
-    """Write XComs, in the order in which they were pushed, over what is under the same keys."""
-    # A microsecond apart, so that which came last is known of what is written at once, too.
-    rows = [{**value._asdict(), "at_us": now_us + at} for at, value in enumerate(values)]
-    upsert_many(connection, xcom, rows, changed=("value", "at_us"))
-
-
-_CLEAR = xcom.delete().where(
-    xcom.c.dag_run_id == sa.bindparam("run"),
-    xcom.c.task_id == sa.bindparam("task"),
-    xcom.c.map_index == sa.bindparam("index"),
-)
-
-
-def clear(connection: sa.Connection, owners: Sequence[tuple[int, str, int]]) -> None:
-    """Delete every XCom of these (dag run row, task id, map index)."""
-    rows = [{"run": run, "task": task, "index": index} for run, task, index in owners]
-    run_many(connection, _CLEAR, rows)
+    dag_run_id: int
 
 
 def get(connection: sa.Connection, query: XComQuery) -> list[StoredXCom]:
     """Return the XComs of a query: those of the newest run first, in a run the last pushed.
 
-    For one value the last pushed alone; of a mapped task, that of each of its indexes.
+    For one value the last pushed alone.
     """
-    columns = (xcom.c.task_id, xcom.c.map_index, xcom.c.key, xcom.c.value)
     statement = (
-        sa.select(*columns, xcom.c.dag_run_id)
+        sa.select(*(xcom.c[name] for name in StoredXCom._fields))
         .join(dag_run, dag_run.c.id == xcom.c.dag_run_id)
         .where(dag_run.c.dag_id == query.dag_id, *_conditions(query))
         .order_by(
@@ -86,19 +55,85 @@ def get(connection: sa.Connection, query: XComQuery) -> list[StoredXCom]:
             *(xcom.c.task_id, xcom.c.map_index, xcom.c.key),  # where a clock went back
         )
     )
-    rows = iter(connection.execute(statement))
-    return [StoredXCom(*row[:4]) for row in (_newest(rows) if query.is_single else rows)]
+    if query.is_single:
+        statement = statement.limit(1)
+    return [StoredXCom(*row) for row in connection.execute(statement)]
 
 
-def _newest(rows: Iterator[Any]) -> Iterator[Any]:
-    """Yield the first row, and those of its task's other indexes if it is mapped."""
-    first = next(rows, None)
-    if first is None:
-        return
-    yield first
-    if first.map_index >= 0:
-        of_run = takewhile(lambda row: row.dag_run_id == first.dag_run_id, rows)
-        yield from (row for row in of_run if (row.task_id, row.key) == (first.task_id, first.key))
+def of_task(
+    connection: sa.Connection, dag_run_id: int, task_id: str, map_index: int | None = None
+) -> Sequence[sa.RowMapping]:
+    """Return the XComs that a task pushed in a run, by map index and key; None: of every index.
+
+    Each has `map_index, key, value, at_us`; `value` is JSON text.
+    """
+    query = sa.select(xcom.c.map_index, xcom.c.key, xcom.c.value, xcom.c.at_us).where(
+        xcom.c.dag_run_id == dag_run_id, xcom.c.task_id == task_id
+    )
+    if map_index is not None:
+        query = query.where(xcom.c.map_index == map_index)
+    return connection.execute(query.order_by(xcom.c.map_index, xcom.c.key)).mappings().all()
+
+
+#: Characters after which a page of values ends, if it has one.
+PAGE_SIZE = 1 << 18
+_OF_MAPPED = (
+    xcom.c.dag_run_id == bindparam("run"),
+    xcom.c.task_id == bindparam("task"),
+    xcom.c.key == bindparam("name"),
+    xcom.c.map_index >= 0,
+)
+_COUNT_MAPPED = sa.select(sa.func.count()).where(*_OF_MAPPED)
+
+
+def _page_of(order: Callable[[Any], Any]) -> sa.Select[tuple[str, int]]:
+    rows = (
+        sa.select(xcom.c.map_index, xcom.c.value)
+        .where(*_OF_MAPPED)
+        .order_by(order(xcom.c.map_index))
+        .limit(bindparam("most"))
+        .offset(bindparam("first"))
+        .subquery()
+    )
+    size = sa.func.length(rows.c.value)
+    sizes = sa.func.sum(size).over(order_by=order(rows.c.map_index))
+    found = sa.func.count().over()
+    sized = sa.select(rows, (sizes - size).label("before"), found.label("found")).subquery()
+    return (
+        sa.select(sized.c.value, sized.c.found)
+        .where(sized.c.before < PAGE_SIZE)
+        .order_by(order(sized.c.map_index))
+    )
+
+
+_MAPPED_PAGE, _LAST_MAPPED_PAGE = _page_of(sa.asc), _page_of(sa.desc)
+
+
+def count_mapped(connection: sa.Connection, dag_run_id: int, task_id: str, key: str) -> int:
+    """Return how many values the instances of a mapped task pushed under a key in a run."""
+    values = {"run": dag_run_id, "task": task_id, "name": key}
+    return int(connection.execute(_COUNT_MAPPED, values).scalar_one())
+
+
+def mapped_page(
+    connection: sa.Connection,
+    dag_run_id: int,
+    task_id: str,
+    key: str,
+    *,
+    first: int,
+    most: int,
+    last_first: bool = False,
+) -> tuple[list[str], bool]:
+    """Return a page of these values as JSON texts, and whether there are none after them.
+
+    From the place `first` on in the order of map indexes, or with `last_first` from the end; no
+    more than `most`, nor than `PAGE_SIZE` characters but for the last of them.
+    """
+    values = {"run": dag_run_id, "task": task_id, "name": key, "first": first, "most": most}
+    statement = _LAST_MAPPED_PAGE if last_first else _MAPPED_PAGE
+    rows = connection.execute(statement, values).all()
+    return [row.value for row in rows], not rows or len(rows) == rows[0].found < most
 
 
 def _conditions(query: XComQuery) -> list[Any]:

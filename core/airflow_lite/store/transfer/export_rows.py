@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from airflow_lite.errors import StoreError
-from airflow_lite.store.engine import check_revision, revision_of
+from airflow_lite.store.revision import check_revision, revision_of
 from airflow_lite.store.schema import metadata
 from airflow_lite.store.transfer.archive import write_archive
 from airflow_lite.store.transfer.row_format import RowError, RowFormat

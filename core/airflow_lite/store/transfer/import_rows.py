@@ -14,18 +14,11 @@ import sqlalchemy as sa
 
 from airflow_lite.errors import StoreError, UserError
 from airflow_lite.store.batches import run_many
-from airflow_lite.store.engine import (
-    HEAD,
-    IMPORTING,
-    check_revision,
-    create,
-    lock_schema,
-    revision_of,
-    shown_url,
-    write_log_back,
-)
-from airflow_lite.store.jobs import cause_of, lock_jobs
+from airflow_lite.store.engine import create, lock_schema, shown_url, write_log_back
+from airflow_lite.store.faults import cause_of
+from airflow_lite.store.jobs import lock_jobs
 from airflow_lite.store.pools import DEFAULT_POOL
+from airflow_lite.store.revision import HEAD, IMPORTING, check_revision, revision_of
 from airflow_lite.store.schema import metadata, pool
 from airflow_lite.store.transfer.row_format import RowError, RowFormat
 

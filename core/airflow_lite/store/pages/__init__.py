@@ -1,0 +1,1 @@
+"""What the pages of the web server show, each in as many statements whatever the store holds."""
