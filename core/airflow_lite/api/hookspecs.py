@@ -6,12 +6,12 @@ None may be a wrapper. One that raises is logged with its plugin's name, and the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_lite.api.commands.spec import GroupCommand
     from airflow_lite.api.listener_events import (
@@ -47,6 +47,28 @@ class HealthReport:
     message: str
 
 
+@dataclass(frozen=True)
+class WebPanelContext:
+    """The argument of `get_web_panels`."""
+
+    config: Config
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class WebPanel:
+    """One table of `get_web_panels`: data, and no HTML.
+
+    `columns` names the keys of `rows` that are shown, in order; the values are shown as text.
+    `text` is a line above the table, or why there is none.
+    """
+
+    title: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Mapping[str, Any]] = ()
+    text: str = ""
+
+
 @hookspec
 def get_cli_commands() -> Sequence[GroupCommand]:  # type: ignore[empty-body]
     """Return the plugin's group of commands, named like its entry point, as data.
@@ -69,6 +91,15 @@ def check_health(context: HealthContext) -> HealthReport | None:
     """Say whether what the plugin needs can be reached; None where there is nothing to say.
 
     When: a user asks. On the main thread; must return within `context.timeout_s`.
+    """
+
+
+@hookspec
+def get_web_panels(context: WebPanelContext) -> Sequence[WebPanel]:  # type: ignore[empty-body]
+    """Return what the web page on executors shows of what the plugin runs tasks with.
+
+    When: a user opens them. On the main thread of a process of its own, never of the web server;
+    must return within `context.timeout_s`.
     """
 
 

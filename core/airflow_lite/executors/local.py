@@ -127,6 +127,7 @@ class SequentialExecutor(LocalExecutor):
 
     is_single_threaded = True
     is_production = False
+    change_sensor_mode_to_reschedule = True  # what pokes would keep what it waits for from running
 
     def __init__(self, parallelism: int | None = None, *, clock: Clock | None = None) -> None:
         super().__init__(1, clock=clock)

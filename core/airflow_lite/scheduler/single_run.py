@@ -14,7 +14,7 @@ from airflow_lite.scheduler.loop.shutdown import Stopping
 from airflow_lite.scheduler.recovery.dead_dag_tests import fail_dead_tests
 from airflow_lite.spec.timetable import manual_interval
 from airflow_lite.states import DagRunState, DagRunType
-from airflow_lite.store import dags, jobs, lookup, runs, scheduling, test_runs
+from airflow_lite.store import dags, jobs, lookup, runs, scheduling, test_dates, test_runs
 from airflow_lite.store.dag_saving import keep_version
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _keep_version(store: Store, source: DagSource, clock: Clock) -> int:
 
 def _begin(loop: Loop, dag_id: str, logical_us: int | None, conf: Mapping[str, Any] | None) -> int:
     store, now_us = loop.context.store, loop.context.clock.now_us()
-    logical_us = test_runs.date_us(DagRunType.TEST, now_us if logical_us is None else logical_us)
+    logical_us = test_dates.date_us(DagRunType.TEST, now_us if logical_us is None else logical_us)
     run_id = test_runs.run_id_of(logical_us)
     with store.begin() as connection:
         version_id, spec = _definition(loop, connection, dag_id)

@@ -29,7 +29,8 @@ class Arg:
 
     A positional has one flag without a dash. `completer` says what the shell completes it with:
     "dag_id", "task_id" and "run_id" (of the DAG that the argument `dag_id` names), "pool",
-    "executor", "plugin", "section", "option" (of the argument `section`), "page" or "file".
+    "variable", "connection", "executor", "plugin", "section", "option" (of the argument
+    `section`), "page" or "file".
     """
 
     def __init__(
@@ -91,13 +92,22 @@ class ActionCommand(NamedTuple):
 
 
 class GroupCommand(NamedTuple):
-    """A named group of commands, such as `airflow-lite dags …`."""
+    """A named group of commands, such as `airflow-lite dags …`.
+
+    `default` is the command that is meant where none is named.
+    """
 
     name: str
     help: str
     subcommands: Iterable[CLICommand]
     description: str | None = None
     epilog: str | None = None
+    default: str | None = None
+
+    def words(self, words: list[str]) -> list[str]:
+        """Return the words of a command line after the group's name, with the default in place."""
+        is_named = bool(words) and (not words[0].startswith("-") or words[0] in HELP.flags)
+        return words if is_named or self.default is None else [self.default, *words]
 
 
 CLICommand = ActionCommand | GroupCommand

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_lite.api.executor import metrics
 from airflow_lite.api.executor.event_buffer import EventBuffer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_lite.api.commands.spec import GroupCommand
+    from airflow_lite.api.executor.routes import Routes
     from airflow_lite.api.executor.task_instance import TaskInstance
     from airflow_lite.config import Config
 
@@ -71,6 +72,10 @@ class BaseExecutor(EventBuffer):
     name: str | None = None
     #: Where `send_callback` hands requests to; set before `start`.
     callback_sink: Any = None
+    #: Of a hybrid, the executors that it is made of.
+    halves: ClassVar[tuple[type[BaseExecutor], ...]] = ()
+    #: Of a hybrid, which half an attempt goes to, once it is configured; None for all others.
+    routes: Routes | None = None
     #: Where its gauges go: any object with `gauge(name, value, tags)`.
     metrics: metrics.MetricSink = metrics.NoMetrics()
 
@@ -154,12 +159,9 @@ class BaseExecutor(EventBuffer):
 
         May come on another thread while `end` is still waiting on the executor's own.
         """
-        logger.warning(
-            "%s: terminated with %d queued and %d running",
-            self,
-            len(self.queued_tasks),
-            len(self.running),
-        )
+        if self.queued_tasks or self.running:
+            counts = len(self.queued_tasks), len(self.running)
+            logger.warning("%s: terminated with %d queued and %d running", self, *counts)
         self.queued_tasks.clear()
         self.running.clear()
         self._news.set()
@@ -349,6 +351,10 @@ class BaseExecutor(EventBuffer):
         """How many attempts are queued or running, each counted once."""
         both = len(self.queued_tasks.keys() & self.running) if self.queued_tasks else 0
         return len(self.running) + len(self.queued_tasks) - both
+
+    def half_slots(self) -> dict[str, int]:
+        """Return how many attempts more each half of a hybrid can take; {} for all others."""
+        return {}
 
     def send_callback(self, request: Any) -> None:
         """Hand a callback request to the sink; raise `ValueError` where none is configured."""

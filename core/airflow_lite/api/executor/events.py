@@ -32,6 +32,21 @@ class Requeue(NamedTuple):
         return self.reason
 
 
+class Lost(NamedTuple):
+    """`info` of a FAILED event: what ran the attempt has ended, for this reason.
+
+    If its row says that it runs, its try ends as lost: at once where `is_proven`, which says that
+    its processes are surely dead, else when its beats have stopped. One that was never claimed is
+    tried again, as after any other failure.
+    """
+
+    reason: str
+    is_proven: bool = False
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class TaskEventLog(NamedTuple):
     """A line for the history of one task instance, from `BaseExecutor.log_task_event`."""
 
@@ -44,7 +59,8 @@ class Event(NamedTuple):
     """The executor reports that an attempt is queued at its engine, runs, or has ended.
 
     Never carries the outcome: for that the row is read. `info` of QUEUED and RUNNING is the
-    attempt's id at the engine, or None; of FAILED a `Refused`, a `Requeue`, or the executor's own.
+    attempt's id at the engine, or None; of FAILED a `Refused`, a `Requeue`, a `Lost`, or the
+    executor's own.
     """
 
     key: TaskInstanceKey

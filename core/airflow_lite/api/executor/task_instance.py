@@ -39,6 +39,8 @@ class TaskInstance:
     queued_us: int | None = None
     #: Of its DAG, pickled in the store; None: it is run from its file.
     pickle_id: int | None = None
+    #: The executor that it is queued for, which of a hybrid is one of its halves.
+    executor: str | None = None
 
     @property
     def key(self) -> TaskInstanceKey:
@@ -63,6 +65,7 @@ def task_instance(
     external_executor_id: str | None = None,
     hostname: str | None = None,
     pickle_id: int | None = None,
+    executor: str | None = None,
 ) -> TaskInstance:
     """Return a row as executors see it: anything with the columns that they are told of.
 
@@ -80,5 +83,6 @@ def task_instance(
         external_executor_id=external_executor_id,
         hostname=hostname,
         pickle_id=pickle_id,
+        executor=executor,
         **{name: getattr(row, name) for name in _COLUMNS},
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_lite.clock import SystemClock
 from airflow_lite.parsing.folder import mentions
 from airflow_lite.scheduler.dag_files.scan import DagFileProcessor, parse_environment, parse_options
+from airflow_lite.scheduler.dag_files.secrets import StoreAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,8 +41,12 @@ def parse_now(config: Config, paths: Iterable[str]) -> list[FileResult]:
     from airflow_lite.parsing.pool import parse_batches
 
     options, environ = parse_options(config), parse_environment(config)
-    batches = parse_batches(list(paths), options, environ=environ)
-    return [result for results in batches for result in results]
+    answers = StoreAnswers(config)
+    try:
+        batches = parse_batches(list(paths), options, environ=environ, answer=answers)
+        return [result for results in batches for result in results]
+    finally:
+        answers.close()
 
 
 def _all_now(work: DagFileProcessor, notice: Callable[[str], None] | None) -> Iterator[Saved]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_lite.parsing import folder
 from airflow_lite.parsing.locations import location_of, shown_path
 from airflow_lite.scheduler.dag_files.pickling import ships_pickles, signer
+from airflow_lite.scheduler.dag_files.secrets import StoreAnswers
+from airflow_lite.security.cipher import KEY_VARIABLE as FERNET_KEY_VARIABLE
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.store import dags, doorbell
+from airflow_lite.store.asked_secrets import stale_paths
 from airflow_lite.store.dag_saving import save_results
-from airflow_lite.store.faults import is_of_rows
-from airflow_lite.store.jobs import cause_of
+from airflow_lite.store.faults import cause_of, is_of_rows
 from airflow_lite.store.pickles import pickled_by
 
 if TYPE_CHECKING:
@@ -74,12 +76,18 @@ class DagFileProcessor:
             listing = folder.list_files(self._folder)
         except OSError as error:
             return Scan(notices=(f"The DAG folder {self._folder}: {error.strerror}.",))
-        with self._store.read() as connection:
-            files = dags.known_files(connection)
+        files = self._known()
         saved = {shown_path(file.path, self._folder): file for file in files}
         changed = tuple(path for path in listing.paths if self._is_due(path, saved.get(path)))
         gone = tuple(sorted(set(saved).difference(listing.paths)))
         return Scan(changed, gone, tuple(listing.notices))
+
+    def _known(self, locations: Sequence[str] | None = None) -> list[KnownFile]:
+        """Return what is known of files; those that asked for what has changed are as changed."""
+        with self._store.read() as connection:
+            files = dags.known_files(connection, locations)
+            stale = stale_paths(connection, files)
+        return [file._replace(fingerprint="") if file.path in stale else file for file in files]
 
     def _is_due(self, path: str, file: KnownFile | None) -> bool:
         if file is None:
@@ -109,7 +117,7 @@ class DagFileProcessor:
         """Return the file that has a DAG, if the store knows one, and whether it has changed."""
         with self._store.read() as connection:
             location = dags.file_of(connection, dag_id)
-            files = dags.known_files(connection, [location]) if location else []
+        files = self._known([location]) if location else []
         if location is None or not files:
             return None, False
         path = shown_path(location, self._folder)
@@ -126,6 +134,7 @@ class DagFileProcessor:
             parse_options(self._config, ships_pickles=self._ships_pickles),
             environ=parse_environment(self._config),
             is_cancelled=self._is_cancelled,
+            answer=StoreAnswers(self._config, self._store),
         )
         # A DAG may be in two files until the one that it was taken out of is saved, too.
         refused: dict[str, tuple[FileResult, Saved]] = {}
@@ -218,17 +227,22 @@ class DagFileProcessor:
 def parse_options(config: Config, *, ships_pickles: bool = False) -> Options:
     """Return the options that DAG files are parsed with."""
     from airflow_lite.parsing.file import Options
+    from airflow_lite.plugins.authoring import authoring_hooks
+    from airflow_lite.plugins.executors import executor_names
 
     return Options(
         timeout_s=config.getfloat("core", "dagbag_import_timeout"),
         memory_mb=config.getint("core", "dag_memory_limit_mb"),
         folder=str(config.getpath("core", "dags_folder")),
         max_pickle_bytes=config.getint("core", "max_dag_pickle_size") if ships_pickles else 0,
+        executors=executor_names(config),
+        authoring=authoring_hooks(config, warns=True),
     )
 
 
 def parse_environment(config: Config) -> dict[str, str]:
-    """Return the environment of what parses DAG files, and so runs user code: without the key."""
+    """Return the environment of what parses DAG files, and so runs user code: without keys."""
     environ = {**config.environ, "AIRFLOW_LITE_HOME": str(config.home)}
-    environ.pop(KEY_VARIABLE, None)
+    for name in (KEY_VARIABLE, FERNET_KEY_VARIABLE):
+        environ.pop(name, None)
     return environ

@@ -65,11 +65,16 @@ def _not_found(subdir: Path, dag_id: str, parsed: list[FileResult]) -> UserError
 
 def all_in(config: Config, subdir: Path) -> tuple[list[KnownDag], list[FileResult]]:
     """Return the DAGs of the named files by id, and the files that cannot be imported."""
-    paths = filter(might_contain_dag, _listed(subdir))
-    parsed = sorted(parse_now(config, paths), key=lambda file: file.path)
+    parsed = files_in(config, subdir)
     dags = [KnownDag(spec, file.path) for file in parsed for spec in file.dags]
     broken = [file for file in parsed if file.error is not None]
     return sorted(dags, key=lambda dag: dag.spec.dag_id), broken
+
+
+def files_in(config: Config, subdir: Path) -> list[FileResult]:
+    """Return what parsing each of the named files gave, by path."""
+    paths = filter(might_contain_dag, _listed(subdir))
+    return sorted(parse_now(config, paths), key=lambda file: file.path)
 
 
 def _likely_first(subdir: Path, dag_id: str) -> Iterator[list[str]]:

@@ -12,7 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_lite.scheduler.dag_files.scan import DagFileProcessor
-from airflow_lite.store.jobs import LeaseLost, cause_of, is_database_error
+from airflow_lite.store.faults import cause_of, is_database_error
+from airflow_lite.store.jobs import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ class DagFiles:
         self, config: Config, store: Store, clock: Clock, *, wake: Callable[[], None] | None = None
     ) -> None:
         self._stop = threading.Event()
+        self._config = config
         self._work = DagFileProcessor(config, store, clock, self._stop.is_set)
         self._clock = clock
         self._wake = wake or (lambda: None)
@@ -85,6 +87,8 @@ class DagFiles:
 
     def _pass(self) -> None:
         try:
+            if not self.has_looked:
+                self._warn_of_plugins()
             scan = self._work.scan()
             self._notice(scan.notices)
             for saved in self._work.process(scan.changed, scan.gone):
@@ -102,6 +106,12 @@ class DagFiles:
         finally:
             self.is_busy = False  # before the loop looks, so that it may start the next
             self._wake()
+
+    def _warn_of_plugins(self) -> None:
+        """Log what plugins for DAG files warn of, though no file may have changed."""
+        from airflow_lite.plugins.authoring import authoring_hooks
+
+        authoring_hooks(self._config, warns=True)
 
     def _complain(self, error: Exception) -> None:
         """Tell that a pass failed; an outage of the database in one line, and once."""

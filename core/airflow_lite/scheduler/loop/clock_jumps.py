@@ -26,8 +26,9 @@ LEAST_S = 10
 #: Two readings further apart, in seconds, tell nothing: this process was stopped in between.
 _APART_S = 0.1
 _LATEST_US = 2**62
-_DUE_AGAIN = frozenset({TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE})
-_TRYING = ACTIVE | {TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.SCHEDULED}
+_WAITING = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.DEFERRED})
+_DUE_AGAIN = _WAITING | {TaskInstanceState.UP_FOR_RETRY}
+_TRYING = ACTIVE | _WAITING | {TaskInstanceState.SCHEDULED}
 
 
 class _Moment(NamedTuple):

@@ -12,6 +12,7 @@ from airflow_lite.scheduler.loop.clock_jumps import ClockJumps
 from airflow_lite.scheduler.loop.outage import FailedPasses
 from airflow_lite.scheduler.loop.shutdown import POLL_S, Stopping, dump
 from airflow_lite.scheduler.passes.advance_runs import advance_due
+from airflow_lite.scheduler.passes.deferrals import Deferrals
 from airflow_lite.scheduler.passes.dispatch import dispatch
 from airflow_lite.scheduler.passes.executor_reports import (
     ExecutorDidNotStart,
@@ -27,7 +28,8 @@ from airflow_lite.scheduler.recovery.lease import StoreTaken
 from airflow_lite.scheduler.recovery.takeover import adopt_queued, take_over
 from airflow_lite.scheduler.state import notify_plugins
 from airflow_lite.store import doorbell
-from airflow_lite.store.jobs import LeaseLost, is_database_error
+from airflow_lite.store.faults import is_database_error
+from airflow_lite.store.jobs import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,8 @@ SQLITE_BEAT_S = 5.0
 #: While so many attempts run and more is ready, passes begin so many seconds apart: the executor
 #: has enough to do meanwhile, and one pass takes all that ended.
 _CROWD, PACE_S = 8, 0.02
+#: Messages of the doorbell that have one of these need no look at all runs and DAGs.
+_SMALL = {"instances", "datasets"}
 
 
 class Loop:
@@ -66,6 +70,7 @@ class Loop:
         self.listeners: Listeners | None = None
         self._failed = FailedPasses(context.clock)
         self._retention = Retention(context)
+        self._deferrals = Deferrals(context)
 
     def hang_bell(self) -> None:
         """Be woken by whoever rings the doorbell of this store; raise `StoreError`."""
@@ -153,6 +158,7 @@ class Loop:
         if self._pause_s() > 0:
             self._take_rings()  # or the wait would end at once; all is loaded after the pause
             return
+        began = self.context.clock.monotonic()
         try:
             self.do_pass()
         except (ExecutorDidNotStart, LeaseLost, StoreTaken):
@@ -161,6 +167,8 @@ class Loop:
             self._recover(error)
         else:
             self._failed.clear()
+            if self.context.figures is not None:
+                self.context.figures.pass_took(self.context.clock.monotonic() - began)
 
     def _take_rings(self) -> list[dict[str, Any]]:
         """Return what was rung; if files have changed, have them looked at soon."""
@@ -198,6 +206,7 @@ class Loop:
             self.watch.look()
             notify_plugins.executor_heartbeat(context)
         reload(context)
+        self._deferrals.step()
         adopt_queued(context)
         revoke_superseded(context)
         if not self.stopping.is_asked:
@@ -214,7 +223,9 @@ class Loop:
         """Take what was rung, what was parsed, and look by ourselves now and then."""
         context = self.context
         messages = self._take_rings()
-        is_edited = any("instances" not in message for message in messages)
+        is_edited = any(not message.keys() & _SMALL for message in messages)
+        if any("datasets" in message for message in messages):
+            context.memory.plan_waiting_dags()
         if self._has_new_files() or is_edited or context.timers.take("refresh"):
             self._refresh()
         reread_instances(
@@ -264,6 +275,8 @@ class Loop:
             taken_slots=taken,
         )
         context.timers.after("beat", self._beat_s)
+        if context.figures is not None:
+            context.figures.beat(context)
 
     @property
     def _beat_s(self) -> float:
@@ -281,6 +294,7 @@ class Loop:
             return 0.0
         most_s = POLL_S if self.stopping.is_asked else context.settings.fallback_poll_s
         waits = [context.timers.wait_s(most_s), context.callbacks.wait_s()]
+        waits.append(self._deferrals.wait_s())
         if self._files is not None and context.fellows.is_leader:
             waits.append(self._files.due_in_s())
         next_us = memory.next_wake_us()
@@ -292,11 +306,14 @@ class Loop:
         """Let go of everything, and record how the job ended."""
         try:
             self.context.callbacks.kill()
+            self._deferrals.close()
             if self._files is not None:
                 self._files.close()
             notify_plugins.executor_ended(self.context, clean=not self.stopping.terminated)
             if self.listeners is not None:
                 self.listeners.close()
+            if self.context.figures is not None:
+                self.context.figures.close()
         finally:
             self.ownership.end(state=state)
             if self._log_service is not None:

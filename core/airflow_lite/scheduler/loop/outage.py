@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.backoff import Backoff
-from airflow_lite.store.faults import MOST_PASSING, advice_on, is_of_rows, is_passing
-from airflow_lite.store.jobs import cause_of, is_database_error
+from airflow_lite.store.faults import (
+    MOST_PASSING,
+    advice_on,
+    cause_of,
+    is_database_error,
+    is_of_rows,
+    is_passing,
+)
 
 if TYPE_CHECKING:
     from airflow_lite.clock import Clock

@@ -34,6 +34,7 @@ class Stopping:
     notice: str | None = None  # told by the signal itself, where a task may keep the loop busy
     signal: int | None = None  # the first that came
     revokes: bool = False  # what runs is stopped at once, without the grace
+    ends: str = "the scheduler"  # what it is that a second signal ends
     _before: dict[int, Any] = field(default_factory=dict)
 
     @property
@@ -115,7 +116,7 @@ class Stopping:
         context.timers.after("beat", 0.0)  # others may have its DAGs
         grace_s = context.settings.shutdown_grace_s
         what = "are stopped" if self.revokes else f"get {grace_s:g} s"
-        notice = f"stopping: running tasks {what}; a second signal ends the scheduler at once"
+        notice = f"stopping: running tasks {what}; a second signal ends {self.ends} at once"
         if self.notice is None or not self.is_signalled:
             logger.info("%s", notice)
         if self.is_signalled:

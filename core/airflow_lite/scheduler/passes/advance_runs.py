@@ -6,6 +6,7 @@ The deciding itself, for one run and without a store, is `planner.advance`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,19 +15,23 @@ from airflow_lite.scheduler.passes.refresh import skip_run, write_each
 from airflow_lite.scheduler.planner.advance import advance
 from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.conflict import StaleRows, edited_runs, expect_rows
-from airflow_lite.states import RUN_FINISHED, TaskInstanceState
-from airflow_lite.store import callbacks, runs, scheduling
+from airflow_lite.states import RUN_FINISHED, DagRunState, DagRunType, TaskInstanceState
+from airflow_lite.store import callbacks, expansion, runs, scheduling
 from airflow_lite.store.faults import is_of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     import sqlalchemy as sa
 
     from airflow_lite.scheduler.planner.model import Decision, Run
     from airflow_lite.scheduler.state.context import SchedulerContext
+    from airflow_lite.scheduler.state.memory import OwnedDag
 
 logger = logging.getLogger(__name__)
+
+#: Run row id -> the ids below 0 that `advance` gave to new instances -> their rows.
+NewRows = dict[int, dict[int, int]]
 
 
 class DecidedRun(NamedTuple):
@@ -34,6 +39,15 @@ class DecidedRun(NamedTuple):
 
     run: Run
     decision: Decision
+
+
+class Written(NamedTuple):
+    """What was written, with the callback requests, new rows and paused DAGs that came of it."""
+
+    runs: Sequence[DecidedRun]
+    request_ids: Sequence[int] = ()
+    new_rows: NewRows = {}  # noqa: RUF012 - read, never changed
+    paused: Sequence[OwnedDag] = ()
 
 
 def advance_due(context: SchedulerContext) -> None:
@@ -49,7 +63,7 @@ def advance_due(context: SchedulerContext) -> None:
 def _commit(context: SchedulerContext, all_decided: Sequence[DecidedRun]) -> None:
     """Write what was decided, and do what follows from it."""
     try:
-        written, request_ids = _write(context, all_decided)
+        written = _write(context, all_decided)
     except BaseException as error:
         if is_of_rows(error):
             raise
@@ -59,9 +73,13 @@ def _commit(context: SchedulerContext, all_decided: Sequence[DecidedRun]) -> Non
             logger.info("%s; loading them again", error)
             return
         raise
-    context.callbacks.add(request_ids)
-    for decided in written:
+    context.callbacks.add(written.request_ids)
+    for decided in written.runs:
+        _take_new_rows(context, decided, written.new_rows.get(decided.run.id, {}))
         _follow_up(context, decided)
+    for dag in written.paused:
+        dag.is_paused = True
+        run_log.dag_paused(dag.dag_id, dag.spec.max_consecutive_failed_dag_runs)
 
 
 def _advance(context: SchedulerContext, run: Run) -> DecidedRun | None:
@@ -77,34 +95,62 @@ def _advance(context: SchedulerContext, run: Run) -> DecidedRun | None:
         return None
 
 
-def _write(
-    context: SchedulerContext, all_decided: Sequence[DecidedRun]
-) -> tuple[Sequence[DecidedRun], list[int]]:
-    """Write all decisions but those of runs that someone else edited; those are loaded again.
-
-    Returns what was written, and the callback requests that were made.
-    """
+def _write(context: SchedulerContext, all_decided: Sequence[DecidedRun]) -> Written:
+    """Write all decisions but those of runs that someone else edited; those are loaded again."""
     if not any(_has_writes(decided.decision) for decided in all_decided):
-        return all_decided, []
+        return Written(all_decided)
     with context.store.begin() as connection:
         edited = edited_runs(connection, [decided.run for decided in all_decided])
         fresh = [decided for decided in all_decided if decided.run.id not in edited]
-        request_ids = _write_fresh(context, connection, fresh)
+        new_rows = _expand(connection, fresh)
+        request_ids = _write_fresh(context, connection, fresh, new_rows)
+        paused = _pause_failing(context, connection, fresh)
     context.memory.doubt(edited)
-    return fresh, request_ids
+    return Written(fresh, request_ids, new_rows, paused)
 
 
 def _has_writes(decision: Decision) -> bool:
-    return bool(decision.changes or decision.run_state or decision.callbacks)
+    writes = (decision.expansions, decision.changes, decision.run_state, decision.callbacks)
+    return any(writes)
+
+
+def _expand(connection: sa.Connection, fresh: Sequence[DecidedRun]) -> NewRows:
+    """Make the rows of mapped tasks."""
+    all_expansions = [(run, each) for run, decision in fresh for each in decision.expansions]
+    begun = [each.row for _, each in all_expansions if each.begins]
+    touched = {run.id for run, _ in all_expansions}
+    expect_rows(expansion.begin(connection, begun), len(begun), touched)
+    new_rows: NewRows = {run_id: {} for run_id in touched}
+    for run, each in all_expansions:
+        if each.created:
+            first, last = each.created[0].map_index, each.created[-1].map_index
+            new = expansion.NewIndexes(run.id, each.task_id, each.row, first, last, each.max_tries)
+            ids = expansion.make(connection, new)
+            new_rows[run.id] |= {made.id: ids[made.map_index] for made in each.created}
+    return new_rows
+
+
+def _take_new_rows(context: SchedulerContext, decided: DecidedRun, rows: Mapping[int, int]) -> None:
+    """Note in memory which rows the new instances of mapped tasks have."""
+    for each in decided.decision.expansions:
+        for instance in each.created:
+            instance.id = rows[instance.id]
+        context.memory.add_instances(decided.run, each.created)
 
 
 def _write_fresh(
-    context: SchedulerContext, connection: sa.Connection, fresh: Sequence[DecidedRun]
+    context: SchedulerContext,
+    connection: sa.Connection,
+    fresh: Sequence[DecidedRun],
+    new_rows: NewRows,
 ) -> list[int]:
     now_us = context.clock.now_us()
     common = {"actor": context.actor, "now_us": now_us}
-    changes = (change for decided in fresh for change in decided.decision.changes)
-    rows = [{**change._asdict(), **common} for change in changes]
+    rows = [
+        {**change._asdict(), "row": new_rows.get(run.id, {}).get(change.row, change.row), **common}
+        for run, decision in fresh
+        for change in decision.changes
+    ]
     touched = {decided.run.id for decided in fresh}
     expect_rows(scheduling.write_changes(connection, rows), len(rows), touched)
     for run, decision in fresh:
@@ -115,6 +161,34 @@ def _write_fresh(
         callbacks.ask(connection, run.id, due.kind, due.reason, now_us=now_us)
         for run, decision in fresh
         for due in decision.callbacks
+    ] + [
+        callbacks.ask_alert(
+            connection, run.id, run_log.why_failed(run, decision.run_reason), now_us=now_us
+        )
+        for run, decision in fresh
+        if context.settings.alerts_of_failures
+        and decision.run_state == DagRunState.FAILED
+        and run.run_type != DagRunType.TEST  # whose user follows it
+    ]
+
+
+def _pause_failing(
+    context: SchedulerContext, connection: sa.Connection, fresh: Sequence[DecidedRun]
+) -> list[OwnedDag]:
+    """Pause the DAGs of which too many runs in a row have failed by their tasks, as Airflow does.
+
+    A run that timed out or came to nothing is no reason to look, and counts when another is.
+    """
+    failed = {
+        run.dag_id: context.memory.dag(run.dag_id)
+        for run, decision in fresh
+        if decision.run_reason == "task_failure" and run.run_type != DagRunType.TEST
+    }
+    return [
+        dag
+        for dag_id, dag in failed.items()
+        if (most := dag.spec.max_consecutive_failed_dag_runs)
+        and runs.pause_after_failures(connection, dag_id, most)
     ]
 
 

@@ -10,8 +10,8 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.executors.driving.driver import QueueItem
 from airflow_lite.keys import RunCommand, new_attempt_token
-from airflow_lite.scheduler.executor.driver import QueueItem
 from airflow_lite.scheduler.passes.refresh import skip_run
 from airflow_lite.scheduler.planner.admit import admit
 from airflow_lite.scheduler.planner.model import Candidate, Limits
@@ -151,7 +151,7 @@ def _admit(
     slots: int,
 ) -> list[Candidate]:
     rooms = scheduling.pool_room(connection, sys.maxsize)
-    if context.only_dag is not None:
+    if context.only_dag is not None and context.backfill is None:
         rooms = _endless_rooms(context, rooms, [run for run, *_ in offers])
     limits = _limits(context, rooms, slots)
     candidates = [
@@ -215,13 +215,28 @@ def _limits(context: SchedulerContext, rooms: dict[str, PoolRoom], slots: int) -
         dags[run.dag_id] += 1
         tasks[run.dag_id, task_id] += 1
         run_tasks[run.id, task_id] += 1
-    return Limits(pools, dags, tasks, run_tasks, slots, sizes)
+    halves = _half_slots(context)
+    return Limits(pools, dags, tasks, run_tasks, slots, sizes, halves, context.routes)
+
+
+def _half_slots(context: SchedulerContext) -> dict[str, int]:
+    """Return how many attempts more each half of a hybrid may be given."""
+    slots = context.runner.half_slots
+    for active in context.memory.live_attempts() if slots else ():
+        if active.is_unmanaged:
+            slots[context.executor_of(active.run, active.instance)] -= 1
+    return slots
 
 
 def _without_edited(
     context: SchedulerContext, connection: sa.Connection, admitted: list[Candidate]
 ) -> list[Candidate]:
-    """Leave out the runs that someone else edited meanwhile; they are loaded again."""
+    """Leave out the runs that someone else edited meanwhile; they are loaded again.
+
+    Of one alone the write itself tells.
+    """
+    if len(admitted) == 1:
+        return admitted
     edited = edited_runs(connection, [candidate.run for candidate in admitted])
     context.memory.doubt(edited)
     return [candidate for candidate in admitted if candidate.run.id not in edited]
@@ -232,12 +247,14 @@ def _row(context: SchedulerContext, candidate: Candidate) -> dict[str, Any]:
     is_same_try = instance.state in _SAME_TRY and instance.try_number > 0
     return {
         **context.change(instance, "admitted"),
+        "run_version": candidate.run.row_version,
         "token": new_attempt_token(),
         "try_number": instance.try_number + (0 if is_same_try else 1),
         "try_started_us": instance.try_started_us if is_same_try else None,
         "stuck": instance.stuck_count if is_same_try else 0,
+        "goes_on": is_same_try,
         "version": context.memory.dag(candidate.run.dag_id).version_id,
-        "executor_name": context.executor_name,
+        "executor_name": context.executor_of(candidate.run, instance),
     }
 
 
@@ -251,6 +268,7 @@ def _remember(context: SchedulerContext, candidate: Candidate, row: dict[str, An
     instance.stuck_count = row["stuck"]
     instance.queued_us = row["now_us"]
     instance.supervisor = instance.next_at_us = instance.skip_decision = None
+    instance.map_length = None
     run.ready.discard(instance.key)
     run.events.append(instance)
     context.memory.activate(run, instance)

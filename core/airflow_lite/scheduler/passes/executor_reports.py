@@ -11,6 +11,7 @@ from airflow_lite.api.executor.events import (
     CallbackRequest,
     Event,
     Failure,
+    Lost,
     Refused,
     Revoked,
     TaskEventLog,
@@ -20,7 +21,7 @@ from airflow_lite.scheduler.state import notify_plugins, run_log
 from airflow_lite.scheduler.state.reports import AskedCallback
 from airflow_lite.scheduler.state.rows import update_instance
 from airflow_lite.states import ACTIVE, TaskInstanceState
-from airflow_lite.store import callbacks, scheduling
+from airflow_lite.store import callbacks, notes, scheduling
 from airflow_lite.text import storable
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ def take_reports(context: SchedulerContext) -> None:
     while reports.callbacks:
         _ask_callback(context, reports.callbacks[0])
         reports.callbacks.pop(0)
+    if reports.notes:
+        with context.store.begin() as connection:
+            notes.add(connection, reports.notes)
+        reports.notes.clear()
     if reports.external:
         _store_external_ids(context, reports.external)
         reports.external.clear()
@@ -91,6 +96,9 @@ def _sort(context: SchedulerContext, report: Report) -> None:
             reports.callbacks.append(AskedCallback(report, context.clock.now_us()))
         case TaskEventLog(event, key, extra):
             logger.warning("%s: %s: %s", ".".join(map(str, key[:5])), event, extra)
+            text = storable(f"{event}: {extra}")
+            now_us = context.clock.now_us()
+            reports.notes.append({"token": key.attempt, "text": text, "now_us": now_us})
 
 
 def _find(context: SchedulerContext, key: TaskInstanceKey) -> ActiveAttempt | None:
@@ -177,15 +185,16 @@ def _take_row(context: SchedulerContext, row: Any) -> None:
     context.memory.note_change(run, instance)
     if instance.state in ACTIVE:
         context.memory.activate(run, instance, is_unmanaged=True)
-    else:
-        notify_plugins.task_finished(context, run, instance)
+    elif instance.state != TaskInstanceState.SCHEDULED:  # so it is after it was deferred
+        took_us = row.end_us - row.start_us if row.start_us and row.end_us else None
+        notify_plugins.task_finished(context, run, instance, took_us)
         run_log.try_ended(context, run, instance, instance.change_cause)
 
 
 def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
     """Act on attempts that the executor is done with, by what their rows say."""
     unclaimed: list[ActiveAttempt] = []
-    refused: list[FailedTry] = []
+    failed: list[FailedTry] = []
     for token, event in ended.items():
         active = context.memory.attempt(token)
         instance = active.instance
@@ -194,18 +203,21 @@ def _settle_ended(context: SchedulerContext, ended: dict[str, Event]) -> None:
         elif instance.state == TaskInstanceState.QUEUED:
             if isinstance(event.info, Refused):
                 cause = storable(f"refused by the executor: {event.info}")
-                refused.append(FailedTry(active, cause, event.info.state))
+                failed.append(FailedTry(active, cause, event.info.state))
             else:
                 unclaimed.append(active)
+        elif isinstance(event.info, Lost) and event.info.is_proven:
+            failed.append(FailedTry(active, storable(f"lost: {event.info}")))
         else:
             # Running or restarting: whoever claimed it may live. `watch` looks at its beats.
             active.is_unmanaged = True
+            active.end_reason = str(event.info) if isinstance(event.info, Lost) else None
             context.timers.after("watch", 0.0)
     reasons = {token: _reason(event) for token, event in ended.items()}
     if unclaimed:
         requeue(context, unclaimed, reasons, is_counted=not context.is_stopping)
-    if refused:
-        end_tries(context, refused)
+    if failed:
+        end_tries(context, failed)
 
 
 def _reason(event: Event) -> str:

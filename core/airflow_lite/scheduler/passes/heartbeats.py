@@ -15,11 +15,13 @@ from airflow_lite.scheduler.passes.executor_reports import reread_instances
 from airflow_lite.scheduler.passes.failed_attempts import FailedTry, end_tries, requeue
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store import scheduling
+from airflow_lite.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_lite.scheduler.state.context import SchedulerContext
+    from airflow_lite.scheduler.state.memory import ActiveAttempt
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +113,7 @@ class Watch:
         for name in self.beats.keys() - supervisors.keys():
             del self.beats[name]
         return [
-            FailedTry(active, f"lost: {causes[active.instance.supervisor]}")
+            FailedTry(active, _lost_cause(active, causes[active.instance.supervisor]))
             for active in self.context.memory.attempts
             if active.is_claimed and active.instance.supervisor in causes
         ]
@@ -159,6 +161,11 @@ class Watch:
         for active in stuck:
             context.revoke(active)
         requeue(context, stuck, {active.token: reason for active in stuck}, is_counted=True)
+
+
+def _lost_cause(active: ActiveAttempt, death: str) -> str:
+    told = f"; {active.end_reason}" if active.end_reason else ""
+    return storable(f"lost: {death}{told}")
 
 
 def revoke_superseded(context: SchedulerContext) -> None:

@@ -11,6 +11,8 @@ from airflow_lite.store import runs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import sqlalchemy as sa
+
     from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.state.context import SchedulerContext
     from airflow_lite.spec.model import DagSpec, TaskSpec
@@ -24,16 +26,23 @@ _NOT_YET = Past(TaskInstanceState.SUCCESS, downstream_done=True)
 
 def facts_of(context: SchedulerContext, run: Run, dag: DagSpec) -> Facts:
     """Return what `advance` must know beyond the run; reads the store only where a task asks."""
+    if not dag.tasks_asking_past or context.ignores_past(run):
+        return _NOTHING
+    with context.store.read() as connection:
+        return read_facts(connection, run, dag)
+
+
+def read_facts(connection: sa.Connection, run: Run, dag: DagSpec) -> Facts:
+    """Return what `advance` must know beyond the run."""
     asking = dag.tasks_asking_past
     if not asking:
         return _NOTHING
     task_ids = {task.task_id for task in asking}
     task_ids.update(name for task in asking for name in task.downstream)
-    with context.store.read() as connection:
-        before = runs.run_before(connection, run.dag_id, run.logical_us, of_schedule=dag.catchup)
-        if before is None:
-            return _NOTHING
-        states = _states(runs.states_in_run(connection, before.id, task_ids))
+    before = runs.run_before(connection, run.dag_id, run.logical_us, of_schedule=dag.catchup)
+    if before is None:
+        return _NOTHING
+    states = _states(runs.states_in_run(connection, before.id, task_ids))
     pasts = {
         task.task_id: _NOT_YET
         if _begins_later(task, dag, before.logical_us)

@@ -11,14 +11,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_lite.errors import StoreError
-from airflow_lite.scheduler.planner.advance import missing_tasks
+from airflow_lite.scheduler.planner.advance import missing_instances
 from airflow_lite.scheduler.state import run_log
 from airflow_lite.scheduler.state.memory import OwnedDag, SkippedRun
 from airflow_lite.scheduler.state.rows import read_run
 from airflow_lite.states import SCHEDULABLE, DagRunState
 from airflow_lite.store import callbacks, dags, runs, scheduling
-from airflow_lite.store.faults import is_of_rows
-from airflow_lite.store.jobs import cause_of, is_database_error
+from airflow_lite.store.faults import cause_of, is_database_error, is_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +40,7 @@ def refresh(context: SchedulerContext) -> None:
     context.callbacks.add(request_ids)  # a host asked, and no event told of its attempt's end
     context.has_unowned = context.scope is None and any(row.owner_job_id is None for row in rows)
     _take_dags(context, rows)
+    context.memory.plan_waiting_dags()  # a ring may have got lost
     context.memory.compare(versions)
 
 
@@ -130,9 +130,14 @@ def load_runs(context: SchedulerContext, ids: Iterable[int]) -> None:
     """Load runs, with the instances of those that are running, in place of what memory has."""
     run_ids = set(ids)
     with context.store.read() as connection:
-        rows = runs.run_rows(connection, run_ids)
+        # A backfill may have taken one meanwhile.
+        rows = [row for row in runs.run_rows(connection, run_ids) if row.job_id == context.scope]
         running = [row.id for row in rows if row.state == DagRunState.RUNNING]
-        instances = scheduling.instance_rows(connection, running)
+        instances = [
+            row
+            for row in scheduling.instance_rows(connection, running)
+            if context.has_task(row.task_id)
+        ]
     by_run = {
         run_id: list(of_run)
         for run_id, of_run in groupby(
@@ -180,7 +185,7 @@ def follow_definitions(context: SchedulerContext) -> None:
 
 def _follow(context: SchedulerContext, run: Run, dag: OwnedDag) -> None:
     tasks = dag.spec.tasks
-    added = [tasks[task_id] for task_id in missing_tasks(run, dag.spec)]
+    added = missing_instances(run, dag.spec)
     unqueued = [
         (instance.id, tasks[instance.task_id])
         for instance in run.instances.values()

@@ -49,6 +49,7 @@ class _Room:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.slots = limits.slots
+        self.half_slots = dict(limits.half_slots)
         self.pools = dict(limits.pools)
         self.dag = Counter(limits.dag_active)
         self.task = Counter(limits.task_active)
@@ -61,7 +62,8 @@ class _Room:
 
     def take(self, candidate: Candidate) -> bool:
         """Take what the candidate needs, if all of it is there."""
-        if self.slots < 1 or not self._within_dag(candidate):
+        half = self._half_of(candidate)
+        if self.slots < 1 or self.half_slots.get(half, 1) < 1 or not self._within_dag(candidate):
             return False
         instance, dag = candidate.instance, candidate.dag
         slots_left = self.pools[instance.pool] - instance.pool_slots
@@ -70,10 +72,18 @@ class _Room:
             return False
         self.pools[instance.pool] = slots_left
         self.slots -= 1
+        if half in self.half_slots:
+            self.half_slots[half] -= 1
         self.dag[dag.dag_id] += 1
         self.task[dag.dag_id, instance.task_id] += 1
         self.run_task[candidate.run.id, instance.task_id] += 1
         return True
+
+    def _half_of(self, candidate: Candidate) -> str:
+        routes, task = self.limits.routes, candidate.dag.tasks.get(candidate.instance.task_id)
+        if routes is None or task is None:
+            return ""
+        return routes.half_of(candidate.instance.queue, task.executor)
 
     def _within_dag(self, candidate: Candidate) -> bool:
         dag, task_id = candidate.dag, candidate.instance.task_id

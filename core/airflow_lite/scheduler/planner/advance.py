@@ -16,7 +16,8 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from airflow_lite.clock import seconds_us
-from airflow_lite.scheduler.planner.model import CallbackDue, Change, Decision
+from airflow_lite.scheduler.planner.instance import Instance
+from airflow_lite.scheduler.planner.model import CallbackDue, Change, Decision, Expansion
 from airflow_lite.scheduler.planner.progress import Progress
 from airflow_lite.scheduler.planner.readiness import (
     GONE,
@@ -25,6 +26,8 @@ from airflow_lite.scheduler.planner.readiness import (
     View,
     judge,
 )
+from airflow_lite.spec import mapping
+from airflow_lite.spec.deferral import TIMEOUT as DEFERRAL_TIMEOUT
 from airflow_lite.states import (
     ACTIVE,
     FAILED_STATES,
@@ -37,10 +40,14 @@ from airflow_lite.states import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_lite.scheduler.planner.instance import Facts, Instance, InstanceKey
+    from airflow_lite.scheduler.planner.instance import Facts, InstanceKey
     from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.planner.trigger_rules import RuleOutcome
-    from airflow_lite.spec.model import DagSpec
+    from airflow_lite.spec.model import DagSpec, TaskSpec
+
+
+NOTHING = "it is mapped over nothing"
+SHRUNK = "what it is mapped over is shorter now"
 
 
 def advance(
@@ -60,10 +67,16 @@ def advance(
     return _Pass(run, dag, facts, now_us).decide(events)
 
 
-def missing_tasks(run: Run, dag: DagSpec) -> list[str]:
-    """Return the tasks of `dag` that `run` has no instance of: rows to make before `advance`."""
+def missing_instances(run: Run, dag: DagSpec) -> list[tuple[TaskSpec, int]]:
+    """Return the tasks, each with a map index, that `run` lacks: rows to make before `advance`."""
     present = {task_id for task_id, _ in run.instances}
-    return [task_id for task_id in dag.tasks if task_id not in present]
+    return [
+        (task, index)
+        for name, task in dag.tasks.items()
+        if name not in present or not task.is_mapped or task.literal_length
+        for index in task.first_indexes
+        if (name, index) not in run.instances
+    ]
 
 
 class _Pass:
@@ -78,6 +91,7 @@ class _Pass:
         self.waiting: list[tuple[int, InstanceKey]] = []
         self.marked: set[InstanceKey] = set()
         self.announced_before: set[InstanceKey] = set()
+        self.new_id = 0
 
     def decide(self, events: Sequence[Instance]) -> Decision:
         self.take_in(events)
@@ -102,6 +116,7 @@ class _Pass:
         for event in events:
             self.observe(event)
         for key in self.progress.pop_due(self.now_us):
+            self.time_out_deferral(self.run.instances[key])
             self.mark(key)
         if not events or self.facts is not self.progress.facts:
             self.progress.facts = self.facts
@@ -114,16 +129,38 @@ class _Pass:
         self.progress = self.run.counters = Progress(self.dag, instances, self.facts)
         for instance in instances:
             self.follow_definition(instance)
+            self.limit_deferral(instance)
             self.mark(instance.key)
 
     def follow_definition(self, instance: Instance) -> None:
         """Remove what the DAG has no longer and nobody runs; restore what it has again."""
         task = self.dag.tasks.get(instance.task_id)
-        if task is None and instance.state == TaskInstanceState.QUEUED:
-            self.stop(instance, TaskInstanceState.REMOVED, GONE.reason)
-        restored = task is not None and not task.is_mapped and instance.map_index < 0
-        if restored and instance.state == TaskInstanceState.REMOVED:
+        if task is None:
+            if instance.state == TaskInstanceState.QUEUED:
+                self.stop(instance, TaskInstanceState.REMOVED, GONE.reason)
+            return
+        is_there = self.has_index(task, instance.map_index)
+        is_removed = instance.state == TaskInstanceState.REMOVED
+        if is_removed and is_there and not self.went_with_others(task, instance):
             self.set_state(instance, None, "the DAG has this task again")
+        elif is_there is False and instance.state != TaskInstanceState.REMOVED:
+            self.stop(instance, TaskInstanceState.REMOVED, "the DAG has no such map index any more")
+
+    def went_with_others(self, task: TaskSpec, instance: Instance) -> bool:
+        """Tell whether a mapped instance was removed for what it is mapped over, or with others."""
+        if not task.is_mapped:
+            return False
+        upstream, setups = self.progress.above(instance, self.run)
+        above = upstream.removed + (setups.removed if setups is not None else 0)
+        return bool(above)
+
+    def has_index(self, task: TaskSpec, map_index: int) -> bool | None:
+        """Tell whether a task has this map index now; None: that is not known of it."""
+        if not task.is_mapped:
+            return map_index < 0
+        if task.literal_length:
+            return map_index in task.first_indexes
+        return None  # `expand` removes those of which there are too many
 
     def observe(self, event: Instance) -> None:
         key = event.key
@@ -136,12 +173,22 @@ class _Pass:
         self.recount(event)
         if event.state not in SCHEDULABLE:
             self.withdraw(event)
+        self.limit_deferral(event)
         self.mark(key)
 
+    def limit_deferral(self, instance: Instance) -> None:
+        """Have an instance that is deferred wait no longer than it is to."""
+        if instance.state == TaskInstanceState.DEFERRED and instance.next_at_us is not None:
+            self.progress.set_timer(instance.key, instance.next_at_us)
+
+    def time_out_deferral(self, instance: Instance) -> None:
+        """Have an instance that is still deferred go on, only to fail."""
+        if instance.state == TaskInstanceState.DEFERRED:
+            self.set_state(instance, TaskInstanceState.SCHEDULED, DEFERRAL_TIMEOUT)
+
     def recount(self, instance: Instance) -> None:
-        for task_id in self.progress.count(instance):
-            for key in self.progress.keys.get(task_id, ()):
-                self.mark(key)
+        for key in self.progress.count(instance):
+            self.mark(key)
 
     def mark(self, key: InstanceKey) -> None:
         """Have `key` decided in this pass, after all that is upstream of it."""
@@ -155,8 +202,8 @@ class _Pass:
         while self.waiting:
             key = heappop(self.waiting)[1]
             self.marked.discard(key)
-            instance = self.run.instances[key]
-            if instance.state in SCHEDULABLE:
+            instance = self.run.instances.get(key)  # None: it stood for those that there are now
+            if instance is not None and instance.state in SCHEDULABLE:
                 self.settle_one(instance)
 
     def settle_one(self, instance: Instance) -> None:
@@ -168,10 +215,91 @@ class _Pass:
             self.set_state(instance, verdict.state, verdict.reason)
         elif not verdict.runs:
             self.hold(instance, verdict)
+        elif task is not None and task.is_mapped and self.expand(task, instance):
+            return
         elif task is not None and task.is_empty:
             self.finish_empty(instance)
         else:
             self.announce(instance)
+
+    def expand(self, task: TaskSpec, instance: Instance) -> bool:
+        """Make the instances of a mapped task that are missing; False where this one may run.
+
+        That which stands for all becomes the first. Those that there are too many of are removed,
+        as where what it is mapped over was cleared and is of another length now.
+        """
+        length = self.length_of(task)
+        if instance.map_index < 0:
+            self.begin(task, instance, length)
+            return True
+        if length is None or length == len(self.progress.keys[task.task_id]):
+            return False
+        if self.progress.revised.get(task.task_id) == length:
+            if instance.map_index >= length:  # it was cleared
+                self.drop(instance, length)
+            return instance.map_index >= length
+        self.progress.revised[task.task_id] = length
+        known = {index for _, index in self.progress.keys[task.task_id]}
+        if length > (first := max(known) + 1):
+            self.create(task, instance.id, range(first, length), begins=False)
+        for index in sorted(known - {*range(length)}):
+            self.drop(self.run.instances[task.task_id, index], length)
+        return instance.map_index >= length
+
+    def drop(self, instance: Instance, length: int) -> None:
+        """Take out an instance that there is no value for; of nothing, the first is skipped."""
+        if length == 0 and instance.map_index == 0 and instance.state in SCHEDULABLE:
+            self.set_state(instance, TaskInstanceState.SKIPPED, NOTHING)
+        elif instance.state != TaskInstanceState.REMOVED:
+            self.stop(instance, TaskInstanceState.REMOVED, SHRUNK)
+
+    def length_of(self, task: TaskSpec) -> int | None:
+        assert task.expansion is not None  # it is mapped
+        return mapping.length(task.expansion, self.progress.result_length)
+
+    def begin(self, task: TaskSpec, instance: Instance, length: int | None) -> None:
+        """Have an instance that stands for all of its task become the first of them."""
+        if length is None:
+            reason = "the length of what it is mapped over is not known"
+            self.set_state(instance, TaskInstanceState.UPSTREAM_FAILED, reason)
+        elif length == 0:
+            self.set_state(instance, TaskInstanceState.SKIPPED, NOTHING)
+        elif length > mapping.MOST_INSTANCES:
+            most = mapping.MOST_INSTANCES
+            reason = f"it is mapped over {length} values; {most} is the most"
+            self.set_state(instance, TaskInstanceState.FAILED, reason)
+        elif (task.task_id, 0) in self.run.instances:  # it was not mapped, or over literals
+            self.set_state(instance, TaskInstanceState.REMOVED, "it has map indexes")
+        else:
+            self.create(task, instance.id, range(length), begins=True)
+
+    def create(self, task: TaskSpec, row: int, indexes: range, *, begins: bool) -> None:
+        """Make instances; the first of them is what stood for all, where it `begins` so."""
+        stood_for_all = (task.task_id, -1)
+        made = [self.new_instance(task, index) for index in indexes[1 if begins else 0 :]]
+        self.decision.expansions.append(Expansion(row, task.task_id, made, task.retries, begins))
+        if begins:
+            first = self.run.instances.pop(stood_for_all)
+            first.map_index = 0
+            made = [first, *made]
+        self.run.instances.update((instance.key, instance) for instance in made)
+        for key in self.progress.expand(stood_for_all, made):
+            self.mark(key)
+        for instance in made:
+            self.mark(instance.key)
+
+    def new_instance(self, task: TaskSpec, map_index: int) -> Instance:
+        self.new_id -= 1
+        return Instance(
+            self.new_id,
+            task.task_id,
+            map_index,
+            max_tries=task.retries,
+            pool=task.pool,
+            pool_slots=task.pool_slots,
+            queue=task.queue,
+            priority_weight=task.priority_weight,
+        )
 
     def hold(self, instance: Instance, verdict: RuleOutcome) -> None:
         """Leave an instance as it is until what it waits for is seen."""

@@ -32,6 +32,7 @@ class Instance:
     queue: str = "default"
     priority_weight: int = 1
     stuck_count: int = 0
+    map_length: int | None = None  # of its result, for tasks that are mapped over it
     skip_decision: dict[str, list[str]] | None = None  # {"followed": […]} or {"skipped": […]}
     change_cause: str | None = None  # of the state it was read in: to be told, not to decide by
 

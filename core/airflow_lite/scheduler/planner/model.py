@@ -12,6 +12,7 @@ from airflow_lite.scheduler.planner.instance import Instance, InstanceKey
 from airflow_lite.scheduler.planner.ready_queue import Ready
 
 if TYPE_CHECKING:
+    from airflow_lite.api.executor.routes import Routes
     from airflow_lite.scheduler.planner.progress import Progress
     from airflow_lite.spec.model import DagSpec
     from airflow_lite.states import DagRunState, TaskInstanceState
@@ -60,6 +61,20 @@ class Change(NamedTuple):
     to_try: int | None = None
 
 
+class Expansion(NamedTuple):
+    """New instances of a mapped task, by their map indexes.
+
+    Their ids are below 0 until they have rows. `row` is an instance of the task that there is;
+    `begins`: it stood for all, and has map index 0 now.
+    """
+
+    row: int
+    task_id: str
+    created: list[Instance]
+    max_tries: int
+    begins: bool
+
+
 class CallbackDue(NamedTuple):
     """A callback of the DAG run that is to be called: on_success or on_failure, and why."""
 
@@ -71,7 +86,8 @@ class CallbackDue(NamedTuple):
 class Decision:
     """What `advance` decided of one run.
 
-    `changes` are already made in the `Run` given and must now be made in the store; `ready` may
+    `expansions` and `changes` are already made in the `Run` given and must now be made in the
+    store, in this order: a row below 0 is of an instance that an expansion made; `ready` may
     now be queued (`admit` picks) and is told once, until an event of the instance is seen;
     `withdrawn` were told as ready before and are not any more, or were queued; `kill` are to be
     stopped (dagrun_timeout, fail_stop): their rows are marked by `changes`, keeping the token;
@@ -79,6 +95,7 @@ class Decision:
     when a timer of this run is next due.
     """
 
+    expansions: list[Expansion] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     ready: list[Instance] = field(default_factory=list)
     withdrawn: list[Instance] = field(default_factory=list)
@@ -104,8 +121,9 @@ class Limits:
     `pools` maps a pool to its open slots (absent: no such pool; infinite as a large number),
     `dag_active` maps a DAG id to its queued and running instances, `task_active` (DAG id, task id)
     and `run_task_active` (run row id, task id) likewise, `slots` are the open slots of the
-    executor that takes the queue in question. `pool_sizes` maps a pool to all its slots: where it
-    is known, open slots are kept for a task that needs more than are open.
+    executor, `half_slots` those of each half of a hybrid, which `routes` tell apart. `pool_sizes`
+    maps a pool to all its slots: where it is known, open slots are kept for a task that needs more
+    than are open.
     """
 
     pools: dict[str, int]
@@ -114,6 +132,8 @@ class Limits:
     run_task_active: dict[tuple[int, str], int] = field(default_factory=dict)
     slots: int = 0
     pool_sizes: dict[str, int] = field(default_factory=dict)
+    half_slots: dict[str, int] = field(default_factory=dict)
+    routes: Routes | None = None
 
 
 @dataclass

@@ -21,7 +21,8 @@ class _Lane(NamedTuple):
 
     pool: str
     pool_slots: int
-    task_id: str | None  # of a task that has a limit of its own
+    queue: str  # which of a hybrid executor says the half
+    task_id: str | None  # of a task that has a limit or a half of its own
 
 
 #: (priority, −map index, −row id, key): the last of a lane is the first that `admit` would take.
@@ -46,12 +47,12 @@ class Ready:
         return {lane.pool for lane in self._lanes}
 
     def add(self, instances: Iterable[Instance], limited: Collection[str] = ()) -> None:
-        """Take in instances that became ready; `limited` are the tasks with limits of their own."""
+        """Take in instances that became ready; `limited` are those of `DagSpec.limited_tasks`."""
         new: dict[_Lane, list[_Place]] = {}
         for instance in instances:
             self.discard(instance.key)
             task_id = instance.task_id if instance.task_id in limited else None
-            lane = _Lane(instance.pool, instance.pool_slots, task_id)
+            lane = _Lane(instance.pool, instance.pool_slots, instance.queue, task_id)
             place = (instance.priority_weight, -instance.map_index, -instance.id, instance.key)
             self._of[instance.key] = instance, lane, place
             new.setdefault(lane, []).append(place)

@@ -77,6 +77,20 @@ class Tally:
         """Return how many there are."""
         return self.done + self.unfinished
 
+    @property
+    def kinds(self) -> tuple[bool, ...]:
+        """Return which kinds there are at all: but for removed ones, no rule asks how many."""
+        return (
+            self.success > 0,
+            self.failed > 0,
+            self.skipped > 0,
+            self.upstream_failed > 0,
+            self.removed > 0,
+            self.unfinished > 0,
+            self.setups_success > 0,
+            self.setups_skipped >= self.setups,
+        )
+
     def add(self, state: TaskInstanceState | None, by: int, *, is_setup: bool = False) -> None:
         """Count `by` more (or fewer) instances in `state`."""
         name = field_of(state)

@@ -16,7 +16,7 @@ from airflow_lite.clock import iso
 from airflow_lite.errors import UserError
 from airflow_lite.private_files import open_private
 from airflow_lite.processes.proc import process_space, process_start
-from airflow_lite.store import jobs, ownership
+from airflow_lite.store import faults, jobs, ownership
 from airflow_lite.store.engine import Store, write_log_back
 from airflow_lite.store.files import StoreFiles
 from airflow_lite.store.jobs import LeaseLost
@@ -178,9 +178,9 @@ class Ownership:
             write_log_back(self.store)
             self.store.close()  # the log without a name
         except Exception as error:
-            if not jobs.is_database_error(error):
+            if not faults.is_database_error(error):
                 raise
-            return f" What was written since is lost: {jobs.cause_of(error)}."
+            return f" What was written since is lost: {faults.cause_of(error)}."
         return ""
 
     @property
@@ -206,11 +206,11 @@ class Ownership:
                 if not self.store.is_sqlite:
                     ownership.release_dags(connection, self.job_id)
         except Exception as error:
-            if not jobs.is_database_error(error):
+            if not faults.is_database_error(error):
                 raise
             logger.warning(
                 "the end of this job is not recorded: %s; the next scheduler does it",
-                jobs.cause_of(error),
+                faults.cause_of(error),
             )
         finally:
             if self.lock is not None:

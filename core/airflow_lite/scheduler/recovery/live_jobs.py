@@ -8,8 +8,9 @@ from airflow_lite.clock import US_PER_S
 from airflow_lite.processes.proc import is_over, is_this_space
 from airflow_lite.processes.recorded import is_gone
 from airflow_lite.store import jobs
-from airflow_lite.store.engine import HEAD, revision
+from airflow_lite.store.engine import revision
 from airflow_lite.store.migrate import bare_store
+from airflow_lite.store.revision import HEAD
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -24,6 +25,7 @@ _LEAST_S = 15.0
 class Silent(NamedTuple):
     """A job of this machine whose process lives, though it has not beaten for so many seconds."""
 
+    job_id: int
     kind: str
     pid: int
     seconds: int
@@ -47,6 +49,11 @@ class LiveJobs(NamedTuple):
         """Tell whether any job lives."""
         return bool(self.beating or self.silent)
 
+    @property
+    def job_ids(self) -> set[int]:
+        """The ids of the jobs that live."""
+        return {row.id for row in self.beating} | {row.job_id for row in self.silent}
+
 
 def live_jobs(
     config: Config,
@@ -69,7 +76,7 @@ def live_jobs(
         if row.silent_us <= within_s * US_PER_S:
             beating.append(row)
         elif is_here:
-            silent.append(Silent(row.kind, row.pid, int(row.silent_us // US_PER_S)))
+            silent.append(Silent(row.id, row.kind, row.pid, int(row.silent_us // US_PER_S)))
     return LiveJobs(beating[::-1], silent)
 
 

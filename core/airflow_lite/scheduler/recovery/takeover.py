@@ -26,6 +26,7 @@ def take_over(context: SchedulerContext) -> None:
     if context.scope is None:
         fail_dead_tests(context.config, context.store, context.clock)
         share_dags(context)
+    if context.scope is None or context.backfill is not None:
         with context.store.read() as connection:
             context.callbacks.add(callbacks.open_of_ended_jobs(connection))
     refresh(context)
@@ -50,16 +51,18 @@ def adopt_queued(context: SchedulerContext) -> None:
 
 
 def _adopt(context: SchedulerContext, queued: list[tuple[ActiveAttempt, Any]]) -> None:
-    name = context.executor_name
-    ours = [(active, row) for active, row in queued if row.executor == name]
-    others = [(active, row) for active, row in queued if row.executor != name]
+    names = context.executor_names
+    ours = [(active, row) for active, row in queued if row.executor in names]
+    others = [(active, row) for active, row in queued if row.executor not in names]
     for active, row in ours:
         active.external_id = row.external_executor_id
     if ours:
         context.runner.adopt(
             [
-                context.task_instance_of(active.run, active.instance, active.external_id)
-                for active, _ in ours
+                context.task_instance_of(
+                    active.run, active.instance, active.external_id, row.executor
+                )
+                for active, row in ours
             ]
         )
     if others:

@@ -19,15 +19,18 @@ from airflow_lite.text import storable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_lite.api.executor.routes import Routes
     from airflow_lite.clock import Clock
     from airflow_lite.config import Config
+    from airflow_lite.executors.driving.inline import InlineExecutor
+    from airflow_lite.executors.driving.thread import ExecutorThread
     from airflow_lite.processes.timers import Timers
     from airflow_lite.processes.waker import Waker
-    from airflow_lite.scheduler.executor.inline import InlineExecutor
-    from airflow_lite.scheduler.executor.thread import ExecutorThread
     from airflow_lite.scheduler.planner.instance import Instance
     from airflow_lite.scheduler.planner.model import Run
+    from airflow_lite.scheduler.state.backfill import Backfill
     from airflow_lite.scheduler.state.callback_runner import Callbacks
+    from airflow_lite.scheduler.state.figures import Figures
     from airflow_lite.scheduler.state.settings import Settings
     from airflow_lite.spec.model import DagSpec, TaskSpec
     from airflow_lite.store.engine import Store
@@ -36,19 +39,22 @@ logger = logging.getLogger(__name__)
 
 
 class PinnedDag(NamedTuple):
-    """A DAG whose runs go by this definition and this file, whatever the store has of it."""
+    """A DAG whose runs go by this definition, whatever the store has of it.
+
+    `path`: they are run from this file, too; None: from the DAG's own.
+    """
 
     version_id: int
     spec: DagSpec
-    path: str
+    path: str | None
 
 
 @dataclass
 class SchedulerContext:
     """One scheduler's means and memory.
 
-    `scope` is the job whose own runs are scheduled (`dags test`), of `only_dag`; None for the
-    schedulers' runs, of every DAG.
+    `scope` is the job whose own runs are scheduled, of `only_dag`: that of a `dags test`, or of a
+    `backfill`. None for the schedulers' runs, of every DAG.
     """
 
     config: Config
@@ -62,8 +68,10 @@ class SchedulerContext:
     executor_name: str
     is_inline: bool
     job_id: int
+    routes: Routes | None = None  # of a hybrid
     scope: int | None = None
     only_dag: str | None = None
+    backfill: Backfill | None = None
     pinned: PinnedDag | None = None
     is_stopping: bool = False  # what the executor drops now, it drops because it was told to end
     has_pickles: bool = False  # attempts go out with their DAG's pickle, where it has one
@@ -75,11 +83,19 @@ class SchedulerContext:
     on_event: Callable[[str], None] | None = None
     #: Tells plugins: (hook, event). None: no plugin listens.
     announce: Callable[[str, object], None] | None = None
+    figures: Figures | None = None  # None: nobody asked for them
 
     @property
     def actor(self) -> str:
         """Who it is that changes states, as the history tells it."""
-        return f"scheduler {self.job_id}" if self.scope is None else f"dags test {self.job_id}"
+        return f"{self.kind} {self.job_id}"
+
+    @property
+    def kind(self) -> str:
+        """What schedules here, in words."""
+        if self.backfill is not None:
+            return "backfill"
+        return "scheduler" if self.scope is None else "dags test"
 
     def is_mine(self, dag_id: str, owner_job_id: int | None) -> bool:
         """Tell whether this scheduler has to do with a DAG that this job owns."""
@@ -92,7 +108,15 @@ class SchedulerContext:
         """Whose runs are scheduled here, as the store asks for them."""
         return RunsOf(self.job_id, is_own=self.scope is not None)
 
-    def pin_dag(self, version_id: int, spec: DagSpec, path: str) -> None:
+    def has_task(self, task_id: str) -> bool:
+        """Tell whether a task is scheduled here; others, of a DAG of which a part runs, are not."""
+        return self.pinned is None or self.backfill is None or task_id in self.pinned.spec.tasks
+
+    def ignores_past(self, run: Run) -> bool:
+        """Tell whether a run waits for no other, as the first of a backfill does."""
+        return self.backfill is not None and run.logical_us == self.backfill.first_us
+
+    def pin_dag(self, version_id: int, spec: DagSpec, path: str | None) -> None:
         """Have every run go by this definition of the DAG, and be run from this file."""
         self.pinned = PinnedDag(version_id, spec, path)
         self.callbacks.subdir = path
@@ -123,9 +147,13 @@ class SchedulerContext:
         return None if dag is None else dag.spec.tasks.get(instance.task_id)
 
     def task_instance_of(
-        self, run: Run, instance: Instance, external_id: str | None = None
+        self,
+        run: Run,
+        instance: Instance,
+        external_id: str | None = None,
+        executor: str | None = None,
     ) -> TaskInstance:
-        """Return a task instance as executors see it."""
+        """Return a task instance as executors see it; `executor`: what it was queued for."""
         task = self.task_of(run, instance)
         return task_instance(
             (run.dag_id, instance.task_id, run.run_id, instance.map_index),
@@ -133,7 +161,20 @@ class SchedulerContext:
             task.executor_config if task is not None else None,
             external_executor_id=external_id,
             pickle_id=self.pickle_of(run.dag_id),
+            executor=executor or self.executor_of(run, instance),
         )
+
+    def executor_of(self, run: Run, instance: Instance) -> str:
+        """Return the executor that an instance is queued for, which of a hybrid is a half."""
+        if self.routes is None:
+            return self.executor_name
+        task = self.task_of(run, instance)
+        return self.routes.half_of(instance.queue, None if task is None else task.executor)
+
+    @property
+    def executor_names(self) -> frozenset[str]:
+        """The names under which attempts are queued here; of a hybrid, those of its halves."""
+        return frozenset({self.executor_name, *(self.routes.names if self.routes else ())})
 
     def revoke(self, active: ActiveAttempt) -> None:
         """Have the executor take back an attempt, once."""

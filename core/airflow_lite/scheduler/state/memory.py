@@ -30,7 +30,8 @@ class OwnedDag:
     next_create_after_us: int | None = None  # when to look at its schedule again
     saved_create_after_us: int | None = None  # what its row says of that
     knows_last_run: bool = False  # whether its newest scheduled run was looked for
-    last_end_us: int | None = None  # the end of that run's data interval
+    last_start_us: int | None = None  # of that run's data interval
+    last_end_us: int | None = None  # of the same
     is_leaving: bool = False  # to another scheduler, once nothing of it waits in our executor
 
     @property
@@ -59,6 +60,7 @@ class ActiveAttempt:
     is_unmanaged: bool = False  # not in our executor: of a scheduler that died, or run by hand
     revoke_sent: bool = False
     external_id: str | None = None  # what the executor calls it, once it said so
+    end_reason: str | None = None  # why it has ended, as the executor says, whatever the row says
     queued_s: float | None = None  # for how long, as `watch` counts; None: not seen by it
 
     @property
@@ -122,6 +124,7 @@ class RunMemory:
         self._stale_runs: set[int] = set()
         #: By token: the instances of attempts whose COMMIT is not answered yet, if it ever is.
         self._unanswered: dict[str, Unanswered] = {}
+        self._deferred: set[int] = set()  # rows that were seen to be deferred, and may be so yet
         self._complaints: dict[object, str] = {}
 
     # DAGs
@@ -174,6 +177,12 @@ class RunMemory:
     def plan_dag(self, dag_id: str) -> None:
         """Have the next runs of a DAG looked at: made, and started."""
         self._due_dags.add(dag_id)
+
+    def plan_waiting_dags(self) -> None:
+        """Have looked at those DAGs that wait for datasets."""
+        self._due_dags.update(
+            dag.dag_id for dag in self._dags.values() if dag.spec.schedule.datasets is not None
+        )
 
     def revisit_dag(self, dag_id: str) -> None:
         """Have a DAG that changed looked at, and all its running runs with it."""
@@ -230,6 +239,8 @@ class RunMemory:
         for instance in run.instances.values():
             if instance.state in ACTIVE and instance.attempt:
                 self.activate(run, instance, is_unmanaged=True)
+            elif instance.state == TaskInstanceState.DEFERRED:
+                self._deferred.add(instance.id)
 
     def put_queued_run(self, run: Run) -> None:
         """Take a queued run just loaded, in place of what memory had of it."""
@@ -297,6 +308,11 @@ class RunMemory:
     # What is due
 
     @property
+    def dag_count(self) -> int:
+        """How many DAGs there are."""
+        return len(self._dags)
+
+    @property
     def is_due(self) -> bool:
         """Whether there is something to do at once."""
         return bool(self._stale_runs or self._due_runs or self._due_dags)
@@ -361,11 +377,28 @@ class RunMemory:
         """Return the instance that a row is, with its run."""
         return self._instances[row_id]
 
+    def add_instances(self, run: Run, instances: Iterable[Instance]) -> None:
+        """Take new instances of a running run."""
+        self._instances |= {instance.id: (run, instance) for instance in instances}
+
     def note_change(self, run: Run, instance: Instance) -> None:
         """Note that someone else changed an instance, so that `advance` is told."""
         run.events.append(instance)
         run.has_changed = True
         self._due_runs.add(run.id)
+        if instance.state == TaskInstanceState.DEFERRED:
+            self._deferred.add(instance.id)
+
+    def deferred(self) -> dict[tuple[int, str], tuple[Run, Instance]]:
+        """Return the deferred instances by row and token, each with its run."""
+        found = {}
+        for row_id in [*self._deferred]:
+            run, instance = self._instances.get(row_id, (None, None))
+            if instance is None or instance.state != TaskInstanceState.DEFERRED:
+                self._deferred.discard(row_id)
+            elif run is not None:
+                found[row_id, instance.attempt or ""] = (run, instance)
+        return found
 
     @property
     def attempts(self) -> Collection[ActiveAttempt]:

@@ -1,4 +1,4 @@
-"""What plugins are told while a scheduler runs; nothing is made where no plugin listens.
+"""What plugins and figures are told while a scheduler runs; nothing is made where none listens.
 
 A new event has its class in `api.listener_events`, its hook in `api.hookspecs`, its public name in
 `hooks`, and a function here.
@@ -20,8 +20,8 @@ from airflow_lite.api.listener_events import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from airflow_lite.executors.driving.driver import QueueItem
     from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.scheduler.executor.driver import QueueItem
     from airflow_lite.scheduler.planner.instance import Instance
     from airflow_lite.scheduler.planner.model import Run
     from airflow_lite.scheduler.state.context import SchedulerContext
@@ -63,13 +63,23 @@ def tasks_queued(context: SchedulerContext, items: Iterable[QueueItem]) -> None:
 
 def task_running(context: SchedulerContext, key: TaskInstanceKey) -> None:
     """Tell that an attempt's code runs."""
+    if context.figures is not None:
+        active = context.memory.find_attempt(key.attempt)
+        queued_us = None if active is None else active.instance.queued_us
+        context.figures.task_running(key, queued_us, context.clock.now_us())
     if context.announce is not None:
         context.announce("on_task_running", TaskRunning(key, context.clock.now_us()))
 
 
-def task_finished(context: SchedulerContext, run: Run, instance: Instance) -> None:
-    """Tell that an attempt ended, and what its task instance is now."""
+def task_finished(
+    context: SchedulerContext, run: Run, instance: Instance, took_us: int | None
+) -> None:
+    """Tell that an attempt ended, what its task instance is now, and how long its try took."""
+    if context.announce is None and context.figures is None:
+        return
+    key = context.task_instance_of(run, instance).key
+    state = str(instance.state) if instance.state is not None else "none"
+    if context.figures is not None:
+        context.figures.task_finished(key, state, took_us)
     if context.announce is not None:
-        key = context.task_instance_of(run, instance).key
-        state = str(instance.state) if instance.state is not None else "none"
         context.announce("on_task_finished", TaskFinished(key, state, context.clock.now_us()))

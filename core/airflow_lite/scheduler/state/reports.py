@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from airflow_lite.api.executor.events import Adopted, CallbackRequest, Event
@@ -23,9 +23,10 @@ class OpenReports:
     ended: dict[str, Event] = field(default_factory=dict)  # by token
     external: dict[str, str] = field(default_factory=dict)  # token -> what the engine calls it
     callbacks: list[AskedCallback] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
     adoptions: list[Adopted] = field(default_factory=list)
 
     @property
     def are_any(self) -> bool:
         """Whether there is something to do."""
-        return bool(self.ended or self.external or self.callbacks or self.adoptions)
+        return any((self.ended, self.external, self.callbacks, self.notes, self.adoptions))

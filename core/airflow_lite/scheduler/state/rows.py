@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.scheduler.planner.instance import Instance
 from airflow_lite.scheduler.planner.model import Run
 from airflow_lite.states import DagRunState, TaskInstanceState
-from airflow_lite.store import runs, scheduling, test_runs
+from airflow_lite.store import runs, scheduling, test_dates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,8 @@ def read_run(row: Any, instances: Iterable[Any]) -> Run:
     runs.check_run(row)
     fields = row._asdict()
     json.loads(fields.pop("conf"))
-    fields["logical_us"] = test_runs.date_us(row.run_type, row.logical_us)
+    del fields["job_id"]
+    fields["logical_us"] = test_dates.date_us(row.run_type, row.logical_us)
     run = Run(**fields)
     run.state = DagRunState(row.state)
     for instance_row in instances:
@@ -50,4 +51,5 @@ def update_instance(instance: Instance, row: Any) -> None:
     instance.priority_weight = row.priority_weight
     instance.stuck_count = row.stuck_count
     instance.change_cause = row.change_cause
+    instance.map_length = row.map_length
     instance.skip_decision = None if row.skip_decision is None else json.loads(row.skip_decision)

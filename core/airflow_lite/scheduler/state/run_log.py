@@ -1,4 +1,4 @@
-"""What is said of runs and tries: in the scheduler's log, and to whoever follows this scheduler.
+"""What is said of runs and tries: in the scheduler's log, to whoever follows it, or counts runs.
 
 A failed try, a lost one among them, is always told, with its cause; ends that went well and
 retries only where `[scheduler] log_runs` says so. The history of a task has the same causes.
@@ -38,16 +38,21 @@ def try_line(key: tuple[str, str, int, int], state: str | None, cause: str | Non
 _FAILED_TRY = frozenset({TaskInstanceState.FAILED, TaskInstanceState.UP_FOR_RETRY})
 
 
+def _tell_try(context: SchedulerContext, run: Run, line: str) -> None:
+    """Tell whoever follows of a try; of one of several runs, of which it is."""
+    context.tell(line if context.backfill is None else f"{run.run_id} {line}")
+
+
 def try_queued(context: SchedulerContext, run: Run, instance: Instance, *, is_new: bool) -> None:
     """Say that an attempt is queued; `is_new`: it begins a try."""
-    context.tell(try_line(_key(run, instance), instance.state))
+    _tell_try(context, run, try_line(_key(run, instance), instance.state))
     if is_new and instance.try_number > 1 and context.settings.log_runs:
         _log(context, logging.INFO, "%s: queued again", _name(run, instance))
 
 
 def try_ended(context: SchedulerContext, run: Run, instance: Instance, cause: str | None) -> None:
     """Say what a task instance is after a try; `cause` as its row has it."""
-    context.tell(try_line(_key(run, instance), instance.state, cause))
+    _tell_try(context, run, try_line(_key(run, instance), instance.state, cause))
     why = f": {_short(cause)}" if cause else ""
     if instance.state == TaskInstanceState.FAILED:
         _log(context, logging.ERROR, "%s: failed%s", _name(run, instance), why)
@@ -59,7 +64,8 @@ def try_ended(context: SchedulerContext, run: Run, instance: Instance, cause: st
 
 def try_requeued(context: SchedulerContext, run: Run, instance: Instance, reason: str) -> None:
     """Say that an attempt which nobody claimed is taken back: its try gets another one."""
-    context.tell(f"{try_line(_key(run, instance), 'scheduled')} again: {_short(reason)}")
+    line = try_line(_key(run, instance), "scheduled")
+    _tell_try(context, run, f"{line} again: {_short(reason)}")
     name = _name(run, instance)
     _log(context, logging.WARNING, "%s: %s; it is queued again", name, _short(reason))
 
@@ -74,15 +80,29 @@ def instances_replaced(context: SchedulerContext, before: Run, after: Run) -> No
             try_ended(context, after, instance, instance.change_cause)
 
 
+def dag_paused(dag_id: str, most: int) -> None:
+    """Say that a DAG was paused, since its last `most` runs failed."""
+    runs = f"{most} runs" if most > 1 else "run"
+    logger.warning(
+        "DAG %r is paused, since its last %s failed: that is its max_consecutive_failed_dag_runs."
+        " Let it go on with `airflow-lite dags unpause %s`.",
+        dag_id,
+        runs,
+        dag_id,
+    )
+
+
 def run_ended(context: SchedulerContext, run: Run, state: str, reason: str | None) -> None:
     """Say that a run has ended; `reason` as `advance` gives it, or as a user does."""
     context.tell(f"run {run.run_id} of {run.dag_id}: {state}")
+    if context.figures is not None:
+        context.figures.run_ended(run, state, context.clock.now_us())
     took = ""
     if run.start_us is not None:
         took = f" after {max(context.clock.now_us() - run.start_us, 0) / US_PER_S:.1f} s"
     name = f"run {run.run_id} of {run.dag_id}"
     if state == DagRunState.FAILED:
-        _log(context, logging.ERROR, "%s: failed%s: %s", name, took, _why_failed(run, reason))
+        _log(context, logging.ERROR, "%s: failed%s: %s", name, took, why_failed(run, reason))
     elif context.settings.log_runs:
         _log(context, logging.INFO, "%s: %s%s", name, state, took)
 
@@ -93,7 +113,8 @@ def _log(context: SchedulerContext, level: int, message: str, *values: object) -
         logger.log(level, message, *values)
 
 
-def _why_failed(run: Run, reason: str | None) -> str:
+def why_failed(run: Run, reason: str | None) -> str:
+    """Return in words why a run failed; `reason` as `advance` gives it."""
     if reason != "task_failure":
         return _REASONS.get(reason or "", reason or "its state was set by hand")
     failed = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import ConfigError
+from airflow_lite.worker.in_process.alert import AlertSettings
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
@@ -28,6 +29,7 @@ class Settings:
     use_job_schedule: bool
     catchup_notice: int
     log_runs: bool
+    alerts_of_failures: bool
 
     @classmethod
     def read(cls, config: Config) -> Settings:
@@ -46,6 +48,7 @@ class Settings:
             use_job_schedule=config.getboolean("scheduler", "use_job_schedule"),
             catchup_notice=config.getint("scheduler", "catchup_notice"),
             log_runs=config.getboolean("scheduler", "log_runs"),
+            alerts_of_failures=AlertSettings.read(config).is_on,
         )
         if settings.beat_interval_s * 3 > settings.beat_timeout_s:
             raise ConfigError(

@@ -6,12 +6,12 @@ import logging
 import sys
 import threading
 import traceback
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from airflow_lite.api.executor.events import Report
 from airflow_lite.clock import Clock, SystemClock
-from airflow_lite.scheduler.executor.driver import TERMINATE_S, Driver, Load, QueueItem
+from airflow_lite.executors.driving.driver import TERMINATE_S, Driver, Load, QueueItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,10 +52,13 @@ class ExecutorThread:
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._inbox: deque[Callable[[], object]] = deque()
-        self._handed_in = 0
+        self._handed_in: Counter[str | None] = Counter()  # on their way, by executor
+        self._half_slots: dict[str, int] = {}
         self._slots = self._driver.slots_available()
         self._busy_since: float | None = None
         self._ending = False
+        #: Set once the executor's `start` has returned or failed.
+        self.has_begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"executor-{executor}", daemon=True)
 
     def start(self) -> None:
@@ -66,13 +69,14 @@ class ExecutorThread:
         """Hand attempts to the executor."""
         batch = list(items)
         with self._lock:
-            self._handed_in += len(batch)
+            self._handed_in.update(item.task_instance.executor for item in batch)
 
         def queue() -> None:
             self._driver.queue(batch)
             with self._lock:
-                self._handed_in -= len(batch)
+                self._handed_in.subtract(item.task_instance.executor for item in batch)
                 self._slots = self._driver.slots_available()
+                self._half_slots = self._driver.half_slots()
 
         self._hand_in(queue)
 
@@ -101,12 +105,26 @@ class ExecutorThread:
     def slots_available(self) -> int:
         """How many attempts more the executor can take, with those on their way to it counted."""
         with self._lock:
-            return self._slots if self._slots == sys.maxsize else self._slots - self._handed_in
+            return _less(self._slots, self._handed_in.total())
+
+    @property
+    def half_slots(self) -> dict[str, int]:
+        """How many attempts more each half of a hybrid can take; {} for all others."""
+        with self._lock:
+            return {
+                name: _less(slots, self._handed_in[name])
+                for name, slots in self._half_slots.items()
+            }
 
     @property
     def load(self) -> Load:
         """How much the executor has to do, as its gauges told last."""
         return self._driver.gauges.latest()
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the executor's `start` went well."""
+        return self._driver.started
 
     @property
     def stalled(self) -> bool:
@@ -135,6 +153,10 @@ class ExecutorThread:
 
         On the executor's own thread if that is free, else beside it.
         """
+        return self.begin_terminating().wait(timeout_s)
+
+    def begin_terminating(self) -> threading.Event:
+        """Make the executor stop, as `terminate` does; return what is set once it has."""
         done = threading.Event()
 
         def terminate() -> None:
@@ -145,7 +167,7 @@ class ExecutorThread:
             self._hand_in(terminate)
         else:
             threading.Thread(target=terminate, name="executor-terminate", daemon=True).start()
-        return done.wait(timeout_s)
+        return done
 
     def debug_dump(self) -> None:
         """Log the executor's state, or, if it is stalled, what its thread is doing."""
@@ -159,10 +181,15 @@ class ExecutorThread:
     def _run(self) -> None:
         self.executor.bind(self._bell.set)
         self._step(self._driver.start)
+        self.has_begun.set()
         while not self._ending:
-            self._bell.wait(self._heartbeat_s if self._driver.is_busy() else None)
+            self._bell.wait(self._pause_s())
             self._step(self._work)
         self._step(self._finish)
+
+    def _pause_s(self) -> float | None:
+        """Return how long to wait where nothing comes; None: for ever."""
+        return self._heartbeat_s if self._driver.is_busy() else None
 
     def _work(self) -> None:
         self._bell.clear()
@@ -179,9 +206,17 @@ class ExecutorThread:
     def _step(self, act: Callable[[], None]) -> None:
         self._busy_since = self._clock.monotonic()
         self._driver.call("its thread", act)
-        slots = self._driver.slots_available()
+        slots, halves = self._driver.slots_available(), self._driver.half_slots()
         with self._lock:
-            has_grown, self._slots = slots > self._slots, slots
+            before = self._half_slots
+            has_grown = slots > self._slots or any(
+                halves[name] > before.get(name, 0) for name in halves
+            )
+            self._slots, self._half_slots = slots, halves
         self._busy_since = None
         if self._driver.reports or has_grown:  # where the engine grows, nothing else tells it
             self._driver.call("wake", self._wake)
+
+
+def _less(slots: int, taken: int) -> int:
+    return slots if slots == sys.maxsize else slots - taken

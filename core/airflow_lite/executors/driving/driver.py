@@ -107,14 +107,19 @@ class Driver:
         wake: Callable[[], None],
         catches: tuple[type[BaseException], ...] = (Exception,),
     ) -> None:
-        self.executor = executor
         self.reports: deque[Report] = deque()
         self.started = False
-        self.gauges = executor.metrics = Gauges(executor.metrics)
+        self._wake = wake
         self._catches = catches
         self._failures: set[tuple[str, str]] = set()
+        self.take(executor)
+
+    def take(self, executor: BaseExecutor) -> None:
+        """Call this executor from now on."""
+        self.executor = executor
+        self.gauges = executor.metrics = Gauges(executor.metrics)
         if executor.callback_sink is None:
-            executor.callback_sink = ReportingSink(self.reports, wake)
+            executor.callback_sink = ReportingSink(self.reports, self._wake)
 
     def call(self, what: str, function: Callable[[], object]) -> bool:
         """Call `function`; return whether it went well. If not, its failure is a report."""
@@ -231,6 +236,12 @@ class Driver:
 
         self.call("slots_available", count)
         return slots[0]
+
+    def half_slots(self) -> dict[str, int]:
+        """Return the executor's own count for each half, if it has any; {} if it cannot tell."""
+        slots: dict[str, int] = {}
+        self.call("half_slots", lambda: slots.update(self.executor.half_slots()))
+        return slots
 
     def is_busy(self) -> bool:
         """Return whether anything is queued or runs, so that heartbeats are needed."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.api.executor.events import Report
 from airflow_lite.errors import AirflowTaskTimeout
-from airflow_lite.scheduler.executor.driver import TERMINATE_S, Driver, Load, QueueItem
+from airflow_lite.executors.driving.driver import TERMINATE_S, Driver, Load, QueueItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +59,11 @@ class InlineExecutor:
     def slots_available(self) -> int:
         """How many attempts more the executor can take."""
         return self._driver.slots_available()
+
+    @property
+    def half_slots(self) -> dict[str, int]:
+        """How many attempts more each half can take; an executor like this has none."""
+        return self._driver.half_slots()
 
     @property
     def load(self) -> Load:

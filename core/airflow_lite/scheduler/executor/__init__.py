@@ -1,1 +1,0 @@
-"""The executor inside the scheduler: on a thread of its own, or on the loop's."""
