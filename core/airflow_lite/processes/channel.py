@@ -8,13 +8,17 @@ import os
 import socket
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.processes.lines import LineBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Descriptors that may come with one message.
 _MOST_FDS = 16
 _CHUNK = 1 << 18
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 #: Most chunks that one call receives: more than a socket holds by itself, so that the last words of
 #: a process that has ended are heard whole, and one that never ends does not keep us from others.
 _MOST_CHUNKS = 16
@@ -22,7 +26,7 @@ _MOST_CHUNKS = 16
 
 def encoded(message: Any) -> bytes:
     """Return a message as a line of JSON."""
-    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    text = _ENCODER.encode(message)
     return text.encode("utf-8", "replace") + b"\n"  # no database holds half a character
 
 
@@ -63,7 +67,17 @@ class Channel:
 
     def send(self, message: Any, fds: tuple[int, ...] = ()) -> None:
         """Queue a message and send what fits; `fds` are closed here once they are sent."""
-        self._unsent.append((memoryview(encoded(message)), fds))
+        self.send_line(encoded(message), fds)
+
+    def send_line(self, line: bytes, fds: tuple[int, ...] = ()) -> None:
+        """Do as `send` with a message that is `encoded` already."""
+        self._unsent.append((memoryview(line), fds))
+        self.flush()
+
+    def send_all(self, messages: Iterable[Any]) -> None:
+        """Queue messages that the peer shall find there at once, and send what fits."""
+        if data := b"".join(map(encoded, messages)):
+            self._unsent.append((memoryview(data), ()))
         self.flush()
 
     def flush(self) -> None:

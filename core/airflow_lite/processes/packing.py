@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow_lite.processes.channel import Channel
 
@@ -51,6 +51,11 @@ def unpacked(parts: Any, kinds: Kinds[M]) -> M:
 def send(channel: Channel, message: tuple[Any, ...], fds: tuple[int, ...] = ()) -> None:
     """Send a message; `fds` are closed here once they are sent."""
     channel.send(packed(message), fds)
+
+
+def send_all(channel: Channel, messages: Iterable[tuple[Any, ...]]) -> None:
+    """Send messages that the peer shall find there at once."""
+    channel.send_all(map(packed, messages))
 
 
 def receive(channel: Channel, kinds: Kinds[M]) -> list[M]:

@@ -83,11 +83,19 @@ def process_start(pid: int) -> int | None:
 
 
 def is_over(pid: int) -> bool:
-    """Tell whether a process has ended, reaped or not; False where the system does not tell."""
+    """Tell whether a process has ended, reaped or not; False where the system does not tell.
+
+    One whose first thread has ended is not over while another runs.
+    """
     fields = _stat(pid)
-    if fields:
-        return fields[0] in {b"Z", b"X"}
-    return Path("/proc/self/stat").exists()
+    if not fields:
+        return Path("/proc/self/stat").exists()
+    if fields[0] not in {b"Z", b"X"}:
+        return False
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except OSError:
+        return True
 
 
 def _children_of(parent: int) -> list[int]:
@@ -176,5 +184,12 @@ def describe_end(code: int, *, is_stopped: bool = False) -> str:
         return f"ended without reporting its outcome, exit code {code}"
     name = signal_name(-code) or "unknown signal"
     is_puzzling = code == -signal.SIGKILL and not is_stopped
-    hint = "; the system may have been out of memory" if is_puzzling else ""
-    return f"killed by signal {-code} ({name}){hint}"
+    return f"killed by signal {-code} ({name}){_guess() if is_puzzling else ''}"
+
+
+def _guess() -> str:
+    from airflow_lite.processes.memory_limit import has_run_out
+
+    if has_run_out():
+        return "; its container has run out of memory"
+    return "; the system may have been out of memory"

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 #: Exit code of a callback that was not begun: the metadata database could not be used.
 NOT_BEGUN = 75
+#: Exit code of the process of triggers where one of them blocked all others.
+BLOCKED = 76
 
 
 class Program(StrEnum):
@@ -19,6 +21,7 @@ class Program(StrEnum):
     BASE_ZYGOTE = "airflow_lite.worker.zygote.base"
     PARSE_SERVER = "airflow_lite.parsing.server"
     CALLBACK = "airflow_lite.worker.in_process.callback"
+    TRIGGER_RUNNER = "airflow_lite.triggerer.runner"
     LOG_PUMP = "airflow_lite.worker.task_log.pump"
     LOG_SERVER = "airflow_lite.logs.serving.server"
     #: Is not run by `-m`: `plugins.probing.probe` has to set `sys.path` before anything of it.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_lite.processes.proc import (
     environment_of,
     is_earlier_boot,
+    is_over,
     is_this_space,
     process_start,
 )
@@ -38,7 +39,7 @@ def is_gone(row: Any, hostname: str) -> bool:
     if row.boot_id and not is_this_space(row.boot_id):
         return False
     known = isinstance(row.process_start, int) and isinstance(row.pid, int)
-    return known and process_start(row.pid) != row.process_start
+    return known and not _runs(row)
 
 
 def sweep(attempts: Iterable[Any], hostname: str, home: Path) -> int:
@@ -56,7 +57,12 @@ def _is_there(one: Any, hostname: str) -> bool:
         return False
     if one.hostname != hostname or not is_this_space(one.boot_id):
         return False
-    return process_start(one.pid) == one.process_start
+    return _runs(one)
+
+
+def _runs(one: Any) -> bool:
+    """Whether a recorded process of this space runs; one that nobody has reaped yet is over."""
+    return process_start(one.pid) == one.process_start and not is_over(one.pid)
 
 
 def _is_of_another(pid: int, home: Path) -> bool:

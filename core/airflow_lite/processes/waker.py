@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
+import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ALL = 4096
 
@@ -28,20 +34,37 @@ class Waker:
         with suppress(BlockingIOError, OSError):
             os.write(self._writer, b"\0")
 
-    def watch(self, descriptor: int) -> None:
-        """Wake also when `descriptor` is readable."""
-        self._selector.register(descriptor, selectors.EVENT_READ)
+    def watch(self, descriptor: int, hear: Callable[[], bool] | None = None) -> None:
+        """Wake also when `descriptor` is readable.
+
+        With `hear`, that is called instead, by whoever waits: only where it returns True, the wait
+        ends. So what comes often and is done at once costs no turn of a loop.
+        """
+        self._selector.register(descriptor, selectors.EVENT_READ, hear)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Wake for `descriptor` no more; to be called before it is closed."""
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(descriptor)
 
     def wake_on_signals(self) -> None:
         """Wake also when a signal came that has a Python handler. Main thread only."""
         self._old_wakeup_fd = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait until something woke us, or for `timeout_s` seconds."""
-        self._selector.select(max(timeout_s, 0.0))
+    def wait(self, timeout_s: float | None) -> None:
+        """Wait until something woke us, or for `timeout_s` seconds; None: however long."""
+        end = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while not self._is_woken(max(end - time.monotonic(), 0.0)):
+            pass
         with suppress(BlockingIOError):
             while len(os.read(self._reader, _ALL)) == _ALL:
                 pass
+
+    def _is_woken(self, timeout_s: float) -> bool:
+        """Wait once; return whether time is over or there is something to do for who waits."""
+        events = self._selector.select(None if timeout_s == math.inf else timeout_s)
+        wakes = [key.data is None or key.data() for key, _ in events]  # each of them is heard
+        return not events or any(wakes)
 
     def close(self) -> None:
         """Stop waiting for good, and give the signals back."""

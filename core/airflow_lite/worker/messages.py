@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from typing import Any, NamedTuple
 
 from airflow_lite.processes.packing import Kinds
+from airflow_lite.worker.dag_questions import TaskQuestion
 
 #: What is called back for a try that failed, by the state that follows.
 CALLBACK_OF = {"failed": "on_failure", "up_for_retry": "on_retry"}
@@ -32,7 +33,10 @@ class AttemptRequest(NamedTuple):
     max_log_bytes: int = 256 << 20
     log_level: str = "INFO"
     test_mode: bool = False
-    reschedules_sensors: bool = False  # the executor cannot bear sensors that poke
+    reschedules_sensors: bool | None = False  # no sensor may poke; None: a sensor asks its host
+    next_method: str | None = None  # what a task that was deferred goes on with
+    next_kwargs: str | None = None  # of that method, as JSON text
+    passed_s: float = 0.0  # of the execution_timeout, before the task was deferred and since
     notices: tuple[str, ...] = ()  # lines for the log, before all else
 
     @property
@@ -42,18 +46,25 @@ class AttemptRequest(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How the code of an attempt ended: success, failed, skipped or up_for_reschedule."""
+    """How the code of an attempt ended: success, failed, skipped, up_for_reschedule, deferred."""
 
     state: str
     cause: str | None = None
     force_fail: bool = False  # failed, and no retry may help
-    next_at_us: int | None = None  # of up_for_reschedule
+    next_at_us: int | None = None  # of up_for_reschedule; of deferred, when it waits no longer
     skip_decision: dict[str, list[str]] | None = None
     max_rss_kb: int | None = None
     cpu_us: int | None = None
     exit_code: int | None = None
     log_error: str | None = None  # why something could not be written into the log
     is_reported: bool = True  # by the child, which then calls back; False: it vanished
+    map_length: int | None = None  # of its result, for tasks that are mapped over it
+    rendered_map_index: str | None = None
+    changes: list[list[Any]] | None = None  # of datasets: URI, extra as JSON text, aliases
+    # Of deferred: `worker.task.deferral`.
+    trigger_spec: str | None = None
+    next_method: str | None = None
+    next_kwargs: str | None = None
 
 
 class RetryPolicy(NamedTuple):
@@ -75,7 +86,9 @@ class RetryPolicy(NamedTuple):
             _seconds(task.retry_delay) or 0.0,
             bool(task.retry_exponential_backoff),
             _seconds(task.max_retry_delay),
-            tuple(name for name in CALLBACK_OF.values() if getattr(task, f"{name}_callback", None)),
+            tuple(
+                name for name in CALLBACK_OF.values() if task.callbacks_on(name.removeprefix("on_"))
+            ),
         )
 
 
@@ -167,7 +180,7 @@ class ForkZygote(NamedTuple):
     """Fork a zygote for a file, or for the pickled DAG that goes by that name.
 
     Its channel's end comes along. `is_alone`: it runs a single attempt in itself. `sentry` is what
-    `SentrySettings` is made of.
+    `SentrySettings` is made of, and each of `authoring` an `AuthoringHook`.
     """
 
     number: int
@@ -176,6 +189,7 @@ class ForkZygote(NamedTuple):
     is_alone: bool = False
     sentry: tuple[str, str] | None = None
     is_pickled: bool = False
+    authoring: tuple[tuple[str, str], ...] = ()
 
 
 class ZygoteForked(NamedTuple):
@@ -217,7 +231,10 @@ class PickledDag(NamedTuple):
 
 
 class ForkAttempt(NamedTuple):
-    """Fork a child for an attempt; its line, its output and its log come along."""
+    """Fork a child for an attempt; its line, its output and its log come along.
+
+    The child begins once `Begin` comes over its line.
+    """
 
     request: AttemptRequest
 
@@ -272,8 +289,24 @@ class ChildEnded(NamedTuple):
     code: int
 
 
-ZygoteMessage = FileParsed | AttemptForked | TaskMissing | ForkFailed | ChildEnded
-ZygoteOrder = PickledDag | ForkAttempt
+class Ask(NamedTuple):
+    """A question to the store, packed, with a number that the `Answer` bears, too."""
+
+    number: int
+    question: list[Any]
+
+
+class Answer(NamedTuple):
+    """The answer to a question, or why there is none."""
+
+    number: int
+    value: Any = None
+    error: str | None = None
+
+
+#: A zygote asks while it imports its file, a child from then on.
+ZygoteMessage = FileParsed | AttemptForked | TaskMissing | ForkFailed | ChildEnded | Ask
+ZygoteOrder = PickledDag | ForkAttempt | Answer
 
 
 # From a child to the task host, and back.
@@ -312,19 +345,10 @@ class NewLine(NamedTuple):
     """The line of a process that the task forked comes along."""
 
 
-class Ask(NamedTuple):
-    """A question to the store, packed, with a number that the `Answer` bears, too."""
+class Begin(NamedTuple):
+    """The attempt is claimed, at this monotonic time: run its code. First of all to a child."""
 
-    number: int
-    question: list[Any]
-
-
-class Answer(NamedTuple):
-    """The answer to a question, or why there is none."""
-
-    number: int
-    value: Any = None
-    error: str | None = None
+    at: float
 
 
 class HideSecrets(NamedTuple):
@@ -337,8 +361,14 @@ class HideSecrets(NamedTuple):
     secrets: list[str]
 
 
+class AskMode(NamedTuple):
+    """Whether sensors are rescheduled rather than poke; answered as an `Ask` of the number is."""
+
+    number: int
+
+
 ForkedMessage = PushXCom | Ask | HideSecrets
-ChildMessage = ForkedMessage | SaveRendered | ReportOutcome | CallbacksDone | AcceptLines
+ChildMessage = ForkedMessage | SaveRendered | ReportOutcome | CallbacksDone | AcceptLines | AskMode
 
 
 # What a task may ask of the store: what each asks for.
@@ -380,11 +410,72 @@ class FirstReschedule(NamedTuple):
     try_number: int
 
 
+class InstanceCount(NamedTuple):
+    """How many instances the task of the attempt that asks has, if it is mapped."""
+
+
+class StatesOfDag(NamedTuple):
+    """The states of tasks of a DAG, or of its runs: see `store.lookup.states_of_dag`."""
+
+    dag_id: str
+    dates_us: list[int]
+    task_ids: list[str] | None = None
+    group_id: str | None = None
+    must_exist: bool = False
+
+
 class GivenState(NamedTuple):
     """The state that somebody gave the row of the attempt that asks."""
 
 
-Question = PullXComs | PreviousRun | FinishedTasks | TaskInstances | FirstReschedule | GivenState
+# What code of authors may ask of the store's Variables and Connections: `authoring.secrets`.
+
+
+class GetVariable(NamedTuple):
+    """The value of a Variable of the store, or None."""
+
+    key: str
+
+
+class SetVariable(NamedTuple):
+    """Make a Variable, or change it and its description."""
+
+    key: str
+    value: str
+    description: str | None = None
+
+
+class UpdateVariable(NamedTuple):
+    """Change a Variable's value; False if there is none of this key."""
+
+    key: str
+    value: str
+
+
+class DeleteVariable(NamedTuple):
+    """Delete a Variable; how many there were."""
+
+    key: str
+
+
+class GetConnection(NamedTuple):
+    """The fields of a connection of the store, or None."""
+
+    conn_id: str
+
+
+SecretQuestion = GetVariable | SetVariable | UpdateVariable | DeleteVariable | GetConnection
+Question = (
+    PullXComs
+    | PreviousRun
+    | FinishedTasks
+    | TaskInstances
+    | FirstReschedule
+    | InstanceCount
+    | StatesOfDag
+    | GivenState
+    | TaskQuestion
+)
 
 
 # What each process may be sent, by who sends it. What user code can send, too, is looked at.
@@ -399,5 +490,6 @@ TO_CHILD: Kinds[ChildOrder] = Kinds(ChildOrder)
 FROM_CHILD: Kinds[ChildMessage] = Kinds(ChildMessage, is_checked=True)
 FROM_FORKED: Kinds[ForkedMessage] = Kinds(ForkedMessage, is_checked=True)
 AT_DOOR: Kinds[NewLine] = Kinds(NewLine, is_checked=True)
+BEGIN: Kinds[Begin] = Kinds(Begin)
 ANSWERS: Kinds[Answer] = Kinds(Answer)
-QUESTIONS: Kinds[Question] = Kinds(Question, is_checked=True)
+QUESTIONS: Kinds[Question | SecretQuestion] = Kinds(Question | SecretQuestion, is_checked=True)

@@ -81,6 +81,7 @@ def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) 
         executor = ExecutorLog(config, rows)
         log = _TryLog(config, folder, key, rows)
         yield from executor.messages(_HOLD_S if log.is_here else None)
+        log.is_told = bool(executor.texts())
         if follow:
             yield from _until_ended(log, rows)
         yield from log.new_lines()
@@ -90,6 +91,7 @@ def _lines(config: Config, folder: Path, key: TaskInstanceKey, *, follow: bool) 
             yield from text.splitlines()
         if not executor.texts():
             yield from log.remarks()
+        yield from (f"*** {' '.join(note.split())}." for note in rows.notes())
         yield from _unlogged_ends(rows)
 
 
@@ -121,6 +123,7 @@ class _TryLog:
         self._here = Reader(FileSource(folder, key))
         self._there: dict[str, Reader] = {}
         self._faults: dict[str, str] = {}  # machine -> the last fault that was shown
+        self.is_told = False  # by the executor: no other machine is asked
 
     @property
     def is_here(self) -> bool:
@@ -130,7 +133,7 @@ class _TryLog:
     def new_lines(self) -> Iterator[str]:
         """Yield blocks of the whole lines that are new."""
         yield from self._here.new_lines()
-        if not self._here.is_found:
+        if not self._here.is_found and not self.is_told:
             for host in self._others():
                 yield from self._lines_from(host)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_lite.config import Config
     from airflow_lite.keys import TaskInstanceKey
     from airflow_lite.store.engine import Store
-    from airflow_lite.store.lookup import Queued
+    from airflow_lite.store.queued import Queued
 
 #: From these a further attempt of the same try may follow.
 _WAITING = frozenset(
@@ -53,10 +53,10 @@ class TryRows:
         return open_store(self._config, name="logs")
 
     def _row(self) -> Queued | None:
-        from airflow_lite.store import lookup
+        from airflow_lite.store import queued
 
         with self._store.read() as connection:
-            return lookup.find(connection, [self._key]).get(self._key.primary)
+            return queued.find(connection, [self._key]).get(self._key.primary)
 
     def is_begun_or_over(self) -> bool:
         """Whether the try was begun, or cannot be: its task or run is over."""
@@ -92,6 +92,7 @@ class TryRows:
             None if task is None else task.executor_config,
             external_executor_id=row.external_executor_id,
             hostname=row.hostname,
+            executor=row.executor,
         )
 
     def hosts(self) -> list[str]:
@@ -100,6 +101,13 @@ class TryRows:
 
         with self._store.read() as connection:
             return listing.hosts_of_try(connection, self._key)
+
+    def notes(self) -> Sequence[str]:
+        """Return what the executor noted of this try."""
+        from airflow_lite.store import notes
+
+        with self._store.read() as connection:
+            return notes.of_try(connection, self._key)
 
     def unlogged_causes(self) -> Sequence[str]:
         """Return the causes of ended attempts of this try that are missing from its log."""

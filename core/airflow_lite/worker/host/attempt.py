@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from airflow_lite.clock import seconds_us
+from airflow_lite.clock import US_PER_S, seconds_us
 from airflow_lite.errors import AirflowDagException
 from airflow_lite.parsing.locations import path_of
 from airflow_lite.spec.model import TaskSpec
 from airflow_lite.spec.retry import after_failure
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store.attempts import LOG_CUT, Claim, Ended
+from airflow_lite.store.dataset_events import DatasetChange
 from airflow_lite.worker.messages import CALLBACK_OF, AttemptRequest, Outcome, RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.keys import RunCommand, TaskInstanceKey
     from airflow_lite.processes.timers import Timer
-    from airflow_lite.store.lookup import Queued
+    from airflow_lite.store.queued import Queued
     from airflow_lite.worker.host.task_line import TaskLine
     from airflow_lite.worker.host.zygote_pool import ZygoteHandle
+    from airflow_lite.worker.messages import ZygoteMessage
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.task_log.pipe import LogPipe
 
@@ -38,7 +40,7 @@ class Phase(Enum):
     NEW = auto()  # its row is not looked up yet
     WAITING = auto()  # for its file to be parsed
     CLAIMING = auto()  # the claim goes into the next commit
-    CLAIMED = auto()  # handed to a zygote
+    CLAIMED = auto()  # its process may begin
     RUNNING = auto()
     CALLING_BACK = auto()  # its outcome is known, its callbacks run
     ENDING = auto()  # its end goes into the next commit
@@ -63,9 +65,12 @@ class Attempt:
     log_error: str | None = None  # why its log is not whole
     refusal: str | None = None  # why the database does not take what it gave
     is_second_parse: bool = False
+    is_handed_over: bool = False  # its process is forked, and waits for the claim
+    held: list[tuple[ZygoteHandle, ZygoteMessage]] = field(default_factory=list)  # said meanwhile
     is_announced: bool = False  # the scheduler knows that it runs
     timers: list[Timer] = field(default_factory=list)
     notices: tuple[str, ...] = ()
+    passed_s: float = 0.0  # of its execution_timeout, if it goes on after it was deferred
 
     @property
     def key(self) -> TaskInstanceKey:
@@ -114,11 +119,13 @@ class Attempt:
     def request(self, settings: HostSettings, now_us: int) -> AttemptRequest:
         """Return the request that its child gets."""
         row = self.queued
+        start_us = now_us if row.next_method is None else row.try_started_us or now_us
+        self.passed_s = max(now_us - start_us, 0) / US_PER_S
         return AttemptRequest(
             key=self.key._replace(try_number=row.try_number),
             run=row.run.fields(),
             max_tries=row.max_tries,
-            start_us=now_us,
+            start_us=start_us,
             try_started_us=row.try_started_us or now_us,
             queued_us=row.queued_us,
             pool=row.pool,
@@ -131,6 +138,9 @@ class Attempt:
             log_level=settings.log_level,
             notices=self.notices,
             reschedules_sensors=settings.reschedules_sensors,
+            next_method=row.next_method,
+            next_kwargs=row.next_kwargs,
+            passed_s=self.passed_s,
         )
 
     def ended(self, outcome: Outcome, now_us: int, max_retry_delay_s: float) -> Ended:
@@ -150,11 +160,22 @@ class Attempt:
             now_us,
             next_at_us,
             json.dumps(decision) if decision is not None else None,
+            outcome.map_length,
+            outcome.rendered_map_index,
             outcome.exit_code,
             outcome.max_rss_kb,
             outcome.cpu_us,
             callback if callback in policy.callbacks else None,
+            tuple(self._change(*made) for made in outcome.changes or ()),
+            outcome.trigger_spec,
+            outcome.next_method,
+            outcome.next_kwargs,
         )
+
+    def _change(self, uri: str, extra: str, aliases: list[str]) -> DatasetChange:
+        key = self.key
+        place = key.dag_id, key.task_id, key.run_id, key.map_index
+        return DatasetChange(uri, extra, tuple(aliases), *place)
 
 
 def _cause(cause: str | None, log_error: str | None) -> str | None:

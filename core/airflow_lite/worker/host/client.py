@@ -230,6 +230,7 @@ class TaskHost:
             if ready.get(self._wake_read):
                 os.read(self._wake_read, 4096)
                 self._send_all()
+                self._end_unborn()
             events = ready.get(self._channel.fileno(), 0)
             if events & selectors.EVENT_WRITE:
                 self._channel.flush()
@@ -266,12 +267,18 @@ class TaskHost:
             return
         assert self._process is not None  # it was started
         self._silence.look(time.monotonic())
-        if not self._is_hung and self._silence.is_too_long(
-            is_stopped=is_stopped(self._process.pid)
-        ):
+        if self._is_hung or not self._silence.is_long:
+            return
+        if self._silence.is_too_long(is_stopped=is_stopped(self._process.pid)):
             logger.error("the task host says nothing for %.0f s: it hangs", self._silence.silent_s)
             self._process.kill()
             self._is_hung = True
+
+    def _end_unborn(self) -> None:
+        """Kill a host that is to end before it said a word: it is starting, and has nothing."""
+        if self._is_ending and not (self._is_ready or self._commands or self._is_detached):
+            assert self._process is not None  # it was started
+            self._process.kill()
 
     def _let_it_end(self) -> None:
         """Tell a host without work to end; what comes from now on is for the next one."""

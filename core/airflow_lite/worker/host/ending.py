@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from airflow_lite.errors import StoreError
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.store.attempts import Returned
+from airflow_lite.store.faults import is_database_error
 from airflow_lite.worker.host.attempt import Phase
 from airflow_lite.worker.messages import RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_lite.keys import TaskInstanceKey
-    from airflow_lite.store.engine import Store
+    from airflow_lite.store.connection import HostStore
     from airflow_lite.worker.host.attempt import Attempt
     from airflow_lite.worker.host.state import HostState
     from airflow_lite.worker.messages import Outcome
@@ -64,7 +63,13 @@ def _refused(outcome: Outcome, refusal: str) -> Outcome:
         state=TaskInstanceState.FAILED,
         cause=f"what it gave cannot be recorded: {refusal}",
         next_at_us=None,
+        trigger_spec=None,
+        next_method=None,
+        next_kwargs=None,
         skip_decision=None,
+        map_length=None,
+        rendered_map_index=None,
+        changes=None,
         log_error=None,
         is_reported=False,  # what it called back was for another outcome
     )
@@ -118,7 +123,7 @@ def _warn_of_cut_log(attempt: Attempt, outcome: Outcome) -> None:
         logger.warning("the log of %s is cut: %s", attempt.key, attempt.log_error)
 
 
-def _stored_policy(store: Store, key: TaskInstanceKey) -> RetryPolicy:
+def _stored_policy(store: HostStore, key: TaskInstanceKey) -> RetryPolicy:
     """Return how often a task may be tried by its stored DAG: no zygote reported that.
 
     A DAG that cannot be read allows no retries.
@@ -126,9 +131,11 @@ def _stored_policy(store: Store, key: TaskInstanceKey) -> RetryPolicy:
     from airflow_lite.store import dags
 
     try:
-        with store.read() as connection:
+        with store.whole.read() as connection:
             latest = dags.latest_spec(connection, key.dag_id)
-    except (SQLAlchemyError, StoreError) as error:
+    except Exception as error:
+        if not (isinstance(error, StoreError) or is_database_error(error)):
+            raise
         logger.warning("no retries for %s: its DAG cannot be read: %s", key, error)
         return RetryPolicy()
     task = None if latest is None else latest[1].tasks.get(key.task_id)

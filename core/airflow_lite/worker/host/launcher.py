@@ -7,7 +7,7 @@ import os
 import selectors
 import signal
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from airflow_lite.parsing.folder import LOOK_AGAIN_S, has_changed
 from airflow_lite.processes.limits import is_shortage
 from airflow_lite.processes.packing import send
 from airflow_lite.processes.proc import describe_end
-from airflow_lite.store import lookup
+from airflow_lite.store import queued
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.pickles import PickleRefused, Pickles
@@ -48,13 +48,29 @@ class Launcher:
         self._has_changed = partial(has_changed, folder=state.settings.dags_folder)
         self._unforked: list[Attempt] = []  # claimed, and their file is parsed once more
 
+    @property
+    def wants_rows(self) -> bool:
+        """Whether there is room for more attempts than those whose rows are read.
+
+        Where it is not, new ones wait, so that one statement reads the rows of many.
+        """
+        waiting = self._state.waiting.values()
+        if not any(attempt.phase is Phase.NEW for attempt in waiting):
+            return False
+        return sum(map(self._may_start, waiting)) < self._state.room
+
+    def _may_start(self, attempt: Attempt) -> bool:
+        if attempt.phase is not Phase.WAITING or attempt.path in self._settling:
+            return False
+        return attempt.zygote is None or attempt.zygote.is_ready
+
     def look_up(self) -> None:
         """Read the rows of new attempts; let go of those that are not queued for this host."""
-        new = [attempt for attempt in self._state.waiting.values() if attempt.phase is Phase.NEW]
-        if not new:
+        if not self.wants_rows:
             return
+        new = [attempt for attempt in self._state.waiting.values() if attempt.phase is Phase.NEW]
         with self._state.store.read_one() as connection:
-            rows = lookup.find(connection, [attempt.key for attempt in new])
+            rows = queued.find(connection, [attempt.key for attempt in new])
         for attempt in new:
             row = rows.get(attempt.key.primary)
             if row is None or row.state != "queued" or row.attempt != attempt.token:
@@ -140,7 +156,9 @@ class Launcher:
         limit_s = self._state.settings.import_timeout_s
 
         def give_up() -> None:
-            if not zygote.is_parsed and zygote.number in self._zygotes.all:
+            if self._state.questions.is_waiting(zygote.channel):  # the database, not the file
+                self._state.after(limit_s, give_up)
+            elif not zygote.is_parsed and zygote.number in self._zygotes.all:
                 zygote.error = (
                     f"{zygote.path} was not imported within {limit_s:g} s."
                     " Move work into tasks, or raise [core] dagbag_import_timeout."
@@ -154,18 +172,42 @@ class Launcher:
         del self._state.waiting[attempt.token]
         self._state.batch.claims.append(attempt.claim())
 
-    def fork(self, attempt: Attempt) -> None:
-        """Hand a claimed attempt to its zygote."""
+    def fork_ahead(self, attempt: Attempt) -> None:
+        """Have an attempt's process forked while its claim is written: it begins no code before.
+
+        What cannot be done yet is tried again once the claim is granted.
+        """
+        zygote = attempt.zygote
+        is_ready = zygote is not None and zygote.number in self._zygotes.all
+        if is_ready and not (attempt.is_handed_over or attempt.error or attempt.stop_reason):
+            assert zygote is not None  # as just seen
+            with suppress(OSError):
+                self._hand_over(attempt, zygote)
+                attempt.is_handed_over = True
+
+    def begin(self, attempt: Attempt) -> None:
+        """Let the process of a claimed attempt run its code; fork it first where that is due."""
         zygote = attempt.zygote
         assert zygote is not None  # it was ready when the attempt was claimed
         attempt.phase = Phase.CLAIMED
         if zygote.number not in self._zygotes.all:  # it died in this very turn
+            ending.close_line(attempt)
+            attempt.is_handed_over = False
+            attempt.held.clear()
             self._fork_afresh(attempt)
             return
         try:
-            self._hand_over(attempt, zygote)
+            if not attempt.is_handed_over:
+                self._hand_over(attempt, zygote)
         except OSError as error:  # no descriptors left, for one
             self._not_started(attempt, error)
+            return
+        attempt.is_handed_over = False
+        if attempt.line is None:  # it ended while the claim was written
+            self._monitor.expect_end(attempt)
+            return
+        attempt.line.begin(self._state.clock.monotonic())
+        self._expect_fork(attempt, zygote)
 
     def _not_started(self, attempt: Attempt, error: OSError) -> None:
         cause = f"could not be started: {error}"
@@ -188,7 +230,6 @@ class Launcher:
         attempt.line = TaskLine(ours, self._state, hear, self._state.settings.max_xcom_bytes)
         request = attempt.request(self._state.settings, self._state.clock.now_us())
         send(zygote.channel, ForkAttempt(request), (theirs.detach(), output, log_fd))
-        self._expect_fork(attempt, zygote)
 
     def _expect_fork(self, attempt: Attempt, zygote: ZygoteHandle, tries: int = 2) -> None:
         """Fail an attempt whose zygote hangs; one that was suspended, as we may be, gets its time.
@@ -332,7 +373,7 @@ class Launcher:
         assert zygote is not None  # just asked for
         if zygote.is_ready:
             zygote.tokens.add(attempt.token)
-            self.fork(attempt)
+            self.begin(attempt)
         elif zygote.is_short:
             ending.give_back(self._state, attempt, str(zygote.error))
         elif zygote.is_settling and zygote.error is not None:

@@ -13,16 +13,19 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import describe_end, kill_session
 from airflow_lite.store import attempts as rows
-from airflow_lite.store.faults import MOST_PASSING, advice_on, is_passing
+from airflow_lite.store.faults import (
+    MOST_PASSING,
+    advice_on,
+    cause_of,
+    is_database_error,
+    is_passing,
+)
 from airflow_lite.store.files import StoreFiles
-from airflow_lite.store.jobs import cause_of
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
@@ -32,6 +35,7 @@ from airflow_lite.worker.host.state import HostState
 from airflow_lite.worker.host.zygote_pool import ZygoteHandle, ZygotePool
 from airflow_lite.worker.messages import (
     FROM_SCHEDULER,
+    Ask,
     AttemptForked,
     AttemptsDropped,
     AttemptsEnded,
@@ -57,7 +61,7 @@ if TYPE_CHECKING:
     from airflow_lite.clock import Clock
     from airflow_lite.keys import RunCommand
     from airflow_lite.store.attempts import Supervisor
-    from airflow_lite.store.engine import Store
+    from airflow_lite.store.connection import HostStore
     from airflow_lite.worker.messages import HostMessage, SchedulerMessage, ZygoteMessage
     from airflow_lite.worker.settings import HostSettings
     from airflow_lite.worker.zygote.start import BaseZygote
@@ -85,7 +89,7 @@ class HostLoop:
     def __init__(
         self,
         settings: HostSettings,
-        store: Store,
+        store: HostStore,
         who: Supervisor,
         base: BaseZygote,
         clock: Clock,
@@ -206,7 +210,8 @@ class HostLoop:
         """Register with the store, and let the scheduler know that attempts can be claimed."""
         with self._state.store.begin() as connection:
             rows.register(connection, self._state.who, self._state.clock.now_us())
-            self._files = StoreFiles(self._state.store)
+            if self._state.store.is_sqlite:
+                self._files = StoreFiles(self._state.store.whole)
         self._tell_trouble(None)
 
     @property
@@ -251,15 +256,18 @@ class HostLoop:
             self._launcher.ask_zygotes()
             if self._state.must_flush:
                 self._tell_running()
+                self._state.batch.keep()
             if self._state.batch.is_urgent or self._state.must_flush:
                 self._commit()
             self._state.questions.answer()
             self._tell_outage_over()
-        except SQLAlchemyError as error:
+        except Exception as error:
+            if not is_database_error(error):
+                raise
             self._wait_for_store(error)
         self._tell_dropped()
 
-    def _wait_for_store(self, error: SQLAlchemyError) -> None:
+    def _wait_for_store(self, error: Exception) -> None:
         self._store_fails = True
         now = self._state.clock.monotonic()
         self._state.timers.at(now + self._outage.fail(now), self._try_store_again)
@@ -303,10 +311,7 @@ class HostLoop:
         self._store_fails = False
 
     def _wait_s(self) -> float | None:
-        is_behind = self._state.questions.can_answer or any(
-            attempt.phase is Phase.NEW for attempt in self._state.waiting.values()
-        )
-        if is_behind:
+        if self._state.questions.can_answer or self._launcher.wants_rows:
             return 0 if not self._store_fails else FIRST_RETRY_S
         due = self._state.timers.next_at()
         return None if due is None else max(due - self._state.clock.monotonic(), 0)
@@ -338,6 +343,8 @@ class HostLoop:
         if not self._check_files():
             return
         requested = [claim.token for claim in self._state.batch.claims]
+        for token in requested:
+            self._launcher.fork_ahead(self._state.attempts[token])
         written = self._state.batch.commit(
             self._state.store,
             self._state.who,
@@ -345,6 +352,8 @@ class HostLoop:
             rings=self._scheduler is None,
         )
         self._state.must_flush = False
+        if self._state.batch.unkept:
+            self._state.write_later()
         for token in requested:
             attempt = self._state.attempts[token]
             if token not in written.claims:
@@ -355,12 +364,19 @@ class HostLoop:
             elif attempt.stop_reason is not None:
                 ending.finish(self._state, attempt, Outcome("failed", attempt.stop_reason))
             else:
-                self._launcher.fork(attempt)
+                self._begin(attempt)
         if written.ended:
             self._tell_ended({end.token: end.state for end in written.ended})
         self._fail_refused(written.refused)
         if self._state.batch.ended or self._state.batch.returned:
             self._commit()
+
+    def _begin(self, attempt: Attempt) -> None:
+        """Let a claimed attempt begin, then hear what its zygote said of it meanwhile."""
+        self._launcher.begin(attempt)
+        held, attempt.held = attempt.held, []
+        for zygote, message in held:
+            self._hear_zygote(zygote, message)
 
     def _fail_refused(self, refused: dict[str, str]) -> None:
         """Let attempts fail whose rows the database does not take, and go on without them."""
@@ -390,6 +406,10 @@ class HostLoop:
         self._tell_scheduler(AttemptsDropped(dropped))
 
     def _hear_zygote(self, zygote: ZygoteHandle, message: ZygoteMessage) -> None:
+        attempt = self._state.attempts.get(getattr(message, "token", ""))
+        if attempt is not None and attempt.phase is Phase.CLAIMING:
+            attempt.held.append((zygote, message))  # the database keeps us waiting
+            return
         match message:
             case FileParsed(error):
                 if error is not None:
@@ -403,6 +423,8 @@ class HostLoop:
                 zygote.tokens.discard(token)
                 self._monitor.fork_failed(message)
                 self._zygotes.close_if_idle(zygote)
+            case Ask():
+                self._state.questions.add_of_file(zygote.channel, message)
             case ChildEnded(token, code):
                 zygote.tokens.discard(token)
                 self._monitor.child_gone(token, code)
@@ -450,7 +472,9 @@ class HostLoop:
         try:
             with self._state.store.read() as connection:
                 watched = {row.id: row for row in rows.watch(connection, list(claimed))}
-        except SQLAlchemyError as error:
+        except Exception as error:
+            if not is_database_error(error):
+                raise
             logger.warning("the task host cannot look at its rows: %s", error)
             return
         for row_id, attempt in claimed.items():
@@ -464,13 +488,6 @@ class HostLoop:
 
     def _tell_running(self) -> None:
         """Tell of attempts that have run for a while, and note their processes."""
-        running = [
-            attempt
-            for attempt in self._state.attempts.values()
-            if attempt.phase is Phase.RUNNING and not attempt.is_announced
-        ]
-        for attempt in running:
-            attempt.is_announced = True
-            self._monitor.note_process(attempt)
+        running = self._monitor.announce()
         if running:
-            self._tell_scheduler(AttemptsRunning([attempt.token for attempt in running]))
+            self._tell_scheduler(AttemptsRunning(running))

@@ -16,7 +16,7 @@ from airflow_lite.processes.proc import (
     process_start,
 )
 from airflow_lite.store import attempts as rows
-from airflow_lite.store import xcoms
+from airflow_lite.store import xcom_values
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.said import BadLineError, is_sound
@@ -25,6 +25,7 @@ from airflow_lite.worker.messages import (
     AcceptLines,
     Answer,
     Ask,
+    AskMode,
     CallbacksDone,
     HideSecrets,
     Outcome,
@@ -32,6 +33,7 @@ from airflow_lite.worker.messages import (
     ReportOutcome,
     SaveRendered,
 )
+from airflow_lite.worker.task.deferral import counted_s
 
 if TYPE_CHECKING:
     from airflow_lite.processes.channel import Channel
@@ -87,7 +89,7 @@ class AttemptMonitor:
             reason = f"it ran longer than its execution_timeout of {limit_s:g} s"
             self._state.later(
                 attempt,
-                limit_s + _ALARM_S,
+                limit_s - counted_s(attempt.passed_s, limit_s) + _ALARM_S,
                 lambda: self.stop(attempt, reason, self._state.settings.kill_grace_s),
             )
 
@@ -103,18 +105,18 @@ class AttemptMonitor:
             return
         if attempt.line is not None and attempt.line.is_closed:
             ending.close_line(attempt)  # its zygote reports how it ended
-            self._expect_end(attempt)
+            self.expect_end(attempt)
 
     def _break_off(self, attempt: Attempt, reason: str) -> None:
         """End an attempt whose line makes no sense any more; an outcome that it told of counts."""
         ending.close_line(attempt)
         if attempt.outcome is None:
             self.stop(attempt, reason, 0.0)
-            self._expect_end(attempt)
+            self.expect_end(attempt)
         else:
             self._end_callbacks(attempt, f"The callbacks were killed: {reason}.")
 
-    def _expect_end(self, attempt: Attempt, looks: int = 2) -> None:
+    def expect_end(self, attempt: Attempt, looks: int = 2) -> None:
         """End an attempt whose process is gone, though its zygote hangs and reports nothing.
 
         Both looks find it so: a zygote that was suspended, as we may have been, gets its time, and
@@ -130,7 +132,7 @@ class AttemptMonitor:
             is_there = attempt.pid is None or not is_over(attempt.pid)
             left = 2 if is_busy or is_there else looks - 1
             if left:
-                self._expect_end(attempt, left)
+                self.expect_end(attempt, left)
                 return
             self.child_gone(attempt.token, None, "ended; its zygote hangs and did not report how")
             if zygote is not None:
@@ -160,7 +162,7 @@ class AttemptMonitor:
         match message:
             case PushXCom(key, value):
                 ids = attempt.queued.run.id, attempt.key.task_id, attempt.key.map_index
-                pushed = Pushed(attempt.token, xcoms.XComValue(*ids, key, value))
+                pushed = Pushed(attempt.token, xcom_values.XComValue(*ids, key, value))
                 self._state.batch.xcoms.append(pushed)
             case SaveRendered(fields):
                 rendered = Rendered(attempt.token, attempt.queued.id, fields)
@@ -174,6 +176,8 @@ class AttemptMonitor:
                 self._state.questions.add(attempt, line, message)
             case HideSecrets():
                 _hide(attempt, line, message)
+            case AskMode(number):
+                send(line, Answer(number, self._state.settings.finds_rescheduling()))
             case AcceptLines():
                 pass  # the line itself has seen to it
 
@@ -252,6 +256,18 @@ class AttemptMonitor:
             os.kill(attempt.pid, signal.SIGTERM)
         pid = attempt.pid
         self._state.later(attempt, grace_s, lambda: kill_session(pid))
+
+    def announce(self) -> list[str]:
+        """Return the tokens of what runs and was not returned yet; note the processes of these."""
+        running = [
+            attempt
+            for attempt in self._state.attempts.values()
+            if attempt.phase is Phase.RUNNING and not attempt.is_announced
+        ]
+        for attempt in running:
+            attempt.is_announced = True
+            self.note_process(attempt)
+        return [attempt.token for attempt in running]
 
     def note_process(self, attempt: Attempt) -> None:
         """Put the process of an attempt into the next commit."""

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from airflow_lite.errors import ConfigError
 from airflow_lite.security.signing import is_signed
-from airflow_lite.store import pickles
 
 if TYPE_CHECKING:
-    from airflow_lite.store.engine import Store
+    from airflow_lite.store.connection import HostStore
     from airflow_lite.store.pickles import Pickle
     from airflow_lite.worker.settings import HostSettings
 
@@ -26,12 +25,14 @@ class PickleRefused(Exception):
 class Pickles:
     """Reads pickled DAGs, and hands on only what the scheduler signed."""
 
-    def __init__(self, settings: HostSettings, store: Store) -> None:
+    def __init__(self, settings: HostSettings, store: HostStore) -> None:
         self._key = settings.pickle_key
         self._store = store
 
     def checked(self, pickle_id: int, dag_id: str) -> bytes:
         """Return a DAG's pickle; raise `PickleRefused` unless it is signed for this DAG."""
+        from airflow_lite.store import pickles
+
         if self._key is None:
             raise PickleRefused(
                 f"Pickled DAG {pickle_id} is not run: [core] donot_pickle is True here. Make it"
@@ -53,7 +54,9 @@ class Pickles:
         return pickle.payload
 
     def _find(self, pickle_id: int) -> Pickle | None:
-        with self._store.read() as connection:
+        from airflow_lite.store import pickles
+
+        with self._store.whole.read() as connection:
             return pickles.get(connection, pickle_id)
 
     def _is_signed(self, pickle: Pickle) -> bool:

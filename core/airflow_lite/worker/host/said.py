@@ -10,6 +10,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.keys import MAX_ID_LENGTH
+from airflow_lite.spec.datasets import MOST_BYTES
 from airflow_lite.states import TaskInstanceState
 from airflow_lite.worker.messages import (
     CALLBACK_OF,
@@ -30,6 +32,7 @@ _OUTCOMES = frozenset(
         TaskInstanceState.FAILED,
         TaskInstanceState.SKIPPED,
         TaskInstanceState.UP_FOR_RESCHEDULE,
+        TaskInstanceState.DEFERRED,
     }
 )
 
@@ -56,6 +59,7 @@ def checked(message: ChildMessage, most_xcom_bytes: int) -> None:
             _check_json(fields)
         case ReportOutcome(outcome, policy):
             _check_outcome(outcome)
+            _check_changes(outcome.changes or [], most_xcom_bytes)
             _check_value([*outcome, *policy])
             if not {*policy.callbacks} <= {*CALLBACK_OF.values()}:
                 raise BadLineError(f"callbacks of no kind: {policy.callbacks!r:.100}")
@@ -83,9 +87,39 @@ def _check_json(text: str) -> None:
 def _check_outcome(outcome: Outcome) -> None:
     if outcome.state not in _OUTCOMES:
         raise BadLineError(f"an outcome that is none: {outcome.state!r:.100}")
+    if outcome.map_length is not None and outcome.map_length < 0:
+        raise BadLineError(f"a length that is none: {outcome.map_length!r:.100}")
+    if len(outcome.rendered_map_index or "") > MAX_ID_LENGTH:
+        raise BadLineError("a name of a map index that is too long")
+    if outcome.state == TaskInstanceState.DEFERRED:
+        _check_deferral(outcome)
     tasks = outcome.skip_decision or {}
     if not all(isinstance(names, list) and _are_texts(names) for names in tasks.values()):
         raise BadLineError("tasks to skip that are no names")
+
+
+def _check_changes(changes: list[Any], most_bytes: int) -> None:
+    """Look at what a task says of datasets: `[URI, extra as JSON text, aliases]` each."""
+    for made in changes:
+        match made:
+            case [str(uri), str(extra), [*aliases]] if _are_texts([uri, *aliases]):
+                names = [uri, *aliases]
+            case _:
+                raise BadLineError(f"what is no change of a dataset: {made!r:.100}")
+        if not uri or any(len(name.encode("utf-8", "replace")) > MOST_BYTES for name in names):
+            raise BadLineError("a dataset or an alias with a name that is too long, or empty")
+        if len(extra) > most_bytes:
+            raise BadLineError(f"a change of a dataset with more than {most_bytes} bytes")
+        _check_json(extra)
+
+
+def _check_deferral(outcome: Outcome) -> None:
+    if not 0 < len(outcome.next_method or "") <= MAX_ID_LENGTH:
+        raise BadLineError("a deferral without a method")
+    for text in (outcome.trigger_spec or "", outcome.next_kwargs or ""):
+        _check_json(text)
+        if not text.startswith("{"):
+            raise BadLineError(f"a deferral that is none: {text!r:.100}")
 
 
 def _are_texts(values: list[Any]) -> bool:

@@ -49,6 +49,11 @@ class Silence:
             self.silent_s += min(now - self._looked_at, self.interval_s + _PAUSE_S)
         self._looked_at = now
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it may be too long: only then need anybody ask whether the host is stopped."""
+        return self.silent_s >= self.stopped_limit_s
+
     def is_too_long(self, *, is_stopped: bool) -> bool:
         """Whether a host that is silent for so long hangs."""
         limit_s = self.stopped_limit_s if is_stopped else self._limit_s

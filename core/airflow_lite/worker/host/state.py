@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_lite.clock import Clock
     from airflow_lite.processes.channel import Channel
     from airflow_lite.store.attempts import Supervisor
-    from airflow_lite.store.engine import Store
+    from airflow_lite.store.connection import HostStore
     from airflow_lite.worker.host.attempt import Attempt
     from airflow_lite.worker.settings import HostSettings
 
@@ -35,7 +35,7 @@ class HostState:
     def __init__(
         self,
         settings: HostSettings,
-        store: Store,
+        store: HostStore,
         who: Supervisor,
         clock: Clock,
         most_at_once: int = sys.maxsize,
@@ -50,7 +50,7 @@ class HostState:
         self.batch = WriteBatch()
         self.attempts: dict[str, Attempt] = {}
         self.waiting: dict[str, Attempt] = {}  # NEW and WAITING, in order
-        self.questions = Questions(store, clock)
+        self.questions = Questions(store, clock, settings.cipher)
         self.mask = Mask(secrets_masker().secrets)
         self.dropped: list[str] = []
         self.shortage = Shortage(clock, self.after)

@@ -6,9 +6,9 @@ import socket
 from typing import TYPE_CHECKING
 
 from airflow_lite.processes.channel import Channel
-from airflow_lite.processes.packing import unpacked
+from airflow_lite.processes.packing import send, unpacked
 from airflow_lite.worker.host.said import BadLineError, checked
-from airflow_lite.worker.messages import AT_DOOR, FROM_CHILD, FROM_FORKED, AcceptLines, Ask
+from airflow_lite.worker.messages import AT_DOOR, FROM_CHILD, FROM_FORKED, AcceptLines, Ask, Begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,10 @@ class TaskLine:
     def is_closed(self) -> bool:
         """Whether the attempt's own process says nothing any more."""
         return self._own.is_closed
+
+    def begin(self, at: float) -> None:
+        """Let the attempt's own process run its code; `at` is the monotonic time."""
+        send(self._own, Begin(at))
 
     def receive(self) -> list[tuple[Channel, ChildMessage]]:
         """Return what was said, and by whom; raise `BadLineError` for what is no message.

@@ -265,6 +265,7 @@ class ZygotePool:
             is_alone=alone,
             sentry=self._settings.sentry,
             is_pickled=payload is not None,
+            authoring=self._settings.authoring,
         )
         send(self._base, order, (theirs.detach(),))
         self._watch(zygote.channel, lambda: self._hear(zygote))

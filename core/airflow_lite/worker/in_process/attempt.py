@@ -9,14 +9,15 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_lite.authoring.secrets.search import using
 from airflow_lite.secrets_masker import redact
+from airflow_lite.security.cipher import Cipher
 from airflow_lite.task_logger import task_logger
 from airflow_lite.terminal import raw
 from airflow_lite.text import described
 from airflow_lite.worker.in_process.runner import find_task, run_in_this_process
 from airflow_lite.worker.messages import Outcome, RetryPolicy
-from airflow_lite.worker.task.environment import kept_environment
-from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task.execution import Execution, kept_environment
 from airflow_lite.worker.task_log.file import FileHandler, LogFile, ShownLog
 from airflow_lite.worker.task_log.streams import Tee
 
@@ -38,8 +39,10 @@ def run_attempt(command: list[str], config: Config, *, pdb: bool = False) -> str
     None if the attempt is not, or not any more, to be run. With `pdb` a failure opens the
     debugger. What the code prints goes on to this process's streams, and to the log of the try.
     """
+    from airflow_lite.plugins.timetables import find_timetables
     from airflow_lite.store.engine import open_store
 
+    find_timetables(config)
     store = open_store(config, name="attempt")
     try:
         return _Claimed(store, config, pdb=pdb).run(command)
@@ -53,9 +56,11 @@ class _Claimed:
     def __init__(self, store: Store, config: Config, *, pdb: bool) -> None:
         from airflow_lite.clock import SystemClock
         from airflow_lite.worker.host.identity import supervisor
+        from airflow_lite.worker.in_process.store_access import direct_secrets
         from airflow_lite.worker.settings import HostSettings
 
         self._store = store
+        self._secrets = direct_secrets(store, Cipher(config))
         self._pdb = pdb
         self._clock = SystemClock()
         self._settings: HostSettings = HostSettings.read(config)
@@ -70,18 +75,18 @@ class _Claimed:
             return None
         outcome = Outcome("failed", "interrupted")
         try:
-            with self._logged(attempt), kept_environment():
+            with self._logged(attempt), kept_environment(), using(self._secrets):
                 outcome = self._execute(attempt)
         finally:
             state = self._record(attempt, outcome)
         return state
 
     def _claim(self, attempt: Attempt) -> bool:
-        from airflow_lite.store import attempts, lookup
+        from airflow_lite.store import attempts, queued
 
         now_us = self._clock.now_us()
         with self._store.begin() as connection:
-            row = lookup.find(connection, [attempt.key]).get(attempt.key.primary)
+            row = queued.find(connection, [attempt.key]).get(attempt.key.primary)
             if row is None or row.state != "queued" or row.attempt != attempt.token:
                 return False
             attempt.row = row

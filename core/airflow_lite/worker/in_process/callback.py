@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_lite.clock import iso
 from airflow_lite.errors import StoreError
 from airflow_lite.processes.backoff import Backoff
 from airflow_lite.processes.programs import NOT_BEGUN
 from airflow_lite.secrets_masker import redact, secrets_masker
+from airflow_lite.security.cipher import Cipher
+from airflow_lite.store.callbacks import ALERT
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import described
 from airflow_lite.worker.messages import AttemptRequest
@@ -76,11 +79,34 @@ def _record(store: Store, request_id: int, ended_us: int, error: str | None) -> 
 
 def _run(store: Store, config: Config, request: Callback, path: str) -> str | None:
     """Call the functions; return the first error. `path` empty: the DAG folder's file."""
+    from airflow_lite.authoring.secrets.search import using
+    from airflow_lite.worker.in_process.store_access import direct_secrets
+
     try:
-        return _call(store, config, request, path)
+        with using(direct_secrets(store, Cipher(config))):
+            if request.kind == ALERT:
+                return _send_alert(config, request)
+            return _call(store, config, request, path)
     except BaseException as error:
         logger.exception("The callback could not be called")
         return str(redact(described(error)))
+
+
+def _send_alert(config: Config, request: Callback) -> str | None:
+    """Send what `[alerts]` says of a run; what did not go out is told where the scheduler logs."""
+    from airflow_lite.worker.in_process.alert import Alert, AlertSettings, send
+    from airflow_lite.worker.settings import HostSettings
+
+    run, schedulers_log = request.instance.run, os.dup(2)
+    _log(HostSettings.read(config), request)
+    alert = Alert(run.dag_id, run.run_id, iso(run.logical_us) or "", request.reason)
+    logger.info("Sending an alert: %s", alert.text)
+    failures = [str(redact(line)) for line in send(AlertSettings.read(config), alert)]
+    for line in failures:
+        logger.error("%s", line)
+        told = f"the alert of run {run.run_id!r} of DAG {run.dag_id!r} was not sent: {line}\n"
+        os.write(schedulers_log, told.encode())
+    return "; ".join(failures) or None
 
 
 def _call(store: Store, config: Config, request: Callback, path: str) -> str | None:
@@ -112,7 +138,8 @@ def _call(store: Store, config: Config, request: Callback, path: str) -> str | N
     if request.kind == "task":
         context["exception"] = AirflowException(request.reason)
     of = task if request.kind == "task" else dag
-    errors = [_one(function, context) for function in getattr(of, request.callback) or ()]
+    event = request.callback.removeprefix("on_").removesuffix("_callback")
+    errors = [_one(function, context) for function in of.callbacks_on(event)]
     return next((error for error in errors if error), None)
 
 

@@ -28,7 +28,7 @@ def guard_orphans() -> Iterator[None]:
     import subprocess
     import uuid
 
-    from airflow_lite.authoring.operators.bash import GUARD_MARK
+    from airflow_lite.authoring.operators.programs import GUARD_MARK
 
     mark = uuid.uuid4().hex
     guard = subprocess.Popen(

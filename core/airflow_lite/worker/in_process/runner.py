@@ -65,7 +65,7 @@ def _time_limit(execution: Execution, limit_s: float | None) -> Iterator[None]:
         raise limit.error()
 
     before = signal.getsignal(signal.SIGALRM)
-    limit = TimeLimit(limit_s, time.monotonic())
+    limit = TimeLimit(limit_s, time.monotonic() - execution.passed_s(limit_s))
     limit.start(overran)
     try:
         yield
@@ -124,9 +124,13 @@ def find_task(path: str, dag_id: str, task_id: str) -> Any:
 def load_dags(path: str, _fingerprint: str) -> dict[str, Any]:
     """Import a DAG file into this process, once for each version of it."""
     from airflow_lite.config import Config
+    from airflow_lite.parsing.authoring_hooks import call_hooks
     from airflow_lite.parsing.load import load_file
+    from airflow_lite.plugins.authoring import authoring_hooks
 
-    _forget_modules(Config.load().getpath("core", "dags_folder"))
+    config = Config.load()
+    call_hooks(authoring_hooks(config))
+    _forget_modules(config.getpath("core", "dags_folder"))
     return {dag.dag_id: dag for dag in load_file(path)}
 
 

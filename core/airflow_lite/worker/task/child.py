@@ -10,12 +10,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_lite.authoring.secrets.search import search
 from airflow_lite.processes.proc import UNHEARD
 from airflow_lite.secrets_masker import secrets_masker
 from airflow_lite.task_logger import task_logger
 from airflow_lite.worker.messages import CallbacksDone, ReportOutcome, RetryPolicy
-from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task.execution import Execution, is_poking
 from airflow_lite.worker.task.line import Line
+from airflow_lite.worker.task.secrets_client import AskedSecrets
 from airflow_lite.worker.task.signals import Interrupts
 from airflow_lite.worker.task.store_client import HostStoreClient
 from airflow_lite.worker.task_log.file import LogFile, log_to, set_level
@@ -53,16 +55,24 @@ def run_attempt(
     code = 1
     line = Line(host)
     try:
+        execution = Execution(request, task, HostStoreClient(line))
+        policy = RetryPolicy.of(task)
+        limit_s = policy.execution_timeout_s
+        execution.prepare()
+        began_at = max(forked_at, line.await_begin())
         output.begin(log_fd, request)
         if reporter.notice is not None:
             logger.warning("%s", reporter.notice)
+        if request.reschedules_sensors is None and is_poking(task):
+            execution.reschedules_sensors = line.reschedules_sensors()
         secrets_masker().tell(line.hide)
-        execution = Execution(request, task, HostStoreClient(line))
+        search().store = AskedSecrets(line.ask)
         reporter.tag(execution.ti)
-        policy = RetryPolicy.of(task)
         line.share()
         line.check()  # its zygote may have hung for so long that it was given up
-        outcome = execution.run(Interrupts(execution, policy.execution_timeout_s, forked_at))
+        outcome = execution.run(
+            Interrupts(execution, limit_s, began_at - execution.passed_s(limit_s))
+        )
         outcome = outcome._replace(log_error=output.file.error)
         _report(line, execution, outcome, policy, reporter)
         code = 0

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.authoring import macros
 from airflow_lite.authoring.context import Context, Lazy
+from airflow_lite.authoring.secrets.templates import Connections, Variables
 from airflow_lite.errors import ConfigError
+from airflow_lite.keys import MAX_ID_LENGTH
 from airflow_lite.secrets_masker import hide_named
-from airflow_lite.worker.task.connections import Connections, Variables
 from airflow_lite.worker.task.datetimes import moment
 
 if TYPE_CHECKING:
@@ -66,13 +67,13 @@ def build_context(ti: RuntimeTaskInstance) -> Context:
         "conn": Connections(),
         "dag": task.dag,
         "dag_run": run,
-        "expanded_ti_count": None,
-        "inlets": getattr(task, "inlets", None) or [],
-        "inlet_events": {},
+        "expanded_ti_count": Lazy(lambda: ti.expanded_count),
+        "inlets": task.inlets,
+        "inlet_events": ti.inlet_events,
         "macros": macros,
         "map_index_template": getattr(task, "map_index_template", None),
-        "outlets": getattr(task, "outlets", None) or [],
-        "outlet_events": {},
+        "outlets": task.outlets,
+        "outlet_events": ti.outlet_events,
         "params": task_params(task, run.conf),
         "run_id": run.run_id,
         "task": task,
@@ -81,7 +82,7 @@ def build_context(ti: RuntimeTaskInstance) -> Context:
         "templates_dict": getattr(task, "templates_dict", None),
         "test_mode": ti.test_mode,
         "ti": ti,
-        "triggering_dataset_events": {},
+        "triggering_dataset_events": Lazy(ti.get_triggering_events),
         "try_number": ti.try_number,
         "var": Variables(),
     }
@@ -133,7 +134,8 @@ def _neighbours(ti: RuntimeTaskInstance) -> dict[str, Any]:
 def _neighbour(ti: RuntimeTaskInstance, side: str) -> datetime | None:
     """Return what Airflow 2.10 does: of a run that somebody triggered, its own logical date."""
     from airflow_lite.spec.model import DagSpec
-    from airflow_lite.spec.timetable import neighbours, timezone_name
+    from airflow_lite.spec.pace import timezone_name
+    from airflow_lite.spec.timetable import neighbours
 
     run, dag = ti.dag_run, ti.task.dag
     if run.external_trigger:
@@ -163,3 +165,14 @@ def _previous_success(ti: RuntimeTaskInstance) -> dict[str, Any]:
 
 def _part(run: Lazy, name: str) -> Any:
     return getattr(run.value, name, None)
+
+
+def name_map_index(task: Any, context: Mapping[str, Any], ti: RuntimeTaskInstance) -> None:
+    """Render the name that `map_index_template` gives the instance, if the task has one."""
+    template = context.get("map_index_template")
+    if template is None or ti.map_index < 0:
+        return
+    from airflow_lite.authoring.render import Renderer
+
+    text = str(Renderer(task, context, task.get_template_env()).render(template))
+    ti.rendered_map_index = text[:MAX_ID_LENGTH]

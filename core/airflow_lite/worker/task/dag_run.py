@@ -1,10 +1,17 @@
-"""The DAG run that a running task sees."""
+"""The DAG run that a running task sees, and events of datasets, which come from runs."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.authoring.datasets.inlet_events import (
+    DatasetEvent,
+    EventPage,
+    InletEventsAccessors,
+)
+from airflow_lite.worker.dag_questions import DatasetEventPage
 from airflow_lite.worker.task.datetimes import moment, optional_moment
 
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class DagRun:
-    """A DAG run with Airflow's names, made from the fields of `store.lookup.StoredRun`."""
+    """A DAG run with Airflow's names, made from the fields of `store.queued.StoredRun`."""
 
     def __init__(self, fields: dict[str, Any], store: StoreClient | None = None) -> None:
         self._store = store
@@ -108,3 +115,31 @@ class TaskInstanceRow:
 def duration_s(start: datetime | None, end: datetime | None) -> float | None:
     """Return the seconds between, or None."""
     return None if start is None or end is None else (end - start).total_seconds()
+
+
+def inlet_events(inlets: list[Any], store: StoreClient) -> InletEventsAccessors:
+    """Return the events of a task's inlets, which are looked up when they are read."""
+
+    def look_up(page: EventPage) -> tuple[int, list[DatasetEvent]]:
+        count, rows = store.dataset_events(DatasetEventPage(*page))
+        return count, [_event(row, store) for row in rows]
+
+    return InletEventsAccessors(inlets, look_up)
+
+
+def triggering_events(store: StoreClient) -> dict[str, list[DatasetEvent]]:
+    """Return the events that the run was made for, by the URIs of their datasets."""
+    events: dict[str, list[DatasetEvent]] = defaultdict(list)
+    for row in store.triggering_events():
+        events[row["uri"]].append(_event(row, store))
+    return events
+
+
+def _event(row: dict[str, Any], store: StoreClient) -> DatasetEvent:
+    fields = dict(row)
+    run = fields.pop("source_run")
+    return DatasetEvent(
+        timestamp=moment(fields.pop("at_us")),
+        source_dag_run=None if run is None else DagRun(run, store),
+        **fields,
+    )

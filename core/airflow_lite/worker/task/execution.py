@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.authoring.datasets.outlet_events import changes_made
 from airflow_lite.clock import SystemClock, to_us
 from airflow_lite.errors import (
     AirflowFailException,
@@ -14,21 +16,30 @@ from airflow_lite.errors import (
     AirflowSkipException,
     AirflowTaskTerminated,
     AirflowTaskTimeout,
+    TaskDeferred,
     XComTypeError,
 )
 from airflow_lite.secrets_masker import redact
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import described, message_of
 from airflow_lite.worker.messages import AttemptRequest, Outcome
-from airflow_lite.worker.task.context import build_context
+from airflow_lite.worker.task.context import build_context, name_map_index
 from airflow_lite.worker.task.dag_run import DagRun
 from airflow_lite.worker.task.datetimes import moment
+from airflow_lite.worker.task.deferral import (
+    Resumption,
+    counted_s,
+    deferred,
+    initial_deferral,
+    resumed,
+)
+from airflow_lite.worker.task.signals import TimeLimit
 from airflow_lite.worker.task.stray_forks import exit_forked_copies
 from airflow_lite.worker.task.task_instance import RuntimeTaskInstance
-from airflow_lite.worker.task.xcom import RETURN_KEY, json_text
+from airflow_lite.worker.task.xcom import RETURN_KEY, from_json, json_text, map_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -40,9 +51,28 @@ logger = task_logger()
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "")
 
 
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Take back what a task sets in the environment of this process."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        for name, text in before.items():
+            if os.environ.get(name) != text:
+                os.environ[name] = text
+
+
+def is_poking(task: Any) -> bool:
+    """Tell whether a task is a sensor that waits in its process."""
+    return getattr(task, "mode", None) == "poke" and hasattr(task, "poke")
+
+
 def _reschedule(task: Any) -> None:
     """Turn a sensor that pokes to mode `reschedule`; leave other tasks alone."""
-    if getattr(task, "mode", None) == "poke" and hasattr(task, "poke"):
+    if is_poking(task):
         task.mode = "reschedule"
         logger.warning("The executor changes sensor mode to 'reschedule'.")
 
@@ -63,15 +93,32 @@ class Execution:
         passes_interrupts: bool = False,
     ) -> None:
         self.task = task.prepare_for_execution()
-        if request.reschedules_sensors:
-            _reschedule(self.task)
+        #: Whether a sensor that would poke is rescheduled; known once `run` is called.
+        self.reschedules_sensors = request.reschedules_sensors
         run = DagRun(request.run, store)
         self.ti = RuntimeTaskInstance(request, self.task, run, store, build_context)
         self.context: dict[str, Any] = {}
+        self._kept: set[int] = set()  # the ids of values that are not to be rendered
+        self._is_exported = False
+        self._map_length: int | None = None  # of the result, for tasks that are mapped over it
+        self._changes: list[list[Any]] | None = None  # of datasets
+        self._max_xcom_bytes = request.max_xcom_bytes
+        self._resume = resumed(request)
+        self._passed_s = request.passed_s
         self._store = store
         self._given_state: str | None = None  # what its row was set to while it ran
         self._test_mode = request.test_mode
         self._passes_interrupts = passes_interrupts
+
+    def prepare(self) -> None:
+        """Do what needs neither the task's code nor the store, ahead of `run`.
+
+        What goes wrong in it goes wrong in `run` once more, and is told there.
+        """
+        with suppress(Exception):
+            self._export()
+            if not hasattr(self.task, "unmap"):
+                self.context = build_context(self.ti)
 
     def run(self, interrupts: AbstractContextManager[None] | None = None) -> Outcome:
         """Render and execute, within `interrupts`, which may raise in it; return how that ended.
@@ -80,11 +127,13 @@ class Execution:
         """
         try:
             with interrupts or nullcontext():
-                self._push_result(self._execute())
+                self._execute()
         except AirflowSkipException as error:
             outcome = Outcome("skipped", message_of(error) or None)
         except AirflowRescheduleException as error:
             outcome = self._rescheduled(error)
+        except TaskDeferred as error:
+            outcome = self._deferred(error)
         except BaseException as error:
             if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
                 raise
@@ -93,32 +142,81 @@ class Execution:
             outcome = Outcome("success")
         outcome = outcome._replace(cause=redact(outcome.cause))
         self._tell(outcome)
-        decision = self.ti.skip_decision if outcome.state == "success" else None
-        return outcome._replace(skip_decision=decision)
+        is_success = outcome.state == "success"
+        return outcome._replace(
+            skip_decision=self.ti.skip_decision if is_success else None,
+            map_length=self._map_length if is_success else None,
+            rendered_map_index=self.ti.rendered_map_index,
+            changes=self._changes if is_success else None,
+        )
 
-    def _execute(self) -> object:
+    def _execute(self) -> None:
+        if self.reschedules_sensors:
+            _reschedule(self.task)
+        self._unmap()
+        self._export()
+        if self._resume is None and (deferral := initial_deferral(self.task)) is not None:
+            raise deferral
+        try:
+            self._push_result(self._call_code())
+            self._changes = changes_made(
+                self.task.outlets, self.ti.outlet_events, self._max_xcom_bytes
+            )
+        except Exception:
+            with suppress(Exception):  # what went wrong before says more
+                name_map_index(self.task, self.context, self.ti)
+            raise
+        name_map_index(self.task, self.context, self.ti)
+
+    def _unmap(self) -> None:
+        """Make the context, and of a mapped task the operator of this instance."""
+        self.context = self.context or build_context(self.ti)
+        if hasattr(self.task, "unmap"):
+            self.task, self._kept = self.task.unmap(self.context)
+            self.ti.task = self.task
+            self.context = build_context(self.ti)
+
+    def _call_code(self) -> object:
         from airflow_lite.authoring.context import set_current_context
 
-        self.context = build_context(self.ti)
-        self._export()
         self._render()
         with set_current_context(self.context), exit_forked_copies():
             self._call(self.task.on_execute_callback, "on_execute_callback", Exception)
             self.task.pre_execute(self.context)
-            result = _without_zero_exit(self.task.execute, self.context)
+            self._check_time()
+            code = self.task.execute if self._resume is None else self._resume.bound(self.task)
+            result = _without_zero_exit(code, self.context)
             self.task.post_execute(self.context, result)
         return result
+
+    def go_on(self, outcome: Outcome, event: object) -> None:
+        """Have the next `run` go on after a deferral, with what its trigger found."""
+        kwargs = {**from_json(outcome.next_kwargs or "{}"), "event": event}
+        self._resume = Resumption(outcome.next_method or "", kwargs)
+
+    def passed_s(self, limit_s: float | None) -> float:
+        """Return the seconds of its time limit that have passed before this attempt."""
+        return counted_s(self._passed_s, limit_s)
+
+    def _check_time(self) -> None:
+        """Raise `AirflowTaskTimeout` if its time was over before it could go on."""
+        limit = self.task.execution_timeout
+        if self._passed_s and limit is not None and self._passed_s >= limit.total_seconds():
+            self.kill()
+            raise TimeLimit(limit.total_seconds(), 0.0).error()
 
     def _render(self) -> None:
         from airflow_lite.authoring.render import render_fields
 
-        fields = render_fields(self.task, self.context)
+        fields = render_fields(self.task, self.context, kept=self._kept)
         if not self._test_mode:
             self._store.rendered(json_text(fields))
 
     def _export(self) -> None:
-        """Set the variables that Airflow sets for what a task starts."""
+        """Set the variables that Airflow sets for what a task starts, once."""
         ti = self.ti
+        if self._is_exported:
+            return
         os.environ.update(
             AIRFLOW_CTX_DAG_OWNER=str(self.task.owner),
             AIRFLOW_CTX_DAG_ID=ti.dag_id,
@@ -128,9 +226,13 @@ class Execution:
             AIRFLOW_CTX_DAG_RUN_ID=ti.run_id,
             AIRFLOW_LITE_ATTEMPT=ti.attempt,
         )
+        self._is_exported = True
 
     def _push_result(self, result: object) -> None:
-        if result is None or not self.task.do_xcom_push:
+        if not self.task.do_xcom_push:
+            result = None
+        self._map_length = map_length(self.ti, result)
+        if result is None:
             return
         if self.task.multiple_outputs:
             self._push_each(result)
@@ -160,6 +262,12 @@ class Execution:
             return self._failed(raised)
         return Outcome("up_for_reschedule", message_of(error), next_at_us=next_at_us)
 
+    def _deferred(self, error: TaskDeferred) -> Outcome:
+        try:
+            return deferred(error, self.ti, self.task)
+        except Exception as raised:  # it is what the task's code made it
+            return self._failed(raised)
+
     def _failed(self, error: BaseException) -> Outcome:
         self.context["exception"] = error
         if isinstance(error, AirflowTaskTerminated):
@@ -179,16 +287,18 @@ class Execution:
         if outcome.state == "failed" and self.will_retry(outcome):
             ti.state = "up_for_retry"
         cause = f" ({outcome.cause})" if outcome.cause else ""
-        what = f"Marking task as {ti.state.upper()}{cause}"
+        verb = "Pausing" if outcome.state == "deferred" else "Marking"
+        what = f"{verb} task as {ti.state.upper()}{cause}"
         if self._given_state is not None:
             state = self._given_state.upper()
             what = f"Leaving task as {state}: it was made so while it ran"
         logger.info(
-            "%s. dag_id=%s, task_id=%s, run_id=%s, try_number=%d",
+            "%s. dag_id=%s, task_id=%s, run_id=%s,%s try_number=%d",
             what,
             ti.dag_id,
             ti.task_id,
             ti.run_id,
+            f" map_index={ti.map_index}," if ti.map_index >= 0 else "",
             ti.try_number,
         )
 
@@ -208,16 +318,16 @@ class Execution:
 
         As in Airflow 2.10.5, that of success is called after a skip, too: it ended well.
         """
-        names = {
-            "success": ("on_success_callback",),
-            "failed": ("on_failure_callback",),
-            "up_for_retry": ("on_retry_callback",),
-            "skipped": ("on_skipped_callback", "on_success_callback"),
+        events = {
+            "success": ("success",),
+            "failed": ("failure",),
+            "up_for_retry": ("retry",),
+            "skipped": ("skipped", "success"),
         }.get(self.ti.state or "", ())
         return [
-            (name, function)
-            for name in names
-            for function in _functions(getattr(self.task, name, None))
+            (f"on_{event}_callback", function)
+            for event in events
+            for function in self.task.callbacks_on(event)
         ]
 
     def call_back(self) -> None:
@@ -231,7 +341,8 @@ class Execution:
     def _call(self, functions: Any, name: str, harmless: type[BaseException]) -> None:
         for function in _functions(functions):
             try:
-                function(self.context)
+                # A notifier renders itself in place: other tasks of this process have it, too.
+                (copy(function) if hasattr(function, "template_fields") else function)(self.context)
             except harmless as error:
                 if self._passes_interrupts and isinstance(error, KeyboardInterrupt):
                     raise

@@ -13,12 +13,21 @@ from airflow_lite.processes.channel import encoded
 from airflow_lite.processes.limits import out_of_reach
 from airflow_lite.processes.lines import LineReader
 from airflow_lite.processes.packing import packed, unpacked
-from airflow_lite.worker.messages import ANSWERS, AcceptLines, Answer, Ask, HideSecrets, NewLine
+from airflow_lite.worker.messages import (
+    ANSWERS,
+    BEGIN,
+    AcceptLines,
+    Answer,
+    Ask,
+    AskMode,
+    HideSecrets,
+    NewLine,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_lite.worker.messages import ChildMessage, Question
+    from airflow_lite.worker.messages import ChildMessage, Question, SecretQuestion
 
 #: Seconds that an answer, or room for a message, is waited for: an outage of the database may be
 #: sat out, a task host that hangs is ended long before.
@@ -53,6 +62,18 @@ class Line:
         end.settimeout(self._timeout_s)
         self._socket = end
         self._reader = LineReader(end, "The task host went away.")
+
+    def await_begin(self) -> float:
+        """Wait until the attempt is claimed; return the monotonic time at which it was.
+
+        However long that takes: the database may be away. Raises EOFError where it is not ours.
+        """
+        end = self._connected()
+        end.settimeout(None)
+        try:
+            return unpacked(self._reader.read(), BEGIN).at
+        finally:
+            end.settimeout(self._timeout_s)
 
     def share(self) -> None:
         """Let processes that are forked from now on have lines of their own."""
@@ -116,13 +137,17 @@ class Line:
         finally:
             end.settimeout(self._timeout_s)
 
-    def ask(self, question: Question) -> Any:
+    def ask(self, question: Question | SecretQuestion) -> Any:
         """Ask a question and return the answer's value; raise EOFError without one.
 
         Raises `AirflowException` where the host could not read what it was asked for, or does not
         answer in time.
         """
         return self._answered(lambda number: Ask(number, packed(question)))
+
+    def reschedules_sensors(self) -> bool:
+        """Ask whether sensors are rescheduled rather than poke; raise as `ask` does."""
+        return bool(self._answered(AskMode))
 
     def hide(self, secrets: list[str]) -> None:
         """Have the host mask these in what the task's processes print, from now on."""

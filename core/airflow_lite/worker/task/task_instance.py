@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from airflow_lite.authoring.datasets.outlet_events import OutletEventAccessors
+from airflow_lite.clock import to_us, utc_now
 from airflow_lite.errors import AirflowException
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.secrets_masker import hide_named
 from airflow_lite.task_logger import task_logger
 from airflow_lite.text import is_storable, shortened
-from airflow_lite.worker.messages import PullXComs
-from airflow_lite.worker.task.dag_run import DagRun, TaskInstanceRow, duration_s
-from airflow_lite.worker.task.datetimes import optional_moment
+from airflow_lite.worker.dag_questions import TriggerRun
+from airflow_lite.worker.messages import PullXComs, StatesOfDag
+from airflow_lite.worker.task.dag_run import (
+    DagRun,
+    TaskInstanceRow,
+    duration_s,
+    inlet_events,
+    triggering_events,
+)
+from airflow_lite.worker.task.datetimes import moment, optional_moment
+from airflow_lite.worker.task.lazy_xcoms import LazyXComSelectSequence
 from airflow_lite.worker.task.xcom import MAX_KEY_LENGTH, RETURN_KEY, from_json, to_json
 
 if TYPE_CHECKING:
@@ -45,7 +54,7 @@ class RuntimeTaskInstance:
         self.dag_run = dag_run
         self.max_tries = request.max_tries
         self.state: str | None = "running"
-        self.operator = type(task).__name__
+        self.operator = getattr(task, "task_type", None) or type(task).__name__
         self.pool, self.pool_slots = request.pool, request.pool_slots
         self.queue, self.priority_weight = request.queue, request.priority_weight
         self.queued_dttm = optional_moment(request.queued_us)
@@ -60,9 +69,13 @@ class RuntimeTaskInstance:
         self.log: logging.Logger = task_logger()
         #: What a branch decided: {"followed": [task ids]} or {"skipped": [task ids]}.
         self.skip_decision: dict[str, list[str]] | None = None
+        #: The name that `map_index_template` gave the instance, once its code has ended.
+        self.rendered_map_index: str | None = None
         self._store = store
+        #: What it says of the datasets that it changes.
+        self.outlet_events = OutletEventAccessors()
         self._build_context = build_context
-        self._max_xcom_bytes = request.max_xcom_bytes
+        self.max_xcom_bytes = request.max_xcom_bytes
         self._pushed: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -178,10 +191,74 @@ class RuntimeTaskInstance:
             raise ValueError(
                 f"execution_date {execution_date} is before the run's {self.execution_date}."
             )
-        text = to_json(key, value, self._max_xcom_bytes)
+        if isinstance(value, LazyXComSelectSequence):
+            self.log.warning(
+                "XCom %r is %r, of which all values are read and written as one list. Call list()"
+                " where that is meant.",
+                key,
+                value,
+            )
+        text = to_json(key, value, self.max_xcom_bytes)
         hide_named({key: value})
         self._pushed[key] = text
         self._store.push(key, text)
+
+    @property
+    def inlet_events(self) -> Any:
+        """The events of the datasets that the task reads, looked up as they are read."""
+        return inlet_events(self.task.inlets, self._store)
+
+    def get_triggering_events(self) -> dict[str, list[Any]]:
+        """Return the events of datasets that the run was made for, by URI."""
+        return triggering_events(self._store)
+
+    @property
+    def expanded_count(self) -> int | None:
+        """How many instances the task has, if it is mapped."""
+        return self._store.instance_count() if self.map_index >= 0 else None
+
+    def states_of_dag(
+        self,
+        dag_id: str,
+        dates_us: list[int],
+        *,
+        task_ids: list[str] | None = None,
+        group_id: str | None = None,
+        must_exist: bool = False,
+    ) -> list[tuple[int, str, str | None]]:
+        """Return logical dates (in microseconds), task ids and states of another DAG's tasks.
+
+        Of `task_ids`, or of a group; without either of its runs, with an empty task id. Raises
+        `AirflowException` if `must_exist` and there is no such DAG, task or group.
+        """
+        query = StatesOfDag(dag_id, dates_us, task_ids, group_id, must_exist)
+        return self._store.states_of_dag(query)
+
+    async def await_states_of_dag(self, dag_id: str, dates_us: list[int], **which: Any) -> Any:
+        """Await what `states_of_dag` returns: triggers ask so, here those of tests of a DAG."""
+        return self.states_of_dag(dag_id, dates_us, **which)
+
+    def trigger_dag_run(
+        self,
+        dag_id: str,
+        *,
+        run_id: str | None,
+        logical_date: datetime,
+        conf: dict[str, Any],
+        resets: bool = False,
+    ) -> dict[str, Any]:
+        """Make a run of a DAG, unless there is one of this id or this date; return what there is.
+
+        The `run_id`, the `logical_date`, and whether it `is_new`; with `resets` one that is not is
+        cleared. Raises `AirflowException` if there is no such DAG, or its params take no such conf.
+        """
+        wanted = TriggerRun(dag_id, to_us(utc_now()), to_us(logical_date), run_id, conf, resets)
+        run = self._store.trigger_run(wanted)
+        return {**run, "logical_date": moment(run["logical_us"])}
+
+    def has_pushed(self, key: str) -> bool:
+        """Whether this attempt has pushed an XCom of that key."""
+        return key in self._pushed
 
     def xcom_pull(
         self,
@@ -197,8 +274,9 @@ class RuntimeTaskInstance:
     ) -> Any:
         """Return one XCom's value, or a list of values if several tasks or indexes are named.
 
-        One value is what was pushed last, in the newest of the runs that are asked; a list is in
-        the order of the names, and has the values of all these runs, the oldest first.
+        One value is what was pushed last, in the newest of the runs that are asked: of a mapped
+        task the sequence of all its indexes' values, which are read as they are needed. A list is
+        in the order of the names, and has the values of all these runs, the oldest first.
         Raises `TypeError` where something else than a name or an index is given.
         """
         for name, value in (("dag_id", dag_id), ("key", key), ("run_id", run_id)):
@@ -221,11 +299,24 @@ class RuntimeTaskInstance:
         )
         rows = self._store.pull(query)
         if is_single:
-            value = _single(rows, default, every_index=map_indexes is None)
-            hide_named({key or "": value})
-            return value
+            return self._single(rows, default, every_index=map_indexes is None)
         rows.reverse()  # as they were pushed
         return [from_json(row[3]) for row in sorted(rows, key=_place(tasks, indexes))]
+
+    def mapped_results(self, task_id: str) -> Sequence[Any]:
+        """Return what the instances of a mapped task returned, to be mapped over."""
+        return LazyXComSelectSequence(self._store, self.dag_run.id, task_id, RETURN_KEY)
+
+    def _single(self, rows: list[XComRow], default: Any, *, every_index: bool) -> Any:
+        """Return the value of what was pushed last; of a mapped task those of its indexes."""
+        if not rows:
+            return default
+        task_id, map_index, key, text, run_row_id = rows[0]
+        if every_index and map_index >= 0:
+            return LazyXComSelectSequence(self._store, run_row_id, task_id, key)
+        value = from_json(text)
+        hide_named({key: value})
+        return value
 
 
 def _as_list(name: str, value: Any, single: type) -> list[Any] | None:
@@ -255,14 +346,6 @@ def _check_key(key: object) -> None:
         )
     if not is_storable(key):
         raise AirflowException(f"XCom key {shortened(ascii(key), 60)} holds what is no text.")
-
-
-def _single(rows: list[XComRow], default: Any, *, every_index: bool) -> Any:
-    if not rows:
-        return default
-    if every_index and rows[0][1] >= 0:
-        return [from_json(row[3]) for row in sorted(rows, key=itemgetter(1))]
-    return from_json(rows[0][3])
 
 
 def _place(tasks: list[str] | None, indexes: list[int] | None) -> Any:

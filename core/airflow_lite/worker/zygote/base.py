@@ -15,6 +15,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from airflow_lite.authoring.secrets.search import locate_backend
+from airflow_lite.imports import uncollected
 from airflow_lite.parsing import load
 from airflow_lite.processes.channel import Channel
 from airflow_lite.processes.children import die_with_parent, prctl
@@ -22,6 +24,7 @@ from airflow_lite.processes.limits import is_shortage, set_soft_limit
 from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import kill_session
 from airflow_lite.secrets_masker import secrets_masker
+from airflow_lite.security.cipher import KEY_VARIABLE as FERNET_KEY_VARIABLE
 from airflow_lite.security.signing import KEY_VARIABLE
 from airflow_lite.worker.messages import TO_BASE, ZygoteEnded, ZygoteForked
 from airflow_lite.worker.task import sentry
@@ -32,12 +35,16 @@ if TYPE_CHECKING:
     from airflow_lite.worker.messages import ForkZygote
 
 
-def main(host: socket.socket) -> NoReturn:
-    """Be the base zygote, on the other end of `host`."""
+def main(host: socket.socket, *, for_one: bool = False) -> NoReturn:
+    """Be the base zygote, on the other end of `host`; `for_one` attempt, or for many."""
     try:
         _silence()
-        _warm_up()
-        _BaseZygote(Channel(host)).serve()
+        with uncollected():
+            _import()
+        if not for_one:
+            _warm_up()
+        _settle()
+        _BaseZygote(Channel(host), for_one=for_one).serve()
     finally:
         os._exit(0)
 
@@ -47,7 +54,8 @@ def _silence() -> None:
 
     What a DAG file prints while it is imported goes nowhere.
     """
-    os.environ.pop(KEY_VARIABLE, None)  # not for what runs user code
+    for name in (KEY_VARIABLE, FERNET_KEY_VARIABLE):  # not for what runs user code
+        os.environ.pop(name, None)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
@@ -62,30 +70,43 @@ def _silence() -> None:
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _warm_up() -> None:
-    """Import and do here, once, what every child does; a child that imports is a slow child."""
-    import jinja2.sandbox  # noqa: F401
-
+def _import() -> None:
+    """Import here, once, what every child needs; a child that imports is a slow child."""
+    import airflow_lite.authoring.connection
     import airflow_lite.authoring.context
     import airflow_lite.authoring.render
+    import airflow_lite.authoring.variable
     import airflow_lite.parsing.errors
     import airflow_lite.parsing.file
     import airflow_lite.parsing.load
+    import airflow_lite.worker.task.child
     import airflow_lite.worker.task.context  # noqa: F401
+
+
+def _warm_up() -> None:
+    """Do here, once, what every child does, so that each finds its way worn."""
+    import jinja2.sandbox  # noqa: F401
+
     from airflow_lite.worker.task.child import TaskOutput
     from airflow_lite.worker.zygote.warm_up import warm_up
 
-    secrets_masker()
     warm_up(TaskOutput())
+
+
+def _settle() -> None:
+    """Leave this process as a file that is imported finds any program."""
+    secrets_masker()
+    locate_backend()
     prctl()
-    root = logging.getLogger()  # a file that is imported finds it as it is in any program
+    root = logging.getLogger()
     root.handlers.clear()
     root.setLevel(logging.WARNING)
 
 
 class _BaseZygote:
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, *, for_one: bool) -> None:
         self._channel = channel
+        self._for_one = for_one
         self._reaper = Reaper()
         self._numbers: dict[int, int] = {}
         self._alone: set[int] = set()
@@ -129,7 +150,7 @@ class _BaseZygote:
         if order.is_alone:
             die_with_parent(parent)
         channel = Channel(socket.socket(fileno=fd))
-        DagFileZygote(channel, order).serve()
+        DagFileZygote(channel, order, preforks=not self._for_one).serve()
 
     def _ended(self, pid: int, code: int) -> None:
         self._alone.discard(pid)

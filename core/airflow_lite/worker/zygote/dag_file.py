@@ -13,17 +13,21 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_lite.authoring.secrets.search import using
+from airflow_lite.parsing.secrets import FileSecrets
+from airflow_lite.processes.channel import encoded
 from airflow_lite.processes.children import die_with_parent
 from airflow_lite.processes.descriptors import left_open, open_descriptors
 from airflow_lite.processes.limits import is_shortage, out_of_reach
 from airflow_lite.processes.packing import receive, send
 from airflow_lite.processes.proc import kill_session
+from airflow_lite.secrets_masker import redact
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
     AttemptForked,
-    ChildEnded,
     ChildOrder,
     FileParsed,
+    ForkAttempt,
     ForkFailed,
     PickledDag,
     RetryPolicy,
@@ -32,6 +36,7 @@ from airflow_lite.worker.messages import (
 from airflow_lite.worker.task.sentry import SentrySettings
 from airflow_lite.worker.zygote.generators import Generators
 from airflow_lite.worker.zygote.prefork import PreforkedChild, await_order
+from airflow_lite.worker.zygote.questions import HostQuestions
 from airflow_lite.worker.zygote.reaper import Reaper, flush, in_child, serve
 
 if TYPE_CHECKING:
@@ -47,10 +52,12 @@ class DagFileZygote:
     """Parses one file and forks a child for each attempt; `is_alone`: becomes the child itself.
 
     Where its DAG is pickled, that is the host's first message, and the path only names it.
+    Where more than one attempt comes, it `preforks`.
     """
 
-    def __init__(self, channel: Channel, order: ForkZygote) -> None:
+    def __init__(self, channel: Channel, order: ForkZygote, *, preforks: bool = True) -> None:
         self._channel = channel
+        self._preforks = preforks
         self._order = order
         self._path = order.path
         self._dags: dict[str, Any] = {}
@@ -58,6 +65,7 @@ class DagFileZygote:
         self._output: TaskOutput | None = None
         self._reporter: Reporter | None = None
         self._preforked: PreforkedChild | None = None
+        self._policies: dict[tuple[str, str], bytes] = {}  # encoded, by DAG and task
         self._reaper = Reaper()
         self._generators = Generators()
 
@@ -88,6 +96,8 @@ class DagFileZygote:
         self._output = TaskOutput()
         self._reporter = Reporter(SentrySettings(*sentry) if sentry else None)
         self._prepare_params()
+        if self._preforks and not self._order.is_alone:
+            self._prepare_policies()
         _flush_streams()
         self._reaper.arm()
         self._reaper.deafen()
@@ -101,6 +111,19 @@ class DagFileZygote:
                 for owner in (dag, *dag.tasks):
                     owner.params.prepare()
 
+    def _prepare_policies(self) -> None:
+        """Encode what is told of each fork here, once.
+
+        What this process does between two forks copies pages of memory that its children share.
+        """
+        lines: dict[RetryPolicy, bytes] = {}
+        for dag_id, dag in self._dags.items():
+            for task_id, task in dag.task_dict.items():
+                with suppress(Exception):  # an author's own class; it fails where it is run
+                    policy = RetryPolicy.of(task)
+                    line = lines.get(policy) or lines.setdefault(policy, encoded(policy).strip())
+                    self._policies[dag_id, task_id] = line
+
     def _parse(self) -> FileParsed:
         from airflow_lite.parsing.errors import explain, files_of
         from airflow_lite.parsing.file import _modules
@@ -110,10 +133,11 @@ class DagFileZygote:
         descriptors_before = open_descriptors()
         error, at_fault, was_settling = None, [self._path], is_settling([self._path])
         try:
-            with self._generators.watch():
+            secrets = FileSecrets(HostQuestions(self._channel).ask)
+            with self._generators.watch(), using(secrets):
                 self._dags = {dag.dag_id: dag for dag in self._load()}
         except BaseException as raised:
-            error = explain(raised, self._path, 0)
+            error = redact(explain(raised, self._path, 0))
             at_fault += files_of(raised)
         folder = self._order.folder
         files = _modules(modules_before, self._path, folder)
@@ -131,8 +155,10 @@ class DagFileZygote:
         )
 
     def _load(self) -> list[Any]:
+        from airflow_lite.parsing.authoring_hooks import call_hooks
         from airflow_lite.parsing.load import load_file
 
+        call_hooks(self._order.authoring)
         if not self._order.is_pickled:
             return load_file(self._path)
         from airflow_lite.parsing.pickled import load
@@ -151,7 +177,7 @@ class DagFileZygote:
 
     def _hear(self) -> None:
         for message in receive(self._channel, TO_ZYGOTE):
-            if not isinstance(message, PickledDag):
+            if isinstance(message, ForkAttempt):
                 self._run(message.request)
 
     def _run(self, request: AttemptRequest) -> None:
@@ -164,7 +190,7 @@ class DagFileZygote:
             send(self._channel, TaskMissing(token))
             return
         if self._order.is_alone:
-            self._tell_forked(token, os.getpid(), task)
+            self._tell_forked(request, os.getpid(), task)
             flush(self._channel)
             self._leave()
             self._be_child(order, fds)
@@ -177,7 +203,7 @@ class DagFileZygote:
             for fd in fds:
                 os.close(fd)
         self._tokens[pid] = token
-        self._tell_forked(token, pid, task)
+        self._tell_forked(request, pid, task)
         with suppress(OSError):  # the next attempt is forked when it comes
             self._prefork()
 
@@ -201,7 +227,7 @@ class DagFileZygote:
 
         Where many run at once, the processors have enough to do.
         """
-        if len(self._tokens) > 1:
+        if not self._preforks or len(self._tokens) > 1:
             return
         ours, theirs = socket.socketpair()
         with theirs:
@@ -218,8 +244,13 @@ class DagFileZygote:
         dag = self._dags.get(dag_id)
         return None if dag is None else dag.task_dict.get(task_id)
 
-    def _tell_forked(self, token: str, pid: int, task: Any) -> None:
-        send(self._channel, AttemptForked(token, pid, RetryPolicy.of(task)))
+    def _tell_forked(self, request: AttemptRequest, pid: int, task: Any) -> None:
+        dag_id, task_id, *_ = request.key
+        policy = self._policies.get((dag_id, task_id))
+        if policy is None:
+            send(self._channel, AttemptForked(request.token, pid, RetryPolicy.of(task)))
+        else:
+            self._channel.send_line(_FORKED % (request.token.encode(), pid, policy))
 
     def _begin_child(self, parent: int, act: Callable[[], None]) -> None:
         die_with_parent(parent)
@@ -267,7 +298,13 @@ class DagFileZygote:
             self._forget_preforked()
         token = self._tokens.pop(pid, None)
         if token is not None:
-            send(self._channel, ChildEnded(token, code))
+            self._channel.send_line(_ENDED % (token.encode(), code))
+
+
+#: An `AttemptForked`, and a `ChildEnded`, as they are encoded: a token has no character that JSON
+#: writes otherwise.
+_FORKED = b'["AttemptForked","%b",%d,%b]\n'
+_ENDED = b'["ChildEnded","%b",%d]\n'
 
 
 def _of_files(names: set[str], files: set[str]) -> list[ModuleType]:

@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import NamedTuple
 
+from airflow_lite.imports import uncollected
 from airflow_lite.processes.limits import soft_limit
 from airflow_lite.processes.programs import Program
 
@@ -21,12 +22,14 @@ class BaseZygote(NamedTuple):
     soft_limit: int  # of descriptors: its own, and that of user code
 
 
-def fork_base(*not_for_it: socket.socket) -> BaseZygote:
+def fork_base(*not_for_it: socket.socket, for_one: bool = False) -> BaseZygote:
     """Fork the base zygote; after threads or SQLAlchemy have come, execute it instead.
 
-    `not_for_it` are sockets that it must not keep open.
+    `not_for_it` are sockets that it must not keep open. `for_one`: a single attempt is all that
+    comes, for which nothing is made ready ahead.
     """
-    from airflow_lite.worker.zygote import base
+    with uncollected():
+        from airflow_lite.worker.zygote import base
 
     limit = soft_limit()
     ours, theirs = socket.socketpair()
@@ -36,7 +39,7 @@ def fork_base(*not_for_it: socket.socket) -> BaseZygote:
     if pid == 0:
         for end in (ours, *not_for_it):
             end.close()
-        base.main(theirs)
+        base.main(theirs, for_one=for_one)
     theirs.close()
     return BaseZygote(ours, pid, limit)
 

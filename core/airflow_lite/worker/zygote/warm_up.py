@@ -26,8 +26,7 @@ from airflow_lite.worker.messages import (
     RetryPolicy,
 )
 from airflow_lite.worker.task.child import measured
-from airflow_lite.worker.task.environment import kept_environment
-from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task.execution import Execution, kept_environment
 from airflow_lite.worker.task.store_client import StoreClient
 
 if TYPE_CHECKING:
@@ -97,6 +96,7 @@ def _run(task: Any) -> None:
     order = unpacked(json.loads(encoded(packed(ForkAttempt(_request())))), TO_ZYGOTE)
     assert isinstance(order, ForkAttempt)  # as it was packed
     execution = Execution(order.request, task, _NoStore())
+    execution.prepare()
     outcome = execution.run()
     execution.callbacks()
     encoded(packed(ReportOutcome(measured(outcome), RetryPolicy.of(task), has_more=False)))
