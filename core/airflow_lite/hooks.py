@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from airflow_lite.imports import lazily
 
 if TYPE_CHECKING:
-    from airflow_lite.api.hookspecs import HealthContext, HealthReport, hookimpl
+    from airflow_lite.api.hookspecs import (
+        HealthContext,
+        HealthReport,
+        WebPanel,
+        WebPanelContext,
+        hookimpl,
+    )
     from airflow_lite.api.listener_events import (
         ExecutorEnded,
         ExecutorHeartbeat,
@@ -28,6 +34,8 @@ __all__ = [
     "TaskFinished",
     "TaskQueued",
     "TaskRunning",
+    "WebPanel",
+    "WebPanelContext",
     "hookimpl",
 ]
 
@@ -44,6 +52,12 @@ if not TYPE_CHECKING:  # else a type checker takes any name for one of these
                 "TaskRunning",
             ),
             "config": ("ConfigOption",),
-            "api.hookspecs": ("HealthContext", "HealthReport", "hookimpl"),
+            "api.hookspecs": (
+                "HealthContext",
+                "HealthReport",
+                "WebPanel",
+                "WebPanelContext",
+                "hookimpl",
+            ),
         },
     )

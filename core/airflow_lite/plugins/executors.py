@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_lite.api.executor.check import check_class
-from airflow_lite.errors import ConfigError, UserError
+from airflow_lite.errors import AirflowDagException, ConfigError, UserError
 from airflow_lite.imports import import_string
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS
 from airflow_lite.plugins.discovery.locate import configured_name, locate
 from airflow_lite.plugins.probing.quarantine import checked_executor, insist
 
@@ -26,7 +27,7 @@ def executor_class(name_or_path: str, config: Config) -> type[BaseExecutor]:
     """
     located = locate(name_or_path, config)
     checked_executor(located, config)
-    return imported(located)
+    return imported(located, config)
 
 
 def executor_flag(name_or_path: str, flag: str, config: Config) -> bool:
@@ -39,17 +40,40 @@ def executor_flag(name_or_path: str, flag: str, config: Config) -> bool:
     for verdict in checked_executor(located, config):
         if flag in verdict.flags:
             return bool(verdict.flags[flag])
-    return bool(getattr(imported(located), flag))
+    return bool(getattr(imported(located, config), flag))
 
 
-def imported(located: Located) -> type[BaseExecutor]:
+def executor_names(config: Config) -> tuple[str, ...]:
+    """Return what a task may ask for as its `executor`: the configured one, and its halves.
+
+    Empty where the configured one is not there: then nobody can tell.
+    """
+    try:
+        located = locate(configured_name(config), config)
+        verdicts = checked_executor(located, config)
+    except UserError:
+        return ()
+    halves = [name for verdict in verdicts for name in verdict.halves]
+    return (*halves, located.name.rpartition(".")[2])
+
+
+def imported(located: Located, config: Config) -> type[BaseExecutor]:
     """Import and return the class that is located there; raise as `executor_class` does."""
     try:
         with redirect_stdout(sys.stderr):  # what a module prints is not a command's output
-            value = import_string(located.path)
-    except UserError as error:
+            value = import_executor(located, config)
+    except (UserError, AirflowDagException, ImportError) as error:
         raise ConfigError(f"Executor {located.title} cannot be loaded. {error}") from error
     return check_class(value, f"Executor {located.title}")
+
+
+def import_executor(located: Located, config: Config) -> Any:
+    """Import what is located there; where no plugin brought it, it may be one of Airflow's."""
+    if located.plugin is None and located.name not in CORE_EXECUTORS:
+        from airflow_lite.plugins.authoring import import_written_for_airflow
+
+        return import_written_for_airflow(located.path, config)
+    return import_string(located.path)
 
 
 def load_executor(config: Config) -> BaseExecutor:
@@ -67,7 +91,7 @@ def load_executor(config: Config) -> BaseExecutor:
         if located.plugin is not None:
             add_options(located.plugin, config, verdicts)
         add_options_of_executor(config, besides=located.plugin)
-    executor = _new_executor(imported(located), located)
+    executor = _new_executor(imported(located, config), located)
     executor.name = located.name.rpartition(".")[2]
     executor.configure(config)
     return executor

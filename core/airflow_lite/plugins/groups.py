@@ -120,8 +120,8 @@ def _from_module(name: str, plugin: Plugin, config: Config) -> GroupCommand:
 
 def _from_class(name: str, config: Config) -> GroupCommand | None:
     """Ask the configured executor's class, if it is one that no plugin module speaks for."""
-    from airflow_lite.imports import import_string
     from airflow_lite.plugins.discovery.locate import locate
+    from airflow_lite.plugins.executors import import_executor
     from airflow_lite.plugins.loading import add_options_of_executor
     from airflow_lite.plugins.probing.quarantine import checked_executor
 
@@ -136,7 +136,7 @@ def _from_class(name: str, config: Config) -> GroupCommand | None:
         return None
     try:
         checked_executor(located, config)
-        groups = import_string(located.path).get_cli_commands()
+        groups = import_executor(located, config).get_cli_commands()
     except Exception as error:  # the class is an author's code
         raise UserError(
             f"There is no command {name!r} in the core, and the commands of executor {executor!r} "

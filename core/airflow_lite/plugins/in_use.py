@@ -1,7 +1,7 @@
 """Which distributions are in use: those that go with the configured executor, and toolboxes.
 
 With an executor go its own distribution, those that this requires, and for one that is given by
-module path those whose executors its class extends.
+module path those whose executors its class extends, or is made of as a hybrid is.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _distributions(
 
 
 def _bases(executor: str, config: Config, *, probing: bool) -> list[str]:
-    """Return the classes that the one at a module path extends."""
+    """Return the classes that the one at a module path extends, or is made of."""
     plugin = _by_path(executor)
     if plugin is None:
         return []

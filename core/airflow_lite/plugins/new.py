@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from airflow_lite import __version__
 from airflow_lite.errors import UserError
-from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES, NOT_YET
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES
 
 TEMPLATE = Path(__file__).parent / "template"
 #: The versions of the core that the template requires.
@@ -53,7 +53,6 @@ def names_of(name: str, core_names: Collection[str] = ()) -> Names:
     executor = executor if executor.endswith("Executor") else f"{executor}Executor"
     reserved = {group.group for group in KNOWN_PACKAGES} | {*core_names, "airflow_lite"}
     reserved |= {group.executor for group in KNOWN_PACKAGES} | set(CORE_EXECUTORS)
-    reserved |= {*NOT_YET, *NOT_YET.values()}
     taken = {package, executor} & reserved
     if taken or package in sys.stdlib_module_names or keyword.iskeyword(package):
         raise UserError(

@@ -20,7 +20,7 @@ from airflow_lite.plugins.discovery.model import Plugin, PluginState, normalised
 from airflow_lite.plugins.discovery.search_path import search_key
 
 #: Raised when what the index holds changes its form.
-FORMAT = 3
+FORMAT = 5
 FILE = "cache/plugins.json"
 #: Directories that are kept, the newest: `python -m` adds each that it is called in.
 _MOST_DIRECTORIES = 100

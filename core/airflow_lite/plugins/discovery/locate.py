@@ -11,7 +11,6 @@ from airflow_lite.errors import ConfigError, UnknownExecutorError
 from airflow_lite.plugins.discovery.index import installed_plugins, plugins_allowed
 from airflow_lite.plugins.discovery.known_packages import (
     CORE_EXECUTORS,
-    NOT_YET,
     package_of_executor,
 )
 from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginState
@@ -19,6 +18,9 @@ from airflow_lite.plugins.discovery.owners import executors_named, sole_owner
 from airflow_lite.plugins.discovery.search_path import archives, spec_of
 from airflow_lite.plugins.discovery.targets import EXECUTOR, Target, modules_of
 from airflow_lite.text import nearest
+
+#: Begins the name of what stands for an executor that is given by module path.
+BY_PATH = "by-path-"
 
 
 class Located(NamedTuple):
@@ -100,11 +102,6 @@ def _unknown(name: str, config: Config) -> str:
     package = package_of_executor(name)
     if package is not None:
         return f"{name} is not installed. Install it with `pip install {package}`."
-    if name in NOT_YET:
-        return (
-            f"There is no {name} yet. Use LocalExecutor, which runs tasks on this machine, or "
-            "DaskExecutor, which runs them on several."
-        )
     names = {entry.name for plugin in installed_plugins(config) for entry in plugin.executors}
     hint = _hint(name, names | set(CORE_EXECUTORS))
     return (
@@ -155,4 +152,4 @@ def unnamed_plugin(located: Located) -> Plugin | None:
     origin = os.path.abspath(places[0] if places else spec.origin or top)
     entry = Entry(located.name, f"{module}:{name}")
     location = os.path.join(os.path.dirname(origin), f"{top}.by-path")
-    return Plugin(f"by-path-{located.path}", "", executors=(entry,), location=location)
+    return Plugin(f"{BY_PATH}{located.path}", "", executors=(entry,), location=location)

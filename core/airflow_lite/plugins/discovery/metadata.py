@@ -17,7 +17,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from airflow_lite.plugins.discovery.known_packages import EXECUTORS_GROUP, PLUGINS_GROUP
+from airflow_lite.authoring.secrets.named import GROUP as SECRETS_GROUP
+from airflow_lite.plugins.discovery.known_packages import (
+    AUTHORING_GROUP,
+    EXECUTORS_GROUP,
+    PLUGINS_GROUP,
+    TIMETABLES_GROUP,
+)
 from airflow_lite.plugins.discovery.model import (
     CORE,
     Entry,
@@ -35,7 +41,8 @@ ENTRY_POINTS = "entry_points.txt"
 #: No real file of metadata that is read here is larger.
 _LARGEST_FILE = 4 * 1024 * 1024
 _MARK = b"airflow_lite."
-_GROUP = re.compile(r"airflow_lite\.(executors|plugins)\.v\d+")
+_GROUP = re.compile(r"airflow_lite\.(executors|plugins|authoring|timetables|secrets)\.v\d+")
+_GROUPS = {EXECUTORS_GROUP, PLUGINS_GROUP, AUTHORING_GROUP, TIMETABLES_GROUP, SECRETS_GROUP}
 #: What users type to name an executor or a group of commands.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 #: What pip takes as the name of a distribution: it is shown in commands that users copy.
@@ -128,13 +135,16 @@ def _read(location: Path, entry_points: bytes, core_version: str) -> Plugin | No
         if _GROUP.search(entry_points.decode()):
             raise ValueError(f"its {ENTRY_POINTS} names a group of ours, but cannot be parsed")
         return None
-    usable = [point for point in ours if point.group in {EXECUTORS_GROUP, PLUGINS_GROUP}]
+    usable = [point for point in ours if point.group in _GROUPS]
     plugin = Plugin(
         distribution=normalised(_printable(name)),
         version=_printable(metadata.get("Version") or ""),
         summary=_printable(metadata.get("Summary") or ""),
         executors=_entries(usable or ours, "executors"),
         groups=_entries(usable or ours, "plugins"),
+        authoring=_entries(usable or ours, "authoring"),
+        timetables=_entries(usable or ours, "timetables"),
+        secrets=_entries(usable or ours, "secrets"),
         requires=required_names(requires),
         location=str(location),
     )
@@ -167,7 +177,7 @@ def _defect(
         if not _NAME.fullmatch(point.name):
             reason = f"entry point {point.name[:60]!r} has a bad name: use letters, digits, _ and -"
             return PluginState.BROKEN, reason, f"Tell its author, or {plugin.removal}"
-    if not {point.group for point in points} & {EXECUTORS_GROUP, PLUGINS_GROUP}:
+    if not {point.group for point in points} & _GROUPS:
         reason = f"is made for {points[0].group}, but this airflow-lite has {EXECUTORS_GROUP}"
         return PluginState.NEEDS_ANOTHER_CORE, reason, remedy
     if unmet:
@@ -180,6 +190,14 @@ def _defect(
             )
             remedy = f"Tell its author that the value is the path of a module, or {plugin.removal}"
             return PluginState.WRONG_TYPE, reason, remedy
+    kinds = {"function": (AUTHORING_GROUP, plugin.authoring)}
+    kinds["class"] = (TIMETABLES_GROUP, plugin.timetables)
+    for kind, (group, entries) in kinds.items():
+        for entry in entries:
+            if ":" not in entry.value:
+                reason = f"entry point {entry.name!r} of {group} is {entry.value!r}, no {kind}"
+                remedy = f"Tell its author to write module:{kind}, or {plugin.removal}"
+                return PluginState.WRONG_TYPE, reason, remedy
     return None
 
 

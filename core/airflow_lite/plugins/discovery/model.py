@@ -54,9 +54,17 @@ class Plugin(NamedTuple):
     groups: tuple[Entry, ...] = ()
     requires: tuple[str, ...] = ()
     location: str = ""
+    authoring: tuple[Entry, ...] = ()
+    timetables: tuple[Entry, ...] = ()
+    secrets: tuple[Entry, ...] = ()
     state: PluginState = PluginState.READY
     reason: str = ""
     remedy: str = ""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All its entry points in our groups."""
+        return self.executors + self.groups + self.authoring + self.timetables + self.secrets
 
     @property
     def title(self) -> str:
@@ -98,7 +106,7 @@ class Plugin(NamedTuple):
         """Build from what `to_json` returned; raise `KeyError`, `TypeError` or `ValueError`."""
         pairs = {
             name: tuple(Entry(str(key), str(value)) for key, value in fields[name])
-            for name in ("executors", "groups")
+            for name in ("executors", "groups", "authoring", "timetables", "secrets")
         }
         requires = tuple(map(str, fields["requires"]))
         state = PluginState(fields["state"])

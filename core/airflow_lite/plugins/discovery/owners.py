@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_lite.plugins.discovery.index import installed_plugins, read_again
 from airflow_lite.plugins.discovery.model import Entry, Plugin, PluginError, PluginState
+from airflow_lite.plugins.discovery.targets import EXECUTOR, FUNCTION, TIMETABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_lite.config import Config
 
-    #: The plugins that claim a name: of a group of commands (True), or of an executor.
-    _Owners = dict[tuple[bool, str], list[Plugin]]
+    #: The plugins that claim a name: of an executor, a group, a function or a timetable.
+    _Owners = dict[tuple[str, str], list[Plugin]]
 
 
+_GROUP = "group"
 _CONFLICT_REMEDY = "Uninstall one, or name it in [plugins] disabled."
 
 
@@ -45,6 +47,13 @@ def groups_named(config: Config, name: str) -> list[OwnedEntry]:
     return _current([owned for owned in owners if owned.entry.name == name])
 
 
+def timetables_named(config: Config, name: str) -> list[OwnedEntry]:
+    """Return the entries of timetables with this name, whatever their state."""
+    plugins = installed_plugins(config)
+    owners = [OwnedEntry(plugin, entry) for plugin in plugins for entry in plugin.timetables]
+    return _current([owned for owned in owners if owned.entry.name == name])
+
+
 def _current(owners: list[OwnedEntry]) -> list[OwnedEntry]:
     """Return the owners but for stale ones, unless there are no others."""
     return [owned for owned in owners if owned.plugin.state is not PluginState.STALE] or owners
@@ -71,7 +80,7 @@ def sole_owner(owners: list[OwnedEntry], subject: str) -> OwnedEntry:
 def _up_to_date(owned: OwnedEntry, subject: str) -> OwnedEntry:
     """Return the entry as the distribution's metadata have it now: an index may be old."""
     now = read_again(owned.plugin)
-    if now is None or owned.entry not in now.executors + now.groups or not now.is_ready:
+    if now is None or owned.entry not in now.entries or not now.is_ready:
         raise PluginError(
             f"{owned.plugin.title} has changed, and its {subject} with it. Run the command again."
         )
@@ -90,17 +99,18 @@ def in_conflict(plugins: list[Plugin], core_names: Collection[str] = ()) -> list
     return [_with_conflict(plugin, owners, core_names) for plugin in plugins]
 
 
-def _claims(plugin: Plugin) -> list[tuple[bool, str]]:
-    """Return the names that a distribution takes; executors and groups share none."""
-    groups = [(True, entry.name) for entry in plugin.groups]
-    return [*((False, entry.name) for entry in plugin.executors), *groups]
+def _claims(plugin: Plugin) -> list[tuple[str, str]]:
+    """Return the names that a distribution takes, each with its kind: kinds share none."""
+    kinds = {EXECUTOR: plugin.executors, _GROUP: plugin.groups, FUNCTION: plugin.authoring}
+    kinds[TIMETABLE] = plugin.timetables
+    return [(kind, entry.name) for kind, entries in kinds.items() for entry in entries]
 
 
 def _with_conflict(plugin: Plugin, owners: _Owners, core_names: Collection[str]) -> Plugin:
     for claim in () if plugin.is_core else _claims(plugin):
-        is_group, name = claim
+        kind, name = claim
         others = [other for other in owners.get(claim, ()) if other is not plugin]
-        if any(other.is_core for other in others) or (is_group and name in core_names):
+        if any(other.is_core for other in others) or (kind == _GROUP and name in core_names):
             reason = f"{name!r} is a name of the core"
             remedy = f"Tell its author, or {plugin.removal}"
             return plugin.in_state(PluginState.CONFLICT, reason, remedy)

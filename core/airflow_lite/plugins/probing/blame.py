@@ -8,6 +8,7 @@ import traceback
 from typing import NamedTuple
 
 from airflow_lite.errors import UserError
+from airflow_lite.imports import missing_of_airflow
 from airflow_lite.plugins.discovery.search_path import spec_of
 
 _MOST = 300
@@ -59,7 +60,13 @@ def bare(text: str) -> str:
 
 
 def _needs(error: BaseException, own: str) -> str:
-    """Return the foreign package that is missing, or has not what was asked of it."""
+    """Return the foreign package that is missing, or has not what was asked of it.
+
+    What Airflow's names lack is named in full.
+    """
+    missing = missing_of_airflow(error)
+    if missing:
+        return missing
     if not isinstance(error, ImportError) or not error.name:
         return ""
     top = error.name.partition(".")[0]

@@ -1,4 +1,4 @@
-"""Looking plugins over: each probed afresh in a child, and the executor's own health check.
+"""Looking plugins over: each probed afresh in a child, and what an executor's own tell of it.
 
 The words about a plugin are `verdict`'s.
 """
@@ -6,7 +6,7 @@ The words about a plugin are `verdict`'s.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from airflow_lite.plugins.probing.probe import ask
 from airflow_lite.plugins.probing.quarantine import verdicts
 from airflow_lite.plugins.probing.verdict import Verdict, complaints, reason, remedy
 
-#: Seconds that a health check may take.
+#: Seconds that a health check may take, and what a plugin shows of its executor.
 HEALTH_S = 10.0
 #: Seconds beyond that, for a check that keeps its own time.
 _MARGIN_S = 2.0
@@ -83,6 +83,15 @@ def _told(plugin: Plugin, verdict: Verdict) -> list[Finding]:
     return [_finding(plugin, name, WARNING, worry, away, *measured) for worry in worries]
 
 
+class Panel(NamedTuple):
+    """A table that a plugin gives of what its executor runs tasks with; all cells are text."""
+
+    title: str
+    text: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
 def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Finding]:
     """Run the health checks that come with an executor, in a child with a deadline.
 
@@ -95,28 +104,69 @@ def health(executor: str, config: Config, bad: Collection[str] = ()) -> list[Fin
         return [
             Finding(executor, "", "", UNKNOWN, str(error), f"Give {chosen_by(config)} another.")
         ]
-    if located.plugin is None:
-        return []
-    wanted = {located.plugin.distribution, *located.plugin.requires} - set(bad)
     return [
         finding
-        for plugin in installed_plugins(config)
-        if plugin.distribution in wanted and plugin.is_ready and plugin.groups
+        for plugin in _concerned(located.plugin, config, bad)
         for finding in _health(plugin, config)
     ]
 
 
-def _health(plugin: Plugin, config: Config, timeout_s: float = HEALTH_S) -> list[Finding]:
+def _health(plugin: Plugin, config: Config) -> list[Finding]:
+    reports, ended = _asked(plugin, config, "health")
+    if ended:
+        reports = [(False, f"its check_health {ended}")]
+    return [_report(plugin, *report) for report in reports]
+
+
+def panels(executor: str, config: Config) -> list[Panel]:
+    """Return what the plugins of an executor show of it, each asked in a child with a deadline."""
+    try:
+        located = locate(executor, config)
+    except UserError:
+        return []
+    return [
+        panel for plugin in _concerned(located.plugin, config) for panel in _panels(plugin, config)
+    ]
+
+
+def _panels(plugin: Plugin, config: Config) -> list[Panel]:
+    tables, ended = _asked(plugin, config, "panels")
+    if ended:
+        return [Panel(plugin.distribution, f"its get_web_panels {ended}", (), ())]
+    return [
+        Panel(
+            table["title"] or plugin.distribution,
+            table["text"],
+            tuple(table["columns"]),
+            tuple(map(tuple, table["rows"])),
+        )
+        for table in tables
+    ]
+
+
+def _concerned(
+    plugin: Plugin | None, config: Config, bad: Collection[str] = ()
+) -> Iterator[Plugin]:
+    """Yield the distribution of an executor, and those that it requires, with groups of theirs."""
+    if plugin is None:
+        return
+    wanted = {plugin.distribution, *plugin.requires} - set(bad)
+    for one in installed_plugins(config):
+        if one.distribution in wanted and one.is_ready and one.groups:
+            yield one
+
+
+def _asked(plugin: Plugin, config: Config, about: str) -> tuple[list[Any], str]:
+    """Return what a plugin's modules say in a child; how that ended, where they said nothing."""
     answer = ask(
-        {"targets": modules_of(plugin), "health": {"timeout_s": timeout_s}},
-        timeout_s=timeout_s + _MARGIN_S,
+        {"targets": modules_of(plugin), about: {"timeout_s": HEALTH_S}},
+        timeout_s=HEALTH_S + _MARGIN_S,
         environ={**os.environ, **child_environment(config)},
     )
-    told = [message["health"] for message in answer.messages if "health" in message]
-    if not told:
-        ended = f"took longer than {timeout_s:g} s" if answer.is_timeout else answer.ended
-        told = [[(False, f"its check_health {ended}")]]
-    return [_report(plugin, *report) for reports in told for report in reports]
+    told = [message[about] for message in answer.messages if about in message]
+    if told:
+        return [one for each in told for one in each], ""
+    return [], f"took longer than {HEALTH_S:g} s" if answer.is_timeout else answer.ended
 
 
 def _report(plugin: Plugin, is_healthy: bool, message: str) -> Finding:  # noqa: FBT001 - of a pair

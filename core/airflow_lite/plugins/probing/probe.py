@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from airflow_lite.parsing.authoring_hooks import AuthoringHook
 from airflow_lite.plugins.discovery.targets import Target
 from airflow_lite.plugins.probing.verdict import Verdict
 from airflow_lite.processes.children import Child, Pipe
@@ -34,15 +35,18 @@ class ProbeOutput(NamedTuple):
     is_timeout: bool
 
 
-def probe(targets: Sequence[Target], *, timeout_s: float) -> list[Verdict]:
+def probe(
+    targets: Sequence[Target], *, timeout_s: float, hooks: Sequence[AuthoringHook] = ()
+) -> list[Verdict]:
     """Import the targets in one child process, in order; return what became of each.
 
     Each may take `timeout_s`. After one that ends the child, the others get a child of their own.
+    `hooks` are called before: executors that are given by module path may be Airflow's.
     """
     found: list[Verdict] = []
     while len(found) < len(targets):
         asked = targets[len(found) :]
-        answer = ask({"targets": asked}, timeout_s=timeout_s)
+        answer = ask({"targets": asked, "hooks": hooks}, timeout_s=timeout_s)
         said = [message["verdict"] for message in answer.messages if "verdict" in message]
         found += [Verdict.from_json(fields) for fields in said]
         if len(said) < len(asked):

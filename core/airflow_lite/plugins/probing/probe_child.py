@@ -20,11 +20,18 @@ from airflow_lite.api.commands.parser import faults_of
 from airflow_lite.api.commands.spec import GroupCommand
 from airflow_lite.api.executor.base import BaseExecutor
 from airflow_lite.api.executor.check import check_class
-from airflow_lite.api.hookspecs import HealthContext, HealthReport
+from airflow_lite.api.hookspecs import (
+    HealthContext,
+    HealthReport,
+    WebPanel,
+    WebPanelContext,
+)
+from airflow_lite.authoring.timetable import check_timetable
 from airflow_lite.config import Config, ConfigOption
+from airflow_lite.parsing.authoring_hooks import call_hooks
 from airflow_lite.plugins import executor_log
 from airflow_lite.plugins.discovery.model import PluginError
-from airflow_lite.plugins.discovery.targets import EXECUTOR, Target
+from airflow_lite.plugins.discovery.targets import BACKEND, EXECUTOR, FUNCTION, TIMETABLE, Target
 from airflow_lite.plugins.probing.blame import bare, blame, origin
 from airflow_lite.plugins.probing.verdict import Verdict
 from airflow_lite.plugins.registry import Registry
@@ -34,6 +41,8 @@ from airflow_lite.processes.lines import to_line, write_all
 #: A plugin that floods its output meets the end of the file, not of the disk.
 _LARGEST_FILE = 64 << 20
 _MOST_OUTPUT = 500
+#: Rows of one panel: a page shows no more.
+_MOST_ROWS = 200
 #: What an executor says of itself by truth values: the class attributes of `BaseExecutor`.
 FLAGS = tuple(name for name, value in vars(BaseExecutor).items() if isinstance(value, bool))
 
@@ -75,6 +84,9 @@ def main(request: dict[str, Any]) -> None:
     if "health" in request:
         say({"file": ""})
         say({"health": _health(targets, request["health"])})
+    elif "panels" in request:
+        say({"file": ""})
+        say({"panels": _panels(targets, request["panels"])})
     elif "log" in request:
         say({"file": ""})
         say(executor_log.told(**request["log"]))
@@ -82,13 +94,13 @@ def main(request: dict[str, Any]) -> None:
         for target in targets:
             file = origin(target.value)
             say({"file": file})
-            say({"verdict": _verdict(target, file)._asdict()})
+            say({"verdict": _verdict(target, file, request["hooks"])._asdict()})
     say({"done": True})
     os._exit(0)
 
 
-def _verdict(target: Target, file: str) -> Verdict:
-    """Import one entry point and look at what it is."""
+def _verdict(target: Target, file: str, hooks: Iterable[Sequence[str]]) -> Verdict:
+    """Import one entry point, once the hooks are called, and look at what it is."""
     logger = logging.getLogger("airflow_lite")
     logger.propagate, warnings = False, _Warnings()
     logger.handlers = [warnings]
@@ -96,6 +108,7 @@ def _verdict(target: Target, file: str) -> Verdict:
     printed = _printed()
     began = time.perf_counter()
     try:
+        call_hooks(hooks)
         fields = _look(target, lambda: time.perf_counter() - began, warnings)
     except BaseException as error:
         fields = blame(error, target.value, file)._asdict()
@@ -147,9 +160,31 @@ def _look(target: Target, took_s: Callable[[], float], warnings: _Warnings) -> d
         check_class(found, f"Executor {target.name!r}")
         flags = {name: bool(getattr(found, name)) for name in FLAGS}
         fields |= {"flags": flags, "tells_logs": executor_log.has_own(found)}
-        fields["bases"] = tuple(f"{one.__module__}:{one.__qualname__}" for one in found.__mro__)
+        fields["halves"] = tuple(one.__name__ for one in found.halves)
+        classes = [base for one in (found, *found.halves) for base in one.__mro__]
+        fields["bases"] = tuple(f"{one.__module__}:{one.__qualname__}" for one in classes)
         return {**fields, **_described(found.get_cli_commands() or ())}
+    if target.kind == FUNCTION:
+        if not callable(found):
+            raise PluginError(f"{target.value!r} is a {type(found).__name__}, not a function")
+        found()
+        return fields
+    if target.kind == TIMETABLE:
+        check_timetable(found, f"{target.value!r}")
+        return fields
+    if target.kind == BACKEND:
+        _check_backend(target, found)
+        return fields
     return {**fields, **_hooks(target, found, warnings)}
+
+
+def _check_backend(target: Target, found: Any) -> None:
+    """Raise where it is no class that answers for secrets; none is made: it may need arguments."""
+    methods = ("get_variable", "get_conn_value", "get_conn_uri", "get_connection")
+    if not isinstance(found, type) or not any(hasattr(found, name) for name in methods):
+        raise PluginError(
+            f"{target.value!r} is no secrets backend: it derives from no BaseSecretsBackend"
+        )
 
 
 def _imported(value: str) -> Any:
@@ -211,27 +246,57 @@ def _option(option: Any) -> tuple[str, str, str, str]:
 
 def _health(targets: Sequence[Target], asked: dict[str, Any]) -> list[tuple[bool, str]]:
     """Return what the `check_health` of the targets say."""
+    try:
+        values = _answers(targets, "check_health", HealthContext, float(asked["timeout_s"]))
+    except BaseException as error:
+        return [(False, _failure("check_health", targets, error))]
+    return [_report(value) for value in values if value is not None]
+
+
+def _panels(targets: Sequence[Target], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the `get_web_panels` of the targets give, with every value as text."""
+    try:
+        values = _answers(targets, "get_web_panels", WebPanelContext, float(asked["timeout_s"]))
+        return [_panel(panel) for value in values for panel in value or ()]
+    except BaseException as error:
+        return [_panel(WebPanel("", text=_failure("get_web_panels", targets, error)))]
+
+
+def _panel(panel: Any) -> dict[str, Any]:
+    if not isinstance(panel, WebPanel):
+        raise PluginError(f"it gives a {type(panel).__name__}, not a WebPanel")
+    columns = [str(name) for name in panel.columns]
+    rows = [[_text(row.get(name)) for name in columns] for row in panel.rows[:_MOST_ROWS]]
+    return {"title": str(panel.title), "text": str(panel.text), "columns": columns, "rows": rows}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple | set) else str(value)
+
+
+def _failure(hook: str, targets: Sequence[Target], error: BaseException) -> str:
+    found = blame(error, targets[0].value, origin(targets[0].value))
+    return f"its {hook} failed: {found.file}: {found.error}"
+
+
+def _answers(
+    targets: Sequence[Target], hook: str, kind: Callable[[Config, float], Any], timeout_s: float
+) -> list[Any]:
+    """Call a hook of the targets, and return what it gave; raise what it raised."""
     config = Config.load()
     registry, warnings = Registry(), _Warnings()
     logging.getLogger("airflow_lite").handlers = [warnings]
-    try:
-        _register(registry, targets, config)
-        context = HealthContext(config, float(asked["timeout_s"]))
-        answers = registry.call("check_health", context=context)
-        warnings.let_out()
-    except BaseException as error:
-        found = blame(error, targets[0].value, origin(targets[0].value))
-        return [(False, f"its check_health failed: {found.file}: {found.error}")]
-    return [_report(answer.value) for answer in answers if answer.value is not None]
-
-
-def _register(registry: Registry, targets: Sequence[Target], config: Config) -> None:
     for number, target in enumerate(targets):
         registry.register(_imported(target.value), str(number))
     options = [
         option for answer in registry.call("get_config_options") for option in answer.value or ()
     ]
     config.plugin_options = (*config.plugin_options, *options)
+    answers = registry.call(hook, context=kind(config, timeout_s))
+    warnings.let_out()
+    return [answer.value for answer in answers]
 
 
 def _report(value: Any) -> tuple[bool, str]:

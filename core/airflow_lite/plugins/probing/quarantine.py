@@ -18,7 +18,7 @@ from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 from airflow_lite.plugins.discovery import cache
 from airflow_lite.plugins.discovery.index import installed_plugins
-from airflow_lite.plugins.discovery.locate import Located, unnamed_plugin
+from airflow_lite.plugins.discovery.locate import BY_PATH, Located, unnamed_plugin
 from airflow_lite.plugins.discovery.model import Plugin, PluginError, PluginState
 from airflow_lite.plugins.discovery.owners import in_conflict
 from airflow_lite.plugins.discovery.search_path import change_stamp, installed_key, spec_of
@@ -87,11 +87,15 @@ def verdicts(
     known = {verdict.target: verdict for verdict in kept if verdict.is_sound}
     unknown = [target for target in targets if target not in known]
     if unknown:
+        from airflow_lite.plugins.authoring import authoring_hooks
         from airflow_lite.plugins.probing.probe import probe
 
         before = _fingerprint(plugin)
         timeout_s = config.getfloat("plugins", "import_timeout_s")
-        known |= {verdict.target: verdict for verdict in probe(unknown, timeout_s=timeout_s)}
+        imports_airflow = plugin.distribution.startswith(BY_PATH) or plugin.timetables
+        hooks = authoring_hooks(config) if imports_airflow and not plugin.authoring else ()
+        found = probe(unknown, timeout_s=timeout_s, hooks=hooks)
+        known |= {verdict.target: verdict for verdict in found}
         after = _fingerprint(plugin)
         # The import itself writes bytecode, which changes the folder; what changes a file does not.
         fields: dict[str, Any] = {"own": after if after[-1] == before[-1] else before}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from airflow_lite.imports import OF_AIRFLOW, is_airflows
+from airflow_lite.imports import NEWER_AIRFLOW, airflow_advice, is_airflows, refuses_airflow
 from airflow_lite.plugins.discovery.model import Plugin
 from airflow_lite.plugins.discovery.targets import Target
 
@@ -13,11 +13,13 @@ _BUG = "a bug in the plugin"
 #: Begins the errors that an import may raise for want of a file, a program or a variable; what
 #: has no name of an exception before it is what the core says of a plugin.
 _MAY_LACK = re.compile(r"(?!(Syntax|Indentation|Tab|Name)Error\b)\w+(Error|Exception|Exit)\b")
+#: Begins the error of a name of Airflow's that is not offered, which says what to write instead.
+_REFUSED = "RefusedNameError: "
 #: Importing may take this long, in ms, before it counts as a problem.
 SLOW_MS = 1000
 
 
-_TUPLES = ("packages", "threads", "warnings", "bases")
+_TUPLES = ("packages", "threads", "warnings", "bases", "halves")
 
 
 class Verdict(NamedTuple):
@@ -28,7 +30,8 @@ class Verdict(NamedTuple):
     it ended of it, or had to be ended. `commands` maps each group's name to its commands;
     `options` has (section, name, default, help) in each row; `outlines` are those of the groups
     (see `api.commands.outline`), for completion; `tells_logs`: an executor that writes
-    `get_task_log`; `bases`: an executor's class and those that it extends, as `module:Class`.
+    `get_task_log`; `bases`: an executor's class and those that it extends or, of a hybrid, is made
+    of, as `module:Class`; `halves`: the names of what a hybrid is made of.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Verdict(NamedTuple):
     outlines: tuple[Any, ...] = ()
     tells_logs: bool = False
     bases: tuple[str, ...] = ()
+    halves: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -77,6 +81,8 @@ def reason(verdict: Verdict) -> str:
     place = f"{verdict.file}: " if verdict.file else ""
     if verdict.is_timeout:
         return f"{place}{verdict.error}"
+    if _is_refused(verdict):
+        return f"{place}{verdict.error.removeprefix(_REFUSED)}"
     whose = f"{verdict.needs!r} is missing" if verdict.needs else _BUG
     if not verdict.needs and _MAY_LACK.match(verdict.error):
         whose += ", or what it needs is not there"
@@ -86,11 +92,12 @@ def reason(verdict: Verdict) -> str:
 def remedy(verdict: Verdict, plugin: Plugin) -> str:
     """Say what to do about an entry point that cannot be used."""
     if not plugin.distribution:  # a class that is named by its path
-        return OF_AIRFLOW if is_airflows(verdict.needs) else "Mend its module."
+        instead = "Use what is offered instead." if _is_refused(verdict) else "Mend its module."
+        return _of_airflow(verdict) or instead
     away = f"remove the plugin with `pip uninstall {plugin.distribution}`."
     again = f"try again with `airflow-lite plugins doctor {plugin.distribution}`"
-    if is_airflows(verdict.needs):
-        return f"{OF_AIRFLOW} Or {away}"
+    if _of_airflow(verdict):
+        return f"{_of_airflow(verdict)} Or {away}"
     if verdict.needs:
         return f"Install {verdict.needs!r} and {again}, or {away}"
     if verdict.is_timeout:
@@ -98,6 +105,17 @@ def remedy(verdict: Verdict, plugin: Plugin) -> str:
     if _MAY_LACK.match(verdict.error):
         return f"Mend what it lacks and {again}, tell its author, or {away}"
     return f"Tell its author, {again} once it is mended, or {away}"
+
+
+def _is_refused(verdict: Verdict) -> bool:
+    return verdict.error.startswith(_REFUSED) and not verdict.needs  # of another Airflow
+
+
+def _of_airflow(verdict: Verdict) -> str:
+    """Say what to do about what was written for Airflow, if that is what is wrong."""
+    if is_airflows(verdict.needs):
+        return airflow_advice(verdict.needs)
+    return NEWER_AIRFLOW if refuses_airflow(verdict.error) else ""
 
 
 def complaints(verdict: Verdict, plugin: Plugin) -> list[str]:
@@ -110,7 +128,7 @@ def complaints(verdict: Verdict, plugin: Plugin) -> list[str]:
     if verdict.import_ms > SLOW_MS:
         found.append(f"importing {verdict.value!r} takes {verdict.import_ms:.0f} ms")
     found += [
-        f"declares [{section}] {name}, but may do so in {_sections(plugin)} alone"
+        f"declares [{section}] {name}, but may do so in {_in_brackets(plugin)} alone"
         for section, name, *_ in verdict.options
         if not may_declare(plugin, section)
     ]
@@ -118,9 +136,21 @@ def complaints(verdict: Verdict, plugin: Plugin) -> list[str]:
 
 
 def may_declare(plugin: Plugin, section: str) -> bool:
-    """Return whether a plugin's options may be in this section: it is named like its group."""
-    return section in {entry.name for entry in plugin.groups}
+    """Return whether a plugin's options may be in this section.
+
+    It is named like its group or, as Airflow names those of hybrids, like its executor.
+    """
+    return section in _sections(plugin)
 
 
-def _sections(plugin: Plugin) -> str:
-    return ", ".join(f"[{entry.name}]" for entry in plugin.groups)
+def _sections(plugin: Plugin) -> list[str]:
+    groups = [entry.name for entry in plugin.groups]
+    return [*groups, *(_in_snake_case(entry.name) for entry in plugin.executors)]
+
+
+def _in_brackets(plugin: Plugin) -> str:
+    return ", ".join(f"[{section}]" for section in _sections(plugin))
+
+
+def _in_snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
