@@ -141,7 +141,7 @@ class Config:
             return self.overrides[key], "override"
         variable = f"{ENV_PREFIX}{key[0].upper()}__{key[1].upper()}"
         if variable in self.environ:
-            return self.environ[variable], "env var"
+            return self.environ[variable].strip(), "env var"  # as of a file: a Secret ends a line
         if key[1] in self.file.get(key[0], {}):
             return self.file[key[0]][key[1]].replace("{home}", self._home), "file"
         return self._default(*key), "default"
@@ -210,6 +210,14 @@ class Config:
             for source, section, name in self._unread()
             if _is_meant(section, sections)
         ] + ([] if sections else _odd_variables(self.environ, self.options()))
+
+    def variables_of_airflow(self) -> list[str]:
+        """Return the variables that set up Airflow, where none sets up airflow-lite."""
+        if any(name.startswith(_NAME) for name in self.environ):
+            return []
+        return sorted(
+            name for name in self.environ if name == "AIRFLOW_HOME" or name.startswith("AIRFLOW__")
+        )
 
     def _unread(self) -> Iterator[tuple[str, str, str]]:
         """Yield source, section and name of each setting that is no option."""

@@ -9,7 +9,10 @@ from airflow_lite.imports import lazily
 if TYPE_CHECKING:
     from airflow_lite.api.commands.spec import ActionCommand, Arg, GroupCommand, lazy_load_command
     from airflow_lite.cli.context import config
+    from airflow_lite.cli.options import listing_arguments
     from airflow_lite.cli.output import print_rows
+    from airflow_lite.cli.runs.dag_tasks import queued_tasks, tasks_of_dag
+    from airflow_lite.cli.runs.halves import print_halves
     from airflow_lite.cli.runs.run_once import run_dag_once
     from airflow_lite.errors import UserError
     from airflow_lite.logs.serving.serve_logs import serve_logs
@@ -21,9 +24,13 @@ __all__ = [
     "UserError",
     "config",
     "lazy_load_command",
+    "listing_arguments",
+    "print_halves",
     "print_rows",
+    "queued_tasks",
     "run_dag_once",
     "serve_logs",
+    "tasks_of_dag",
 ]
 
 if not TYPE_CHECKING:  # else a type checker takes any name for one of these
@@ -31,7 +38,10 @@ if not TYPE_CHECKING:  # else a type checker takes any name for one of these
         __name__,
         {
             "cli.context": ("config",),
+            "cli.options": ("listing_arguments",),
             "cli.output": ("print_rows",),
+            "cli.runs.dag_tasks": ("queued_tasks", "tasks_of_dag"),
+            "cli.runs.halves": ("print_halves",),
             "cli.runs.run_once": ("run_dag_once",),
             "api.commands.spec": ("ActionCommand", "Arg", "GroupCommand", "lazy_load_command"),
             "errors": ("UserError",),

@@ -6,8 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    import sqlalchemy as sa
 
     from airflow_lite.config import Config
     from airflow_lite.store.engine import Store
@@ -26,6 +29,12 @@ def config(args: Any) -> Config:
         settings = Config.load(overrides=_overrides(args))
         for line in settings.unknown_options():
             notice(f"airflow-lite: {line}")
+        if names := settings.variables_of_airflow():
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            notice(
+                f"airflow-lite: Airflow's settings are not read ({names[0]}{more} in the"
+                " environment): set AIRFLOW_LITE_HOME and AIRFLOW_LITE__SECTION__NAME."
+            )
         args._config = settings  # noqa: SLF001 - ours, and no option's dest
     return settings
 
@@ -36,6 +45,8 @@ def _overrides(args: Args) -> dict[tuple[str, str], str]:
         overrides["core", "executor"] = executor
     if folder := getattr(args, "dags_folder", None):
         overrides["core", "dags_folder"] = str(_folder(folder))
+    if getattr(args, "donot_pickle", False):
+        overrides["core", "donot_pickle"] = "True"
     if getattr(args, "do_pickle", False) or getattr(args, "ship_dag", False):
         overrides["core", "donot_pickle"] = "False"
     return overrides
@@ -57,11 +68,21 @@ def store(args: Args) -> Store:
     """Return the open store, made on first use with a notice on stderr; raise `StoreError`."""
     the_store: Store | None = getattr(args, "_store", None)
     if the_store is None:
+        from airflow_lite.plugins.timetables import find_timetables
         from airflow_lite.store.engine import open_store
 
-        the_store = open_store(config(args), notice, name=getattr(args, "_name", ""))
+        settings = config(args)
+        find_timetables(settings)
+        the_store = open_store(settings, notice, name=getattr(args, "_name", ""))
         args._store = the_store  # noqa: SLF001
     return the_store
+
+
+def transactions(args: Args) -> Iterator[AbstractContextManager[sa.Connection]]:
+    """Yield a transaction that writes, and another where a deadlock undid it; see `retried`."""
+    from airflow_lite.store.transactions import retried
+
+    return retried(store(args).begin)
 
 
 def close_store(args: Args) -> None:

@@ -17,11 +17,14 @@ class CoreCommand(NamedTuple):
 
 
 CORE_COMMANDS = (
+    CoreCommand("cheat-sheet", "List all commands, a line each", is_group=False),
     CoreCommand(
         "completion", "Print what makes your shell's Tab key complete commands", is_group=False
     ),
     CoreCommand("config", "View the configuration"),
+    CoreCommand("connections", "Manage connections"),
     CoreCommand("dags", "Manage DAGs and their runs"),
+    CoreCommand("datasets", "Look at datasets, and who makes and awaits them"),
     CoreCommand("db", "Manage the metadata database"),
     CoreCommand("executors", "Look at executors, and test them"),
     CoreCommand("info", "Show what runs here: versions, paths, settings", is_group=False),
@@ -30,8 +33,16 @@ CORE_COMMANDS = (
     CoreCommand("plugins", "Look at the installed plugins"),
     CoreCommand("pools", "Manage pools"),
     CoreCommand("quickstart", "Make a home and run an example DAG in it", is_group=False),
+    CoreCommand(
+        "rotate-fernet-key",
+        "Encrypt secrets of the database anew",
+        is_group=False,
+    ),
     CoreCommand("scheduler", "Run the scheduler, with the executor inside", is_group=False),
+    CoreCommand("standalone", "Run all there is, in one terminal", is_group=False),
     CoreCommand("tasks", "Manage tasks"),
+    CoreCommand("triggerer", "Run triggers, in place of the schedulers", is_group=False),
+    CoreCommand("variables", "Manage Variables"),
     CoreCommand("version", "Show the version", is_group=False),
 )
 CORE_NAMES = tuple(entry.name for entry in CORE_COMMANDS)

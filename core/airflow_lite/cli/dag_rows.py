@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite.cli.output import Cell
 from airflow_lite.clock import iso
+from airflow_lite.spec.timetable import schedule_interval
 
 if TYPE_CHECKING:
     from airflow_lite.scheduler.dag_files.unsaved import KnownDag
-
-_SECONDS_PER_DAY = 86_400
 
 
 def dag_row(dag: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def dag_row(dag: dict[str, Any]) -> dict[str, Any]:
         "tags": Cell([{"name": tag} for tag in dag["tags"]], ",".join(map(str, dag["tags"]))),
         "max_active_tasks": dag["max_active_tasks"],
         "max_active_runs": dag["max_active_runs"],
-        "max_consecutive_failed_dag_runs": 0,
+        "max_consecutive_failed_dag_runs": dag["max_consecutive_failed_dag_runs"] or 0,
         "has_task_concurrency_limits": dag["has_task_limits"],
         "has_import_errors": dag["has_import_errors"],
         "next_dagrun": iso(dag["next_logical_us"]),
@@ -72,6 +71,7 @@ def unsaved_dag(dag: KnownDag, stored: dict[str, Any] | None) -> dict[str, Any]:
         "tags": list(spec.tags),
         "max_active_tasks": spec.max_active_tasks,
         "max_active_runs": spec.max_active_runs,
+        "max_consecutive_failed_dag_runs": spec.max_consecutive_failed_dag_runs,
         "has_task_limits": bool(spec.limited_tasks),
         "has_import_errors": False,
     }
@@ -87,16 +87,3 @@ _SCHEDULER_KNOWS = (
     "next_interval_end_us",
     "next_create_after_us",
 )
-
-
-def schedule_interval(schedule: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a schedule as Airflow's API shows it."""
-    kind = schedule.get("kind", "none")
-    if kind == "none":
-        return None
-    if kind == "delta":
-        days, seconds = divmod(schedule["delta_s"], _SECONDS_PER_DAY)
-        micros = round(seconds % 1 * 1_000_000)
-        parts = {"days": int(days), "seconds": int(seconds), "microseconds": micros}
-        return {"__type": "TimeDelta", **parts}
-    return {"__type": "CronExpression", "value": schedule["summary"]}

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_lite.errors import UserError
+from airflow_lite.spec.datasets import aliases_in, uris_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from airflow_lite.spec.model import DagSpec
 
@@ -51,6 +52,44 @@ def _edges(dag: DagSpec) -> Iterator[str]:
             label = labels.get(other, {}).get("label")
             shown = f" [label={quoted(label)}]" if label else ""
             yield f"\t{quoted(name)} -> {quoted(other)}{shown}"
+
+
+def dependencies_dot(dags: Iterable[DagSpec]) -> str:
+    """Return the graph of what DAGs wait for others, or start runs of them: by tasks, or datasets.
+
+    As in Airflow, a DAG that has such tasks or datasets is a subgraph.
+    """
+    lines = ["digraph {", "\tgraph [rankdir=LR]"]
+    for dag in sorted(dags, key=lambda dag: dag.dag_id):
+        edges = [*_dependencies(dag), *_datasets(dag)]
+        if edges:
+            name = quoted(dag.dag_id)
+            lines += [f"\tsubgraph {name} {{", f"\t\tgraph [label={name} labelloc=t rankdir=LR]"]
+            lines += [f"\t\t{line}" for line in edges] + ["\t}"]
+    return "\n".join([*lines, "}"])
+
+
+def _dependencies(dag: DagSpec) -> Iterator[str]:
+    for name, task in sorted(dag.tasks.items()):
+        node = quoted(f"{dag.dag_id}.{name}")
+        ends = ((task.waits_for_dag, dag.dag_id), (dag.dag_id, task.triggers_dag))
+        for source, target in ends:
+            if source is not None and target is not None:
+                yield f"{node} [label={quoted(name)} shape=rectangle]"
+                yield f"{quoted(source)} -> {node}"
+                yield f"{node} -> {quoted(target)}"
+
+
+def _datasets(dag: DagSpec) -> Iterator[str]:
+    """Yield the datasets that a DAG changes, and those that it waits for, each once."""
+    tasks = [task for _, task in sorted(dag.tasks.items())]
+    changed = [name for task in tasks for name in (*task.outlets, *task.outlet_aliases)]
+    expression = dag.schedule.datasets
+    awaited = [] if expression is None else [*uris_in(expression), *aliases_in(expression)]
+    for uri in dict.fromkeys([*changed, *awaited]):
+        yield f"{quoted(uri)} [shape=note]"
+    yield from (f"{quoted(dag.dag_id)} -> {quoted(uri)}" for uri in dict.fromkeys(changed))
+    yield from (f"{quoted(uri)} -> {quoted(dag.dag_id)}" for uri in dict.fromkeys(awaited))
 
 
 def quoted(text: str) -> str:

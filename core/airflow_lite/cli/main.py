@@ -23,6 +23,7 @@ def run(argv: list[str]) -> int:
     verbose = "-v" in argv or "--verbose" in argv
     _open_streams()
     _escape_unprintable()
+    _keep_order()
     _guard_terminal()
     try:
         code = _run_to_its_exit(argv, verbose=verbose)
@@ -71,6 +72,12 @@ def _escape_unprintable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _keep_order() -> None:
+    """Write stdout line by line: what stderr says of a listing comes after it in a pipe as well."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 def _guard_terminal() -> None:
     """Let no text that others wrote send a terminal more than letters and colours."""
     if sys.stdout.isatty() or sys.stderr.isatty():
@@ -91,6 +98,10 @@ def _run(argv: list[str], *, verbose: bool) -> int:
         os.environ["AIRFLOW_LITE_NO_PLUGINS"] = "1"
     if not words or words[0].startswith("-"):
         return _without_command(flags, words)
+    if words[0] == "db":
+        from airflow_lite.cli.root import renamed
+
+        words = renamed(words)
     args = _parsed(flags, words)
     try:
         return int(args._func(args) or 0)  # noqa: SLF001 - an option may be called func
@@ -121,6 +132,7 @@ def _parsed(flags: Flags, words: list[str]) -> Any:
         from airflow_lite.cli.root import plugin_command
 
         command, config = plugin_command(flags, words[0])
+        words = [words[0], *command.words(words[1:])]
     args: Any = quick_parser.parsed(command, words[1:])
     if args is None:
         from airflow_lite.api.commands.parser import Parser
@@ -171,8 +183,7 @@ def _unexpected_message(error: Exception) -> str:
 
 
 def _database_message(error: Any) -> str:
-    from airflow_lite.store.faults import is_passing, is_unanswered
-    from airflow_lite.store.jobs import cause_of
+    from airflow_lite.store.faults import cause_of, is_passing, is_unanswered
 
     cause = cause_of(error)
     if is_passing(error):

@@ -19,6 +19,11 @@ def command(
     return ActionCommand(name, help, func, args, description, epilog)
 
 
+def listing_arguments() -> tuple[Arg, ...]:
+    """Return the arguments of every command that prints rows by `print_rows`."""
+    return LISTING
+
+
 EXECUTOR = Arg(
     "--executor",
     "Use this executor, over configuration and environment",
@@ -52,6 +57,7 @@ OUTPUT = Arg(
 COLUMNS = Arg(
     "--columns", "Columns to show, comma-separated, in any format", type=words, metavar="NAME,NAME"
 )
+SHOW_VALUES = switch("--show-values", "Show secrets, too")
 #: What every listing takes.
 LISTING = (OUTPUT, COLUMNS)
 YES = switch(("-y", "--yes"), "Do not ask for confirmation")

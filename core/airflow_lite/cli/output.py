@@ -17,7 +17,7 @@ from airflow_lite.terminal import printable
 
 NOTHING = "No data found"
 FORMATS = ("table", "json", "yaml", "plain")
-_DATA = ("json", "yaml")
+DATA_FORMATS = ("json", "yaml")
 
 Row = dict[str, Any]
 
@@ -46,9 +46,9 @@ def print_rows(
     """
     _check_format(output)
     if rows and columns is not None:
-        names = _known(columns, list(rows[0]))
+        names = known_columns(columns, list(rows[0]))
         rows = [{name: row[name] for name in names} for row in rows]
-    if output in _DATA:
+    if output in DATA_FORMATS:
         _print_data([{name: _data(value) for name, value in row.items()} for row in rows], output)
     elif not rows:
         print(NOTHING)
@@ -75,13 +75,13 @@ def print_fields(
 ) -> None:
     """Print things of many fields: a field a line where people read it, else as `print_rows`."""
     _check_format(output)
-    if output in _DATA or not items:
+    if output in DATA_FORMATS or not items:
         print_rows(items, output, columns=columns)
         return
     for number, item in enumerate(items):
         if number:
             print()
-        names = list(item) if columns is None else _known(columns, list(item))
+        names = list(item) if columns is None else known_columns(columns, list(item))
         if not names:
             print(NOTHING)
         elif output == "table" and sys.stdout.isatty():
@@ -99,8 +99,11 @@ def _check_format(output: str) -> None:
         raise ValueError(f"{output!r} is not a format of a listing. Use {', '.join(FORMATS)}.")
 
 
-def _known(columns: Sequence[str], known: list[str]) -> list[str]:
-    """Return the columns that there are; name the others on stderr, as Airflow does."""
+def known_columns(columns: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the columns that there are; name the others on stderr, as Airflow does.
+
+    Raises `UserError` where there is none of them.
+    """
     wrong = [name for name in columns if name not in known]
     if len(wrong) == len(columns):
         raise UserError(f"There is no column {','.join(wrong)[:200]!r}. There are: {_list(known)}.")

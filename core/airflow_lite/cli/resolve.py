@@ -93,6 +93,21 @@ def the_spec(args: context.Args, dag_id: str | None = None) -> tuple[int, DagSpe
     return dag.version_id, dag.spec
 
 
+def the_specs(args: context.Args, *, is_regex: bool) -> list[tuple[int, DagSpec]]:
+    """Return version id and spec of the DAG `args.dag_id`, or of all that it matches as a regex.
+
+    Raises as `the_spec` does, but for a regex that no DAG matches.
+    """
+    if not is_regex:
+        return [the_spec(args)]
+    refresh(args)
+    pattern(args.dag_id)
+    with context.store(args).read() as connection:
+        rows = listing.matching_dags(connection, args.dag_id, regex=True)
+        ids = [row["dag_id"] for row in rows_within(args, rows)]
+        return list(dags.specs_of(connection, ids).values())
+
+
 def _stored_dag(args: context.Args, dag_id: str) -> KnownDag:
     from airflow_lite.scheduler.dag_files.unsaved import KnownDag
 

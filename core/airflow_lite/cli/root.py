@@ -10,7 +10,7 @@ from airflow_lite.cli.program import config_of
 from airflow_lite.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from airflow_lite.api.commands.spec import Arg, CLICommand
+    from airflow_lite.api.commands.spec import Arg, GroupCommand
     from airflow_lite.cli.program import Flags
     from airflow_lite.config import Config
 
@@ -36,7 +36,7 @@ def _flags(option: Arg) -> str:
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> list[str]:
-    return [f"{title}:", *(f"  {name:<18}{text}" for name, text in rows), ""] if rows else []
+    return [f"{title}:", *(f"  {name:<19}{text}" for name, text in rows), ""] if rows else []
 
 
 def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
@@ -49,7 +49,7 @@ def _plugin_groups(flags: Flags) -> list[tuple[str, str]]:
         return [("(none)", str(error))]
 
 
-def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
+def plugin_command(flags: Flags, name: str) -> tuple[GroupCommand, Config]:
     """Return the group of a plugin, and the configuration with its options.
 
     Raises `UserError`: which package has it and how to enable it, or the nearest name.
@@ -64,9 +64,21 @@ def plugin_command(flags: Flags, name: str) -> tuple[CLICommand, Config]:
         raise _unknown(name, config) from None
 
 
+def renamed(words: list[str]) -> list[str]:
+    """Return the words of the command that does what one of Airflow's does, with a notice."""
+    from airflow_lite.cli.context import notice
+    from airflow_lite.cli.specs.airflow_words import RENAMED
+
+    name = RENAMED.get((*words[:2],))
+    if name is None:
+        return words
+    notice(f"`{' '.join(words[:2])}` is `airflow-lite {' '.join(name)}` here.")
+    return [*name, *words[2:]]
+
+
 def refuse_word_of_airflow(words: list[str]) -> None:
-    """Raise `UsageError` with what serves instead, if these words are a command of Airflow's."""
-    from airflow_lite.cli.specs.airflow_words import COMMANDS, SUBCOMMANDS
+    """Raise `UsageError` with what serves instead, if these words are Airflow's alone."""
+    from airflow_lite.cli.specs.airflow_words import COMMANDS, OPTIONS, SUBCOMMANDS
 
     group, *more = words
     if group in COMMANDS:
@@ -74,6 +86,9 @@ def refuse_word_of_airflow(words: list[str]) -> None:
     if more and (group, more[0]) in SUBCOMMANDS:
         told = SUBCOMMANDS[group, more[0]]
         raise UsageError(f"There is no command '{group} {more[0]}'. {told}")
+    for word in more:
+        if (group, word) in OPTIONS:
+            raise UsageError(f"There is no option {word} of '{group}'. {OPTIONS[group, word]}")
 
 
 def _unknown(name: str, config: Config) -> UserError:

@@ -10,12 +10,14 @@ from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, resolve
 from airflow_lite.cli.dot import dot, write_dot
-from airflow_lite.cli.output import print_rows
+from airflow_lite.cli.output import known_columns, print_rows
 from airflow_lite.cli.runs.run_conf import checked_conf
 from airflow_lite.cli.runs.why_failed import tell_why
 from airflow_lite.clock import US_PER_S, SystemClock, iso
 from airflow_lite.keys import check_id
 from airflow_lite.store import listing, test_runs
+
+_COLUMNS = ("dag_id", "run_id", "state", "execution_date", "start_date", "end_date")
 
 
 def list_runs(args: context.Args) -> int:
@@ -35,6 +37,8 @@ def list_runs(args: context.Args) -> int:
         )
     if not rows and args.dag_id is not None:
         resolve.the_spec(args)
+    if not rows and args.columns is not None:
+        known_columns(args.columns, _COLUMNS)  # a typing error is told without a run, too
     print_rows(
         [_run_row(row) for row in rows],
         args.output,
@@ -52,14 +56,15 @@ def _since_us(args: context.Args) -> int | None:
 
 
 def _run_row(run: RowMapping) -> dict[str, Any]:
-    return {
-        "dag_id": run["dag_id"],
-        "run_id": run["run_id"],
-        "state": run["state"],
-        "execution_date": iso(test_runs.date_of(run)),
-        "start_date": iso(run["start_us"]) or "",
-        "end_date": iso(run["end_us"]) or "",
-    }
+    values = (
+        run["dag_id"],
+        run["run_id"],
+        run["state"],
+        iso(test_runs.date_of(run)),
+        iso(run["start_us"]) or "",
+        iso(run["end_us"]) or "",
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
 
 
 def test(args: context.Args) -> int:

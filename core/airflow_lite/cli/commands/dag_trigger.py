@@ -10,18 +10,16 @@ from sqlalchemy import RowMapping
 
 from airflow_lite.cli import context, resolve
 from airflow_lite.cli.output import print_rows
-from airflow_lite.cli.runs.run_conf import checked_conf
+from airflow_lite.cli.runs.run_conf import json_object
 from airflow_lite.cli.runs.wait_for_run import wait_for_run
 from airflow_lite.cli.runs.why_failed import tell_why
-from airflow_lite.clock import US_PER_S, SystemClock, from_us, iso
-from airflow_lite.errors import DagRunAlreadyExists, UserError
-from airflow_lite.keys import check_run_id
+from airflow_lite.clock import SystemClock, from_us
+from airflow_lite.errors import ParamValidationError, UserError
 from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.secrets_masker import redact
 from airflow_lite.spec.model import DagSpec
-from airflow_lite.spec.timetable import manual_interval, scheduled_interval
-from airflow_lite.store import doorbell, listing, test_runs
-from airflow_lite.store.runs import create_run
+from airflow_lite.store import listing, test_runs, triggering
+from airflow_lite.store.triggering import WantedRun
 
 
 def trigger(args: context.Args) -> int:
@@ -31,8 +29,7 @@ def trigger(args: context.Args) -> int:
     if args.scheduled_interval and args.exec_date is None:
         raise UserError("--scheduled-interval needs the date of a scheduled run. Add -e DATE.")
     version_id, spec = resolve.the_spec(args)
-    conf = checked_conf(args.conf, spec)
-    run_row_id = _make_run(args, version_id, spec, conf)
+    run_row_id = _make_run(args, version_id, spec)
     _warn(args)
     run = _run(args, run_row_id)
     if args.wait:
@@ -56,48 +53,25 @@ def _run(args: context.Args, run_row_id: int) -> RowMapping:
         return listing.run_by_id(connection, run_row_id)
 
 
-def _make_run(args: context.Args, version_id: int, spec: DagSpec, conf: dict[str, Any]) -> int:
-    """Insert the run. If the user gave no date and its second is taken, it gets microseconds."""
-    exact_us = resolve.to_us(args, args.exec_date) or SystemClock().now_us()
-    logical_us = exact_us - exact_us % US_PER_S if args.replace_microseconds else exact_us
-
-    def insert(logical_us: int) -> int:
-        with context.store(args).begin() as connection:
-            run_row_id = create_run(
-                connection,
-                spec,
-                version_id,
-                run_id=_run_id(args.run_id, logical_us),
-                run_type="manual",
-                logical_us=logical_us,
-                interval=interval_of(args, spec, logical_us),
-                conf=conf,
-                external_trigger=True,
-                now_us=SystemClock().now_us(),
-            )
-            doorbell.ring(connection, runs=[run_row_id])
-        return run_row_id
-
+def _make_run(args: context.Args, version_id: int, spec: DagSpec) -> int:
+    wanted = WantedRun(
+        conf=json_object(args.conf, "--conf"),
+        run_id=args.run_id,
+        logical_us=resolve.to_us(args, args.exec_date),
+        has_scheduled_interval=args.scheduled_interval,
+        keeps_microseconds=not args.replace_microseconds,
+    )
     try:
-        return insert(logical_us)
-    except DagRunAlreadyExists:
-        if args.exec_date is not None or logical_us == exact_us:
-            raise
-        return insert(exact_us)
-
-
-def interval_of(args: context.Args, spec: DagSpec, logical_us: int) -> tuple[int, int]:
-    """Return the data interval of a new run: as Airflow has it, or as the schedule does."""
-    if not args.scheduled_interval:
-        return manual_interval(spec, logical_us)
-    try:
-        return scheduled_interval(spec, logical_us)
+        for transaction in context.transactions(args):
+            with transaction as connection:
+                row_id = triggering.trigger(
+                    connection, spec, version_id, wanted, now_us=SystemClock().now_us()
+                )
+    except ParamValidationError as error:
+        raise UserError(str(error)) from None
     except ValueError as error:
         raise UserError(f"--scheduled-interval: {error}.") from None
-
-
-def _run_id(run_id: str | None, logical_us: int) -> str:
-    return f"manual__{iso(logical_us)}" if run_id is None else check_run_id(run_id)
+    return row_id
 
 
 def _warn(args: context.Args) -> None:

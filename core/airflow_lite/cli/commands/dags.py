@@ -13,8 +13,8 @@ from airflow_lite.cli.output import print_fields, print_rows
 from airflow_lite.clock import SystemClock, iso
 from airflow_lite.errors import UserError
 from airflow_lite.keys import check_id
-from airflow_lite.spec.model import DagSpec
-from airflow_lite.spec.timetable import DagRunInfo, following_run
+from airflow_lite.spec.model import DagRunInfo, DagSpec
+from airflow_lite.spec.timetable import following_run
 from airflow_lite.store import doorbell, edits, listing, runs
 
 #: What `dags list` has of a DAG where no columns are asked for: Airflow's.
@@ -71,12 +71,12 @@ def next_execution(args: context.Args) -> int:
     dag = resolve.the_dag(args)
     with context.store(args).read() as connection:
         stored = listing.matching_dags(connection, args.dag_id, regex=False)
-        last_end_us = runs.last_scheduled(connection, [args.dag_id]).get(args.dag_id)
+        last_us = runs.last_scheduled(connection, [args.dag_id]).get(args.dag_id, (None, None))
     if any(row["is_paused"] for row in stored):
         context.notice("[INFO] Please be reminded this DAG is PAUSED now.")
     count = 0
     planned = stored[0] if dag.version_id is not None else None  # else it may be another's
-    for run in islice(_upcoming(dag.spec, planned, last_end_us), args.num_executions):
+    for run in islice(_upcoming(dag.spec, planned, last_us), args.num_executions):
         print(iso(run.interval_start_us))
         count += 1
     if count < args.num_executions:
@@ -89,20 +89,24 @@ def next_execution(args: context.Args) -> int:
 
 
 def _upcoming(
-    spec: DagSpec, row: dict[str, Any] | None, last_end_us: int | None
+    spec: DagSpec, row: dict[str, Any] | None, interval_us: tuple[int | None, int | None]
 ) -> Iterator[DagRunInfo]:
     """Yield the coming runs: first the one that a scheduler planned, if the DAG's row has it."""
     now_us = SystemClock().now_us()
     names = ("logical", "interval_start", "interval_end", "create_after")
     planned: list[Any] = [(row or {}).get(f"next_{name}_us") for name in names]
     following = (
-        following_run(spec, last_end_us, now_us) if None in planned else DagRunInfo(*planned)
+        following_run(spec, interval_us[1], now_us, interval_us[0])
+        if None in planned
+        else DagRunInfo(*planned)
     )
     last_us: int | None = None
     while following is not None and (last_us is None or following.logical_us > last_us):
         yield following
         last_us = following.logical_us
-        following = following_run(spec, following.interval_end_us, now_us)
+        following = following_run(
+            spec, following.interval_end_us, now_us, following.interval_start_us
+        )
 
 
 def pause(args: context.Args) -> int:
@@ -125,9 +129,10 @@ def _set_paused(args: context.Args, *, paused: bool) -> int:
     if args.treat_dag_id_as_regex and not context.confirmed(args, warning):
         print("Operation cancelled by user")
         return 1
-    with context.store(args).begin() as connection:
-        edits.set_paused(connection, ids, paused=paused)
-        doorbell.ring(connection)
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            edits.set_paused(connection, ids, paused=paused)
+            doorbell.ring(connection)
     rows = [{"dag_id": dag_id, "is_paused": paused} for dag_id in ids]
     print_rows(rows, args.output, columns=args.columns)
     return 0
@@ -154,9 +159,10 @@ def delete(args: context.Args) -> int:
     if not context.confirmed(args, f"This deletes {what} of DAG {args.dag_id!r}; its file stays."):
         print("Cancelled")
         return 1
-    with context.store(args).begin() as connection:
-        count = edits.delete_dag(connection, args.dag_id)
-        doorbell.ring(connection)
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            count = edits.delete_dag(connection, args.dag_id)
+            doorbell.ring(connection)
     print(f"Removed {count} record(s)")
     return 0 if args.keep_logs else _delete_logs(args)
 

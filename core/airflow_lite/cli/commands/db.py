@@ -9,7 +9,7 @@ from airflow_lite.errors import StoreError, UserError
 def migrate(args: context.Args) -> int:
     """Make the store or bring it up to date."""
     from airflow_lite.store import migrate as steps
-    from airflow_lite.store.engine import HEAD
+    from airflow_lite.store.revision import HEAD
 
     to = args.to_revision or HEAD
     if args.show_sql_only:
@@ -24,7 +24,7 @@ def check(args: context.Args) -> int:
     import time
 
     from airflow_lite.store import migrate as steps
-    from airflow_lite.store.engine import check_revision
+    from airflow_lite.store.revision import check_revision
 
     for left in range(args.retry, -1, -1):
         try:

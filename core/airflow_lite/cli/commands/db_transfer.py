@@ -45,7 +45,7 @@ def import_records(args: context.Args) -> int:
 
 def _refuse_live_jobs(config: Config, store: Store) -> None:
     from airflow_lite.scheduler.recovery.live_jobs import live_jobs
-    from airflow_lite.store.engine import HEAD, revision_of
+    from airflow_lite.store.revision import HEAD, revision_of
 
     with store.read() as connection:
         if revision_of(connection) != HEAD:

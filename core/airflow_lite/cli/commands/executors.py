@@ -93,12 +93,13 @@ def _beside(located: Located, config: Config) -> dict[Plugin, list[Verdict]]:
 
 
 def _verdicts(located: Located, config: Config) -> list[Verdict]:
+    from airflow_lite.plugins.authoring import authoring_hooks
     from airflow_lite.plugins.probing.probe import probe
     from airflow_lite.plugins.probing.quarantine import verdicts
 
     if located.plugin is None:
         timeout_s = config.getfloat("plugins", "import_timeout_s")
-        return probe(located.targets, timeout_s=timeout_s)
+        return probe(located.targets, timeout_s=timeout_s, hooks=authoring_hooks(config))
     return verdicts(located.plugin, located.targets, config)
 
 

@@ -12,7 +12,7 @@ from airflow_lite.scheduler.recovery.live_jobs import live_jobs
 from airflow_lite.store import jobs, ownership
 
 #: Airflow's names of the types of jobs that we have.
-KINDS = {"SchedulerJob": "scheduler", "BackfillJob": "backfill"}
+KINDS = {"SchedulerJob": "scheduler", "BackfillJob": "backfill", "TriggererJob": "triggerer"}
 _NAMES = {kind: name for name, kind in KINDS.items()} | {"dags_test": "DagTestJob"}
 
 

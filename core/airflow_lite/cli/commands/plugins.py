@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_lite.cli import context
 from airflow_lite.cli.core_commands import CORE_NAMES
-from airflow_lite.cli.output import Cell, print_fields, print_rows
+from airflow_lite.cli.output import DATA_FORMATS, Cell, print_fields, print_rows
 from airflow_lite.config import Config
 from airflow_lite.plugins.discovery.model import Entry, Plugin
 from airflow_lite.plugins.probing.verdict import Verdict
@@ -17,17 +17,22 @@ WIDE = ("distribution", "version")
 
 
 def list_plugins(args: context.Args) -> int:
-    """List executors and groups of commands, with their distribution and state.
+    """List executors, groups of commands and what else plugins have, with their state.
 
     The exit code is 1 if `[plugins] strict` is set and any is out of order.
     """
     config = context.config(args)
     plugins = known_plugins(config)
-    rows = [row(plugin, entry) for plugin in plugins for entry in plugin.executors + plugin.groups]
-    rows += [row(plugin, None) for plugin in plugins if not plugin.executors + plugin.groups]
+    rows = [row(plugin, entry) for plugin in plugins for entry in _named_entries(plugin)]
+    rows += [row(plugin, None) for plugin in plugins if not plugin.entries]
     print_rows(rows, args.output, columns=args.columns, shown=SHOWN, wide=WIDE)
     wrong = any(plugin.is_wrong for plugin in plugins)
     return int(wrong and config.getboolean("plugins", "strict"))
+
+
+def _named_entries(plugin: Plugin) -> list[Entry]:
+    """Return its entry points, of those of one name the first."""
+    return [*{entry.name: entry for entry in reversed(plugin.entries)}.values()][::-1]
 
 
 def known_plugins(config: Config) -> list[Plugin]:
@@ -86,7 +91,7 @@ def _plugins_named(name: str, plugins: list[Plugin]) -> list[Plugin]:
 
 
 def _names(plugin: Plugin) -> set[str]:
-    return {plugin.distribution, *(entry.name for entry in plugin.executors + plugin.groups)}
+    return {plugin.distribution, *(entry.name for entry in plugin.entries)}
 
 
 def _info(plugin: Plugin, config: Config) -> dict[str, Any]:
@@ -100,6 +105,9 @@ def _info(plugin: Plugin, config: Config) -> dict[str, Any]:
         "requires": list(plugin.requires),
         "executors": {entry.name: entry.value for entry in plugin.executors},
         "groups": {entry.name: entry.value for entry in plugin.groups},
+        "authoring": {entry.name: entry.value for entry in plugin.authoring},
+        "timetables": {entry.name: entry.value for entry in plugin.timetables},
+        "secrets": {entry.name: entry.value for entry in plugin.secrets},
         "commands": commands_of(verdicts),
         "options": options_of(plugin, verdicts),
         "import_ms": {verdict.value: verdict.import_ms for verdict in verdicts},
@@ -142,13 +150,16 @@ def doctor(args: context.Args) -> int:
     bad = [finding.distribution for finding in findings if finding.state == "quarantined"]
     for name in () if args.no_health else dict.fromkeys(executors):
         findings += health(name, config, bad)
-    print_rows(
-        [finding._asdict() for finding in findings],
-        args.output,
-        columns=args.columns,
-        shown=SHOWN,
-        wide=(*WIDE, "import_ms", "modules"),
-    )
+    if not findings:
+        context.notice("There are no plugins, and none is needed.")
+    if findings or args.output in DATA_FORMATS:
+        print_rows(
+            [finding._asdict() for finding in findings],
+            args.output,
+            columns=args.columns,
+            shown=SHOWN,
+            wide=(*WIDE, "import_ms", "modules"),
+        )
     return int(not all(finding.is_good for finding in findings))
 
 

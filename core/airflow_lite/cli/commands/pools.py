@@ -37,24 +37,26 @@ def get_pool(args: context.Args) -> int:
 def set_pool(args: context.Args) -> int:
     """Make a pool or change it."""
     check_id(args.pool, "pool name")
-    with context.store(args).begin() as connection:
-        made = pools.set_pool(
-            connection,
-            args.pool,
-            args.slots,
-            args.description,
-            include_deferred=args.include_deferred,
-        )
-        doorbell.ring(connection)
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            made = pools.set_pool(
+                connection,
+                args.pool,
+                args.slots,
+                args.description,
+                include_deferred=args.include_deferred,
+            )
+            doorbell.ring(connection)
     print(f"Pool {args.pool} {'created' if made else 'changed'}")
     return 0
 
 
 def delete_pool(args: context.Args) -> int:
     """Delete a pool."""
-    with context.store(args).begin() as connection:
-        pools.delete_pool(connection, args.pool)
-        doorbell.ring(connection)
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            pools.delete_pool(connection, args.pool)
+            doorbell.ring(connection)
     print(f"Pool {args.pool} deleted")
     return 0
 

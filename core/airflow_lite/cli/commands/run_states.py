@@ -9,32 +9,27 @@ from airflow_lite.cli.commands.task_clear import confirm_and_clear, shown_name
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import TaskNotFound, UserError
 from airflow_lite.keys import check_id
-from airflow_lite.spec.graph import with_relatives
-from airflow_lite.states import FAILED_STATES, RUN_FINISHED, SUCCESS_STATES, TaskInstanceState
-from airflow_lite.store import doorbell, edits, listing, run_edits
-from airflow_lite.store.edits import Clearable
+from airflow_lite.states import FAILED_STATES, RUN_FINISHED, TaskInstanceState
+from airflow_lite.store import doorbell, edits, listing, marking, run_edits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import sqlalchemy as sa
     from sqlalchemy import RowMapping
-
-    from airflow_lite.spec.model import DagSpec
 
 
 def stop(args: context.Args) -> int:
     """Stop a run: end what runs of it, and leave it failed."""
     resolve.fail_runs_of_dead_tests(args)
-    with context.store(args).begin() as connection:
-        run = resolve.the_run(args, connection)
-        if run["state"] in RUN_FINISHED:
-            raise UserError(
-                f"Run {run['run_id']!r} of DAG {args.dag_id!r} is over: {run['state']}."
-                " There is nothing to stop."
-            )
-        count = run_edits.stop(connection, run["id"], now_us=SystemClock().now_us())
-        doorbell.ring(connection, runs=[run["id"]])
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            run = resolve.the_run(args, connection)
+            if run["state"] in RUN_FINISHED:
+                raise UserError(
+                    f"Run {run['run_id']!r} of DAG {args.dag_id!r} is over: {run['state']}."
+                    " There is nothing to stop."
+                )
+            count = run_edits.stop(connection, run["id"], now_us=SystemClock().now_us())
+            doorbell.ring(connection, runs=[run["id"]])
     print(f"Stopped run {run['run_id']} of {args.dag_id}: {count} task instance(s) ended.")
     return 0
 
@@ -44,16 +39,17 @@ def set_state(args: context.Args) -> int:
     _, spec = resolve.the_spec(args)
     teardowns = [name for name, task in spec.tasks.items() if task.is_teardown]
     now_us = SystemClock().now_us()
-    with context.store(args).begin() as connection:
-        run = resolve.the_run(args, connection)
-        if args.state == "queued":
-            is_set = run_edits.set_queued(connection, run["id"], now_us=now_us)
-            rest = f"it is {run['state']}, and goes on"
-        else:
-            change = run_edits.set_failed if args.state == "failed" else run_edits.set_success
-            is_set = change(connection, run["id"], teardowns, now_us=now_us)
-            rest = "its tasks are marked; it ends once its teardowns have"
-        doorbell.ring(connection, runs=[run["id"]])
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            run = resolve.the_run(args, connection)
+            if args.state == "queued":
+                is_set = run_edits.set_queued(connection, run["id"], now_us=now_us)
+                rest = f"it is {run['state']}, and goes on"
+            else:
+                change = run_edits.set_failed if args.state == "failed" else run_edits.set_success
+                is_set = change(connection, run["id"], teardowns, now_us=now_us)
+                rest = "its tasks are marked; it ends once its teardowns have"
+            doorbell.ring(connection, runs=[run["id"]])
     print(f"Run {run['run_id']} of {args.dag_id}: {args.state if is_set else rest}.")
     return 0
 
@@ -65,55 +61,35 @@ def clear(args: context.Args) -> int:
         run = resolve.the_run(args, connection)
         rows = listing.instances(connection, run["id"])
     chosen = [
-        (_clearable(row, spec), shown_name(run["run_id"], row))
+        (edits.clearable(row, spec), shown_name(run["run_id"], row))
         for row in rows
         if row["task_id"] in spec.tasks and (not args.only_failed or row["state"] in FAILED_STATES)
     ]
     return confirm_and_clear(args, chosen)
 
 
-def _clearable(row: RowMapping, spec: DagSpec) -> Clearable:
-    retries = spec.tasks[row["task_id"]].retries
-    return Clearable(row["id"], row["dag_run_id"], row["state"], retries)
-
-
 def set_task_state(args: context.Args) -> int:
     """Set the state of a task's instances in a run; after a success, what failed below goes on."""
     _, spec = resolve.the_spec(args)
     state, now_us = TaskInstanceState(args.state), SystemClock().now_us()
-    with context.store(args).begin() as connection:
-        run = resolve.the_run(args, connection)
-        rows = listing.instances(connection, run["id"])
-        mine = _instances_of(args, connection, run, rows)
-        runs = edits.mark(connection, mine, state, now_us=now_us)
-        below = _failed_below(args, spec, rows) if state in SUCCESS_STATES else []
-        runs |= edits.clear(connection, below, now_us=now_us) if below else set()
-        doorbell.ring(connection, runs=sorted(runs))
-    more = f" {len(below)} below that had failed run again." if below else ""
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            run = resolve.the_run(args, connection)
+            mine = _instances_of(args, connection, run)
+            marked = marking.set_state(connection, spec, mine, state, now_us=now_us)
+    more = f" {marked.again} below that had failed run again." if marked.again else ""
     name = f"{args.task_id} in run {run['run_id']} of {args.dag_id}"
     print(f"Set {len(mine)} task instance(s) of {name} to {state}.{more}")
     return 0
 
 
 def _instances_of(
-    args: context.Args, connection: sa.Connection, run: RowMapping, rows: Sequence[RowMapping]
-) -> list[int]:
+    args: context.Args, connection: sa.Connection, run: RowMapping
+) -> list[RowMapping]:
     task_id, index = check_id(args.task_id, "task id"), args.map_index
-    ids = [
-        row["id"] for row in rows if row["task_id"] == task_id and index in (None, row["map_index"])
-    ]
-    if not ids:
+    rows = listing.instances(connection, run["id"])
+    mine = [row for row in rows if row["task_id"] == task_id and index in (None, row["map_index"])]
+    if not mine:
         listing.the_instance(connection, run, task_id, -1 if index is None else index)
         raise TaskNotFound
-    return ids
-
-
-def _failed_below(args: context.Args, spec: DagSpec, rows: Sequence[RowMapping]) -> list[Clearable]:
-    if args.task_id not in spec.tasks:
-        return []
-    below = with_relatives(spec.tasks, {args.task_id}, upstream=False, downstream=True)
-    return [
-        _clearable(row, spec)
-        for row in rows
-        if row["task_id"] in below - {args.task_id} and row["state"] in FAILED_STATES
-    ]
+    return mine

@@ -65,14 +65,16 @@ def _executor(args: context.Args, config: Config) -> BaseExecutor:
 
 
 def _queued_tasks(args: context.Args, config: Config) -> str | None:
-    """Say how many tasks are queued for the executor; no store is made for it."""
+    """Say how many tasks are queued for the executor, or its halves; no store is made for it."""
+    from airflow_lite.plugins.discovery.known_packages import names_in_rows
     from airflow_lite.store import migrate, scheduling
 
     if not migrate.is_made(config):
         return None
     with context.store(args).read() as connection:
         counts = scheduling.waiting_in_queue(connection)
-    count = counts.get(config.get("core", "executor").rpartition(".")[2], 0)
+    names = names_in_rows(config.get("core", "executor").rpartition(".")[2])
+    count = sum(counts.get(name, 0) for name in names)
     if not count:
         return None
     return (

@@ -12,7 +12,7 @@ from airflow_lite.clock import SystemClock
 from airflow_lite.spec.graph import with_relatives
 from airflow_lite.spec.model import DagSpec
 from airflow_lite.states import FAILED_STATES, TaskInstanceState
-from airflow_lite.store import dags, doorbell, edits, listing
+from airflow_lite.store import doorbell, edits
 from airflow_lite.store.edits import Clearable
 
 #: Most task instances that the question names one by one.
@@ -21,7 +21,7 @@ MOST_SHOWN = 50
 
 def clear(args: context.Args) -> int:
     """Clear task instances, so that they run again."""
-    specs = _specs(args)
+    specs = [spec for _, spec in resolve.the_specs(args, is_regex=args.dag_regex)]
     with context.store(args).read() as connection:
         chosen = [item for spec in specs for item in _instances_to_clear(args, connection, spec)]
     return confirm_and_clear(args, chosen)
@@ -32,26 +32,17 @@ def confirm_and_clear(args: context.Args, chosen: Sequence[tuple[Clearable, str]
     if not chosen:
         print("Nothing to clear.")
         return 0
-    if not context.confirmed(args, _warning([name for _, name in chosen])):
+    if not context.confirmed(args, clear_warning([name for _, name in chosen])):
         print("Cancelled, nothing was cleared.")
         return 1
-    with context.store(args).begin() as connection:
-        runs = edits.clear(connection, [item for item, _ in chosen], now_us=SystemClock().now_us())
-        doorbell.ring(connection, runs=sorted(runs))
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            runs = edits.clear(
+                connection, [item for item, _ in chosen], now_us=SystemClock().now_us()
+            )
+            doorbell.ring(connection, runs=sorted(runs))
     print(f"Cleared {len(chosen)} task instance(s) in {len(runs)} run(s).")
     return 0
-
-
-def _specs(args: context.Args) -> list[DagSpec]:
-    if not args.dag_regex:
-        return [resolve.the_spec(args)[1]]
-    resolve.refresh(args)
-    resolve.pattern(args.dag_id)
-    with context.store(args).read() as connection:
-        rows = listing.matching_dags(connection, args.dag_id, regex=True)
-        ids = [row["dag_id"] for row in resolve.rows_within(args, rows)]
-        specs = dags.specs_of(connection, ids)
-    return [spec for _, spec in specs.values()]
 
 
 def _instances_to_clear(
@@ -66,19 +57,16 @@ def _instances_to_clear(
         states=_states(args),
     )
     return [
-        (
-            edits.Clearable(
-                row["id"], row["dag_run_id"], row["state"], spec.tasks[row["task_id"]].retries
-            ),
-            shown_name(row["run_id"], row),
-        )
+        (edits.clearable(row, spec), shown_name(row["run_id"], row))
         for row in rows
+        if args.map_index is None or row["map_index"] in (-1, args.map_index)
     ]
 
 
 def shown_name(run_id: str, row: RowMapping) -> str:
     """Return what the question calls a task instance."""
-    return f"{run_id} {row['task_id']} ({row['state']})"
+    index = f"[{row['map_index']}]" if row["map_index"] >= 0 else ""
+    return f"{run_id} {row['task_id']}{index} ({row['state']})"
 
 
 def chosen_tasks(args: context.Args, spec: DagSpec) -> set[str]:
@@ -99,7 +87,8 @@ def _states(args: context.Args) -> set[str] | None:
     return states or None
 
 
-def _warning(lines: list[str]) -> str:
+def clear_warning(lines: list[str]) -> str:
+    """Return what is said before the question whether to clear these."""
     more = [f"… and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
     title = f"You are about to clear these {len(lines)} task instances:"
     return "\n".join([title, *lines[:MOST_SHOWN], *more, ""])

@@ -1,4 +1,4 @@
-"""`airflow-lite tasks run | test | render`."""
+"""`airflow-lite tasks test | render`, and what of `tasks run` looks into the database first."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from airflow_lite.cli import context, resolve
 from airflow_lite.cli.runs.run_conf import json_object
 from airflow_lite.clock import SystemClock
 from airflow_lite.errors import UserError
-from airflow_lite.keys import (
-    RunCommand,
-    TaskInstanceKey,
-    check_id,
-    check_pickle_id,
-    check_run_id,
-    check_token,
-)
+from airflow_lite.keys import RunCommand, TaskInstanceKey, check_pickle_id, check_run_id
 from airflow_lite.states import ACTIVE, FINISHED, TaskInstanceState
 from airflow_lite.store import dags, doorbell, edits, listing
 
@@ -27,32 +20,7 @@ if TYPE_CHECKING:
     from airflow_lite.worker.in_process.dry_run import TestedTask
 
 
-def run(args: context.Args) -> int:
-    """Run one attempt: the queued one that `--attempt` names, or a new one."""
-    if args.mark_success:
-        return _mark_success(args)
-    command = _queued_command(args) if args.attempt is not None else _own_command(args)
-    from airflow_lite.worker.host.main import run_one
-
-    context.close_store(args)
-    return int(run_one(command, context.config(args)))
-
-
-def _queued_command(args: context.Args) -> RunCommand:
-    if args.try_number is None:
-        raise UserError("--attempt needs --try-number: the try that was queued under it.")
-    key = TaskInstanceKey(
-        check_id(args.dag_id, "DAG id"),
-        check_id(args.task_id, "task id"),
-        check_run_id(args.execution_date_or_run_id),
-        args.try_number,
-        args.map_index,
-        check_token(args.attempt),
-    )
-    return RunCommand(key, args.pool, args.subdir, _pickle_id(args))
-
-
-def _pickle_id(args: context.Args) -> int | None:
+def pickle_id_of(args: context.Args) -> int | None:
     """Return the pickled DAG to run from: the given one, or with `--ship-dag` one made now."""
     if args.pickle is not None and args.ship_dag:
         raise UserError("--pickle and --ship-dag exclude each other. Give one of them.")
@@ -80,17 +48,18 @@ def _not_pickled(args: context.Args) -> str:
     return " ".join(reasons) or f"{executor} runs no pickled DAGs. Leave out --ship-dag."
 
 
-def _own_command(args: context.Args) -> RunCommand:
+def own_command(args: context.Args) -> RunCommand:
     """Queue an attempt by hand and return the command that runs it."""
-    pickle_id = _pickle_id(args)
+    pickle_id = pickle_id_of(args)
     path = resolve.the_dag(args).path if pickle_id is None else None
-    with context.store(args).begin() as connection:
-        run, instance = resolve.the_instance(args, connection)
-        _check_may_run(args, instance)
-        token = edits.queue_by_hand(
-            connection, instance, pool=args.pool, now_us=SystemClock().now_us()
-        )
-        doorbell.ring(connection, runs=[run["id"]])
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            run, instance = resolve.the_instance(args, connection)
+            _check_may_run(args, instance)
+            token = edits.queue_by_hand(
+                connection, instance, pool=args.pool, now_us=SystemClock().now_us()
+            )
+            doorbell.ring(connection, runs=[run["id"]])
     if token is None:
         raise UserError(f"Another process changed task {args.task_id!r} meanwhile. Try again.")
     key = TaskInstanceKey(
@@ -115,16 +84,18 @@ def _check_may_run(args: context.Args, instance: RowMapping) -> None:
         raise UserError(f"Task {args.task_id!r} is in state {state}. Add --force to run it again.")
 
 
-def _mark_success(args: context.Args) -> int:
-    with context.store(args).begin() as connection:
-        _, instance = resolve.the_instance(args, connection)
-        runs = edits.mark(
-            connection,
-            [instance["id"]],
-            TaskInstanceState.SUCCESS,
-            now_us=SystemClock().now_us(),
-        )
-        doorbell.ring(connection, runs=sorted(runs))
+def mark_success(args: context.Args) -> int:
+    """Mark the task instance as a success, and run nothing."""
+    for transaction in context.transactions(args):
+        with transaction as connection:
+            _, instance = resolve.the_instance(args, connection)
+            runs = edits.mark(
+                connection,
+                [instance["id"]],
+                TaskInstanceState.SUCCESS,
+                now_us=SystemClock().now_us(),
+            )
+            doorbell.ring(connection, runs=sorted(runs))
     return 0
 
 

@@ -66,7 +66,10 @@ def states_for_dag_run(args: context.Args) -> int:
         args.output,
         columns=args.columns,
         shown=("task_id", *(["map_index"] if mapped else []), "state", "try_number"),
-        wide=("duration", "cause", "start_date", "end_date"),
+        wide=(
+            *(["rendered_map_index"] if mapped else []),
+            *("duration", "cause", "start_date", "end_date"),
+        ),
     )
     return 0
 
@@ -81,6 +84,7 @@ def _state_row(run: RowMapping, instance: RowMapping, *, mapped: bool) -> dict[s
         "start_date": iso(instance["start_us"]) or "",
         "end_date": iso(instance["end_us"]) or "",
         **({"map_index": index if index >= 0 else ""} if mapped else {}),
+        **({"rendered_map_index": instance["rendered_map_index"] or ""} if mapped else {}),
         "try_number": instance["try_number"],
         "duration": _duration_s(instance),
         "cause": instance["change_cause"] or "",

@@ -23,6 +23,9 @@ _STORED: dict[str, tuple[str, tuple[str, ...]]] = {
     "task_id": ("task_ids", ("dag_id",)),
     "run_id": ("run_ids", ("dag_id",)),
     "pool": ("pools", ()),
+    "dataset": ("datasets", ()),
+    "variable": ("variables", ()),
+    "connection": ("connections", ()),
 }
 
 

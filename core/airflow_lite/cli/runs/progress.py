@@ -14,12 +14,12 @@ from airflow_lite.terminal import printable, raw
 
 @contextmanager
 def progress(
-    total: int, *, live: bool, to: TextIO | None = None
+    total: int, *, live: bool, to: TextIO | None = None, counts_runs: bool = False
 ) -> Iterator[Callable[[str], None]]:
     """Give a function that shows one line of what happens, such as `d.a try 1: success`.
 
-    `total` tasks are to end. With `live`, a terminal gets a bar in place of the lines. `to` is
-    where they go; None: stdout.
+    `total` tasks are to end, or runs where it `counts_runs`. With `live`, a terminal gets a bar in
+    place of the lines. `to` is where they go; None: stdout.
     """
     stream = sys.stdout if to is None else to
     if not live or not stream.isatty():
@@ -41,7 +41,10 @@ def progress(
         shown = bar.add_task("", total=total, at="")
 
         def show(line: str) -> None:
-            if not line.startswith("run "):  # its end is printed below the table
+            is_of_run = line.startswith("run ")
+            if counts_runs:
+                bar.update(shown, completed=_count_in(line), at=printable(line))
+            elif not is_of_run:  # its end is printed below the table
                 bar.update(shown, advance=_ended(line), at=printable(line))
 
         yield show
@@ -50,6 +53,12 @@ def progress(
 def _print_line(stream: TextIO, line: str) -> None:
     with suppress(OSError):  # whoever reads has gone or is full: that is no matter of the run's
         print(line, file=stream, flush=True)
+
+
+def _count_in(line: str) -> int | None:
+    """Return how many runs have ended, where a line tells of one: `run …: success (3 of 9)`."""
+    last = line.rpartition(" (")[2] if line.startswith("run ") else ""
+    return int(last.partition(" of ")[0]) if last else None
 
 
 def _ended(line: str) -> int:

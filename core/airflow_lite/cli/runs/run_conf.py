@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.errors import ParamValidationError, UserError
+from airflow_lite.spec.params import check_conf
 from airflow_lite.text import shortened
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 def checked_conf(text: str | None, spec: DagSpec) -> dict[str, Any]:
     """Return `--conf` as a dict; raise `UserError` if it is no JSON object or breaks a param."""
     conf = json_object(text, "--conf")
-    if spec.params:
-        _check_params(conf, spec)
+    try:
+        check_conf(spec, conf)
+    except ParamValidationError as error:
+        raise UserError(str(error)) from None
     return conf
 
 
@@ -41,18 +44,3 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
             f'{option} {shown!r} is not a JSON object. Write for example \'{{"key": "value"}}\'.'
         )
     return value
-
-
-def _check_params(conf: dict[str, Any], spec: DagSpec) -> None:
-    from airflow_lite.authoring.arguments.param import resolve_params
-
-    for name, param in spec.params.items():
-        if name not in conf and "value" not in param:
-            raise UserError(
-                f"DAG {spec.dag_id!r} needs a value for param {name!r}."
-                f" Give it with --conf '{{\"{name}\": …}}'."
-            )
-    try:
-        resolve_params(spec.params, conf)
-    except ParamValidationError as error:
-        raise UserError(str(error)) from None

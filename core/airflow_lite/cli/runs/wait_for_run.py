@@ -12,6 +12,7 @@ from airflow_lite.errors import DagRunNotFound, UserError
 from airflow_lite.scheduler.state.run_log import try_line
 from airflow_lite.states import RUN_FINISHED, TaskInstanceState
 from airflow_lite.store import listing
+from airflow_lite.store.notes import EXECUTOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ class _Wait:
             events = listing.events_of_run(connection, self._run["id"], self._last_event)
         for event in events:
             self._last_event = event["id"]
-            if event["to_state"] not in _PASSING:
+            if event["to_state"] not in _PASSING and event["actor"] != EXECUTOR:
                 self._show(_line(self._run["dag_id"], event))
         if state is None:
             raise DagRunNotFound("The run was deleted before it ended. Trigger it again.")

@@ -16,6 +16,7 @@ from airflow_lite.cli.options import (
     YES,
     command,
 )
+from airflow_lite.cli.specs.backfill import BACKFILL
 from airflow_lite.cli.types import moment, positive_int, seconds, since, words
 
 _STATES = ("queued", "running", "success", "failed")
@@ -44,6 +45,21 @@ COMMANDS = (
         SUBDIR,
         Arg(("-s", "--save"), "Write it to this .dot file", completer="file"),
         epilog="example: airflow-lite dags show my_dag | dot -Tsvg > my_dag.svg",
+    ),
+    command(
+        "show-dependencies",
+        "dag_files.show_dependencies",
+        "Print which DAGs wait for others or start them, in the DOT language",
+        SUBDIR,
+        Arg(("-s", "--save"), "Write it to this .dot file", completer="file"),
+        epilog="example: airflow-lite dags show-dependencies | dot -Tsvg > dags.svg",
+    ),
+    command(
+        "report",
+        "dag_files.report",
+        "List the DAG files, and how long each takes to import",
+        SUBDIR,
+        *LISTING,
     ),
     command(
         "list-import-errors",
@@ -105,6 +121,7 @@ COMMANDS = (
         epilog="With --wait the exit code is 0 only if the run succeeded.\n"
         'example: airflow-lite dags trigger my_dag -c \'{"day": "monday"}\' --wait',
     ),
+    BACKFILL,
     command(
         "list-runs",
         "dag_runs.list_runs",

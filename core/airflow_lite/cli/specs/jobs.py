@@ -6,12 +6,14 @@ from airflow_lite.api.commands.spec import Arg, switch
 from airflow_lite.cli.options import LISTING, command
 from airflow_lite.cli.types import positive_int
 
+_TYPES = ("SchedulerJob", "TriggererJob", "BackfillJob")
+
 COMMANDS = (
     command(
         "list",
         "jobs.list_jobs",
         "List the schedulers, what each owns and how busy it is",
-        Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
+        Arg("--job-type", "Only jobs of this type", choices=_TYPES),
         Arg(
             "--state",
             "Only jobs in this state (default: running)",
@@ -25,13 +27,13 @@ COMMANDS = (
             default=25,
         ),
         *LISTING,
-        epilog="example: airflow-lite jobs list -o wide",
+        epilog="example: airflow-lite jobs list -o json",
     ),
     command(
         "check",
         "jobs.check",
         "Exit with 0 if a scheduler is alive, else with 1",
-        Arg("--job-type", "Only jobs of this type", choices=("SchedulerJob", "BackfillJob")),
+        Arg("--job-type", "Only jobs of this type", choices=_TYPES),
         Arg("--hostname", "Only jobs on this machine"),
         switch("--local", "Only jobs on the machine we are on"),
         Arg(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.api.commands.spec import Arg, switch
+from airflow_lite.api.commands.spec import Arg, GroupCommand, switch
 from airflow_lite.cli.options import (
     DAG_ID,
     END_DATE,
@@ -45,6 +45,18 @@ COMMANDS = (
         *LISTING,
     ),
     command(
+        "failed-deps",
+        "task_inspect.failed_deps",
+        "Tell why a task instance does not run",
+        *_INSTANCE,
+        SUBDIR,
+        MAP_INDEX,
+        description="Tell why a task instance does not run: what is before it, which limit has no\n"
+        "room and who holds it, until when it waits.",
+        epilog="example: airflow-lite tasks failed-deps my_dag my_task"
+        " manual__2024-01-31T00:00:00+00:00",
+    ),
+    command(
         "history",
         "tasks.history",
         "List what happened to a task instance, try by try",
@@ -64,7 +76,7 @@ COMMANDS = (
     ),
     command(
         "run",
-        "task_runs.run",
+        "task_attempts.run",
         "Run one attempt of a task instance and record its outcome",
         *_INSTANCE,
         SUBDIR,
@@ -147,7 +159,32 @@ COMMANDS = (
         switch(("-f", "--only-failed"), "Only those that failed"),
         switch(("-r", "--only-running"), "Only those that run"),
         switch(("-R", "--dag-regex"), "Take dag_id as a regular expression"),
+        Arg("--map-index", "Only this index of mapped tasks", type=whole),
         YES,
         epilog="example: airflow-lite tasks clear my_dag -t '^load_' -d -s 2024-01-01",
+    ),
+    GroupCommand(
+        "xcom",
+        "Look at what tasks pushed for others",
+        (
+            command(
+                "get",
+                "task_inspect.get_xcom",
+                "Print one XCom, as JSON",
+                *_INSTANCE,
+                Arg("key", "Its key (default: return_value)", nargs="?", default="return_value"),
+                MAP_INDEX,
+                epilog="example: airflow-lite tasks xcom get my_dag my_task"
+                " manual__2024-01-31T00:00:00+00:00",
+            ),
+            command(
+                "list",
+                "task_inspect.list_xcoms",
+                "List the XComs that a task pushed in a run",
+                *_INSTANCE,
+                Arg("--map-index", "Only of this index of a mapped task", type=whole),
+                *LISTING,
+            ),
+        ),
     ),
 )
