@@ -33,6 +33,11 @@ class SystemClock:
         return time.monotonic()
 
 
+def utc_now() -> datetime:
+    """Return what the machine's own clock shows, as an aware datetime in UTC."""
+    return from_us(SystemClock().now_us())
+
+
 def to_us(moment: datetime) -> int:
     """Return an aware datetime as microseconds since 1970-01-01 UTC; naive ones are UTC."""
     if moment.tzinfo is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 
 class AirflowException(Exception):
@@ -65,6 +65,10 @@ class DagRunAlreadyExists(UserError):
     """A run of this DAG has this run id or logical date already. Choose another."""
 
 
+class DatasetNotFound(UserError):
+    """There is no such dataset. List the datasets with `airflow-lite datasets list`."""
+
+
 class PoolNotFound(UserError):
     """There is no such pool. List the pools with `airflow-lite pools list`."""
 
@@ -73,12 +77,20 @@ class StoreError(UserError):
     """The metadata database cannot be used. Check `[database] sql_alchemy_conn`."""
 
 
+class StoreOutOfReachError(StoreError):
+    """The server of the metadata database takes no connection now. Start it, or wait for it."""
+
+
 class UnknownExecutorError(UserError):
     """There is no such executor. List the installed ones with `airflow-lite plugins list`."""
 
 
 class AirflowDagException(AirflowException):
     """The DAG is not valid. Mend its file."""
+
+
+class AirflowTimetableInvalid(AirflowDagException):
+    """A timetable's arguments are not valid. Mend them in the DAG's file."""
 
 
 class AirflowDagCycleException(AirflowDagException):
@@ -103,6 +115,10 @@ class AirflowFailException(AirflowException):
 
 class AirflowSensorTimeout(AirflowException):
     """The sensor's condition was not met within its timeout."""
+
+
+class AirflowNotFoundException(AirflowException):
+    """What was asked for is not there. Check its name."""
 
 
 class AirflowTaskTimeout(BaseException):
@@ -132,12 +148,59 @@ class AirflowRescheduleException(AirflowException):
         self.reschedule_date = reschedule_date
 
 
+class TaskDeferred(BaseException):
+    """The task waits without a process: for `trigger`, whose event `method_name` is called with.
+
+    Raised by `BaseOperator.defer`; a BaseException as in Airflow, so that a task's
+    `except Exception` does not swallow it. `kwargs` are for the method, `timeout` is a timedelta.
+    """
+
+    def __init__(
+        self,
+        *,
+        trigger: Any,
+        method_name: str,
+        kwargs: dict[str, Any] | None = None,
+        timeout: timedelta | None = None,
+    ) -> None:
+        super().__init__()
+        self.trigger = trigger
+        self.method_name = method_name
+        self.kwargs = kwargs
+        self.timeout = timeout
+        if timeout is not None and not hasattr(timeout, "total_seconds"):
+            raise ValueError("Timeout value must be a timedelta")
+
+    def __repr__(self) -> str:
+        return f"<TaskDeferred trigger={self.trigger} method={self.method_name}>"
+
+
+class TaskDeferralError(AirflowException):
+    """What a deferred task waited for failed: its trigger, or the time for it."""
+
+
+class TaskDeferralTimeout(TaskDeferralError):
+    """What a deferred task waited for did not come in time."""
+
+
 class XComSizeError(AirflowException):
     """The XCom is larger than `[core] max_xcom_size`. Keep the data elsewhere; push its address."""
 
 
 class XComNotFound(AirflowException):
     """The task has pushed no XCom of that key. Check the key."""
+
+
+class XComForMappingNotPushed(AirflowException):
+    """A task that others are mapped over returned nothing. Return a list or dict."""
+
+
+class UnmappableXComTypePushed(AirflowException):
+    """A task that others are mapped over returned something else than a list or dict."""
+
+
+class UnmappableXComLengthPushed(AirflowException):
+    """A result that others are mapped over is longer than `[core] max_map_length`."""
 
 
 class XComTypeError(AirflowException):

@@ -19,9 +19,10 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 def make_folder(path: Path | str) -> None:
     """Make a folder, and those above it that are missing. Raises OSError."""
-    missing = [os.path.abspath(path)]
-    while not os.path.isdir(missing[-1]) and os.path.dirname(missing[-1]) != missing[-1]:
-        missing.append(os.path.dirname(missing[-1]))
+    missing, folder = [], os.path.abspath(path)
+    while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
+        missing.append(folder)
+        folder = os.path.dirname(folder)
     for folder in reversed(missing):
         with suppress(FileExistsError):
             os.mkdir(folder, FOLDER_MODE)

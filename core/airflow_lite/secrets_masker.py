@@ -41,6 +41,8 @@ DEFAULT_SENSITIVE_FIELDS = frozenset(
 #: secret that has several is a secret of its own under the same rule.
 SHORTEST = 5
 _DEEPEST = 20
+#: Most items of long lists, told at once that no name is in them.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _URL = re.compile(r"[a-zA-Z][\w+.-]*://[^\s\"'<>]*")
 #: Names of query parts that are secrets where they stand in a URL, beside the sensitive ones.
 _QUERY_SECRETS = frozenset({"key", "pass", "pwd", "sig", "signature"})
@@ -152,7 +154,7 @@ def _secrets(
     elif isinstance(secret, list | tuple | set | frozenset):
         are_secrets = name is None or masker.is_sensitive(name)
         for value in secret:
-            if are_secrets or isinstance(value, Mapping):
+            if are_secrets or (type(value) not in _PLAIN and isinstance(value, Mapping)):
                 yield from _secrets(masker, value, name, shortest, depth + 1)
 
 
@@ -309,7 +311,15 @@ def _json(text: str) -> Any:
 
 def is_secret_option(name: str, masker: SecretsMasker) -> bool:
     """Whether the value of an option of the configuration is a secret."""
-    return masker.is_sensitive(name) or name.endswith(("_dsn", "_key"))
+    is_ours = name.endswith(("_dsn", "_key", "_kwargs")) or name == "on_failure_url"
+    return masker.is_sensitive(name) or is_ours
+
+
+def shown_option(name: str, value: str) -> str:
+    """Return an option's value fit for a listing, which gets pasted: secrets are masked."""
+    if value and is_secret_option(name, secrets_masker()):
+        return MASK
+    return without_url_secrets(value)
 
 
 def _of_config(config: Config, masker: SecretsMasker) -> Iterator[str]:

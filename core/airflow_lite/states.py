@@ -37,11 +37,14 @@ class DagRunType(StrEnum):
     MANUAL = "manual"
     SCHEDULED = "scheduled"
     BACKFILL_JOB = "backfill"
+    DATASET_TRIGGERED = "dataset_triggered"
     TEST = "test"  # of `dags test`; Airflow has them among the manual ones
 
 
 #: The types of runs that follow the schedule, whoever made them.
 SCHEDULE_RUN_TYPES = (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB)
+#: Those that nobody made by hand.
+AUTOMATIC_RUN_TYPES = (*SCHEDULE_RUN_TYPES, DagRunType.DATASET_TRIGGERED)
 
 
 class TriggerRule(StrEnum):

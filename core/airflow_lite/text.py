@@ -39,6 +39,12 @@ def message_of(error: BaseException) -> str:
     return shortened(" ".join(text.split()), 1000)
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message, without a full stop, or its name."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
+
+
 def described(error: BaseException) -> str:
     """Return an exception's class and message in one line."""
     name, message = type(error).__name__, message_of(error)

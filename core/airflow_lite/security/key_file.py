@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError
 from airflow_lite.private_files import make_folder, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: A key has at least so many characters.
 SHORTEST_KEY = 32
@@ -46,10 +50,11 @@ def read_key(path: str) -> bytes | None:
     return key
 
 
-def make_key(path: str) -> bytes:
+def make_key(path: str, make: Callable[[], str] | None = None) -> bytes:
     """Make the file, whole or not at all, and return its key; raise `ConfigError`.
 
-    Where two processes do so at once, one wins, and both return its key.
+    `make` returns a key of a form of its own. Where two processes do so at once, one wins, and
+    both return its key.
     """
     import secrets
     from contextlib import suppress
@@ -61,7 +66,7 @@ def make_key(path: str) -> bytes:
         descriptor = open_private(own, os.O_WRONLY | os.O_EXCL)
         try:
             with open(descriptor, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(32) + "\n")
+                file.write((secrets.token_hex(32) if make is None else make()) + "\n")
             with suppress(FileExistsError):
                 os.link(own, path)
         finally:
