@@ -1,0 +1,1 @@
+"""Airflow's module names, answered by what airflow-lite has; nothing on disk is called airflow."""

@@ -1,0 +1,59 @@
+"""Constants of Airflow's that files and providers read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow_lite.authoring.arguments.param import NOTSET
+from airflow_lite.states import TriggerRule, WeightRule
+
+ArgNotSet: Any = type(NOTSET)
+
+ID_LEN = 250
+CONN_ID_MAX_LEN = 250
+XCOM_RETURN_KEY = "return_value"
+MAX_XCOM_SIZE = 49344
+
+DEFAULT_OWNER = "airflow"
+DEFAULT_POOL_SLOTS = 1
+DEFAULT_PRIORITY_WEIGHT = 1
+DEFAULT_EXECUTOR = None
+DEFAULT_QUEUE = "default"
+DEFAULT_IGNORE_FIRST_DEPENDS_ON_PAST = False
+DEFAULT_WAIT_FOR_PAST_DEPENDS_BEFORE_SKIPPING = False
+DEFAULT_RETRIES = 0
+DEFAULT_RETRY_DELAY = timedelta(seconds=300)
+MAX_RETRY_DELAY = 24 * 60 * 60
+DEFAULT_WEIGHT_RULE = WeightRule.DOWNSTREAM
+DEFAULT_TRIGGER_RULE = TriggerRule.ALL_SUCCESS
+DEFAULT_TASK_EXECUTION_TIMEOUT = None
+
+STORE_SERIALIZED_DAGS = True
+LAZY_LOAD_PROVIDERS = True
+LAZY_LOAD_PLUGINS = True
+MASK_SECRETS_IN_LOGS = True
+IS_K8S_OR_K8SCELERY_EXECUTOR = False
+IS_EXECUTOR_CONTAINER = False
+IS_K8S_EXECUTOR_POD = False
+CHECK_SLAS = False
+CAN_FORK = True
+
+LOCAL_EXECUTOR = "LocalExecutor"
+LOCAL_KUBERNETES_EXECUTOR = "LocalKubernetesExecutor"
+SEQUENTIAL_EXECUTOR = "SequentialExecutor"
+CELERY_EXECUTOR = "CeleryExecutor"
+CELERY_KUBERNETES_EXECUTOR = "CeleryKubernetesExecutor"
+KUBERNETES_EXECUTOR = "KubernetesExecutor"
+DEBUG_EXECUTOR = "DebugExecutor"
+MOCK_EXECUTOR = "MockExecutor"
+CORE_EXECUTOR_NAMES = {
+    LOCAL_EXECUTOR,
+    LOCAL_KUBERNETES_EXECUTOR,
+    SEQUENTIAL_EXECUTOR,
+    CELERY_EXECUTOR,
+    CELERY_KUBERNETES_EXECUTOR,
+    KUBERNETES_EXECUTOR,
+    DEBUG_EXECUTOR,
+    MOCK_EXECUTOR,
+}
