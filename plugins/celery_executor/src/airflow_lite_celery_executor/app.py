@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 #: The highest priority that queues have.
 TOP_PRIORITY = 9
+#: The type of RabbitMQ's replicated queues.
+QUORUM = "quorum"
+#: Bytes of the longest name that a queue of RabbitMQ's may have.
+_LONGEST_QUEUE = 255
 _PACKAGE = "airflow_lite_celery_executor"
 #: Seconds between RabbitMQ's heartbeats: a cut connection is noticed after two.
 _HEARTBEAT_S = 10
@@ -50,12 +54,25 @@ def broker_priority(weight: int, *, is_redis: bool) -> int:
     return TOP_PRIORITY - priority if is_redis else priority
 
 
-def make_queue(name: str) -> Any:
+def make_queue(app: Any, name: str) -> Any:
     """Return a queue as everybody declares it: RabbitMQ refuses two ways of one name."""
     from kombu import Exchange, Queue
 
-    arguments = {"x-max-priority": TOP_PRIORITY}
+    arguments: dict[str, int | str] = {"x-max-priority": TOP_PRIORITY}
+    if app.conf.task_default_queue_type == QUORUM:  # those refuse priorities of their own
+        arguments = {"x-queue-type": QUORUM}
     return Queue(name, Exchange(name), routing_key=name, queue_arguments=arguments)
+
+
+def why_no_queue(name: str) -> str | None:
+    """Return why a broker can have no queue of that name; None if it can."""
+    if len(name.encode("utf-8", "surrogatepass")) > _LONGEST_QUEUE:
+        return f"RabbitMQ has none of more than {_LONGEST_QUEUE} bytes. Give it a shorter name"
+    if name.startswith("amq."):
+        return "names that begin with amq. are the broker's own. Give it another"
+    if not name.isprintable():
+        return "it has characters that cannot be printed. Leave them out"
+    return None
 
 
 def safe_url(app: Any) -> str:
@@ -88,9 +105,11 @@ def _defaults(settings: CelerySettings) -> dict[str, Any]:
         "broker_connection_timeout": settings.operation_timeout_s,
         "broker_heartbeat": _HEARTBEAT_S,
         "timezone": "UTC",
+        "task_default_queue_type": settings.queue_type,
         "worker_concurrency": settings.concurrency,
         "worker_prefetch_multiplier": settings.prefetch_multiplier,
         "worker_enable_remote_control": settings.has_remote_control,
+        "worker_soft_shutdown_timeout": settings.soft_shutdown_timeout_s,
         "worker_redirect_stdouts": False,
     }
     if settings.ssl is not None:
@@ -123,7 +142,6 @@ def _messages() -> dict[str, Any]:
 def _names(settings: CelerySettings, names: Names) -> dict[str, Any]:
     return {
         "task_default_queue": settings.default_queue,
-        "task_queue_max_priority": TOP_PRIORITY,
         "task_create_missing_queues": True,
         "control_exchange": names.control,
         "event_exchange": names.events,
@@ -145,5 +163,5 @@ def _transport(settings: CelerySettings) -> dict[str, Any]:
     if settings.global_keyprefix:
         options["global_keyprefix"] = settings.global_keyprefix
     if settings.sentinel is not None:
-        options |= settings.sentinel.options()
+        options |= settings.sentinel.options(settings.ssl)
     return options

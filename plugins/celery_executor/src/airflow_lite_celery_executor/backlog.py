@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_lite_celery_executor.fleet import SILENT_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_lite.executors import TaskInstanceKey
-    from airflow_lite_celery_executor.link import Letter
+    from airflow_lite_celery_executor.publisher import Letter
 
 #: Seconds until an attempt that no worker has is sent again; doubled up to the longest.
 FIRST_REPEAT_S, LONGEST_REPEAT_S = 20.0, 600.0
-#: A worker with attempts that has told nothing for so long, in seconds, is given up.
-SILENT_S = 15.0
 
 
 @dataclass(eq=False)
@@ -24,6 +25,7 @@ class Sent:
 
     key: TaskInstanceKey
     letter: Letter
+    since: float
     due: float | None = None
     worker: str | None = None  # that has it, as far as is known
     is_running: bool = False
@@ -42,25 +44,46 @@ class Backlog:
 
     def __init__(self) -> None:
         self._sent: dict[str, Sent] = {}
+        self._queues: Counter[str] = Counter()
         self._heard: dict[str, float] = {}  # of each worker that has attempts
         self._lock = threading.Lock()
 
-    def add(self, key: TaskInstanceKey, letter: Letter, due: float | None = None) -> None:
+    def add(
+        self, key: TaskInstanceKey, letter: Letter, now: float, due: float | None = None
+    ) -> None:
         """Note an attempt; with `due`, that it is at the broker since before."""
         with self._lock:
-            self._sent[key.attempt] = Sent(key, letter, due)
+            self._sent[key.attempt] = Sent(key, letter, now, due)
+            self._queues[letter.queue] += 1
 
-    def remove(self, token: str) -> TaskInstanceKey | None:
-        """Forget an attempt, and return its key if it was here."""
+    def remove(self, token: str) -> Sent | None:
+        """Forget an attempt, and return it if it was here."""
         with self._lock:
-            sent = self._sent.pop(token, None)
-        return None if sent is None else sent.key
+            return self._pop(token)
+
+    def _pop(self, token: str) -> Sent | None:
+        sent = self._sent.pop(token, None)
+        if sent is not None:
+            self._queues[sent.letter.queue] -= 1
+        return sent
+
+    def count(self, queues: Collection[str]) -> int:
+        """Return how many attempts were sent to these queues."""
+        with self._lock:
+            return sum(self._queues[queue] for queue in queues)
+
+    def oldest_s(self, now: float) -> float:
+        """Return for how many seconds the oldest attempt is here."""
+        with self._lock:
+            oldest = next(iter(self._sent.values()), None)
+        return 0.0 if oldest is None else now - oldest.since
 
     def clear(self) -> list[str]:
         """Forget all attempts, and return their tokens."""
         with self._lock:
             tokens = list(self._sent)
             self._sent.clear()
+            self._queues.clear()
         return tokens
 
     def published(self, token: str, now: float) -> TaskInstanceKey | None:
@@ -85,19 +108,25 @@ class Backlog:
             return sent.key
 
     def present(self, worker: str, tokens: Collection[str], now: float) -> list[TaskInstanceKey]:
-        """Note all that a worker has; return what it had before, of whose end nothing came."""
+        """Note all that a worker has; return what ran there before, of whose end nothing came.
+
+        What had only waited there is at the broker again: such a worker gives messages back.
+        """
         here = set(tokens)
         with self._lock:
             self._heard[worker] = now
             for token in here & self._sent.keys():
                 sent = self._sent[token]
                 sent.worker, sent.due = worker, None
-            gone = [
-                token
-                for token, sent in self._sent.items()
-                if sent.worker == worker and token not in here
-            ]
-            return [self._sent.pop(token).key for token in gone]
+            gone: list[str] = []
+            for token, sent in self._sent.items():
+                if sent.worker != worker or token in here:
+                    continue
+                if sent.is_running:
+                    gone.append(token)
+                else:
+                    sent.worker, sent.due = None, now + FIRST_REPEAT_S
+            return [ended.key for token in gone if (ended := self._pop(token)) is not None]
 
     def take_silent(self, now: float, since: float) -> list[Silence]:
         """Give up workers that told nothing for long, though we listened since that moment.
@@ -119,7 +148,7 @@ class Backlog:
             sent.worker, sent.due = None, now
         running = [sent.key for sent in there if sent.is_running]
         for key in running:
-            del self._sent[key.attempt]
+            self._pop(key.attempt)
         return Silence(worker, running)
 
     def take_due(self, now: float) -> list[Letter]:

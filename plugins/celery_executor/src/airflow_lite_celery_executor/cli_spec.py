@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command, listing_arguments
 
 _COMMANDS = "airflow_lite_celery_executor.commands."
 
@@ -22,19 +22,6 @@ _LOG_FILE = Arg(
     metavar="FILE",
     completer="file",
 )
-_OUTPUT = Arg(
-    ("-o", "--output"),
-    help="How rows are printed (default: table)",
-    choices=("table", "json", "yaml", "plain"),
-    default="table",
-)
-_COLUMNS = Arg(
-    "--columns",
-    help="Columns to show, comma-separated",
-    type=lambda text: text.split(","),
-    metavar="NAME,NAME",
-)
-
 _WORKER = ActionCommand(
     "worker",
     "Run a Celery worker",
@@ -80,7 +67,8 @@ _WORKER = ActionCommand(
         ),
     ),
     epilog="SIGTERM lets what runs end, for [scheduler] shutdown_grace_s; what runs then still is"
-    " finished and recorded by itself. SIGQUIT kills it.\n"
+    " finished and recorded by itself. SIGQUIT kills it, after [celery]"
+    " worker_soft_shutdown_timeout.\n"
     "example: airflow-lite --executor CeleryExecutor celery worker --queues default,gpu",
 )
 
@@ -101,7 +89,7 @@ GROUP = GroupCommand(
             "status",
             "List the queues: what waits and runs, and which workers serve them",
             lazy_load_command(_COMMANDS + "status"),
-            (_OUTPUT, _COLUMNS),
+            listing_arguments(),
             epilog="The exit code is 1 if the broker does not answer.\n"
             "example: airflow-lite --executor CeleryExecutor celery status -o json",
         ),
@@ -109,7 +97,7 @@ GROUP = GroupCommand(
             "list-workers",
             "List the workers that answer",
             lazy_load_command(_COMMANDS + "list_workers"),
-            (_OUTPUT, _COLUMNS),
+            listing_arguments(),
             epilog="example: airflow-lite --executor CeleryExecutor celery list-workers",
         ),
         ActionCommand(

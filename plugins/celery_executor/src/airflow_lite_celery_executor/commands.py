@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from airflow_lite_celery_executor.looking import View, Worker
+    from airflow_lite_celery_executor.looking import View
     from airflow_lite_celery_executor.worker.serving import WorkerOptions
 
 #: Seconds that one worker has to answer.
@@ -42,7 +42,7 @@ def _worker_options(args: argparse.Namespace) -> WorkerOptions:
     if args.concurrency is not None and args.concurrency < 1:
         raise UserError(f"--concurrency is {args.concurrency}. Make it 1 or more.")
     return WorkerOptions(
-        queues=_words(args.queues),
+        queues=_queues(args),
         concurrency=args.concurrency,
         autoscale=read_autoscale(args.autoscale or "", "--autoscale"),
         hostname=args.celery_hostname,
@@ -63,66 +63,29 @@ def stop(args: argparse.Namespace) -> int:
 
 def status(args: argparse.Namespace) -> int:
     """List the queues."""
+    from airflow_lite_celery_executor.tables import queue_rows
+
     with _looking(args) as view:
-        workers = view.workers()
-        names = {queue for each in workers for queue in each.status["queues"]}
-        names.add(config(args).get("operators", "default_queue"))
-        rows = [_queue_row(view, queue, workers) for queue in sorted(names)]
-        refused = view.depth(view.names.refused)
-    rows.append(_row(view.names.refused, "refused messages", refused, []))
+        rows = queue_rows(view, config(args))
     print_rows(
         rows,
         args.output,
         columns=args.columns,
-        shown=("queue", "state", "waiting", "slots", "running"),
-        wide=("workers", "attempts"),
+        shown=("queue", "state", "waiting", "slots", "running", "faults"),
+        wide=(
+            *("workers", "versions", "clock_skew_s"),
+            *("unacknowledged", "oldest_unacknowledged_s", "attempts"),
+        ),
     )
     return 0
 
 
-def _queue_row(view: View, queue: str, workers: list[Worker]) -> dict[str, Any]:
-    serving = [each for each in workers if queue in each.status["queues"]]
-    if not serving:
-        state = "no worker"
-    elif all(each.status["fault"] for each in serving):
-        state = str(serving[0].status["fault"])
-    else:
-        state = "ready"
-    return _row(queue, state, view.depth(queue), serving)
-
-
-def _row(queue: str, state: str, waiting: int, serving: list[Worker]) -> dict[str, Any]:
-    attempts = [token for each in serving for token in each.status["running"]]
-    return {
-        "queue": queue,
-        "state": state,
-        "waiting": waiting,
-        "slots": sum(each.status["slots"] for each in serving),
-        "running": len(attempts),
-        "workers": [each.name for each in serving],
-        "attempts": attempts,
-    }
-
-
 def list_workers(args: argparse.Namespace) -> int:
     """List the workers that answer."""
-    from airflow_lite_celery_executor.health import faults
+    from airflow_lite_celery_executor.tables import worker_rows
 
     with _looking(args) as view:
-        workers = view.workers()
-    rows = [
-        {
-            "worker_name": each.name,
-            "queues": each.status["queues"],
-            "slots": each.status["slots"],
-            "running": len(each.status["running"]),
-            "version": each.status["versions"]["airflow-lite-celery-executor"],
-            "clock_skew_s": round(each.skew_s, 1),
-            "refused": each.status["refused"],
-            "faults": list(faults(each, config(args))),
-        }
-        for each in workers
-    ]
+        rows = worker_rows(view, config(args))
     print_rows(
         rows,
         args.output,
@@ -209,11 +172,18 @@ def _confirms(names: list[str]) -> bool:
 
 
 def _required_queues(args: argparse.Namespace) -> tuple[str, ...]:
-    queues = _words(args.queues)
+    queues = _queues(args)
     if not queues:
         raise UserError("--queues names no queue.")
     return queues
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+def _queues(args: argparse.Namespace) -> tuple[str, ...]:
+    from airflow_lite_celery_executor.app import why_no_queue
+
+    words = (word.strip() for word in args.queues.split(","))
+    queues = tuple(dict.fromkeys(word for word in words if word))
+    for queue in queues:
+        if (why := why_no_queue(queue)) is not None:
+            raise UserError(f"--queues names {queue!r:.100}: {why}.")
+    return queues

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_lite.executors import (
     AttemptRefused,
     BaseExecutor,
+    Pace,
     RunCommand,
     TaskInstanceState,
 )
@@ -16,12 +20,16 @@ if TYPE_CHECKING:
 
     from airflow_lite.executors import TaskInstance, TaskInstanceKey
     from airflow_lite_celery_executor.backlog import Backlog
-    from airflow_lite_celery_executor.link import HintListener, Publisher
+    from airflow_lite_celery_executor.fleet import Fleet
+    from airflow_lite_celery_executor.link import HintListener
     from airflow_lite_celery_executor.messages import Hint
+    from airflow_lite_celery_executor.publisher import Letter, Publisher
     from airflow_lite_celery_executor.settings import CelerySettings
 
 #: Seconds that `terminate` gives the broker to take the order.
 KILL_S = 3.0
+
+logger = logging.getLogger(__name__)
 
 
 class CeleryExecutor(BaseExecutor):
@@ -39,15 +47,21 @@ class CeleryExecutor(BaseExecutor):
         self._publisher: Publisher | None = None
         self._listener: HintListener | None = None
         self._priorities: dict[TaskInstanceKey, int] = {}
+        self._told: dict[str, str] = {}  # of each queue, why tasks wait in it
+        self._twins: set[str] = set()  # names that were told to be those of two workers
+        self._pace = Pace()
         from airflow_lite_celery_executor.backlog import Backlog
+        from airflow_lite_celery_executor.fleet import Fleet
 
         self._backlog: Backlog = Backlog()
+        self._fleet: Fleet = Fleet()
 
     def start(self) -> None:
         """Start the threads that reach the broker, whenever it can be reached."""
         from airflow_lite.worker import shared_key
         from airflow_lite_celery_executor.app import make_app
-        from airflow_lite_celery_executor.link import HintListener, Publisher
+        from airflow_lite_celery_executor.link import HintListener
+        from airflow_lite_celery_executor.publisher import Publisher
         from airflow_lite_celery_executor.settings import KEY, CelerySettings
 
         self._settings = settings = CelerySettings.read(self.config)
@@ -108,20 +122,24 @@ class CeleryExecutor(BaseExecutor):
         executor_config: Any | None = None,
     ) -> None:
         """Have the attempt's message sent soon."""
+        from airflow_lite_celery_executor.app import why_no_queue
+
         priority = self._priorities.pop(key, 1)
         if executor_config:
             raise AttemptRefused(
                 f"executor_config is {executor_config!r:.200}. CeleryExecutor takes none: leave it"
                 " out, and choose workers by the task's queue."
             )
+        if (why := why_no_queue(queue or "")) is not None:
+            raise AttemptRefused(f"queue is {queue!r:.100}: {why}.")
         letter = self._letter(command, queue, priority)
-        self._backlog.add(key, letter)
-        self._require_publisher().send(letter)
+        self._backlog.add(key, letter, self.clock.monotonic())
+        self._require_publisher().send([letter])
 
     def _letter(self, command: list[str], queue: str | None, priority: int) -> Any:
         from airflow_lite_celery_executor.app import broker_priority
-        from airflow_lite_celery_executor.link import Letter
         from airflow_lite_celery_executor.messages import RunMessage
+        from airflow_lite_celery_executor.publisher import Letter
 
         self._require_publisher()
         settings = self._settings
@@ -148,8 +166,42 @@ class CeleryExecutor(BaseExecutor):
             for silence in self._backlog.take_silent(now, since):
                 for key in silence.running:
                     self.fail(key, f"Celery worker {silence.worker} tells nothing any more")
+        due: dict[str, list[Letter]] = defaultdict(list)
         for letter in self._backlog.take_due(now):
-            publisher.send(letter)
+            due[letter.queue].append(letter)
+        heard = self._fleet.queues(now)
+        for queue, letters in due.items():
+            self._tell_waiting(queue, len(letters), now)
+            if queue in heard:
+                publisher.send(letters)
+            else:
+                publisher.send_if_lost(letters, self._backlog.count({queue}))
+
+    def _tell_waiting(self, queue: str, count: int, now: float) -> None:
+        """Say once of a queue why no worker has what was sent to it a while ago."""
+        why = self._fleet.why_waiting(queue, now)
+        if self._told.get(queue) != why:
+            self._told[queue] = why
+            tasks = f"{count} tasks wait" if count > 1 else "1 task waits"
+            own = self.name or type(self).__name__
+            logger.warning("%s: %s for long in queue %r: %s", own, tasks, queue, why)
+
+    @property
+    def slots_available(self) -> int:
+        """How many attempts more could be queued: no more than the workers have slots for.
+
+        While all are over quickly some more, so that no slot waits for the next one; behind long
+        ones they would wait at the broker until they counted as stuck. What waits in queues that
+        no worker serves takes no slot from others; without any worker, there is no such limit.
+        """
+        now = self.clock.monotonic()
+        available = (self.parallelism or sys.maxsize) - self.slots_occupied
+        slots = self._fleet.slots(now)
+        if not slots:
+            return available
+        room = self._pace.room(slots, self._backlog.oldest_s(now))
+        taken = self._backlog.count(self._fleet.queues(now)) + len(self.queued_tasks)
+        return min(available, room - taken)
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Take an attempt back, and have it stopped wherever it runs."""
@@ -172,9 +224,9 @@ class CeleryExecutor(BaseExecutor):
         letter = self._letter(command, ti.queue, ti.priority_weight)
         is_there = ti.external_executor_id == ti.attempt  # the broker has taken its message
         due = self.clock.monotonic() + FIRST_REPEAT_S if is_there else None
-        self._backlog.add(ti.key, letter, due)
+        self._backlog.add(ti.key, letter, self.clock.monotonic(), due)
         if not is_there:
-            self._require_publisher().send(letter)
+            self._require_publisher().send([letter])
         self.running.add(ti.key)
         return True
 
@@ -199,9 +251,9 @@ class CeleryExecutor(BaseExecutor):
                 self.queued(key, token)
 
     def _refused(self, token: str, reason: str) -> None:
-        key = self._backlog.remove(token)
-        if key is not None:
-            self.fail(key, f"the broker refused its message: {reason}")
+        sent = self._backlog.remove(token)
+        if sent is not None:
+            self.fail(sent.key, f"the broker refused its message: {reason}")
 
     def _hear(self, hint: Hint) -> None:
         now = self.clock.monotonic()
@@ -209,13 +261,22 @@ class CeleryExecutor(BaseExecutor):
             if (key := self._backlog.runs(token, hint.worker, now)) is not None:
                 self.running_state(key)
         for token in hint.ended:
-            if (key := self._backlog.remove(token)) is not None:
-                self.success(key)
+            if (sent := self._backlog.remove(token)) is not None:
+                self._pace.ended(now - sent.since)
+                self._told.pop(sent.letter.queue, None)
+                self.success(sent.key)
         for token in hint.not_claimed:
-            if (key := self._backlog.remove(token)) is not None:
-                self.fail(key, f"Celery worker {hint.worker} did not claim it: {_NOT_QUEUED}")
-        if hint.present is not None:
-            for key in self._backlog.present(hint.worker, hint.present, now):
+            if (sent := self._backlog.remove(token)) is not None:
+                self.fail(sent.key, f"Celery worker {hint.worker} did not claim it: {_NOT_QUEUED}")
+        if self._fleet.note(hint, now) and hint.worker not in self._twins:
+            self._twins.add(hint.worker)
+            logger.warning(
+                "two workers are named %s, and each takes commands for the other. Give each a name"
+                " of its own with --celery-hostname, or leave that out",
+                hint.worker,
+            )
+        if hint.beat is not None:
+            for key in self._backlog.present(hint.worker, hint.beat.present, now):
                 self.success(key)
 
 

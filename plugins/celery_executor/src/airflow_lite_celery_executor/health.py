@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_lite.hooks import HealthReport
@@ -40,16 +41,25 @@ def judge(workers: list[Worker], config: Config) -> HealthReport:
             " `airflow-lite celery worker`.",
         )
     found = [f"{worker.name} {fault}" for worker in workers for fault in faults(worker, config)]
-    queue = config.get("operators", "default_queue")
-    if not any(queue in worker.status["queues"] for worker in workers):
-        found.append(
-            f"no worker takes tasks from queue {queue!r}: start one with"
-            f" `airflow-lite celery worker --queues {queue}`"
-        )
+    heard = {queue for worker in workers for queue in worker.status["queues"]}
+    found += [
+        f"no worker takes tasks from queue {queue!r}: start one with"
+        f" `airflow-lite celery worker --queues {queue}`"
+        for queue in sorted({config.get("operators", "default_queue"), *waited_in(config)} - heard)
+    ]
     if found:
         return HealthReport(False, "; ".join(found))
     count = f"{len(workers)} Celery worker{'s' if len(workers) > 1 else ''}"
     return HealthReport(True, f"The broker and {count} answer.")
+
+
+def waited_in(config: Config) -> set[str]:
+    """Return the queues in which tasks are queued for this executor, as far as the store tells."""
+    from airflow_lite.cli import UserError, queued_tasks
+
+    with suppress(UserError):  # the broker and the workers are looked at all the same
+        return {*queued_tasks(config, "CeleryExecutor")}
+    return set()
 
 
 def faults(worker: Worker, config: Config) -> Iterator[str]:

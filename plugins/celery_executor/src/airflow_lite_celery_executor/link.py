@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite_celery_executor.app import Names, make_queue, safe_url
+from airflow_lite.executors import first_line
+from airflow_lite_celery_executor.app import Names, safe_url
 from airflow_lite_celery_executor.messages import RefusedMessage, read_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_lite_celery_executor.messages import Hint, RunMessage
+    from airflow_lite_celery_executor.messages import Hint
 
 #: Seconds until the broker is tried again; doubled up to the longest.
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
 #: Seconds between two looks at whether to end, while nothing comes.
 _TURN_S = 0.25
-#: Most messages that go out together.
-_BATCH = 256
 #: Seconds that closing waits for a thread.
 _CLOSE_S = 3.0
 
 logger = logging.getLogger(__name__)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message, or its name."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
 
 
 def establish(connection: Any) -> None:
@@ -39,15 +31,27 @@ def establish(connection: Any) -> None:
     connection.ensure_connection(max_retries=max(len(connection.alt), 1), interval_start=0)
 
 
-class Letter:
-    """A message for one attempt, on its way to a queue."""
+def refusal(error: BaseException) -> str:
+    """Return what RabbitMQ refused, and what to do about it where that is known."""
+    line = first_line(error)
+    if "inequivalent arg" not in line:
+        return line
+    return (
+        f"{line}. The queue was made in another way. Set [celery] task_default_queue_type to the"
+        " same everywhere, or have `rabbitmqctl delete_queue` remove the queue once it is empty"
+    )
 
-    __slots__ = ("message", "priority", "queue")
 
-    def __init__(self, message: RunMessage, queue: str, priority: int) -> None:
-        self.message = message
-        self.queue = queue
-        self.priority = priority
+def depth(connection: Any, queue: str) -> int:
+    """Return how many messages wait in a queue; 0 where there is no such queue."""
+    channel = connection.channel()
+    is_passive = connection.transport.driver_type != "redis"  # there a queue is its messages
+    try:
+        return int(channel.queue_declare(queue=queue, passive=is_passive).message_count)
+    except connection.channel_errors:
+        return 0
+    finally:
+        connection.maybe_close_channel(channel)
 
 
 class Linked:
@@ -115,121 +119,6 @@ class Linked:
         if self._is_loss_logged:
             self._is_loss_logged = False
             logger.info("the broker at %s can be used to %s", safe_url(self.app), self.purpose)
-
-
-class Publisher(Linked):
-    """Sends messages, many at once; one whose fate is unknown is sent again.
-
-    It waits a moment for `listens`, so that somebody hears of the ends of what it sends.
-    `on_published(tokens)` and `on_refused(token, reason)` are called on its thread.
-    """
-
-    name = "celery-publisher"
-    purpose = "send tasks"
-
-    def __init__(
-        self,
-        app: Any,
-        key: bytes,
-        timeout_s: float,
-        *,
-        listens: threading.Event,
-        on_published: Callable[[list[str]], None],
-        on_refused: Callable[[str, str], None],
-    ) -> None:
-        super().__init__(app)
-        self._key = key
-        self._listens = listens
-        self._timeout_s = timeout_s
-        self._on_published = on_published
-        self._on_refused = on_refused
-        self._letters: deque[Letter] = deque()
-        self._stops: deque[tuple[list[str], float | None]] = deque()
-        self._is_idle = threading.Event()
-
-    def send(self, letter: Letter) -> None:
-        """Send a message soon; returns at once."""
-        self._is_idle.clear()
-        self._letters.append(letter)
-        self.bell.set()
-
-    def stop_attempts(self, tokens: list[str], grace_s: float | None = None) -> None:
-        """Tell all workers to stop these attempts soon; returns at once."""
-        self._is_idle.clear()
-        self._stops.append((tokens, grace_s))
-        self.bell.set()
-
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until everything is sent; False if that takes longer."""
-        return self._is_idle.wait(timeout_s)
-
-    def work(self, connection: Any) -> None:
-        """Send what there is, and wait for more."""
-        with connection.Producer(serializer="json", auto_declare=False) as producer:
-            while True:
-                self.bell.clear()
-                self._send_all(connection, producer)
-                if not self._letters and not self._stops:
-                    self._is_idle.set()
-                    if self.is_closing.is_set():
-                        return
-                self.bell.wait()
-
-    def _send_all(self, connection: Any, producer: Any) -> None:
-        while self._stops:
-            tokens, grace_s = self._stops[0]
-            arguments = {"tokens": tokens, "grace_s": grace_s}
-            self.app.control.broadcast(
-                "airflow_lite_stop", arguments=arguments, connection=connection
-            )
-            self._stops.popleft()
-        if self._letters:
-            self._listens.wait(self._timeout_s)
-        while self._letters:
-            batch = list(self._letters)[:_BATCH]
-            if producer.supports_batch_publish:
-                with producer.batch():
-                    for letter in batch:
-                        self._publish(producer, letter)
-                self._take_out(batch)
-            else:
-                self._send_each(connection, producer, batch)
-
-    def _send_each(self, connection: Any, producer: Any, batch: list[Letter]) -> None:
-        sent: list[Letter] = []
-        try:
-            for letter in batch:
-                self._publish(producer, letter)
-                sent.append(letter)
-        except connection.channel_errors as error:  # it refuses this queue: the others may go
-            self._take_out(sent)
-            sent = []
-            self._letters.popleft()
-            self._on_refused(letter.message.token, first_line(error))
-            raise
-        finally:
-            self._take_out(sent)
-
-    def _take_out(self, sent: list[Letter]) -> None:
-        for _ in sent:
-            self._letters.popleft()
-        if sent:
-            self._on_published([letter.message.token for letter in sent])
-
-    def _publish(self, producer: Any, letter: Letter) -> None:
-        producer.publish(
-            letter.message.body(self._key),
-            exchange="",
-            routing_key=letter.queue,
-            declare=[make_queue(letter.queue)],
-            headers=letter.message.headers(),
-            priority=letter.priority,
-            delivery_mode=2,
-            retry=False,
-            timeout=self._timeout_s,
-            confirm_timeout=self._timeout_s,
-            correlation_id=letter.message.token,
-        )
 
 
 class HintListener(Linked):

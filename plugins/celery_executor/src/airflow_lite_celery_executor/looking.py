@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_lite.executors import TaskInstanceState
 from airflow_lite_celery_executor.app import Names, make_app, safe_url
 from airflow_lite_celery_executor.settings import KEY, CelerySettings, is_loopback
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_lite.config import Config
     from airflow_lite.executors import TaskInstance
+    from airflow_lite_celery_executor.fleet import Fleet
 
 #: Seconds that workers have to answer: whoever is asked for all of them waits so long.
 ANSWER_S = 1.0
@@ -74,15 +76,9 @@ class View:
 
     def depth(self, queue: str) -> int:
         """Return how many messages wait in a queue; 0 where there is no such queue."""
-        connection = self._connection
-        channel = connection.channel()
-        is_passive = connection.transport.driver_type != "redis"  # there a queue is its messages
-        try:
-            return int(channel.queue_declare(queue=queue, passive=is_passive).message_count)
-        except connection.channel_errors:
-            return 0
-        finally:
-            connection.maybe_close_channel(channel)
+        from airflow_lite_celery_executor.link import depth
+
+        return depth(self._connection, queue)
 
 
 @contextmanager
@@ -108,20 +104,37 @@ def looking(config: Config, timeout_s: float | None = None) -> Iterator[View]:
 
 
 def task_lines(config: Config, ti: TaskInstance) -> list[str]:
-    """Return the lines that workers keep of an attempt; why, where they cannot be asked."""
+    """Return the lines that workers keep of an attempt, or why none has it or can be asked."""
     if not ti.attempt:
         return []
     try:
         with looking(config) as view:
             answers = view.ask("airflow_lite_lines", token=ti.attempt)
+            lines = [
+                f"{name}: {line}"
+                for name, lines in sorted(answers.items())
+                if isinstance(lines, list)
+                for line in lines
+            ]
+            if not lines and ti.state == TaskInstanceState.QUEUED:
+                why = _fleet(view.workers()).why_waiting(ti.queue, 0.0)
+                return [f"It waits in queue {ti.queue!r}, and no worker has it: {why}"]
     except BrokerUnreachable as error:
         return [str(error)]
-    return [
-        f"{name}: {line}"
-        for name, lines in sorted(answers.items())
-        if isinstance(lines, list)
-        for line in lines
-    ]
+    return lines
+
+
+def _fleet(workers: list[Worker]) -> Fleet:
+    from airflow_lite_celery_executor.fleet import Fleet
+    from airflow_lite_celery_executor.messages import Beat, Hint
+
+    fleet = Fleet()
+    for worker in workers:
+        status = worker.status
+        present = [*status["running"], *[""] * status["waiting"]]
+        beat = Beat(present, status["queues"], status["slots"], status["fault"])
+        fleet.note(Hint(worker.name, [], [], [], beat), 0.0)
+    return fleet
 
 
 def _skew_s(theirs: float, asked_s: float, answered_s: float) -> float:
@@ -132,7 +145,7 @@ def _skew_s(theirs: float, asked_s: float, answered_s: float) -> float:
 
 
 def _message(app: Any, error: BaseException) -> str:
-    from airflow_lite_celery_executor.link import first_line
+    from airflow_lite.executors import first_line
 
     return (
         f"No broker answers at {safe_url(app)} ({first_line(error)}). Start it, or mend [celery]"

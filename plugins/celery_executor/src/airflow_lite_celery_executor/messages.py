@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite.cli import UserError
 from airflow_lite.executors import RunCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_lite.executors import TaskInstanceKey
 
 #: The name of our only Celery task.
 TASK = "airflow_lite.run"
@@ -27,15 +34,21 @@ class RefusedMessage(ValueError):
     """A message that runs nothing here, and why."""
 
 
-class RunMessage(NamedTuple):
+@dataclass(frozen=True)
+class RunMessage:
     """Run the attempt of this run command."""
 
     command: list[str]
 
+    @cached_property
+    def key(self) -> TaskInstanceKey:
+        """The attempt; raises ValueError or `UserError` if the command is none."""
+        return RunCommand.parse(self.command).key
+
     @property
     def token(self) -> str:
         """The attempt's token: also the Celery task's id."""
-        return RunCommand.parse(self.command).key.attempt
+        return self.key.attempt
 
     def body(self, key: bytes) -> list[Any]:
         """Return it as the body of a Celery message."""
@@ -43,34 +56,45 @@ class RunMessage(NamedTuple):
 
     def headers(self) -> dict[str, Any]:
         """Return the headers of its Celery message; what people see in Flower is among them."""
-        run = RunCommand.parse(self.command).key
         return {
             "lang": "py",
             "task": TASK,
-            "id": run.attempt,
-            "root_id": run.attempt,
+            "id": self.token,
+            "root_id": self.token,
             "parent_id": None,
-            "argsrepr": f"({run})",
+            "argsrepr": f"({self.key})",
             "kwargsrepr": "{}",
             "ignore_result": True,
         }
 
 
-class Hint(NamedTuple):
-    """What a worker tells of attempts: they run, have ended, or are not its to claim.
+class Beat(NamedTuple):
+    """What a worker tells of itself: the attempts that it has, and how much it takes.
 
-    `present` are all that it has now; None where it does not say.
+    It has ended once it has no slots; with a `fault`, it can claim no attempt now. `process` is
+    what no other worker has, were it of the same name.
     """
+
+    present: Sequence[str] = ()
+    queues: Sequence[str] = ()
+    slots: int = 0
+    fault: str | None = None
+    process: str = ""
+
+
+class Hint(NamedTuple):
+    """What a worker tells of attempts: they run, have ended, or are not its to claim."""
 
     worker: str
     running: list[str]
     ended: list[str]
     not_claimed: list[str]
-    present: list[str] | None = None
+    beat: Beat | None = None
 
     def body(self, key: bytes) -> dict[str, Any]:
         """Return it as the body of a message."""
-        return _signed(self._asdict(), key)
+        beat = None if self.beat is None else list(self.beat)
+        return _signed({**self._asdict(), "beat": beat}, key)
 
 
 def read_run_message(
@@ -102,11 +126,11 @@ def read_run_message(
 def read_hint(payload: Any, key: bytes) -> Hint:
     """Return a hint that a worker of this home wrote; raise `RefusedMessage`."""
     fields = _checked(payload, set(Hint._fields), key)
-    worker, *lists, present = (fields[name] for name in Hint._fields)
-    if not isinstance(worker, str) or not all(map(_is_list_of_text, [*lists, present or []])):
+    worker, *lists, beat = (fields[name] for name in Hint._fields)
+    if not isinstance(worker, str) or not all(map(_is_list_of_text, lists)) or not _is_beat(beat):
         raise RefusedMessage("its fields have other types")
     running, ended, not_claimed = lists
-    return Hint(worker, running, ended, not_claimed, present)
+    return Hint(worker, running, ended, not_claimed, None if beat is None else Beat(*beat))
 
 
 def fingerprint(key: bytes) -> str:
@@ -121,7 +145,7 @@ def _signed(fields: dict[str, Any], key: bytes) -> dict[str, Any]:
 
 def _signature(fields: dict[str, Any], key: bytes) -> str:
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return hmac.new(key, text.encode(), "sha256").hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 def _checked(payload: Any, names: set[str], key: bytes) -> dict[str, Any]:
@@ -158,6 +182,21 @@ def _arguments(body: Any) -> Any:
     if not isinstance(arguments, list) or len(arguments) != 1:
         raise RefusedMessage("its body has another form")
     return arguments[0]
+
+
+def _is_beat(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, list) or len(value) != len(Beat._fields):
+        return False
+    present, queues, slots, fault, process = value
+    return (
+        _is_list_of_text(present)
+        and _is_list_of_text(queues)
+        and isinstance(slots, int)
+        and isinstance(fault, str | None)
+        and isinstance(process, str)
+    )
 
 
 def _is_list_of_text(value: Any) -> bool:

@@ -28,12 +28,27 @@ OPTIONS: tuple[tuple[str, str, str], ...] = (
     (
         "worker_prefetch_multiplier",
         "1",
-        "Messages that a worker takes from the broker for each of its slots.",
+        "Messages that a worker takes for each of its slots, and more while tasks are brisk.",
     ),
     (
         "worker_enable_remote_control",
         "True",
         "Workers answer celery status, Flower and the commands that change them.",
+    ),
+    (
+        "worker_soft_shutdown_timeout",
+        "0",
+        "Seconds that SIGQUIT gives what runs on a worker before it kills it; 0: none.",
+    ),
+    (
+        "worker_liveness_file",
+        "",
+        "File that a worker touches every few seconds, for probes; empty: none.",
+    ),
+    (
+        "task_default_queue_type",
+        "classic",
+        "RabbitMQ: classic, or quorum for queues that are copied to its other nodes.",
     ),
     ("operation_timeout", "5", "Seconds that one operation at the broker may take."),
     ("ssl_active", "False", "Encrypt connections to the broker; rediss and amqps always do."),
@@ -81,10 +96,13 @@ class CelerySettings(NamedTuple):
     broker_url: str
     is_redis: bool
     default_queue: str
+    queue_type: str
     concurrency: int
     autoscale: tuple[int, int] | None
     prefetch_multiplier: int
     has_remote_control: bool
+    soft_shutdown_timeout_s: float
+    liveness_file: str
     operation_timeout_s: float
     ssl: Ssl | None
     visibility_timeout_s: int
@@ -100,12 +118,15 @@ class CelerySettings(NamedTuple):
             broker_url=url,
             is_redis=_is_redis(url),
             default_queue=config.get("operators", "default_queue"),
+            queue_type=_queue_type(config, url),
             concurrency=_whole(config, "worker_concurrency", 1),
             autoscale=read_autoscale(
                 config.get("celery", "worker_autoscale"), "[celery] worker_autoscale"
             ),
             prefetch_multiplier=_whole(config, "worker_prefetch_multiplier", 1),
             has_remote_control=config.getboolean("celery", "worker_enable_remote_control"),
+            soft_shutdown_timeout_s=_seconds(config, "worker_soft_shutdown_timeout"),
+            liveness_file=config.get("celery", "worker_liveness_file").strip(),
             operation_timeout_s=_timeout_s(config),
             ssl=Ssl.read(config, url),
             visibility_timeout_s=_whole(config, "visibility_timeout", 1),
@@ -172,9 +193,10 @@ class Sentinel(NamedTuple):
             )
         return cls(name, _sentinel_kwargs(config))
 
-    def options(self) -> dict[str, Any]:
-        """Return them as the transport wants them."""
-        return {"master_name": self.master_name, "sentinel_kwargs": self.kwargs}
+    def options(self, ssl: Ssl | None) -> dict[str, Any]:
+        """Return them as the transport wants them; with TLS, Sentinels are reached by that, too."""
+        kwargs = {} if ssl is None else {"ssl": True, **ssl.options(is_redis=True)}
+        return {"master_name": self.master_name, "sentinel_kwargs": {**kwargs, **self.kwargs}}
 
 
 def _sentinel_kwargs(config: Config) -> dict[str, Any]:
@@ -217,11 +239,34 @@ def _is_redis(url: str) -> bool:
     return bool(kinds.pop())
 
 
+def _queue_type(config: Config, url: str) -> str:
+    kind = config.get("celery", "task_default_queue_type").strip()
+    if kind not in {"classic", "quorum"}:
+        raise _config_error(
+            f"[celery] task_default_queue_type is {kind!r:.60}. Make it classic or quorum."
+        )
+    if kind == "quorum" and _is_redis(url):
+        raise _config_error(
+            "[celery] task_default_queue_type is quorum, which Redis does not have. Make it"
+            " classic, or use RabbitMQ."
+        )
+    return kind
+
+
 def _whole(config: Config, name: str, least: int) -> int:
     number = config.getint("celery", name)
     if number < least:
         raise _config_error(f"[celery] {name} is {number}. Make it {least} or more.")
     return number
+
+
+def _seconds(config: Config, name: str) -> float:
+    seconds = config.getfloat("celery", name)
+    if not 0 <= seconds <= _DAY_S:
+        raise _config_error(
+            f"[celery] {name} is {seconds:g}. Make it 0 or more, and at most {_DAY_S}."
+        )
+    return seconds
 
 
 def _timeout_s(config: Config) -> float:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from celery.exceptions import WorkerShutdown
 from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 
-from airflow_lite_celery_executor.link import first_line
+from airflow_lite.executors import first_line
+from airflow_lite_celery_executor.app import make_queue
+from airflow_lite_celery_executor.link import refusal
 from airflow_lite_celery_executor.messages import RefusedMessage, read_run_message
+from airflow_lite_celery_executor.worker.channels import check_channels, refuse_compression
 from airflow_lite_celery_executor.worker.context import context_of
-from airflow_lite_celery_executor.worker.garbage import check_channels, refuse_compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +28,31 @@ _PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 logger = logging.getLogger(__name__)
 
 
+#: Of a worker with quorum queues: it makes dozens of queues for tasks with a delay, of which we
+#: have none.
+_DELAYS = "celery.worker.consumer.delayed_delivery:DelayedDelivery"
+
+
 class CheckingConsumer(Consumer):  # type: ignore[misc]
     """Lets through what a scheduler of this home has signed; the rest is put aside unread."""
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
+        """The steps of a consumer's start."""
+
+        default_steps = tuple(step for step in Consumer.Blueprint.default_steps if step != _DELAYS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         refuse_compression()
         super().__init__(*args, **kwargs)
         self._context = context_of(self.app)
+
+    def start(self) -> None:
+        """Consume until the worker ends; it does, where the broker refuses what it needs."""
+        try:
+            super().start()
+        except self.channel_errors as error:
+            logger.error("this worker ends, for the broker refuses it: %s", refusal(error))
+            raise WorkerShutdown(os.EX_UNAVAILABLE) from error
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Return the function that gets each message."""
@@ -38,6 +60,7 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
         connection = self.connection
 
         def check(message: Any) -> None:
+            self._context.received += 1
             try:
                 run = read_run_message(
                     message.body,
@@ -58,7 +81,7 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
 
     def ensure_connected(self, connection: Any) -> Any:
         """Connect, for as long as that takes; that it takes long is told once."""
-        check_channels(connection)
+        check_channels(connection, self.hub)
         errors: list[BaseException] = []
 
         def tell(error: BaseException, _pause_s: float) -> None:
@@ -72,12 +95,17 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
 
         pauses = {"interval_start": _PAUSE_S, "interval_step": _PAUSE_S}
         made = connection.ensure_connection(
-            tell, callback=maybe_shutdown, interval_max=_LONGEST_PAUSE_S, **pauses
+            tell, callback=self._wait, interval_max=_LONGEST_PAUSE_S, **pauses
         )
         if errors:
             logger.info("the broker at %s can be reached", connection.as_uri())
         self.first_connection_attempt = False
         return made
+
+    def _wait(self) -> None:
+        """Do what has to be done while there is no connection; raises once the worker ends."""
+        self._context.liveness.touch()
+        maybe_shutdown()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Log the loss in one line, and close what is left of the connection."""
@@ -100,6 +128,14 @@ class CheckingConsumer(Consumer):  # type: ignore[misc]
         """
         if self.connection is connection:  # else the delivery is void
             settle(*flags, **options)
+
+    def add_task_queue(self, queue: str, *args: Any, **options: Any) -> None:
+        """Take tasks from a further queue, which is declared as everybody does."""
+        queues = self.app.amqp.queues
+        if queue not in queues:
+            queues.select_add(make_queue(self.app, queue))
+        super().add_task_queue(queue, *args, **options)
+        self.pool.flow.consumes()
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Put a message aside that cannot even be taken apart."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite_celery_executor.worker.memory import Memory
+from airflow_lite.worker import AttemptLines
 
 if TYPE_CHECKING:
     from airflow_lite.config import Config
+    from airflow_lite_celery_executor.worker.liveness import LivenessFile
     from airflow_lite_celery_executor.worker.reporter import Reporter
 
 #: Where the Celery application holds it: Celery makes pool and consumer by itself, and hands
@@ -23,7 +24,10 @@ class WorkerContext:
     config: Config
     key: bytes
     reporter: Reporter
-    memory: Memory = field(default_factory=Memory)
+    liveness: LivenessFile
+    memory: AttemptLines = field(default_factory=AttemptLines)
+    #: So many messages have come, and so many of them were refused.
+    received: int = 0
     refused: int = 0
     #: Why no attempt can be claimed here now; None: they can.
     fault: str | None = None

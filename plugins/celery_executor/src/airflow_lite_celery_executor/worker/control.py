@@ -28,13 +28,14 @@ def airflow_lite_status(state: Any, **_: Any) -> dict[str, Any]:
     consumer = state.consumer
     context = context_of(state.app)
     pool = consumer.pool
-    queues = consumer.task_consumer.queues if consumer.task_consumer else []
     return {
-        "queues": sorted(queue.name for queue in queues),
+        "queues": pool.queues,
         "slots": pool.limit,
         "running": pool.running,
         "waiting": pool.waiting,
+        "unacknowledged": pool.unacknowledged,
         "is_paused": pool.flow.is_paused,
+        "is_ending": pool.is_draining,
         "refused": context.refused,
         "fault": context.fault,
         "time_s": time.time(),

@@ -18,17 +18,23 @@ from typing import TYPE_CHECKING, Any
 from celery.concurrency.base import BasePool
 from celery.worker import state as celery_state
 
+from airflow_lite.executors import Pace
+from airflow_lite_celery_executor.messages import Beat
 from airflow_lite_celery_executor.worker.context import context_of
-from airflow_lite_celery_executor.worker.flow import Flow
+from airflow_lite_celery_executor.worker.flow import MOST_AHEAD, Flow
+from airflow_lite_celery_executor.worker.liveness import TOUCH_S
+from airflow_lite_celery_executor.worker.watchdog import Stall, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow_lite.worker import TaskHost
 
 #: A claimed attempt that has run for so long, in seconds, is acknowledged: its row is the truth,
 #: and brokers deliver again what is not acknowledged for long.
 HELD_AFTER_S = 10.0
+#: A task that runs for so long, in seconds, is no brisk one.
+BRISK_S = 3.0
 #: Seconds until a worker without work ends its task host, for the sake of its memory.
 _IDLE_S = 60.0
 #: Longest wait, in seconds, for something to happen while the worker ends.
@@ -36,6 +42,8 @@ _TURN_S = 1.0
 #: Seconds that a killed task host has to record what it killed.
 _KILL_S = 15.0
 _SIGKILL = 9
+#: So often a worker that is given nothing connects anew before it ends.
+MOST_STALLS = 2
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +80,15 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         for end in (self._reading, self._writing):
             os.set_blocking(end, False)
         self._hub: Any = None
-        self._is_draining = False
+        self._consumer: Any = None
+        self.is_draining = False
+        self._kill_at: float | None = None  # a moment of `time.monotonic`
         self.flow = Flow()
-        self._context.reporter.present = lambda: list(self._jobs)
+        self._pace = Pace()
+        self._watchdog = Watchdog()
+        self._context.reporter.look = self._beat
+        self._context.reporter.watch = self._watch
+        self._context.reporter.has_more = lambda: len(self._jobs) > self.limit
 
     def on_start(self) -> None:
         """Start the task host; raises OSError if that cannot be."""
@@ -95,12 +109,14 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         self._hub = hub
         hub.add_reader(self._reading, self._turn)
         hub.call_soon(self._turn)
+        hub.call_repeatedly(TOUCH_S, self._context.liveness.touch)
         for job in self._jobs.values():  # the timers have gone with the connection
             if job.is_running and not job.is_held:
                 hub.call_later(HELD_AFTER_S, self._hold, job.token)
 
     def serve(self, consumer: Any) -> None:
         """Serve this consumer, whose connection is new."""
+        self._consumer = consumer
         self.flow.serve(consumer)
         self._hub.call_soon(self._flow)
 
@@ -165,6 +181,8 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         self.limit = limit
         self._require_host().limit(limit)
         self._flow()
+        if self._hub is not None:
+            self._hub.call_soon(self.flow.renew)  # once the prefetch count is set, too
 
     @property
     def running(self) -> list[str]:
@@ -176,6 +194,38 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         """How many attempts wait here."""
         return len(self._jobs) - len(self.running)
 
+    @property
+    def unacknowledged(self) -> dict[str, list[float]]:
+        """For how many seconds the messages of each queue are here that are not acknowledged."""
+        return unacknowledged(self._jobs.values(), time.monotonic())
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that tasks are taken from now. May be asked on another thread."""
+        tasks = None if self._consumer is None else self._consumer.task_consumer
+        return sorted(queue.name for queue in tasks.queues) if tasks else []
+
+    def _beat(self) -> Beat:
+        """Tell of this worker, on the reporter's thread; one that ends has no slots."""
+        slots = 0 if self.is_draining else self.limit
+        return Beat(list(self._jobs), self.queues, slots, self._context.fault)
+
+    def _watch(self, beat: Beat, depth: Callable[[str], int]) -> None:
+        """Have the worker connect anew, or end, if it is given nothing; the reporter's thread."""
+        stall = self._watchdog.look(beat, self._context.received, depth)
+        if stall is None:
+            return
+        if stall.number > MOST_STALLS + 1:  # nor does it end: its event loop hangs
+            logger.error("%s; this worker does not even end, and is killed", stall)
+            os._exit(os.EX_UNAVAILABLE)
+        self._soon(self._stalled, stall)
+
+    def _stalled(self, stall: Stall) -> None:
+        if stall.number <= MOST_STALLS:
+            raise ConnectionResetError(str(stall))  # the consumer connects anew
+        logger.error("%s; connecting anew did not help, so this worker ends", stall)
+        celery_state.should_stop = os.EX_UNAVAILABLE
+
     def _require_host(self) -> TaskHost:
         assert self._host is not None  # it was started
         return self._host
@@ -183,8 +233,7 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
     def _soon(self, function: Callable[..., None], *args: Any) -> None:
         """Have the event loop's thread call a function."""
         self._events.append((function, args))
-        with suppress(BlockingIOError):  # it is awake
-            os.write(self._writing, b"x")
+        self.wake()
 
     def _turn(self) -> None:
         """Do what the task host's calls ask for."""
@@ -202,7 +251,18 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         job.is_running = True
         job.accept(job.number, time.monotonic())
         self._context.reporter.runs(token)
-        self._hub.call_later(HELD_AFTER_S, self._hold, token)
+        self._hub.call_later(BRISK_S, self._takes_long, token)
+
+    def _takes_long(self, token: str) -> None:
+        """Take nothing ahead while tasks take long, and give back what waits behind such ones."""
+        job = self._jobs.get(token)
+        if job is None:
+            return
+        self._hub.call_later(HELD_AFTER_S - BRISK_S, self._hold, token)
+        self._pace.stumbled()
+        self._flow()
+        if len(self.running) >= self.limit:
+            self._release()
 
     def _hold(self, token: str) -> None:
         """Acknowledge an attempt that takes long; take no message for its slot meanwhile."""
@@ -220,9 +280,10 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         self._numbers.pop(job.number, None)
         if was_claimed:
             self._context.memory.note(token, "ended; its outcome is recorded")
+            self._quicken(time.monotonic() - job.since)
             job.finish((False, None, time.monotonic() - job.since))
             self._context.reporter.ended(token)
-        elif job.is_released or self._is_draining or self._context.fault is not None:
+        elif job.is_released or self.is_draining or self._context.fault is not None:
             self._context.memory.note(token, "given back to the broker")
             celery_state.task_ready(job.request)
             job.request.reject(requeue=True)
@@ -231,6 +292,13 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
             job.finish((False, None, 0.0))
             self._context.reporter.not_claimed(token)
         if job.is_held:
+            self._flow()
+
+    def _quicken(self, age_s: float) -> None:
+        """Take as many messages ahead as tasks that are over so soon can do with."""
+        depth = min(self._pace.depth, MOST_AHEAD)
+        self._pace.ended(age_s)
+        if min(self._pace.depth, MOST_AHEAD) != depth and not self.is_draining:
             self._flow()
 
     def _in_trouble(self, fault: str | None) -> None:
@@ -245,31 +313,38 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
     def _flow(self) -> None:
         held = sum(job.is_held for job in self._jobs.values())
         free = 0 if self._context.fault is not None else self.limit - held
-        self.flow.set_free(free, self.limit)
-        if free <= 0 and self._host is not None:
+        self.flow.set_free(free, self.limit, self._pace.depth)
+        if free <= 0:
             self._release()
 
     def _release(self) -> None:
+        if self._host is None:
+            return
         tokens = [job.token for job in self._jobs.values() if not job.is_running]
         for token in tokens:
             self._jobs[token].is_released = True
         if tokens:
-            self._require_host().release(tokens)
+            self._host.release(tokens)
+
+    def wake(self) -> None:
+        """Have the event loop look around. May be called by a signal handler."""
+        with suppress(BlockingIOError):  # it is awake
+            os.write(self._writing, b"x")
+
+    def kill_after(self, grace_s: float) -> None:
+        """Have a shutdown kill what runs after so long. May be called by a signal handler."""
+        self._kill_at = time.monotonic() + grace_s
 
     def on_stop(self) -> None:
-        """Let what runs end, for `shutdown_grace_s`; then leave it to the task host alone.
-
-        In a cold shutdown, which calls this in a signal handler, `on_terminate` does the work.
-        """
-        if celery_state.should_terminate or self._is_draining or self._host is None:
+        """Let what runs end, for `shutdown_grace_s`; then leave it to the task host alone."""
+        if self.is_draining or self._host is None:
             return
-        self._is_draining = True
+        self.is_draining = True
         self._host.drain()
         grace_s = self._context.config.getfloat("scheduler", "shutdown_grace_s")
-        deadline = time.monotonic() + grace_s
-        while self._jobs and time.monotonic() < deadline and not celery_state.should_terminate:
-            self._wait()
-        if celery_state.should_terminate:
+        leave_at = time.monotonic() + grace_s
+        self._drain_until(lambda: self._kill_at or leave_at)
+        if self._kill_at is not None:
             self._kill()
         elif self._jobs:
             logger.warning(
@@ -280,11 +355,23 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
             )
         self._leave()
 
+    def _drain_until(self, moment: Callable[[], float]) -> None:
+        """Wait for the end of all that is here, until a moment, which may change meanwhile."""
+        alarm = None
+        while self._jobs and time.monotonic() < moment():
+            if alarm != moment() and self._hub is not None:
+                alarm = moment()
+                self._hub.call_later(alarm - time.monotonic(), self.wake)
+            self._wait()
+        if self._hub is not None:  # the last acknowledgements
+            self.wake()
+            self._wait()
+
     def on_terminate(self) -> None:
         """Kill what runs, and record that."""
         if self._host is None:
             return
-        self._is_draining = True
+        self.is_draining = True
         self._kill()
         self._leave()
 
@@ -302,6 +389,7 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
 
     def _wait(self) -> None:
         """Wait for something to happen; the connection is kept alive as long as it works."""
+        self._context.liveness.touch()
         if self._hub is not None:
             try:
                 self._hub.run_once()
@@ -316,3 +404,13 @@ class TaskHostPool(BasePool):  # type: ignore[misc]
         info: dict[str, Any] = super()._get_info()
         pid = None if self._host is None else self._host.pid
         return {**info, "processes": [] if pid is None else [pid]}
+
+
+def unacknowledged(jobs: Iterable[_Job], now: float) -> dict[str, list[float]]:
+    """Return the ages of the messages that are not acknowledged, by their queues."""
+    ages: dict[str, list[float]] = {}
+    for job in jobs:
+        if not job.is_held:
+            queue = str(job.request.delivery_info.get("routing_key"))
+            ages.setdefault(queue, []).append(round(now - job.since, 1))
+    return ages

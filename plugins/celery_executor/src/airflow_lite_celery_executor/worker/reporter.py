@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+import uuid
 from base64 import b64encode
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_lite_celery_executor.app import Names
-from airflow_lite_celery_executor.link import Linked, hints_exchange
-from airflow_lite_celery_executor.messages import Hint
+from airflow_lite_celery_executor.link import Linked, depth, hints_exchange
+from airflow_lite_celery_executor.messages import Beat, Hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_EVENTS = 20_000
 #: Seconds between two messages that tell of all attempts that are here.
 _BEAT_S = 4.0
+#: Seconds for which ends are gathered while slots have more to do here: nobody waits for them.
+_GATHER_S = 0.05
 #: Most attempts in one message.
 _BATCH = 500
 #: Most messages that are kept in the queue of refused ones, and most bytes of each.
@@ -43,13 +47,26 @@ class Reporter(Linked):
         super().__init__(app)
         self._key = key
         self._worker = worker
+        self._process = uuid.uuid4().hex[:12]
         self._timeout_s = timeout_s
         self._events: deque[tuple[str, str]] = deque(maxlen=_MOST_EVENTS)
         self._refused: deque[_Refused] = deque(maxlen=_MOST_REFUSED)
-        #: Returns the tokens of all attempts that are here; called on this object's thread.
-        self.present: Callable[[], list[str]] = list
+        #: Returns what the worker tells of itself; called on this object's thread.
+        self.look: Callable[[], Beat] = Beat
+        #: Is given that, and how to ask for a queue's depth; the same thread.
+        self.watch: Callable[[Beat, Callable[[str], int]], None] | None = None
+        #: Returns whether more attempts are here than can run; called on this object's thread.
+        self.has_more: Callable[[], bool] = lambda: False
         self._next_beat = 0.0
-        self._has_told_some = False
+        self._full_until = 0.0  # a moment: what is refused before it is counted, and not kept
+
+    def connect(self) -> Any:
+        """Return a new connection; each message by a client of its own would cost twice as much."""
+        from airflow_lite_celery_executor.worker.channels import keep_clients
+
+        connection = super().connect()
+        keep_clients(connection)
+        return connection
 
     def runs(self, token: str) -> None:
         """Tell that an attempt runs."""
@@ -80,11 +97,14 @@ class Reporter(Linked):
             while True:
                 self.bell.clear()
                 self._send_events(producer, exchange.name)
-                self._send_beat(producer, exchange.name)
+                self._send_beat(connection, producer, exchange.name)
                 self._send_refused(producer)
                 if self.is_closing.is_set():
+                    self._publish_beat(producer, exchange.name, self.look()._replace(slots=0))
                     return
                 self.bell.wait(_BEAT_S)
+                if self.has_more():
+                    self.is_closing.wait(_GATHER_S)
 
     def _send_events(self, producer: Any, exchange: str) -> None:
         while self._events:
@@ -92,32 +112,42 @@ class Reporter(Linked):
             tokens: dict[str, list[str]] = {"running": [], "ended": [], "not_claimed": []}
             for kind, token in events:
                 tokens[kind].append(token)
-            hint = Hint(self._worker, **tokens)
+            hint = Hint(self._worker, tokens["running"], tokens["ended"], tokens["not_claimed"])
             self._publish(producer, hint.body(self._key), exchange=exchange, routing_key="")
             for _ in events[: len(self._events)]:
                 self._events.popleft()
 
-    def _send_beat(self, producer: Any, exchange: str) -> None:
-        """Tell of all that is here, and once of nothing after that; after all events of it."""
+    def _send_beat(self, connection: Any, producer: Any, exchange: str) -> None:
+        """Tell of all that is here, after all events of it."""
         if time.monotonic() < self._next_beat:
             return
         self._next_beat = time.monotonic() + _BEAT_S
-        present = self.present()
-        if present or self._has_told_some:
-            hint = Hint(self._worker, [], [], [], present)
-            self._publish(producer, hint.body(self._key), exchange=exchange, routing_key="")
-            self._has_told_some = bool(present)
+        beat = self.look()
+        self._publish_beat(producer, exchange, beat)
+        if self.watch is not None:
+            self.watch(beat, partial(depth, connection))
+
+    def _publish_beat(self, producer: Any, exchange: str, beat: Beat) -> None:
+        hint = Hint(self._worker, [], [], [], beat._replace(process=self._process))
+        self._publish(producer, hint.body(self._key), exchange=exchange, routing_key="")
 
     def _send_refused(self, producer: Any) -> None:
-        while self._refused:
+        """Put aside as many as there is room for; a flood must not cost a look at it for each."""
+        if not self._refused:
+            return
+        if time.monotonic() >= self._full_until:
             queue = refused_queue(self._key)(producer.channel)
-            if queue.queue_declare().message_count >= _MOST_REFUSED:
-                self._refused.clear()
-                return
-            letter = self._refused.popleft()
-            fields = {**letter._asdict(), "body": b64encode(letter.body).decode()}
-            body = {**fields, "worker": self._worker, "time_s": time.time()}
-            self._publish(producer, body, exchange="", routing_key=queue.name)
+            for _ in range(_MOST_REFUSED - queue.queue_declare().message_count):
+                if not self._refused:
+                    return
+                self._put_aside(producer, queue.name, self._refused.popleft())
+            self._full_until = time.monotonic() + _BEAT_S
+        self._refused.clear()
+
+    def _put_aside(self, producer: Any, queue: str, letter: _Refused) -> None:
+        fields = {**letter._asdict(), "body": b64encode(letter.body).decode()}
+        body = {**fields, "worker": self._worker, "time_s": time.time()}
+        self._publish(producer, body, exchange="", routing_key=queue)
 
     def _publish(self, producer: Any, body: dict[str, Any], **where: str) -> None:
         timeouts = {"timeout": self._timeout_s, "confirm_timeout": self._timeout_s}

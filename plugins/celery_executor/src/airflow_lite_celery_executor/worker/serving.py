@@ -30,10 +30,11 @@ class WorkerOptions(NamedTuple):
 
 
 def run_worker(config: Config, options: WorkerOptions) -> int:
-    """Run a worker; return its exit code. Raises `ConfigError`."""
+    """Run a worker; return its exit code. Raises `ConfigError`, and `UserError` for its name."""
     from airflow_lite.worker import shared_key
     from airflow_lite_celery_executor.worker import control  # noqa: F401 - registers commands
     from airflow_lite_celery_executor.worker.context import WorkerContext
+    from airflow_lite_celery_executor.worker.liveness import LivenessFile
     from airflow_lite_celery_executor.worker.reporter import Reporter
 
     settings = CelerySettings.read(config)
@@ -42,13 +43,16 @@ def run_worker(config: Config, options: WorkerOptions) -> int:
     app = make_app(settings, key)
     name = node_name(options.hostname)
     reporter = Reporter(app, key, name, settings.operation_timeout_s)
-    WorkerContext(config, key, reporter).put(app)
-    worker = _make_worker(app, settings, options, name)
+    liveness = LivenessFile(settings.liveness_file)
+    WorkerContext(config, key, reporter, liveness).put(app)
+    worker = _make_worker_of_own_name(config, app, settings, options, name)
+    liveness.start()
     reporter.start()
     try:
         worker.start()
     finally:
         reporter.close()
+        liveness.remove()
     code = worker.exitcode
     return code if isinstance(code, int) else 0  # words, where a command told it to end
 
@@ -62,16 +66,51 @@ def node_name(hostname: str | None) -> str:
     return f"celery@{socket.gethostname()}-{os.getpid()}"
 
 
+def _make_worker_of_own_name(
+    config: Config, app: Any, settings: CelerySettings, options: WorkerOptions, name: str
+) -> Any:
+    """Return the worker; raise `UserError` if another one of that name answers meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(_answers, config, name) if options.hostname else None
+        worker = _make_worker(app, settings, options, name)
+    if answer is not None and answer.result():
+        from airflow_lite.cli import UserError
+
+        raise UserError(
+            f"A worker that is named {name} runs already, and each would take commands for the"
+            " other. Give this one another name with --celery-hostname, such as"
+            f" {name.partition('@')[2]}@%h, or leave that out."
+        )
+    return worker
+
+
+def _answers(config: Config, name: str) -> bool:
+    """Return whether a worker of that name answers which is not about to end."""
+    from airflow_lite_celery_executor.looking import BrokerUnreachable, looking
+
+    try:
+        with looking(config) as view:
+            answer = view.ask("airflow_lite_status", [name]).get(name)
+    except BrokerUnreachable:
+        return False  # there is none that could take commands, either
+    return answer is not None and not answer.get("is_ending")
+
+
 def _make_worker(app: Any, settings: CelerySettings, options: WorkerOptions, name: str) -> Any:
     from celery import signals
 
+    from airflow_lite_celery_executor.worker.shutdown import SignalledWorker
+
     signals.worker_ready.connect(_say_ready, weak=False)
     queues = options.queues or (settings.default_queue,)
-    app.conf.task_queues = [make_queue(queue) for queue in queues]
+    app.conf.task_queues = [make_queue(app, queue) for queue in queues]
     autoscale = options.autoscale
     if autoscale is None and options.concurrency is None:
         autoscale = settings.autoscale
-    return app.Worker(
+    return SignalledWorker(
+        app=app,
         hostname=name,
         queues=list(queues),
         concurrency=options.concurrency or settings.concurrency,
