@@ -1,0 +1,1 @@
+"""CeleryKubernetesExecutor of airflow-lite: tasks of some queues run in pods."""

@@ -1,0 +1,1 @@
+"""KubernetesExecutor: each attempt in a pod of its own."""

@@ -1,0 +1,1 @@
+"""What pods are and mean: pure functions on JSON."""

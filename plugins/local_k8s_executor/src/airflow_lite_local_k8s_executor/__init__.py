@@ -1,0 +1,1 @@
+"""LocalKubernetesExecutor of airflow-lite: tasks of some queues run in pods."""
