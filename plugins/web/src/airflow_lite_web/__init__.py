@@ -1,0 +1,1 @@
+"""airflow-lite in a browser: pages that are made on the server, and the REST API."""
