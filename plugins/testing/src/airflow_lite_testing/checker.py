@@ -31,8 +31,11 @@ _MOVES: dict[str | None, frozenset[str | None]] = {
     "up_for_reschedule": frozenset(
         {"queued", "skipped", "upstream_failed", "removed", "scheduled", "success"}
     ),
+    "deferred": frozenset({"scheduled", "success", "failed", "skipped", "removed"}),
     "removed": frozenset({None}),
 }
+#: After one of these ends of an attempt a further one of the same try may follow.
+_GOES_ON = frozenset({TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.DEFERRED})
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ def check(store: Store, *, all_ended: bool = True) -> list[Finding]:
 
     The rules: a state changes only along the graph of states; an attempt is claimed at most once;
     at most one outcome of an attempt is accepted; within a try there is a further attempt only
-    after a reschedule or where the one before was never claimed; tries do not exceed their limit;
-    an attempt that was lost says why.
+    after a reschedule or a deferral, or where the one before was never claimed; tries do not exceed
+    their limit; an attempt that was lost says why.
     """
     with store.read() as connection:
         return list(_check(connection, all_ended=all_ended))
@@ -62,13 +65,15 @@ def _check(connection: sa.Connection, *, all_ended: bool) -> Iterator[Finding]:
     from sqlalchemy import select
 
     from airflow_lite.store import schema
+    from airflow_lite.store.notes import EXECUTOR
 
     events = connection.execute(select(schema.task_event).order_by(schema.task_event.c.id)).all()
     attempts = connection.execute(
         select(schema.attempt).order_by(schema.attempt.c.queued_us, schema.attempt.c.token)
     ).all()
     instances = {row.id: row for row in connection.execute(select(schema.task_instance))}
-    by_instance = _grouped(events, "task_instance_id")
+    changes = [event for event in events if event.actor != EXECUTOR]  # others are notes
+    by_instance = _grouped(changes, "task_instance_id")
     for instance_id, history in by_instance.items():
         yield from _check_moves(history, _name(instances.get(instance_id), instance_id))
     for instance_id, tried in _grouped(attempts, "task_instance_id").items():
@@ -128,13 +133,11 @@ def _check_attempts(
 
 
 def _check_tries(attempts: list[Any], history: list[Any], name: str) -> Iterator[Finding]:
-    rescheduled = {
-        event.attempt for event in history if event.to_state == TaskInstanceState.UP_FOR_RESCHEDULE
-    }
+    went_on = {event.attempt for event in history if event.to_state in _GOES_ON}
     for before, after in pairwise(attempts):
         if before.try_number != after.try_number:
             continue
-        if before.claimed_us is not None and before.token not in rescheduled:
+        if before.claimed_us is not None and before.token not in went_on:
             yield Finding(
                 "a try that was claimed has no second attempt",
                 f"{name}: try {before.try_number}, {before.token} then {after.token}",

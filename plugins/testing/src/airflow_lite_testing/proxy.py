@@ -44,10 +44,7 @@ class Proxy:
         with self._lock:
             listener, self._listener = self._listener, None
             ends, self._ends = self._ends, []
-        for end in (*ends, *([listener] if listener is not None else [])):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+        _break(*ends, *([listener] if listener is not None else []))
 
     close = cut
 
@@ -55,11 +52,20 @@ class Proxy:
         while True:
             try:
                 ours, _ = listener.accept()
-                theirs = socket.create_connection((LOOPBACK, self._target))
             except OSError:
                 return
+            try:
+                theirs = socket.create_connection((LOOPBACK, self._target))
+            except OSError:
+                _break(ours)
+                continue
             with self._lock:
-                self._ends += [ours, theirs]
+                is_cut = self._listener is not listener
+                if not is_cut:
+                    self._ends += [ours, theirs]
+            if is_cut:
+                _break(ours, theirs)
+                return
             self._start(self._carry, ours, theirs)
             self._start(self._carry, theirs, ours)
 
@@ -68,15 +74,19 @@ class Proxy:
             while data := source.recv(1 << 16):
                 self._flows.wait()
                 target.sendall(data)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+        _break(source, target)
         with self._lock:
             self._ends = [end for end in self._ends if end not in {source, target}]
 
     def _start(self, function: Any, *arguments: Any) -> None:
         threading.Thread(target=function, args=arguments, daemon=True).start()
+
+
+def _break(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
 
 
 def free_port() -> int:

@@ -27,7 +27,7 @@ class Rows:
         self._store = open_store(self._config)
         self._spec = _spec()
         self._version = self._save(dag_file)
-        self._free: list[tuple[int, str, str]] = []
+        self._free: list[tuple[int, int, str, str]] = []
         self._runs = 0
 
     def _save(self, path: Path) -> int:
@@ -49,8 +49,8 @@ class Rows:
         """Queue the next free task instance under `token`; return its task id and run id."""
         if not self._free:
             self._new_run()
-        row, task_id, run_id = self._free.pop()
-        self._queue_row(row, None, None, token)
+        run, row, task_id, run_id = self._free.pop()
+        self._queue_row(run, row, None, None, token)
         return task_id, run_id
 
     def pickle(self, dag_file: Path) -> int:
@@ -72,20 +72,24 @@ class Rows:
 
     def requeue(self, ti: TaskInstance, token: str) -> None:
         """Queue the task instance of `ti` under a new token, whatever state it is in."""
-        row, state, old = self._row(ti)
-        self._queue_row(row, state, old, token)
+        self._queue_row(*self._row(ti), token)
 
-    def _queue_row(self, row: int, state: str | None, old: str | None, token: str) -> None:
+    def _queue_row(
+        self, run: int, row: int, state: str | None, old: str | None, token: str
+    ) -> None:
         from airflow_lite.clock import SystemClock
+        from airflow_lite.store.runs import row_versions
         from airflow_lite.store.scheduling import queue_attempts
 
         now_us = SystemClock().now_us()
         values = {
             "row": row, "was_state": state, "was_attempt": old, "token": token, "try_number": 1,
-            "try_started_us": None, "stuck": 0, "version": self._version, "executor_name": None,
+            "try_started_us": None, "stuck": 0, "goes_on": False, "version": self._version,
+            "executor_name": None,
             "actor": "kit", "cause": "conformance", "now_us": now_us,
         }  # fmt: skip
         with self._store.begin() as connection:
+            values["run_version"] = row_versions(connection, [run])[run]
             assert queue_attempts(connection, [values]) == 1, f"row {row} was not {state}"
 
     def _new_run(self) -> None:
@@ -103,13 +107,13 @@ class Rows:
                 external_trigger=True, state="running",
             )  # fmt: skip
             rows = instance_rows(connection, [row_id])
-        self._free = [(row.id, row.task_id, run_id) for row in reversed(rows)]
+        self._free = [(row_id, row.id, row.task_id, run_id) for row in reversed(rows)]
 
     def state(self, ti: TaskInstance) -> str | None:
         """Return the state of the task instance's row."""
-        return self._row(ti)[1]
+        return self._row(ti)[2]
 
-    def _row(self, ti: TaskInstance) -> tuple[int, str | None, str | None]:
+    def _row(self, ti: TaskInstance) -> tuple[int, int, str | None, str | None]:
         from airflow_lite.store.lookup import find_run
         from airflow_lite.store.scheduling import instance_rows
 
@@ -118,7 +122,7 @@ class Rows:
             assert run is not None, f"no run {ti.run_id}"
             rows = instance_rows(connection, [run.id])
         row = next(row for row in rows if row.task_id == ti.task_id)
-        return row.id, row.state, row.attempt
+        return run.id, row.id, row.state, row.attempt
 
     def close(self) -> None:
         """Close the store."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_lite.clock import Clock
     from airflow_lite.store.attempts import Ended, Supervisor
     from airflow_lite.store.engine import Store
-    from airflow_lite.store.lookup import Queued
+    from airflow_lite.store.queued import Queued
 
 
 class StubExecutor(BaseExecutor):
@@ -45,6 +45,8 @@ class StubExecutor(BaseExecutor):
         self.store: Store | None = None
         #: Every attempt that was executed, in order.
         self.executed: list[TaskInstanceKey] = []
+        #: Task id -> the length of its result, for tasks that are mapped over it.
+        self.map_lengths: dict[str, int] = {}
         self.revoked: list[TaskInstanceKey] = []
         self.started = self.ended = self.terminated = False
         self._pending: list[TaskInstanceKey] = []
@@ -87,22 +89,22 @@ class StubExecutor(BaseExecutor):
             self.finish(over)
 
     def _claim(self, keys: Sequence[TaskInstanceKey]) -> None:
-        from airflow_lite.store import attempts, lookup
+        from airflow_lite.store import attempts, queued
 
         assert self.store is not None
         now_us = self.clock.now_us()
         with self.store.begin() as connection:
             supervisor = self._signed(connection)
-            rows = lookup.find(connection, keys)
-            queued = {key: rows[key.primary] for key in keys if key.primary in rows}
+            rows = queued.find(connection, keys)
+            waiting = {key: rows[key.primary] for key in keys if key.primary in rows}
             claims = [
                 attempts.Claim(row.id, key.attempt, key.try_number, row.queued_us or now_us)
-                for key, row in queued.items()
+                for key, row in waiting.items()
             ]
             mine = attempts.claim(connection, claims, supervisor, now_us) if claims else set()
         for key in keys:
             if key.attempt in mine:
-                self._claimed[key] = queued[key]
+                self._claimed[key] = waiting[key]
             else:
                 self.success(key)  # not mine: superseded or claimed already
 
@@ -144,7 +146,17 @@ class StubExecutor(BaseExecutor):
         outcome = state
         if state == TaskInstanceState.FAILED:
             state, next_at_us = self._after_failure(connection, key, row)
-        return Ended(row.id, key.attempt, state, outcome, self.cause, now_us, next_at_us)
+        length = self.map_lengths.get(key.task_id) if outcome == TaskInstanceState.SUCCESS else None
+        return Ended(
+            row.id,
+            key.attempt,
+            state,
+            outcome,
+            self.cause,
+            now_us,
+            next_at_us,
+            map_length=length,
+        )
 
     def _after_failure(
         self, connection: Any, key: TaskInstanceKey, row: Queued

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ class SubmitCases(Cases):
         rig = self.rig().start()
         empty = self.bench.folder / "nothing"
         empty.mkdir(exist_ok=True)
-        self.monkeypatch.setenv("PATH", str(empty))
+        os.environ["PATH"] = str(empty)  # which the bench brings back
         self.monkeypatch.setattr(sys, "executable", str(empty / "python"))  # nor beside this one
         attempt = self.bench.attempt()
         rig.run(attempt)
