@@ -7,9 +7,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_lite_dask_executor.client import first_line
-from airflow_lite_dask_executor.pace import Pace
-from airflow_lite_dask_executor.submission import Lane, Submission, lanes_of
+from airflow_lite.executors import Pace, first_line
+from airflow_lite_dask_executor.submission import Lane, Submission, lane_size, lanes_of
 from airflow_lite_dask_executor.verdict import HANDED_BACK, NOT_CLAIMED, NotRunError
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ class Board:
         if placement.resources:  # each attempt is to have them, so each is a Dask task
             return 1
         threads = connection.cluster.threads
-        return self._pace.lane_size(len(group), threads, len(self._lanes))
+        return lane_size(self._pace.depth, len(group), threads, len(self._lanes))
 
     def _take_back_stranded(self, connection: Connection) -> None:
         """Take back the lanes that wait for workers that are gone or set aside."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow_lite.cli import ActionCommand, Arg, GroupCommand, lazy_load_command, listing_arguments
 
 _COMMANDS = "airflow_lite_dask_executor.commands."
 
@@ -18,19 +18,6 @@ _THREADS = Arg(
     default=0,
 )
 _DASHBOARD = Arg("--dashboard", help="Serve Dask's dashboard on port 8787", action="store_true")
-_OUTPUT = Arg(
-    ("-o", "--output"),
-    help="How rows are printed (default: table)",
-    choices=("table", "json", "yaml", "plain"),
-    default="table",
-)
-_COLUMNS = Arg(
-    "--columns",
-    help="Columns to show, comma-separated",
-    type=lambda text: text.split(","),
-    metavar="NAME,NAME",
-)
-
 GROUP = GroupCommand(
     "dask",
     "Run and look at the Dask cluster that tasks run on",
@@ -89,7 +76,7 @@ GROUP = GroupCommand(
             "status",
             "List the workers, their queues, memory and attempts",
             lazy_load_command(_COMMANDS + "status"),
-            (_OUTPUT, _COLUMNS),
+            listing_arguments(),
             epilog="The exit code is 1 if no Dask scheduler answers.\n"
             "example: airflow-lite --executor DaskExecutor dask status -o json",
         ),

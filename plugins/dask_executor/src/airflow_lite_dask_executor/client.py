@@ -46,9 +46,3 @@ async def stop(client: Any, tokens: list[str], futures: list[Any], grace_s: floa
             await client.run(stop_attempts, tokens, grace_s, wait=False, on_error="ignore")
     except OSError as error:
         logger.warning("not every Dask worker could be told to stop an attempt: %s", error)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message, or its name."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")

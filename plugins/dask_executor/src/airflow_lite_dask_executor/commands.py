@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_lite.cli import UserError, config, print_rows, serve_logs
 from airflow_lite_dask_executor import serving
 from airflow_lite_dask_executor.settings import DaskSettings, Tls, with_scheme
-from airflow_lite_dask_executor.store_file import StoreFile
 
 if TYPE_CHECKING:
     import argparse
@@ -59,52 +58,16 @@ def cluster(args: argparse.Namespace) -> int:
 
 def status(args: argparse.Namespace) -> int:
     """List the workers."""
-    settings = DaskSettings.read(config(args))
-    store = StoreFile.of(config(args).get("database", "sql_alchemy_conn"))
-    if not settings.address:
-        raise UserError(
-            "[dask] cluster_address is empty: there is a cluster only while the scheduler runs. "
-            "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS."
-        )
-    try:
-        rows = _rows(settings, store)
-    except OSError as error:
-        raise UserError(
-            f"No Dask scheduler answers at {settings.address} ({error}). Start it with "
-            "`airflow-lite dask scheduler`, or mend [dask] cluster_address."
-        ) from error
+    from airflow_lite_dask_executor.looking import worker_rows
+
     print_rows(
-        rows,
+        worker_rows(config(args)),
         args.output,
         columns=args.columns,
         shown=("worker", "state", "running"),
         wide=("threads", "queues", "memory_mb", "name", "attempts"),
     )
     return 0
-
-
-def _rows(settings: DaskSettings, store: StoreFile | None) -> list[dict[str, Any]]:
-    from airflow_lite_dask_executor.client import picture
-    from airflow_lite_dask_executor.looking import connected
-    from airflow_lite_dask_executor.remote import report
-
-    with connected(settings) as client:
-        workers = picture(client).workers
-        reports = client.run(report, store, on_error="ignore")
-    nothing: tuple[str, list[str]] = ("does not answer", [])
-    return [
-        {
-            "worker": worker.address,
-            "name": worker.name,
-            "threads": worker.threads,
-            "queues": sorted(worker.resources),
-            "memory_mb": worker.memory >> 20,
-            "state": reports.get(worker.address, nothing)[0] or "ready",
-            "running": len(reports.get(worker.address, nothing)[1]),
-            "attempts": reports.get(worker.address, nothing)[1],
-        }
-        for worker in workers
-    ]
 
 
 def _threads(threads: int, workers: int) -> int:

@@ -7,7 +7,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite_dask_executor.client import first_line, new_client, stop
+from airflow_lite.executors import first_line
+from airflow_lite_dask_executor.client import new_client, stop
 from airflow_lite_dask_executor.cluster import Cluster
 
 if TYPE_CHECKING:

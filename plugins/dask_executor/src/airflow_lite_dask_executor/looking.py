@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_lite_dask_executor.client import new_client, picture
 from airflow_lite_dask_executor.settings import DaskSettings
+from airflow_lite_dask_executor.store_file import StoreFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,43 @@ def connected(settings: DaskSettings, timeout_s: float = LOOK_S) -> Iterator[Any
         yield client
     finally:
         client.close(timeout=timeout_s)
+
+
+def worker_rows(config: Config) -> list[dict[str, Any]]:
+    """Return what is known of each worker; raise UserError where there is no cluster to ask."""
+    from airflow_lite.cli import UserError
+    from airflow_lite_dask_executor.remote import report
+
+    settings = DaskSettings.read(config)
+    store = StoreFile.of(config.get("database", "sql_alchemy_conn"))
+    if not settings.address:
+        raise UserError(
+            "[dask] cluster_address is empty: there is a cluster only while the scheduler runs. "
+            "Set it, or export AIRFLOW_LITE__DASK__CLUSTER_ADDRESS."
+        )
+    try:
+        with connected(settings) as client:
+            workers = picture(client).workers
+            reports = client.run(report, store, on_error="ignore")
+    except OSError as error:
+        raise UserError(
+            f"No Dask scheduler answers at {settings.address} ({error}). Start it with "
+            "`airflow-lite dask scheduler`, or mend [dask] cluster_address."
+        ) from error
+    nothing: tuple[str, list[str]] = ("does not answer", [])
+    return [
+        {
+            "worker": worker.address,
+            "name": worker.name,
+            "threads": worker.threads,
+            "queues": sorted(worker.resources),
+            "memory_mb": worker.memory >> 20,
+            "state": reports.get(worker.address, nothing)[0] or "ready",
+            "running": len(reports.get(worker.address, nothing)[1]),
+            "attempts": reports.get(worker.address, nothing)[1],
+        }
+        for worker in workers
+    ]
 
 
 def task_lines(config: Config, ti: TaskInstance) -> list[str]:

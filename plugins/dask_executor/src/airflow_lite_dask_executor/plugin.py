@@ -9,7 +9,7 @@ from airflow_lite.hooks import hookimpl
 if TYPE_CHECKING:
     from airflow_lite.cli import GroupCommand
     from airflow_lite.config import ConfigOption
-    from airflow_lite.hooks import HealthContext, HealthReport
+    from airflow_lite.hooks import HealthContext, HealthReport, WebPanel, WebPanelContext
 
 
 @hookimpl
@@ -35,3 +35,18 @@ def check_health(context: HealthContext) -> HealthReport | None:
     from airflow_lite_dask_executor.health import report
 
     return report(context)
+
+
+@hookimpl
+def get_web_panels(context: WebPanelContext) -> list[WebPanel]:
+    """Return the workers of the cluster."""
+    from airflow_lite.cli import UserError
+    from airflow_lite.hooks import WebPanel
+    from airflow_lite_dask_executor.looking import worker_rows
+
+    try:
+        rows = worker_rows(context.config)
+    except UserError as error:
+        return [WebPanel("Dask workers", text=str(error))]
+    columns = ("worker", "state", "running", "threads", "queues", "memory_mb")
+    return [WebPanel("Dask workers", columns, rows)]

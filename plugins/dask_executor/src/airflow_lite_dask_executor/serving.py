@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_lite.executors import first_line
 from airflow_lite_dask_executor.local_cluster import (
     LOOPBACK,
     PRELOAD,
@@ -90,7 +91,7 @@ async def serve_workers(crew: Crew) -> None:
             await _work(crew, stop)
             delay_s = _FIRST_RETRY_S
         except (OSError, RuntimeError) as error:  # Dask wraps some of what keeps it from starting
-            _say(f"It does not answer: {_first_line(_root(error))}")
+            _say(f"It does not answer: {first_line(_root(error))}")
         await _wait(stop, delay_s)
         delay_s = min(delay_s * 2, _LONGEST_RETRY_S)
 
@@ -192,7 +193,7 @@ def _is_here(address: str) -> bool:
 def _cannot_listen(address: str, error: Exception) -> Exception:
     from airflow_lite.cli import UserError
 
-    cause = _first_line(_root(error))
+    cause = first_line(_root(error))
     return UserError(f"A Dask scheduler cannot listen on {address}: {cause}. Use another --port.")
 
 
@@ -202,10 +203,6 @@ def _root(error: BaseException) -> BaseException:
     while cause is not None:
         root, cause = (cause if str(cause) else root), cause.__cause__
     return root
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def counted(workers: int, threads: int) -> str:

@@ -56,3 +56,12 @@ def lanes_of(group: list[Submission], size: int, now: float) -> list[Lane]:
             submission.lane = lane
         lanes.append(lane)
     return lanes
+
+
+def lane_size(depth: int, waiting: int, threads: int, lanes: int) -> int:
+    """Return how many of the `waiting` go into one lane, beside the `lanes` there are.
+
+    Threads that are free get an even share each, of no more than `depth`.
+    """
+    free = max(threads - lanes, 1)
+    return min(depth, -(-waiting // free))

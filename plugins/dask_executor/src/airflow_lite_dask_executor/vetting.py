@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_lite_dask_executor.client import ANSWER_S, first_line, picture
+from airflow_lite.executors import first_line
+from airflow_lite_dask_executor.client import ANSWER_S, picture
 from airflow_lite_dask_executor.store_file import StoreFile
 
 if TYPE_CHECKING:

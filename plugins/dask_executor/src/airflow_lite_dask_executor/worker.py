@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from distributed import WorkerPlugin
 
 from airflow_lite.executors import RunCommand
+from airflow_lite.worker import AttemptLines
 from airflow_lite_dask_executor.local_cluster import without_quiet
-from airflow_lite_dask_executor.memory import Memory
 from airflow_lite_dask_executor.verdict import HANDED_BACK, NOT_CLAIMED, NotRunError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TaskHostPlugin(WorkerPlugin):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: dict[str, list[_Lane]] = {}
         self._tasks: dict[str, str] = {}
-        self.memory = Memory()
+        self.memory = AttemptLines()
         #: Why no attempt can be run here now; None: they can.
         self.fault: str | None = None
         #: The last fault in the worker's log: the same, or why a scheduler sends it no attempts.
