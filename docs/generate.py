@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # however this file is imported
 import generate_api
 import generate_errors
 import generate_hooks
+import generate_names
 import generate_plugins
+import generate_rest_api
 import generate_supported
 
 from airflow_lite._config_options import RANGES
@@ -85,10 +87,16 @@ def commands() -> str:
         lines += _command("airflow-lite", command, 2)
     for plugin in generate_plugins.plugins():
         lines += ["", f"## Commands of {plugin.distribution}", ""]
-        lines += [f"They need `--executor {plugin.executor}`, or that executor configured."]
+        lines += [_condition(plugin)]
         for group in plugin.groups:
             lines += _command("airflow-lite", group, 3)
     return "\n".join(lines) + "\n"
+
+
+def _condition(plugin: generate_plugins.Bundled) -> str:
+    if plugin.executor is None:
+        return "They are there wherever it is installed."
+    return f"They need `--executor {plugin.executor}`, or that executor configured."
 
 
 def _command(prefix: str, command: CLICommand, level: int) -> list[str]:
@@ -124,8 +132,10 @@ PAGES = {
     "configuration.md": configuration,
     "commands.md": commands,
     "errors.md": generate_errors.page,
+    "airflow-names.md": generate_names.page,
     "hooks.md": generate_hooks.page,
     "plugin-api.md": generate_api.page,
+    "rest-api.md": generate_rest_api.page,
     "supported.md": generate_supported.page,
 }
 

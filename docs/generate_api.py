@@ -20,7 +20,15 @@ MODULES = (
 NAMES = {"airflow_lite.config": ("Config", "ConfigOption")}
 
 #: Classes whose members are listed.
-WITH_MEMBERS = {"BaseExecutor", "Config", "Engine", "TaskHost", "TaskInstance"}
+WITH_MEMBERS = {
+    "AttemptLines",
+    "BaseExecutor",
+    "Config",
+    "Engine",
+    "Pace",
+    "TaskHost",
+    "TaskInstance",
+}
 #: An attribute with the comment above it that says what it is.
 _ATTRIBUTE = re.compile(
     r"(?P<text>(?:^ +#: .*\n)+)^ +(?:self\.)?(?P<name>\w+)(?:: (?P<type>[^=\n]+?))?(?: = .*)?$",
@@ -31,7 +39,7 @@ HEAD = """# What plugins may import
 
 These modules, and in them these names, are the interface of plugins. Everything else may change at any time.
 
-**Stability.** The groups `airflow_lite.executors.v1` and `airflow_lite.plugins.v1` stand for this interface.
+**Stability.** The groups `airflow_lite.executors.v1`, `airflow_lite.plugins.v1`, `airflow_lite.authoring.v1` and `airflow_lite.timetables.v1` stand for this interface.
 It grows by addition, with defaults; what is taken out is deprecated in one minor version first.
 A change that breaks plugins makes new groups, `….v2`, so that an old plugin is told as such before any of it is imported.
 A plugin says which cores it works with in its dependencies: `airflow-lite>=0.1.0.dev0,<0.2`.
@@ -40,6 +48,8 @@ A plugin says which cores it works with in its dependencies: `airflow-lite>=0.1.
 |---|---|---|
 | `airflow_lite.executors.v1` | what `[core] executor` says | the class: `package.module:MyExecutor` |
 | `airflow_lite.plugins.v1` | the plugin's group of commands | a module with [hooks](hooks.md): `package.plugin` |
+| `airflow_lite.authoring.v1` | the plugin's group of commands, or any other | [a function](hooks.md#before-dag-files-are-imported): `package.module:function` |
+| `airflow_lite.timetables.v1` | any, of its own | [a class](../how-to/write-a-timetable.md): `package.module:MyTimetable` |
 | `airflow_lite.testing.v1` | the executor's name | an `Engine` for the [conformance kit](../how-to/test-an-executor.md) |
 """
 

@@ -20,10 +20,25 @@ SECTIONS = (
     ("DAG", "DAG", "`DAG(…)`, and `@dag(…)`, where `dag_id` is the function's name unless given"),
     ("BaseOperator", "BaseOperator", "every operator and decorated task, and `default_args`"),
     ("BashOperator", "", ""),
+    ("EmailOperator", "", ""),
     ("PythonOperator", "", "and `BranchPythonOperator`"),
     ("ShortCircuitOperator", "", "beside those of `PythonOperator`"),
     ("BaseSensorOperator", "", "every sensor"),
     ("PythonSensor", "", "beside those of `BaseSensorOperator`"),
+    ("BashSensor", "", "beside those of `BaseSensorOperator`"),
+    ("FileSensor", "", "beside those of `BaseSensorOperator`"),
+    ("DateTimeSensor", "", "beside those of `BaseSensorOperator`"),
+    ("DateTimeSensorAsync", "", "beside those of `DateTimeSensor`"),
+    ("TimeSensor", "", "beside those of `BaseSensorOperator`"),
+    ("TimeSensorAsync", "", "beside those of `TimeSensor`"),
+    ("TimeDeltaSensor", "", "beside those of `BaseSensorOperator`"),
+    ("TimeDeltaSensorAsync", "", "beside those of `TimeDeltaSensor`"),
+    ("DayOfWeekSensor", "", "beside those of `BaseSensorOperator`"),
+    ("ExternalTaskSensor", "", "beside those of `BaseSensorOperator`"),
+    ("ExternalTaskMarker", "", ""),
+    ("TriggerDagRunOperator", "", ""),
+    ("BranchDateTimeOperator", "", ""),
+    ("BranchDayOfWeekOperator", "", ""),
     ("TaskGroup", "", "and `@task_group(…)`, where `group_id` is the function's name"),
 )
 #: What is no argument, and so in no table.
@@ -31,8 +46,9 @@ ELSEWHERE = (
     "",
     "## What there is no argument for",
     "",
-    "Dynamic task mapping (`expand`, `partial`, `map`), datasets as a `schedule`, deferrable",
-    "operators and timetables of one's own are not there: a DAG file that uses one does not load.",
+    "[Mapping](../how-to/map-tasks.md): `partial` takes the arguments that all instances share,",
+    "`expand` and `expand_kwargs` the others. [Timetables of your own](../how-to/write-a-timetable.md)",
+    "are classes with the methods of Airflow's.",
 )
 
 

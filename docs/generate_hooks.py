@@ -10,6 +10,28 @@ from airflow_lite.api import hookspecs
 from airflow_lite.api import listener_events as events
 
 _MARK = "airflow_lite_spec"
+#: What hooks take and return besides events.
+_ARGUMENTS = (
+    hookspecs.HealthContext,
+    hookspecs.HealthReport,
+    hookspecs.WebPanelContext,
+    hookspecs.WebPanel,
+)
+_BEFORE_DAG_FILES = """
+## Before DAG files are imported
+
+The entry points of `airflow_lite.authoring.v1` are functions without arguments, such as one that puts a finder of more modules onto `sys.meta_path`.
+
+```toml
+[project.entry-points."airflow_lite.authoring.v1"]
+my-names = "my_names.finder:install"
+```
+
+When: once, before the first DAG file, in each process that imports DAG files or reads pickled DAGs: those that parse them, those that run tasks, `dags test`, `tasks test`, `tasks render` and DebugExecutor. Also before an executor is imported that `[core] executor` gives by its module path.
+It may import nothing heavy, and do no work: each DAG file waits for it. No process without DAG files calls it.
+
+It is probed as all plugins are: a child imports and calls it first. One that fails there is left out, which is logged, and the DAG files do without it; one that raises later is the import error of each file.
+""".splitlines()
 
 
 def page() -> str:
@@ -34,9 +56,10 @@ def page() -> str:
             "",
         ]
         lines += _sentences(inspect.getdoc(hook) or "")
+    lines += _BEFORE_DAG_FILES
     lines += ["", "## What listeners are given", ""]
     lines += ["Frozen dataclasses of `airflow_lite.hooks`."]
-    for kind in (*all_events(), hookspecs.HealthContext, hookspecs.HealthReport):
+    for kind in (*all_events(), *_ARGUMENTS):
         lines += ["", f"### {kind.__name__}", "", *_sentences(inspect.getdoc(kind) or ""), ""]
         lines += ["| field | type |", "|---|---|"]
         lines += [

@@ -20,14 +20,15 @@ class Bundled(NamedTuple):
     """A plugin of the tree."""
 
     distribution: str
-    executor: str
+    executor: str | None  # None: its commands need no executor
     groups: list[GroupCommand]
     options: list[ConfigOption]
 
 
 def plugins() -> list[Bundled]:
     """Return the plugins of the tree, by name."""
-    return [_bundled(file) for file in sorted(PLUGINS.glob("*_executor/pyproject.toml"))]
+    files = sorted(PLUGINS.glob("*/pyproject.toml"))
+    return [_bundled(file) for file in files if "airflow_lite.plugins.v1" in file.read_text()]
 
 
 def _bundled(pyproject: Path) -> Bundled:
@@ -43,5 +44,5 @@ def _bundled(pyproject: Path) -> Bundled:
         ]
     finally:
         sys.path.remove(source)
-    executor = next(iter(points["airflow_lite.executors.v1"]))
+    executor = next(iter(points.get("airflow_lite.executors.v1", ())), None)
     return Bundled(project["name"], executor, groups, options)
