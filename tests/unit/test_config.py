@@ -33,6 +33,16 @@ def test_a_home_folder_that_nobody_knows_is_refused_and_not_made_in_the_working_
         config.getpath("core", "dags_folder")
 
 
+def test_space_around_a_value_is_none_of_it_in_the_environment_as_in_the_file(tmp_path):
+    """What a Secret or a file says ends in a line end, more often than not."""
+    url = "postgresql://airflow@example.com/airflow"
+    (tmp_path / "airflow_lite.cfg").write_text(f"[database]\nsql_alchemy_conn = {url} \n")
+    name = "AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN"
+    for environ in ({}, {name: f" {url}\n"}):
+        config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), **environ})
+        assert config.get("database", "sql_alchemy_conn") == url
+
+
 def _numbers():
     from airflow_lite._config_options import RANGES
 

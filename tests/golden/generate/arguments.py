@@ -22,25 +22,51 @@ from airflow.decorators.task_group import task_group
 from airflow.models.baseoperator import BaseOperator
 from airflow.models.dag import dag
 from airflow.operators.bash import BashOperator
+from airflow.operators.datetime import BranchDateTimeOperator
+from airflow.operators.email import EmailOperator
 from airflow.operators.empty import EmptyOperator
 from airflow.operators.python import (
     BranchPythonOperator,
     PythonOperator,
     ShortCircuitOperator,
 )
+from airflow.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.operators.weekday import BranchDayOfWeekOperator
 from airflow.sensors.base import BaseSensorOperator
+from airflow.sensors.bash import BashSensor
+from airflow.sensors.date_time import DateTimeSensor, DateTimeSensorAsync
+from airflow.sensors.external_task import ExternalTaskMarker, ExternalTaskSensor
+from airflow.sensors.filesystem import FileSensor
 from airflow.sensors.python import PythonSensor
+from airflow.sensors.time_delta import TimeDeltaSensor, TimeDeltaSensorAsync
+from airflow.sensors.time_sensor import TimeSensor, TimeSensorAsync
+from airflow.sensors.weekday import DayOfWeekSensor
 from airflow.utils.task_group import TaskGroup
 
 OPERATORS = (
     BaseOperator,
     BashOperator,
     PythonOperator,
+    EmailOperator,
     EmptyOperator,
     BranchPythonOperator,
     ShortCircuitOperator,
     BaseSensorOperator,
     PythonSensor,
+    BashSensor,
+    FileSensor,
+    DateTimeSensor,
+    DateTimeSensorAsync,
+    TimeSensor,
+    TimeSensorAsync,
+    TimeDeltaSensor,
+    TimeDeltaSensorAsync,
+    DayOfWeekSensor,
+    ExternalTaskSensor,
+    ExternalTaskMarker,
+    TriggerDagRunOperator,
+    BranchDateTimeOperator,
+    BranchDayOfWeekOperator,
 )
 TASK_DECORATORS = ("python", "branch", "short_circuit", "sensor", "bash")
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")

@@ -29,7 +29,7 @@ COMMANDS = """
 version; info; config get-value; config list; db migrate; db check; db reset;
 dags list; dags details; dags show; dags trigger; dags pause; dags unpause; dags list-runs;
 dags list-import-errors; dags next-execution; dags test; dags delete;
-tasks list; tasks run; tasks test; tasks state; tasks states-for-dag-run; tasks clear;
+cheat-sheet; standalone; dags report; dags show-dependencies; tasks failed-deps; tasks list; tasks run; tasks test; tasks state; tasks states-for-dag-run; tasks clear;
 tasks render; pools list; pools get; pools set; pools delete; jobs check; scheduler; plugins
 """
 USAGE = 2  # argparse's exit code; Airflow prints the command's help on stdout

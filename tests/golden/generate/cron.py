@@ -27,6 +27,8 @@ import pendulum
 from airflow import DAG
 from airflow.models.dag import create_timetable
 from airflow.timetables.base import DataInterval, TimeRestriction
+from airflow.timetables.events import EventsTimetable
+from airflow.timetables.trigger import CronTriggerTimetable
 from airflow.utils.timezone import coerce_datetime, convert_to_utc, parse_timezone
 from dateutil.relativedelta import relativedelta
 
@@ -181,6 +183,7 @@ def frozen(now: pendulum.DateTime):
     with (
         patch("airflow.timetables.interval.utcnow", lambda: now),
         patch("airflow.timetables.simple.timezone.utcnow", lambda: now),
+        patch("airflow.timetables.trigger.timezone.utcnow", lambda: now),
     ):
         yield
 
@@ -330,6 +333,67 @@ def manual_row(schedule, zone: str, text: str) -> dict[str, object]:
     }
 
 
+def trigger_rows() -> list[dict[str, object]]:
+    """CronTriggerTimetable: what it plans and what runs by hand cover."""
+    rows = []
+    for zone, texts in STARTS.items():
+        for expression in ("@daily", "*/15 * * * *", "30 2 * * *", "15 1,13 * * 1-5"):
+            for minutes in (0, 90):
+                timetable = CronTriggerTimetable(
+                    expression, timezone=parse_timezone(zone), interval=timedelta(minutes=minutes)
+                )
+                row = {"schedule": expression, "timezone": zone, "minutes": minutes}
+                for text in texts:
+                    start = wall(text, zone)
+                    rows.append(
+                        row
+                        | {"start": moment(start), "catchup": True}
+                        | failing(lambda: chain(timetable, start, catchup=True, length=6))
+                    )
+                    now = start.add(days=1, seconds=1)
+                    for earliest in (None, start, start.add(days=3)):
+                        with frozen(now):
+                            runs = chain(timetable, earliest, catchup=False, length=3)
+                        rows.append(
+                            row
+                            | {"start": moment(earliest), "catchup": False, "now": moment(now)}
+                            | runs
+                        )
+                    interval = timetable.infer_manual_data_interval(run_after=now)
+                    rows.append(
+                        row
+                        | {"manual": moment(now)}
+                        | {"interval": [moment(interval.start), moment(interval.end)]}
+                    )
+    return rows
+
+
+EVENTS = ("2024-03-01T10:00Z", "2024-03-04T00:00Z", "2024-03-04T00:00:01Z", "2024-06-01T08:30Z")
+
+
+def event_rows() -> list[dict[str, object]]:
+    """EventsTimetable: what it plans with catchup, and what runs by hand cover."""
+    rows = []
+    dates = [utc(text) for text in reversed(EVENTS)]
+    for restricted in (False, True):
+        timetable = EventsTimetable(event_dates=dates, restrict_to_events=restricted)
+        row = {"events": list(EVENTS), "restricted": restricted}
+        for start in (None, "2024-03-02T00:00Z", "2024-03-04T00:00Z", "2025-01-01T00:00Z"):
+            for latest in (None, "2024-03-04T00:00Z"):
+                runs = chain(
+                    timetable,
+                    utc(start) if start else None,
+                    catchup=True,
+                    latest=utc(latest) if latest else None,
+                )
+                rows.append(row | {"start": start, "latest": latest} | runs)
+        for text in ("2024-01-01T00:00Z", "2024-03-04T00:00Z", "2024-05-01T00:00Z"):
+            interval = timetable.infer_manual_data_interval(run_after=utc(text))
+            spelled = [moment(interval.start), moment(interval.end)]
+            rows.append(row | {"manual": text, "interval": spelled})
+    return rows
+
+
 def syntax_rows() -> list[dict[str, object]]:
     rows = []
     start = utc("2024-01-31T10:07Z")
@@ -386,6 +450,8 @@ def main(output: Path) -> None:
         "latest": latest_rows(),
         "other": other_rows(),
         "manual": manual_rows(),
+        "trigger": trigger_rows(),
+        "events": event_rows(),
         "syntax": syntax_rows(),
         "invalid": invalid_rows(),
     }

@@ -10,7 +10,22 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_lite import DAG, AirflowException, BaseOperator, BashOperator, PythonOperator, literal
+from airflow_lite import (
+    DAG,
+    AirflowException,
+    BaseOperator,
+    BashOperator,
+    BashSensor,
+    DateTimeSensor,
+    EmailOperator,
+    ExternalPythonOperator,
+    ExternalTaskSensor,
+    FileSensor,
+    PythonOperator,
+    PythonVirtualenvOperator,
+    TriggerDagRunOperator,
+    literal,
+)
 from airflow_lite.authoring import macros
 from airflow_lite.authoring.render import environment, presentable, render_fields
 
@@ -246,6 +261,27 @@ def test_a_field_that_is_a_function_is_called_for_its_value(make_context):
     assert rendered(make_context, by_function) == "own on 2024-02-29"
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: BashOperator(task_id="own", bash_command=value),
+        lambda value: BashSensor(task_id="own", bash_command=value),
+        lambda value: FileSensor(task_id="own", filepath=value),
+        lambda value: TriggerDagRunOperator(task_id="own", trigger_dag_id=value),
+        lambda value: TriggerDagRunOperator(task_id="own", trigger_dag_id="d", conf=value),
+        lambda value: EmailOperator(
+            task_id="own", to="a@b.example", subject=value, html_content=""
+        ),
+    ],
+)
+def test_a_templated_argument_may_be_a_function(make_context, make):
+    with DAG("d", schedule=None):
+        task = make(by_function)
+    shown = render_fields(task, make_context(task))
+
+    assert "own on 2024-02-29" in shown.values()
+
+
 def test_what_such_a_function_returns_is_not_rendered_again(make_context):
     assert rendered(make_context, lambda context, jinja_env: "{{ ds }}") == "{{ ds }}"
 
@@ -288,6 +324,37 @@ def test_the_environment_of_a_command_may_come_from_a_function(make_context):
     render_fields(task, make_context(task))
 
     assert task.env == {"DAY": "2024-02-29"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "field", "others"),
+    [
+        (ExternalTaskSensor, "external_dag_id", {"external_task_id": "there"}),
+        (ExternalTaskSensor, "external_task_id", {"external_dag_id": "other"}),
+        (ExternalTaskSensor, "external_task_ids", {"external_dag_id": "other"}),
+        (ExternalTaskSensor, "external_task_group_id", {"external_dag_id": "other"}),
+        (PythonVirtualenvOperator, "venv_cache_path", {"python_callable": by_function}),
+        (ExternalPythonOperator, "python", {"python_callable": by_function}),
+    ],
+)
+def test_arguments_of_operators_may_come_from_a_function(make_context, operator, field, others):
+    with DAG("d", schedule=None):
+        task = operator(task_id="t", **others, **{field: lambda context, jinja_env: context["ds"]})
+    render_fields(task, make_context(task))
+
+    assert getattr(task, field) == "2024-02-29"
+
+
+@pytest.mark.parametrize(
+    ("operator", "field", "others"),
+    [
+        (DateTimeSensor, "target_time", {}),
+        (PythonVirtualenvOperator, "requirements", {"python_callable": by_function}),
+    ],
+)
+def test_a_function_for_an_argument_that_is_taken_apart_at_once_is_refused(operator, field, others):
+    with DAG("d", schedule=None), pytest.raises((TypeError, ValueError), match=field):
+        operator(task_id="t", **others, **{field: by_function})
 
 
 def test_a_literal_is_handed_over_unrendered(make_context):

@@ -20,8 +20,10 @@ PAGES = [
     "configuration.md",
     "commands.md",
     "errors.md",
+    "airflow-names.md",
     "hooks.md",
     "plugin-api.md",
+    "rest-api.md",
     "supported.md",
 ]
 

@@ -16,6 +16,7 @@ from airflow_lite import (
     EmptyOperator,
     Param,
     PythonSensor,
+    TaskGroup,
 )
 from airflow_lite.parsing.priority import effective_weights
 from airflow_lite.parsing.serialize import dag_spec
@@ -187,3 +188,16 @@ def test_what_follows_a_setup_cannot_have_a_trigger_rule_of_its_own():
         "DAG d: task 'work' follows the setup 'setup' with a trigger_rule of its own."
         " Setup tasks must be followed with trigger rule all_success."
     )
+
+
+def test_the_tasks_of_a_group_are_kept_where_their_ids_do_not_tell_them():
+    with DAG("d", schedule=None) as dag:
+        EmptyOperator(task_id="bare.elsewhere")
+        with TaskGroup("plain"):
+            EmptyOperator(task_id="a")
+        with TaskGroup("bare", prefix_group_id=False):
+            EmptyOperator(task_id="b")
+            with TaskGroup("inner"):
+                EmptyOperator(task_id="c")
+
+    assert dag_spec(dag).groups == {"bare": ["b", "inner.c"]}

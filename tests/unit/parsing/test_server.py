@@ -12,6 +12,7 @@ import pytest
 from airflow_lite.parsing import server
 from airflow_lite.parsing.errors import explain, frames_of_dump
 from airflow_lite.parsing.file import Options
+from airflow_lite.parsing.secrets import Control
 from airflow_lite.parsing.server import import_authoring
 
 
@@ -47,8 +48,9 @@ def test_a_file_waits_where_no_process_is_left_for_it(
     monkeypatch.setattr(server, "_child_main", lambda *_: os._exit(0))
     before = len(os.listdir("/dev/fd"))
     with control, theirs:
-        child, *pipes = server._fork_in_time(control, "/d/x.py", Options(60.0, 0))
+        child, *pipes, line = server._fork_in_time(Control(control), "/d/x.py", Options(60.0, 0))
         child.kill()
+    line.close()
     for pipe in pipes:
         os.close(pipe.descriptor)
     assert refusals == []
@@ -64,7 +66,7 @@ def test_a_file_that_no_process_is_left_for_is_told_so_in_the_end(
     monkeypatch.setattr("os.fork", refuse)
     control, theirs = socket.socketpair()
     with control, theirs:
-        verdict, _ = server._parsed(control, "/d/x.py", Options(0.0, 0))
+        verdict, _ = server._parsed(Control(control), "/d/x.py", Options(0.0, 0))
     assert verdict is not None
     assert verdict.startswith("The file cannot be parsed now: no process could be started for it: ")
 

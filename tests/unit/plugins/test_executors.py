@@ -10,7 +10,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.errors import ConfigError, UnknownExecutorError, UserError
-from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES, NOT_YET
+from airflow_lite.plugins.discovery.known_packages import CORE_EXECUTORS, KNOWN_PACKAGES
 from airflow_lite.plugins.executors import executor_class, executor_flag, load_executor
 
 SOURCE = """
@@ -64,7 +64,11 @@ def test_the_cores_names_are_those_of_its_entry_points():
     assert project["entry-points"]["airflow_lite.executors.v1"] == CORE_EXECUTORS
 
 
-@pytest.mark.parametrize("known", KNOWN_PACKAGES, ids=lambda known: known.executor)
+@pytest.mark.parametrize(
+    "known",
+    [known for known in KNOWN_PACKAGES if known.executor],
+    ids=lambda known: known.executor,
+)
 def test_a_known_executor_that_is_not_installed_names_its_package(tmp_path, monkeypatch, known):
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(UnknownExecutorError) as caught:
@@ -72,6 +76,16 @@ def test_a_known_executor_that_is_not_installed_names_its_package(tmp_path, monk
     assert str(caught.value) == (
         f"{known.executor} is not installed. Install it with `pip install {known.distribution}`."
     )
+
+
+@pytest.mark.parametrize(
+    "known",
+    [known for known in KNOWN_PACKAGES if known.halves],
+    ids=lambda known: known.executor,
+)
+def test_the_halves_of_a_known_hybrid_are_those_of_its_class(tmp_path, known):
+    found = executor_class(known.executor, config(tmp_path, known.executor))
+    assert tuple(half.__name__ for half in found.halves) == known.halves
 
 
 @pytest.mark.parametrize(
@@ -90,17 +104,6 @@ def test_an_unknown_name_is_told_with_the_nearest_ones(tmp_path, monkeypatch, na
     assert str(caught.value) == (
         f"There is no executor {name!r}.{hint} List the installed ones with "
         "`airflow-lite plugins list`."
-    )
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_an_executor_of_airflow_that_nobody_brings_yet_is_told_as_such(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("sys.path", [])
-    with pytest.raises(UnknownExecutorError) as caught:
-        executor_class(name, config(tmp_path, name))
-    assert str(caught.value) == (
-        f"There is no {name} yet. Use LocalExecutor, which runs tasks on this machine, or "
-        "DaskExecutor, which runs them on several."
     )
 
 

@@ -13,8 +13,7 @@ from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.plugins.discovery.model import PluginError
 from airflow_lite.plugins.listeners import Listeners
 from airflow_lite.plugins.registry import HookResult, Registry
-
-DEADLINE_S = 60
+from fixtures.waits import DEADLINE_S
 
 
 def plugin(**hooks):

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_lite.processes import children
 from airflow_lite.processes.children import Child, End, within
+from fixtures.processes import is_gone
 
 PROLOGUE = "import os, subprocess, sys, time\nfd = int(sys.argv[1])\n"
 SLEEPS = "['sleep', '600']"
@@ -60,14 +61,6 @@ def start():
 def _either_way(request, monkeypatch):
     if request.param == "without":
         monkeypatch.delattr(os, "pidfd_open")
-
-
-def is_gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 @pytest.mark.usefixtures("_either_way")

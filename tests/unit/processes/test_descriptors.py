@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
-import os
-import socket
+import subprocess
+import sys
+import textwrap
 
+import pytest
+
+BEGIN = """
+import os, socket, sys
 from airflow_lite.processes.descriptors import left_open, open_descriptors
+one, two = sys.argv[1:]
+"""
 
 
-def test_what_is_left_open_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    before = open_descriptors()
-    with (tmp_path / "file").open(), socket.socket(), open(os.devnull):
-        assert left_open(before) == [str(tmp_path / "file"), "socket"]
+@pytest.fixture
+def alone(tmp_path):
+    """Give a function that runs code where no other test has left anything open.
 
-    assert left_open(before) == []
+    It has the paths of two files; returned is what it prints, and the paths.
+    """
+    paths = [tmp_path / name for name in ("one", "two")]
+    for path in paths:
+        path.touch()
 
+    def alone(source):
+        words = [sys.executable, "-c", BEGIN + textwrap.dedent(source), *map(str, paths)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines(), *map(str, paths)
 
-class Holder:
-    """An object that closes its file when it goes, and keeps itself from going."""
-
-    def __init__(self, path):
-        self.fd = os.open(path, os.O_RDONLY)
-        self.ring = self
-
-    def __del__(self):
-        os.close(self.fd)
+    return alone
 
 
-def test_what_nobody_can_reach_any_more_is_closed_and_not_named(tmp_path):
-    (tmp_path / "file").touch()
-    before = open_descriptors()
-    Holder(tmp_path / "file")
-
-    assert left_open(before) == []
-
-
-def test_a_number_that_is_something_else_now_counts(tmp_path):
-    (tmp_path / "one").touch()
-    (tmp_path / "two").touch()
-    with (tmp_path / "one").open() as one, (tmp_path / "two").open() as two:
+def test_what_is_left_open_is_named(alone):
+    printed, one, _ = alone("""
         before = open_descriptors()
-        os.dup2(two.fileno(), one.fileno())
+        with open(one), socket.socket(), open(os.devnull):
+            print(left_open(before))
+        print(left_open(before))
+    """)
 
-        assert left_open(before) == [str(tmp_path / "two")]
+    assert printed == [str([one, "socket"]), "[]"]
+
+
+def test_what_nobody_can_reach_any_more_is_closed_and_not_named(alone):
+    printed, *_ = alone("""
+        class Holder:
+            def __init__(self, path):
+                self.fd = os.open(path, os.O_RDONLY)
+                self.ring = self
+            def __del__(self):
+                os.close(self.fd)
+
+        before = open_descriptors()
+        Holder(one)
+        print(left_open(before))
+    """)
+
+    assert printed == ["[]"]
+
+
+def test_a_number_that_is_something_else_now_counts(alone):
+    printed, _, two = alone("""
+        with open(one) as first, open(two) as second:
+            before = open_descriptors()
+            os.dup2(second.fileno(), first.fileno())
+            print(left_open(before))
+    """)
+
+    assert printed == [str([two])]

@@ -10,14 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_lite.clock import to_us
-from airflow_lite.spec.model import DagSpec, ScheduleSpec
+from airflow_lite.spec.model import DagRunInfo, DagSpec, ScheduleSpec
+from airflow_lite.spec.pace import zone
 from airflow_lite.spec.timetable import (
-    DagRunInfo,
     following_run,
     manual_interval,
     schedule_spec,
     scheduled_interval,
-    zone,
 )
 
 DAY_US = 86_400_000_000
@@ -80,9 +79,9 @@ def test_cron_is_put_into_words(expression: str, words: str) -> None:
             "cron expression '0 0 31 2 *' never fires: no month has such a day.",
         ),
         (
-            ["a"],
-            "schedule ['a']: datasets are not supported."
-            " Write a cron expression, a preset such as '@daily', a timedelta or None.",
+            5,
+            "schedule 5: int is not supported. Write a cron expression, a preset such as '@daily',"
+            " a timedelta, datasets, a timetable, or None.",
         ),
         (
             timedelta(0),

@@ -60,7 +60,6 @@ def fill(connection, run):
         )
     of_run = {"dag_run_id": run, "task_id": "a", "map_index": -1}
     connection.execute(schema.xcom.insert().values(**of_run, key="k", value="1", at_us=1))
-    connection.execute(schema.task_map.insert().values(**of_run, length=1))
     connection.execute(
         schema.callback_request.insert().values(
             kind="dag", dag_run_id=run, payload="{}", created_us=1, ended_us=NOW_US
@@ -85,7 +84,7 @@ def run_ids(store):
 
 
 def counts(store):
-    names = ("dag_run", "task_instance", "attempt", "task_event", "xcom", "task_map")
+    names = ("dag_run", "task_instance", "attempt", "task_event", "xcom")
     tables = [schema.metadata.tables[name] for name in (*names, "rendered_fields")]
     with store.read() as connection:
         return {
@@ -107,7 +106,6 @@ def test_old_runs_go_with_all_that_is_of_them(store):
         "attempt": 3,
         "task_event": 3,
         "xcom": 1,
-        "task_map": 1,
         "rendered_fields": 3,
         "callback_request": 1,
     }
@@ -202,6 +200,7 @@ def test_history_versions_jobs_and_callbacks_go_by_their_age(store):
     assert done == {
         "task_event": 15,
         "callback_request": 5,
+        "dataset_event": 0,
         "xcom": 4,
         "dag_version": 1,
         "job": 1,
@@ -242,6 +241,18 @@ def test_a_supervisor_whose_end_nobody_wrote_goes_when_its_job_is_over_and_befor
 
     assert clean(store, "supervisor") == [1]
     assert ids(store, schema.supervisor) == {"of_another", "of_no_job"}
+    assert clean(store, "job") == [1]
+
+
+def test_the_job_of_a_backfill_stays_while_a_run_that_it_left_is_not_over(store):
+    with store.begin() as connection:
+        job = add_job(connection, kind="backfill", hostname="h", state="failed", end_us=1)
+        left = schema.dag_run.update().where(schema.dag_run.c.id == 1)
+        connection.execute(left.values(state="running", job_id=job))
+    assert clean(store, "job") == []
+
+    with store.begin() as connection:
+        connection.execute(left.values(state="failed"))
     assert clean(store, "job") == [1]
 
 

@@ -211,3 +211,47 @@ def test_the_default_pool_stays_and_slots_have_a_floor(store):
 def test_an_unknown_dag_is_answered_with_the_nearest(store):
     with store.read() as connection, pytest.raises(DagNotFound, match="no DAG 'dd'"):
         listing.the_dag(connection, "dd")
+
+
+def test_a_run_may_stay_over_while_its_tasks_are_cleared(store):
+    set_instance(store, "a", state="failed", try_number=1)
+    end_run(store)
+
+    with store.begin() as connection:
+        rows = edits.instances_to_clear(connection, "d", ["a"])
+        chosen = [edits.clearable(row, SPEC) for row in rows]
+        edits.clear(connection, chosen, now_us=NOW_US, reopens_runs=False)
+
+    assert (instance(store, "a")["state"], the_run(store)["state"]) == (None, "failed")
+    assert (the_run(store)["clear_number"], the_run(store)["row_version"]) == (1, 1)
+
+
+def test_a_run_is_deleted_with_all_that_is_of_it_and_no_other(store):
+    with store.begin() as connection:
+        other = add_run(connection, SPEC, 1, run_id="s", at_us=NOW_US + 1, state="success")
+        edits.delete_run(connection, listing.the_run(connection, "d", "r")["id"])
+
+    with store.read() as connection:
+        assert [row["run_id"] for row in listing.runs(connection, "d")] == ["s"]
+        assert len(listing.instances(connection, other)) == 2
+        assert connection.execute(task_instance.select()).mappings().all()[0]["dag_run_id"] == other
+
+
+def test_a_run_whose_tasks_run_is_not_deleted(store):
+    set_instance(store, "a", state="running")
+
+    with store.begin() as connection, pytest.raises(UserError) as raised:
+        edits.delete_run(connection, listing.the_run(connection, "d", "r")["id"])
+
+    assert str(raised.value) == (
+        "The run has 1 task(s) queued or running. Stop it first, and wait for them."
+    )
+
+
+def test_a_pool_gets_another_name(store):
+    with store.begin() as connection:
+        pools.set_pool(connection, "old", 3, None, include_deferred=True)
+        pools.rename_pool(connection, "old", "new")
+        row = pools.the_pool(connection, "new")
+
+    assert (row["slots"], row["description"], row["include_deferred"]) == (3, None, True)

@@ -7,7 +7,7 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import lookup
+from airflow_lite.store import queued
 from airflow_lite.store.engine import open_store
 from fixtures.store_rows import add_run, add_version
 
@@ -32,7 +32,7 @@ def test_each_key_gives_its_own_row_and_run(store):
     keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
     absent = TaskInstanceKey("d1", "t1", "r9", 1)
     with store.read() as connection:
-        found = lookup.find(connection, [*keys, absent])
+        found = queued.find(connection, [*keys, absent])
 
     assert found.keys() == {key.primary for key in keys}
     assert [found[key.primary].run.conf for key in keys] == [{"dag": n, "run": n} for n in DAGS]
@@ -41,10 +41,10 @@ def test_each_key_gives_its_own_row_and_run(store):
 def test_runs_that_nobody_asks_for_are_not_read(store, monkeypatch):
     keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
     read = []
-    make = lookup._stored_run
-    monkeypatch.setattr(lookup, "_stored_run", lambda row: read.append(row[:3]) or make(row))
+    make = queued.stored_run
+    monkeypatch.setattr(queued, "stored_run", lambda row: read.append(row[:3]) or make(row))
     with store.read() as connection:
-        lookup.find(connection, keys)
+        queued.find(connection, keys)
 
     assert sorted(row[1:] for row in read) == [(f"d{n}", f"r{n}") for n in DAGS]
 
@@ -73,7 +73,7 @@ def test_a_row_that_makes_no_sense_is_missing_and_hides_no_other(
         connection.exec_driver_sql(statement, (junk,))
     keys = [TaskInstanceKey(f"d{n}", f"t{n}", f"r{n}", 1) for n in DAGS]
     with store.read() as connection:
-        found = lookup.find(connection, keys)
+        found = queued.find(connection, keys)
     assert found.keys() == {key.primary for key in keys if key.dag_id != "d1"}
     assert all("task 't1' of run 'r1' cannot be read: " in line for line in caplog.messages)
     assert len(caplog.messages) == 1

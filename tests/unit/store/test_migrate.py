@@ -12,7 +12,8 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.errors import StoreError, UserError
 from airflow_lite.store import migrate
-from airflow_lite.store.engine import HEAD, open_store
+from airflow_lite.store.engine import open_store
+from airflow_lite.store.revision import HEAD
 
 
 def made(home: Path, *, use_files: bool) -> dict[tuple[str, str], list[str]]:

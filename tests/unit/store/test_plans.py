@@ -13,7 +13,10 @@ from fixtures.store_calls import CALLS, NOW, SPEC
 from fixtures.store_rows import add_run, add_version
 
 #: These grow with what was run; every other table with what there is.
-HISTORY = {"dag_run", "task_instance", "attempt", "task_event", "xcom", "callback_request"}
+HISTORY = {
+    *("dag_run", "task_instance", "attempt", "task_event", "xcom", "callback_request"),
+    *("dataset_event", "dataset_consumption"),
+}
 
 
 @pytest.fixture

@@ -98,3 +98,14 @@ def test_a_test_that_is_cleared_is_a_scheduler_s_run(connection, run):
     )
     row = run_row(connection, run)
     assert (row.state, row.job_id) == ("queued", None)
+
+
+def test_a_note_takes_the_place_of_the_last_one(connection, run):
+    run_edits.note_run(connection, run, "first")
+    run_edits.note_run(connection, run, "second")
+    instance = connection.execute(sa.select(schema.task_instance.c.id)).scalar()
+    run_edits.note_instance(connection, instance, "slow")
+
+    notes = connection.execute(sa.select(schema.task_instance.c.id, schema.task_instance.c.note))
+    assert run_row(connection, run).note == "second"
+    assert {row.id: row.note for row in notes if row.note} == {instance: "slow"}

@@ -12,6 +12,7 @@ from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.processes.channel import Channel, encoded
 from airflow_lite.processes.packing import packed, receive, unpacked
 from airflow_lite.worker import messages as m
+from airflow_lite.worker.zygote import dag_file
 
 REQUEST = m.AttemptRequest(
     TaskInstanceKey("d", "t", "r", 1, -1, "a" * 32), {"id": 7}, notices=("careful",)
@@ -47,6 +48,16 @@ def test_a_message_arrives_as_it_was_sent(message, kinds):
     arrived = unpacked(json.loads(encoded(packed(message))), kinds)
 
     assert (type(arrived), arrived) == (type(message), message)
+
+
+def test_what_a_zygote_tells_of_a_fork_is_what_it_would_be_encoded_as():
+    token = REQUEST.token
+    policy = encoded(POLICY).strip()
+
+    forked = encoded(packed(m.AttemptForked(token, 5, POLICY)))
+    assert dag_file._FORKED % (token.encode(), 5, policy) == forked
+    ended = encoded(packed(m.ChildEnded(token, -9)))
+    assert dag_file._ENDED % (token.encode(), -9) == ended
 
 
 def test_a_pickle_survives_the_way_to_the_zygote():

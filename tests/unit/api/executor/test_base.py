@@ -16,6 +16,7 @@ from airflow_lite.errors import AirflowTaskTimeout, AttemptRefused, ConfigError,
 from airflow_lite.keys import RunCommand
 from airflow_lite.states import TaskInstanceState
 from fixtures.executors import SteeredExecutor
+from fixtures.waits import DEADLINE_S
 
 #: What `dir(BaseExecutor)` of Airflow 2.10.5 has, but for names that begin with an underscore.
 AIRFLOW_NAMES = """
@@ -169,7 +170,7 @@ def test_an_event_from_a_foreign_thread_only_appends_and_wakes(make_ti):
     executor.bind(woken.set)
     thread = threading.Thread(target=executor.success, args=(key,))
     thread.start()
-    thread.join(60)
+    thread.join(DEADLINE_S)
     assert woken.is_set()
     assert executor.event_buffer == {}
     assert executor.running == {key}
@@ -182,7 +183,7 @@ def test_events_of_foreign_threads_come_before_later_ones_of_its_own(make_ti):
     foreign, own = make_ti("foreign").key, make_ti("own").key
     thread = threading.Thread(target=executor.success, args=(foreign,))
     thread.start()
-    thread.join(60)
+    thread.join(DEADLINE_S)
     executor.success(own)
     assert list(executor.get_event_buffer()) == [foreign, own]
 

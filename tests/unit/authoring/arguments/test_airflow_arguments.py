@@ -22,10 +22,25 @@ CLASSES = (
     "TaskGroup",
     "BaseOperator",
     "BashOperator",
+    "EmailOperator",
     "PythonOperator",
     "ShortCircuitOperator",
     "BaseSensorOperator",
     "PythonSensor",
+    "BashSensor",
+    "FileSensor",
+    "DateTimeSensor",
+    "DateTimeSensorAsync",
+    "TimeSensor",
+    "TimeSensorAsync",
+    "TimeDeltaSensor",
+    "TimeDeltaSensorAsync",
+    "DayOfWeekSensor",
+    "ExternalTaskSensor",
+    "ExternalTaskMarker",
+    "TriggerDagRunOperator",
+    "BranchDateTimeOperator",
+    "BranchDayOfWeekOperator",
 )
 #: What Airflow writes as a value and we leave open: the setting is read when the DAG is made.
 FROM_SETTINGS = {
@@ -34,6 +49,8 @@ FROM_SETTINGS = {
     "catchup",
     "retries",
     "retry_delay",
+    "email_on_retry",
+    "email_on_failure",
     "weight_rule",
     "queue",
     "timeout",
@@ -100,6 +117,7 @@ def test_defaults_from_settings_are_airflows_on_a_fresh_home(tmp_path, monkeypat
     task_made = EmptyOperator(task_id="t", dag=dag)
     sensor = airflow_lite.PythonSensor(task_id="s", dag=dag, python_callable=bool)
 
+    assert dag.max_consecutive_failed_dag_runs == 0
     assert (dag.max_active_tasks, dag.max_active_runs, dag.catchup) == (16, 16, False)
     assert dag.schedule == timedelta(days=1)
     assert (task_made.retries, task_made.retry_delay) == (0, timedelta(minutes=5))
@@ -145,7 +163,6 @@ def test_the_dag_decorator_takes_every_argument_of_dag(golden):
 
 SAMPLE = {
     "sla_miss_callback": print,
-    "max_consecutive_failed_dag_runs": 3,
     "default_view": "graph",
     "orientation": "TB",
     "access_control": {"role": {"can_read"}},
@@ -156,7 +173,6 @@ SAMPLE = {
     "resources": {"cpus": 1},
     "inlets": ["x"],
     "outlets": ["x"],
-    "map_index_template": "{{ x }}",
     "wait_for_past_depends_before_skipping": True,
     "allow_nested_operators": False,
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from airflow_lite import DAG, EmptyOperator, Param
-from airflow_lite.authoring.arguments import json_schema
-from airflow_lite.authoring.arguments.json_schema import validator
-from airflow_lite.authoring.arguments.param import ParamsDict, resolve_params, task_params
+from airflow_lite.authoring.arguments.param import ParamsDict, task_params
 from airflow_lite.errors import ParamValidationError
 from airflow_lite.parsing.serialize import dag_spec
+from airflow_lite.spec import json_schema
+from airflow_lite.spec.json_schema import validator
+from airflow_lite.spec.params import resolve_params
 
 
 @pytest.mark.parametrize(

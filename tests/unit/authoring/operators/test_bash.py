@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from airflow_lite.authoring.operators.bash import MOST_CHARACTERS, SINGLE_LINES, log_output
+from airflow_lite.authoring.operators.programs import MOST_CHARACTERS, SINGLE_LINES, log_output
 
 
 @pytest.fixture

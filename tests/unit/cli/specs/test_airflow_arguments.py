@@ -13,6 +13,7 @@ from airflow_lite.cli.core_commands import all_commands
 #: (command, flag) -> why there is no such argument.
 LEFT_OUT = {
     ("dags show", "--imgcat"): "pipe the DOT text to `dot | imgcat`",
+    ("dags show-dependencies", "--imgcat"): "as dags show --imgcat",
     ("dags test", "--imgcat-dagrun"): "pipe the DOT text to `dot | imgcat`",
     ("dags test", "--mark-success-pattern"): "an issue of its own",
     ("db migrate", "--from-revision"): "only for --show-sql-only, which starts where the store is",

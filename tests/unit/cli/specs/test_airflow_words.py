@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from airflow_lite.api.commands.spec import ActionCommand, GroupCommand
 from airflow_lite.cli.core_commands import all_commands, find
 from airflow_lite.cli.main import run
-from airflow_lite.cli.specs.airflow_words import COMMANDS, SUBCOMMANDS
-from airflow_lite.plugins.discovery.known_packages import KNOWN_PACKAGES, NOT_YET
+from airflow_lite.cli.specs.airflow_words import COMMANDS, OPTIONS, RENAMED, SUBCOMMANDS
+from airflow_lite.plugins.discovery.known_packages import KNOWN_PACKAGES
 
 LINES: dict[tuple[str, ...], str] = {
     **{(name,): told for name, told in COMMANDS.items()},
@@ -38,11 +39,11 @@ def test_every_command_of_airflow_is_here_or_has_a_line(golden):
         if (name,) not in LINES
     }
 
-    assert {word for word in every if not is_command(word)} - set(LINES) == {("plugins",)}
+    missing = {word for word in every if not is_command(word)} - set(LINES) - set(RENAMED)
+    assert missing == {("plugins",)}
     assert set(LINES) - every - {(name,) for name in words} == {
         ("api-server",),  # of Airflow 3
         ("backfill",),  # of Airflow 1 and 3
-        ("kubernetes",),
     }
 
 
@@ -79,9 +80,63 @@ def test_it_is_told_in_one_line_and_exit_2(words, capsys, tmp_path, monkeypatch)
     )
 
 
+@pytest.mark.parametrize("words", RENAMED, ids=" ".join)
+def test_a_renamed_command_does_what_its_twin_does_and_says_so(
+    words, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW_LITE_HOME", str(tmp_path))
+
+    assert run([*words]) == 0
+    assert (tmp_path / "airflow_lite.db").exists()
+    assert capsys.readouterr().err == f"`{' '.join(words)}` is `airflow-lite db migrate` here.\n"
+    assert is_command(RENAMED[words])
+    assert run([*words, "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"AIRFLOW_HOME": "/a"}, "AIRFLOW_HOME"),
+        (
+            {"AIRFLOW__CORE__EXECUTOR": "x", "AIRFLOW_HOME": "/a"},
+            "AIRFLOW_HOME and 1 more",
+        ),
+        ({"AIRFLOW_HOME": "/a", "AIRFLOW_LITE__CORE__HOSTNAME": "h"}, ""),
+        ({"AIRFLOW_CONN_X": "http://x"}, ""),
+    ],
+)
+def test_variables_of_airflow_get_one_notice_where_there_are_none_of_ours(
+    environ, told, capsys, tmp_path, monkeypatch
+):
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert run(["config", "get-value", "core", "parallelism"]) == 0
+
+    assert capsys.readouterr().err == (
+        f"airflow-lite: Airflow's settings are not read ({told} in the environment): set"
+        " AIRFLOW_LITE_HOME and AIRFLOW_LITE__SECTION__NAME.\n"
+        if told
+        else ""
+    )
+
+
 def test_packages_that_are_named_are_those_that_there_are():
     files = PLUGINS.glob("*/pyproject.toml")
     there = {tomllib.loads(file.read_text())["project"]["name"] for file in files}
 
     assert {package.distribution for package in KNOWN_PACKAGES} <= there
-    assert not {package.executor for package in KNOWN_PACKAGES} & set(NOT_YET)
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+def test_an_option_of_airflow_alone_is_told_with_what_serves_instead(
+    command, option, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW_LITE_HOME", str(tmp_path))
+    assert run([command, option]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    told = f"There is no option {option} of '{command}'. {OPTIONS[command, option]}"
+    assert line == f"airflow-lite: error: {told}"

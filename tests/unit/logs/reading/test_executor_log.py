@@ -29,7 +29,7 @@ class Own(BaseExecutor):
 """
 TELL = (
     "return [f'{ti.external_executor_id} {ti.hostname} {ti.executor_config} {ti.queue}'"
-    " f' {ti.pool_slots} {ti.try_number} {ti.attempt[:1]} {ti.state}'], []"
+    " f' {ti.pool_slots} {ti.try_number} {ti.attempt[:1]} {ti.state} {ti.executor}'], []"
 )
 
 
@@ -42,12 +42,16 @@ def store(tmp_path, monkeypatch):
         add_run(connection, SPEC, add_dag(connection, SPEC), at_us=1, state="running")
         row = {"state": "running", "external_executor_id": "job-42", "hostname": "node-2"}
         connection.execute(
-            schema.task_instance.update().values(try_number=2, attempt="2" * 32, **row)
+            schema.task_instance.update().values(
+                try_number=2, attempt="2" * 32, executor="Far", **row
+            )
         )
         instance_id = connection.execute(schema.task_instance.select()).one().id
         earlier = {"token": "1" * 32, "try_number": 1, "hostname": "node-1", "outcome": "failed"}
         connection.execute(
-            schema.attempt.insert().values(task_instance_id=instance_id, queued_us=1, **earlier)
+            schema.attempt.insert().values(
+                task_instance_id=instance_id, queued_us=1, executor="Near", **earlier
+            )
         )
     yield opened
     opened.close()
@@ -58,12 +62,13 @@ def logs_of(store, site, tmp_path, monkeypatch, capsys):
     """Show the log of a try, "said", with an executor whose `get_task_log` has this body."""
     monkeypatch.setenv("AIRFLOW_LITE__CORE__EXECUTOR", "own_logs.Own")
 
-    def shown(body, try_number=2):
+    def shown(body, try_number=2, *, is_here=True):
         source = SOURCE.format(body=f"        {body}")
         (site.directory / "own_logs.py").write_text(source)
         key = TaskInstanceKey("d", "t", "r", try_number)
-        with open(open_for_writing(tmp_path / "logs", key), "wb") as file:
-            file.write(b"said\n")
+        if is_here:
+            with open(open_for_writing(tmp_path / "logs", key), "wb") as file:
+                file.write(b"said\n")
         assert run(["tasks", "logs", "d", "t", "r", "--try-number", str(try_number)]) == 0
         return capsys.readouterr().out.splitlines()
 
@@ -77,16 +82,26 @@ def patient(monkeypatch):
 
 
 def test_an_executor_is_told_all_that_the_row_has(logs_of, patient):
-    assert logs_of(TELL) == ["*** job-42 node-2 {'a': 1} big 2 2 2 running", "said"]
+    assert logs_of(TELL) == ["*** job-42 node-2 {'a': 1} big 2 2 2 running Far", "said"]
 
 
 def test_of_an_earlier_try_an_executor_is_told_nothing_of_the_newer_one(logs_of, patient):
-    told = "*** None node-1 {'a': 1} big 2 1 1 failed"
+    told = "*** None node-1 {'a': 1} big 2 1 1 failed Near"
     assert logs_of(TELL, try_number=1) == [told, "said"]
 
 
 def test_texts_of_an_executor_stand_below_the_file(logs_of, patient):
     assert logs_of("return ['here'], ['a\\nb', 'c']") == ["*** here", "said", "a", "b", "c"]
+
+
+def test_no_other_machine_is_asked_for_what_the_executor_tells(logs_of):
+    assert logs_of("return ['here'], ['a']", 1, is_here=False) == ["*** here", "a"]
+
+
+def test_where_the_executor_has_no_text_the_machine_is_asked(logs_of):
+    first, second, *_ = logs_of("return ['gone'], []", 1, is_here=False)
+    assert first == "*** gone"
+    assert second.startswith("*** The log on node-1 could not be read")
 
 
 @pytest.mark.parametrize(

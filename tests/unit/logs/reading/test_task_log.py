@@ -11,7 +11,7 @@ from airflow_lite.cli.main import run
 from airflow_lite.config import Config
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import schema
+from airflow_lite.store import notes, schema
 from airflow_lite.store.engine import open_store
 from airflow_lite.worker.task_log.paths import open_for_writing
 from fixtures.store_rows import add_dag, add_run
@@ -101,6 +101,17 @@ def test_a_log_that_was_cut_says_so_also_of_a_success(store, tmp_path, capsys):
     ]
 
 
+def test_what_the_executor_noted_of_a_try_is_told(store, tmp_path, capsys):
+    write_log(tmp_path, b"said\n")
+    end_attempt(store, claimed_us=2, cause="killed by signal 9 (SIGKILL)")
+    with store.begin() as connection:
+        row = {"token": "0" * 32, "text": "pod: the node\nevicted it", "now_us": 3}
+        notes.add(connection, [row, {**row, "token": "1" * 32}])
+
+    assert run(["tasks", "logs", "d", "t", "r"]) == 0
+    assert capsys.readouterr().out == "said\n*** pod: the node evicted it.\n"
+
+
 def test_an_end_that_is_in_the_log_is_not_told_again(store, tmp_path, capsys):
     write_log(tmp_path, b"said\n")
     end_attempt(store, claimed_us=2, cause="killed by signal 9 (SIGKILL)")
@@ -162,7 +173,7 @@ def test_following_ends_with_the_try(store, tmp_path, monkeypatch, capsys, end):
 def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
     store, tmp_path, monkeypatch, capsys
 ):
-    from airflow_lite.store import engine, lookup
+    from airflow_lite.store import engine, queued
 
     opened: list[Any] = []
     asked: list[Any] = []
@@ -172,9 +183,9 @@ def test_following_opens_the_store_once_and_asks_it_while_the_log_rests(
         "open_store",
         lambda *words, **named: opened.append(words) or open_store(*words, **named),
     )
-    real_find = lookup.find
+    real_find = queued.find
     monkeypatch.setattr(
-        lookup, "find", lambda *words: asked.append(len(looks)) or real_find(*words)
+        queued, "find", lambda *words: asked.append(len(looks)) or real_find(*words)
     )
 
     def look(_seconds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_lite.api.executor.events import Refused, Requeue
+from airflow_lite.api.executor.events import Lost, Refused, Requeue
 from airflow_lite.scheduler.loop.loop import PACE_S
 from airflow_lite.scheduler.recovery.lease import SchedulerRunsAlready
 from airflow_lite.states import TaskInstanceState as State
@@ -126,6 +126,53 @@ def test_a_refused_attempt_ends_its_try_with_the_reason(rig, dag_of):
     row = rig.instance("a")
     assert (row.state, row.change_cause) == ("failed", "refused by the executor: no such queue")
     assert rig.run_state(run) == "failed"
+
+
+def claimed(rig, dag_of):
+    """Have an attempt run, of which nothing comes; return its key."""
+    rig.begin(dag_of({"a": []}), outcome=lambda _: None)
+    rig.settle(4)
+    assert rig.states() == {"a": "running"}
+    return rig.executor.executed[0]
+
+
+def test_an_attempt_whose_death_the_executor_proves_is_lost_at_once(rig, dag_of):
+    key = claimed(rig, dag_of)
+    rig.executor.fail(key, Lost("out of memory", is_proven=True))
+    rig.settle()
+    row = rig.instance("a")
+    assert (row.state, row.change_cause) == ("failed", "lost: out of memory")
+    assert rig.findings() == []
+
+
+def test_an_outcome_that_is_recorded_stands_whatever_the_executor_proves(rig, dag_of):
+    key = claimed(rig, dag_of)
+    rig.edit(schema.task_instance, schema.task_instance.c.task_id == "a", state="success")
+    rig.executor.fail(key, Lost("its pod failed", is_proven=True))
+    rig.settle()
+    assert rig.states() == {"a": "success"}
+
+
+def test_an_end_that_is_not_proven_is_the_beats_to_tell_with_the_reason(rig, dag_of):
+    key = claimed(rig, dag_of)
+    rig.executor.fail(key, Lost("its node is gone"))
+    rig.settle()
+    assert rig.states() == {"a": "running"}
+    rig.after(14)
+    row = rig.instance("a")
+    assert (row.state, row.change_cause) == (
+        "failed",
+        "lost: no beat for 10 s; its node is gone",
+    )
+
+
+def test_what_was_never_claimed_is_queued_again_though_its_death_is_proven(rig, dag_of):
+    rig.begin(dag_of({"a": []}), claims=False)
+    rig.settle(3)
+    rig.executor.fail(rig.executor.executed[0], Lost("evicted", is_proven=True))
+    rig.settle(3)
+    assert len(rig.executor.executed) == 2
+    assert rig.instance("a").stuck_count == 1
 
 
 def test_an_attempt_that_was_never_claimed_is_queued_again_a_counted_number_of_times(rig, dag_of):

@@ -17,6 +17,7 @@ from airflow_lite.store import cleaning, schema
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.faults import MOST_PASSING
 from fixtures.databases import SETTING
+from fixtures.waits import DEADLINE_S
 
 
 @pytest.fixture
@@ -206,10 +207,10 @@ WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = c
 
 
 def test_a_deadlock_with_another_writer_costs_one_pass(
-    make_rig, new_postgres, dag_of, wait_until, caplog
+    make_rig, made_postgres, dag_of, wait_until, caplog
 ):
     caplog.set_level("INFO")
-    rig = make_rig(environ={SETTING: new_postgres()})
+    rig = make_rig(environ={SETTING: made_postgres()})
     run = rig.begin(dag_of({"a": [], "b": []}))
     rows = {name: rig.instance(name).id for name in "ab"}
     touch = "UPDATE task_instance SET note = 'seen' WHERE id = %s"
@@ -223,7 +224,7 @@ def test_a_deadlock_with_another_writer_costs_one_pass(
         step = threads.submit(rig.loop.step)  # it locks a, and waits for b
         wait_until(lambda: other.exec_driver_sql(_WAITING).scalar(), "the loop to wait")
         other.exec_driver_sql(touch, (rows["a"],))
-        step.result(60)
+        step.result(DEADLINE_S)
     for _ in range(12):
         rig.clock.advance(1)
         rig.loop.step()

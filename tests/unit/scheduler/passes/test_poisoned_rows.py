@@ -204,6 +204,7 @@ def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, tmp_path
     killed = []
     monkeypatch.setattr(recorded, "is_this_space", lambda space: space == "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
+    monkeypatch.setattr(recorded, "is_over", lambda _: False)
     monkeypatch.setattr(os, "getpgid", lambda _: 4711)
     monkeypatch.setattr(os, "killpg", lambda *given: killed.append(("group", given[0])))
     monkeypatch.setattr(os, "kill", lambda *given: killed.append(("process", given[0])))
@@ -217,6 +218,7 @@ def test_a_group_that_is_not_the_process_own_is_not_killed(monkeypatch, tmp_path
 def test_what_names_no_process_is_not_killed(monkeypatch, tmp_path, pid, start):
     monkeypatch.setattr(recorded, "is_this_space", lambda space: space == "boot")
     monkeypatch.setattr(recorded, "process_start", lambda _: 5)
+    monkeypatch.setattr(recorded, "is_over", lambda _: False)
     monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("killed"))
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("killed"))
     assert recorded.sweep([_Left("boot", pid, start, 4711)], "here", tmp_path) == 0

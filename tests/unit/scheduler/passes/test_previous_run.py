@@ -52,7 +52,7 @@ def waits(rig, dag_of):
         now_us = START_US + len(before) * DAY_US
         row = rig.trigger(spec, version, "now", now_us, run_type=kind)
         run: Any = SimpleNamespace(id=row, dag_id="d", logical_us=now_us, run_type=kind)
-        context: Any = SimpleNamespace(store=rig.store)
+        context: Any = SimpleNamespace(store=rig.store, ignores_past=lambda _: False)
         facts = facts_of(context, run, spec)
         instance = Instance(1, "work")
         view = View(run, Progress(spec, [instance], facts), facts, now_us)

@@ -18,7 +18,7 @@ def rig(make_rig, request):
     """A rig on either database: an error within a transaction means another thing on each."""
     environ = {}
     if request.param == "postgresql":
-        environ[SETTING] = request.getfixturevalue("new_postgres")()
+        environ[SETTING] = request.getfixturevalue("made_postgres")()
     return make_rig(environ=environ)
 
 

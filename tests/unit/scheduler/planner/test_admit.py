@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_lite.api.executor.routes import Routes
 from airflow_lite.scheduler.planner.admit import admit
 from airflow_lite.scheduler.planner.instance import Instance
 from airflow_lite.scheduler.planner.model import Candidate, Limits, Run
@@ -166,3 +167,13 @@ def test_no_limit_is_passed_and_no_slot_is_wasted(seed) -> None:
                 full = active[one.dag.dag_id] >= one.dag.max_active_tasks
                 open_slots = limits.pools[one.instance.pool] - taken[one.instance.pool]
                 assert full or open_slots < one.instance.pool_slots
+
+
+def test_a_half_of_a_hybrid_gets_no_more_than_its_slots_and_keeps_no_other_from_its_own() -> None:
+    routes = Routes("Near", ("Near", "Far"), {"far": "Far"})
+    candidates = [candidate(number, queue="far") for number in range(4)]
+    candidates += [candidate(number) for number in range(4, 8)]
+    limits = {"routes": routes, "half_slots": {"Near": 2, "Far": 1}, "slots": 10}
+    assert picked(candidates, **limits) == [0, 4, 5]
+    asking = dag(executor="Far")
+    assert picked([candidate(1, within=asking), candidate(2, within=asking)], **limits) == [1]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_lite.scheduler.planner import advance as advance_module
-from airflow_lite.scheduler.planner.advance import advance, missing_tasks
+from airflow_lite.scheduler.planner.advance import advance, missing_instances
 from airflow_lite.scheduler.planner.instance import Facts, Instance, Past
 from airflow_lite.scheduler.planner.model import CallbackDue, Change, Run
 from airflow_lite.scheduler.planner.progress import Progress
@@ -151,7 +151,8 @@ def test_a_decision_holds_only_with_the_success_that_it_belongs_to() -> None:
 
 
 def test_the_decision_of_a_mapped_instance_is_for_its_own_index() -> None:
-    world = World(make_dag("a>b", b={"trigger_rule": "none_failed"}))
+    two = {"expansion": ["literal", 2]}
+    world = World(make_dag("a>b", a=two, b={"trigger_rule": "none_failed", **two}))
     world.run.instances = {
         (name, index): Instance(number, name, index)
         for number, (name, index) in enumerate([("a", 0), ("a", 1), ("b", 0), ("b", 1)])
@@ -351,7 +352,7 @@ def test_a_task_that_came_back_is_restored() -> None:
 def test_a_new_task_is_named_and_waited_for() -> None:
     world = World(make_dag("a")).see()
     world.dag = make_dag("new>a")
-    assert missing_tasks(world.run, world.dag) == ["new"]
+    assert missing_instances(world.run, world.dag) == [(world.dag.tasks["new"], -1)]
     world.run.instances["new", -1] = Instance(7, "new")
     assert world.see().ready == ["new"]
     assert [found.task_id for found in world.see(new="success").decision.ready] == ["a"]
@@ -416,7 +417,9 @@ def test_the_conformance_dag_ends_as_under_airflow() -> None:
 
 
 def test_a_task_waits_for_every_mapped_instance_upstream() -> None:
-    world = World(make_dag("a>b"))
+    dag = make_dag("s>a>b", a={"expansion": ["result", "s"], "mapped_over": ("s",)})
+    world = World(dag)
+    world.run.instances["s", -1].state = TaskInstanceState.SUCCESS
     del world.run.instances["a", -1]
     for index in range(3):
         world.run.instances["a", index] = Instance(10 + index, "a", index)

@@ -97,18 +97,23 @@ def test_calling_again_with_the_last_run_goes_on_where_it_was() -> None:
 
 
 def test_queued_runs_start_oldest_first_within_max_active_runs() -> None:
-    def make_run(number, state, logical_us, run_type="scheduled") -> Run:
-        return Run(number, "d", str(number), run_type, DagRunState(state), logical_us)
-
     runs = [
         make_run(1, "running", 0),
         make_run(2, "queued", 9),
         make_run(3, "queued", 4),
         make_run(4, "queued", 6),
-        make_run(5, "running", 1, "backfill"),
-        make_run(6, "queued", 1, "backfill"),
     ]
     started = start_runs(runs, DagSpec("d", max_active_runs=3), 77)
     assert [run.id for run in started] == [3, 4]
     assert [run.start_us for run in started] == [77, 77]
     assert start_runs(runs, DagSpec("d", max_active_runs=3), 78) == []
+
+
+def test_a_run_of_a_backfill_that_somebody_has_cleared_starts_as_any_other() -> None:
+    runs = [make_run(1, "queued", 0, "backfill"), make_run(2, "queued", 9)]
+    started = start_runs(runs, DagSpec("d", max_active_runs=1), 77)
+    assert [run.id for run in started] == [1]
+
+
+def make_run(number, state, logical_us, run_type="scheduled") -> Run:
+    return Run(number, "d", str(number), run_type, DagRunState(state), logical_us)

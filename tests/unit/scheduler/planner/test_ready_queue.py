@@ -90,3 +90,10 @@ def test_who_waits_for_a_full_pool_or_a_limit_of_its_own_hides_nobody():
     ready.add([instance(30)])
     assert {one.task_id for one in ready.first(2, OPEN)} >= {"mapped", "t30"}
     assert 30 in first(ready, 1, OPEN)
+
+
+def test_who_waits_for_one_half_of_a_hybrid_hides_nobody_of_the_other():
+    ready = Ready()
+    ready.add([instance(number, priority=3, queue="full") for number in range(10)])
+    ready.add([instance(30)])
+    assert 30 in first(ready, 1)

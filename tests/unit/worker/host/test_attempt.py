@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from airflow_lite.config import Config
 from airflow_lite.keys import RunCommand, TaskInstanceKey
 from airflow_lite.processes.packing import packed, unpacked
 from airflow_lite.processes.proc import describe_end
-from airflow_lite.store.lookup import Queued, StoredRun
+from airflow_lite.store.queued import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt
 from airflow_lite.worker.messages import TO_ZYGOTE, ForkAttempt, Outcome, RetryPolicy
+from airflow_lite.worker.settings import HostSettings
 
 TOKEN = "a" * 32
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {"k": 1}, 0)
@@ -32,6 +34,8 @@ def _attempt(**changes):
         "queue": "q",
         "priority_weight": 1,
         "version_id": None,
+        "next_method": None,
+        "next_kwargs": None,
         "fileloc": "f.py",
         "run": RUN,
     }
@@ -47,6 +51,24 @@ def test_xcoms_go_at_the_first_claim_of_a_further_try_only(try_number, try_start
 
     assert claim.clears_xcom is clears
     assert claim.xcom_of == ((7, "t", -1) if clears else None)
+
+
+def test_a_task_that_goes_on_began_when_its_try_did_and_so_did_its_time():
+    going_on = _attempt(try_started_us=2_000_000, next_method="m", next_kwargs="{}")
+    request = going_on.request(HostSettings.read(Config(Path("/"))), 5_500_000)
+
+    assert (request.start_us, request.passed_s) == (2_000_000, 3.5)
+    assert (request.next_method, request.next_kwargs) == ("m", "{}")
+
+
+def test_a_deferral_is_kept_with_the_end():
+    outcome = Outcome(
+        "deferred", next_at_us=8, trigger_spec="{}", next_method="m", next_kwargs='{"a":1}'
+    )
+    end = _attempt().ended(outcome, 9, 60.0)
+
+    assert (end.state, end.outcome, end.next_at_us) == ("deferred", "deferred", 8)
+    assert (end.trigger_spec, end.next_method, end.next_kwargs) == ("{}", "m", '{"a":1}')
 
 
 @pytest.mark.parametrize(
@@ -74,10 +96,19 @@ def test_a_skip_decision_goes_with_the_outcome_as_json():
     assert _attempt().ended(outcome, 1, 1.0).skip_decision == '{"followed": ["a"]}'
 
 
+def test_changes_of_datasets_go_with_the_outcome_and_whose_they_are():
+    outcome = Outcome("success", changes=[["s3://a", '{"n": 1}', ["x"]]])
+    attempt = _attempt()
+
+    (change,) = attempt.ended(outcome, 1, 1.0).changes
+    key = attempt.key
+
+    assert change[:3] == ("s3://a", '{"n": 1}', ("x",))
+    assert change[3:] == (key.dag_id, key.task_id, key.run_id, key.map_index)
+
+
 def test_a_request_survives_the_way_to_the_child():
     import json
-
-    from airflow_lite.worker.settings import HostSettings
 
     settings = HostSettings(
         Path("/home"),

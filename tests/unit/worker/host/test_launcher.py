@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_lite.keys import RunCommand, TaskInstanceKey, new_attempt_token
-from airflow_lite.processes.packing import receive
-from airflow_lite.store.lookup import Queued, StoredRun
+from airflow_lite.processes.packing import packed, receive
+from airflow_lite.store.queued import Queued, StoredRun
 from airflow_lite.worker.host import ending
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.launcher import Launcher
@@ -19,8 +19,10 @@ from airflow_lite.worker.host.monitor import AttemptMonitor
 from airflow_lite.worker.host.zygote_pool import ZygotePool
 from airflow_lite.worker.messages import (
     TO_ZYGOTE,
+    Ask,
     AttemptForked,
     ForkAttempt,
+    GetVariable,
     RetryPolicy,
     ZygoteForked,
 )
@@ -64,7 +66,9 @@ def accept(state, path):
     def accept(file=None, phase=Phase.WAITING):
         token = new_attempt_token()
         file = file or path
-        row = Queued(3, "queued", token, 1, 1, None, 5, "X", "p", 1, "q", 1, None, file, RUN)
+        row = Queued(
+            3, "queued", token, 1, 1, None, 5, "X", "p", 1, "q", 1, None, None, None, file, RUN
+        )
         command = RunCommand(TaskInstanceKey("d", "t", "r", 1, -1, token))
         attempt = Attempt(command, phase, row, file)
         state.attempts[token] = state.waiting[token] = attempt
@@ -107,6 +111,41 @@ def test_what_is_not_queued_for_this_host_is_let_go_of(launcher, state, accept):
     launcher.look_up()
 
     assert (state.dropped, state.attempts, state.waiting) == ([attempt.token], {}, {})
+
+
+def test_rows_are_read_many_at_once_and_not_before_there_is_room(
+    launcher, state, accept, base, turn
+):
+    state.most_at_once = 1
+    first, second = accept(), accept()
+    parse(launcher, base, turn)
+    third, fourth = accept(phase=Phase.NEW), accept(phase=Phase.NEW)
+
+    launcher.look_up()
+    first.phase = Phase.ENDING  # whose place is the second one's
+    launcher.look_up()
+
+    assert not launcher.wants_rows
+    assert state.dropped == []
+    launcher.ask_zygotes()
+    assert claimed(state) == [first.token, second.token]
+    second.phase = Phase.ENDING
+
+    assert launcher.wants_rows
+    launcher.look_up()
+
+    assert state.dropped == [third.token, fourth.token]  # whose rows are not there
+
+
+def test_rows_are_read_beside_attempts_whose_file_is_not_parsed(launcher, state, accept):
+    state.most_at_once = 1
+    accept()
+    launcher.ask_zygotes()
+    other = accept(phase=Phase.NEW)
+
+    launcher.look_up()
+
+    assert state.dropped == [other.token]
 
 
 def test_nothing_is_claimed_before_its_file_is_parsed(launcher, state, accept, base, turn):
@@ -202,6 +241,26 @@ def test_an_import_that_takes_too_long_is_given_up(launcher, state, accept, cloc
     )
 
 
+def test_an_import_that_waits_for_the_database_gets_its_time_anew(
+    launcher, state, accept, base, clock, turn
+):
+    attempt = accept()
+    launcher.ask_zygotes()
+    (zygote,) = base.new_zygotes()
+    base.send(ZygoteForked(zygote.order.number, NOBODY))
+    limit_s = state.settings.import_timeout_s
+    state.questions.add_of_file(attempt.zygote.channel, Ask(1, packed(GetVariable("x"))))
+    for _ in range(3):  # nobody answers: the database cannot be used
+        clock.advance(limit_s + 0.1)
+        turn()
+        assert attempt.zygote.error is None
+
+    state.questions.answer()
+    clock.advance(limit_s + 0.1)
+    turn()
+    assert "was not imported within" in attempt.zygote.error
+
+
 @pytest.mark.parametrize(
     ("codes", "error"),
     [
@@ -232,7 +291,7 @@ def test_a_claimed_attempt_is_handed_over_with_its_line_its_output_and_its_log(
     attempt = accept()
     (zygote,) = parse(launcher, base, turn)
 
-    launcher.fork(attempt)
+    launcher.begin(attempt)
 
     (order,) = receive(zygote.channel, TO_ZYGOTE)
     assert isinstance(order, ForkAttempt)
@@ -249,7 +308,7 @@ def test_a_claimed_attempt_is_handed_over_with_its_line_its_output_and_its_log(
 def hand_over(launcher, accept, base, turn):
     attempt = accept()
     (zygote,) = parse(launcher, base, turn)
-    launcher.fork(attempt)
+    launcher.begin(attempt)
     return attempt, zygote
 
 
@@ -318,7 +377,7 @@ def test_an_attempt_whose_zygote_dies_before_the_hand_over_is_forked_from_anothe
     (zygote,) = parse(launcher, base, turn)
     zygote.die()
     turn()
-    launcher.fork(attempt)
+    launcher.begin(attempt)
 
     (second,) = parse(launcher, base, turn)
 
@@ -343,7 +402,7 @@ def test_an_attempt_that_cannot_be_handed_over_fails_with_the_reason(
 
     with monkeypatch.context() as patch:
         refuse_sockets(patch, errno.EPERM)
-        launcher.fork(attempt)
+        launcher.begin(attempt)
 
     (end,) = state.batch.ended
     assert end.cause == "could not be started: [Errno 1] Operation not permitted"
@@ -359,7 +418,7 @@ def test_an_attempt_that_nothing_is_left_for_is_given_back_and_waits(
 
     with monkeypatch.context() as patch:
         refuse_sockets(patch, number)
-        launcher.fork(attempt)
+        launcher.begin(attempt)
 
     (returned,) = state.batch.returned
     assert returned.cause.startswith(f"given back: could not be started: [Errno {number}]")
@@ -369,7 +428,7 @@ def test_an_attempt_that_nothing_is_left_for_is_given_back_and_waits(
     clock.advance(0.5)
     launcher.ask_zygotes()
     assert [claim.token for claim in state.batch.claims] == [attempt.token]
-    launcher.fork(attempt)
+    launcher.begin(attempt)
     assert len(zygote.heard()) == 1
 
 
@@ -384,7 +443,7 @@ def test_a_log_that_no_descriptor_is_left_for_is_a_reason_to_wait(
 
     with monkeypatch.context() as patch:
         patch.setattr("airflow_lite.worker.host.launcher.open_for_writing", refuse)
-        launcher.fork(attempt)
+        launcher.begin(attempt)
 
     assert len(state.batch.returned) == 1
     assert attempt.line is None

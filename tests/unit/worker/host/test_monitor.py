@@ -12,7 +12,7 @@ from airflow_lite.spec.model import DagSpec, TaskSpec
 from airflow_lite.store.attempts import Supervisor
 from airflow_lite.store.dag_saving import save_results
 from airflow_lite.store.engine import open_store
-from airflow_lite.store.lookup import Queued, StoredRun
+from airflow_lite.store.queued import Queued, StoredRun
 from airflow_lite.worker.host.attempt import Attempt, Phase
 from airflow_lite.worker.host.ending import finish
 from airflow_lite.worker.host.monitor import AttemptMonitor
@@ -28,7 +28,7 @@ TOKEN = "a" * 32
 #: A number that no process has.
 NOBODY = 2**22 + 1
 RUN = StoredRun(7, "d", "r", "manual", "running", 0, 0, 0, 0, 0, None, True, {}, 0)
-ROW = Queued(3, "queued", TOKEN, 1, 1, None, 5, "X", "p", 1, "q", 1, None, "/f.py", RUN)
+ROW = Queued(3, "queued", TOKEN, 1, 1, None, 5, "X", "p", 1, "q", 1, None, None, None, "/f.py", RUN)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from airflow_lite.worker.messages import (
     ZygoteEnded,
     ZygoteForked,
 )
+from fixtures.waits import DEADLINE_S
 
 PATH = "/dags/f.py"
 #: A number that no process has.
@@ -307,7 +308,7 @@ def test_a_line_without_an_end_is_the_fault_of_its_file_alone(
     ends[1].parse()
     loop.turn()
 
-    assert sleeper.wait(10) == -signal.SIGKILL
+    assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL
     assert endless.error == "/endless.py: its import wrote to what is not its own"
     assert (endless.number, None) in loop.events
     assert other.is_ready
@@ -426,7 +427,7 @@ def test_a_zygote_that_is_to_be_killed_is_once_its_process_is_known(pool, base, 
     pool.kill(zygote)
     base.send(ZygoteForked(zygote.number, sleeper.pid))
     loop.turn()
-    assert sleeper.wait(10) == -signal.SIGKILL
+    assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL
 
 
 def test_a_retired_zygote_that_is_stopped_is_killed(pool, state, base, loop, parsed, sleeper):
@@ -436,7 +437,7 @@ def test_a_retired_zygote_that_is_stopped_is_killed(pool, state, base, loop, par
     sleeper.send_signal(signal.SIGSTOP)
     pool.retire(zygote)
     loop.pass_time(state.settings.beat_timeout_s)
-    assert sleeper.wait(10) == -signal.SIGKILL
+    assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL
 
 
 def test_a_retired_zygote_whose_end_was_told_of_is_left_alone(
@@ -462,4 +463,4 @@ def test_zygotes_that_are_stopped_at_the_end_are_continued_and_killed_at_last(
     loop.turn()
     sleeper.send_signal(signal.SIGSTOP)
     pool.close()
-    assert sleeper.wait(10) == -signal.SIGKILL
+    assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL

@@ -8,7 +8,7 @@ from airflow_lite.clock import SystemClock
 from airflow_lite.config import Config
 from airflow_lite.errors import AirflowException
 from airflow_lite.spec.model import DagSpec, TaskSpec
-from airflow_lite.store import lookup, xcoms
+from airflow_lite.store import lookup, xcom_values
 from airflow_lite.store.engine import open_store
 from airflow_lite.worker.in_process.store_access import DirectStoreClient, DryRunStoreClient
 from airflow_lite.worker.messages import AttemptRequest
@@ -74,9 +74,11 @@ def test_a_pull_gives_what_it_gives_in_airflow(pushed, instance, name):
 
 
 def test_of_what_is_written_at_once_the_last_pushed_is_the_newest(store, instance):
-    values = [xcoms.XComValue(1, name, -1, key, f'"{name}{key}"') for name in "zma" for key in "ba"]
+    values = [
+        xcom_values.XComValue(1, name, -1, key, f'"{name}{key}"') for name in "zma" for key in "ba"
+    ]
     with store.begin() as connection:
-        xcoms.put(connection, [*values, values[2]], 5)
+        xcom_values.put(connection, [*values, values[2]], 5)
     ti = instance("look", 1)
 
     assert ti.xcom_pull(key=None) == "mb"  # pushed again, after all others
@@ -85,9 +87,13 @@ def test_of_what_is_written_at_once_the_last_pushed_is_the_newest(store, instanc
 
 
 def test_the_value_of_a_mapped_task_is_that_of_all_its_indexes(store, instance):
-    values = [xcoms.XComValue(1, "z", index, "return_value", str(index)) for index in (2, 0, 1)]
+    values = [
+        xcom_values.XComValue(1, "z", index, "return_value", str(index)) for index in (2, 0, 1)
+    ]
     with store.begin() as connection:
-        xcoms.put(connection, [xcoms.XComValue(1, "m", -1, "return_value", "9"), *values], 5)
+        xcom_values.put(
+            connection, [xcom_values.XComValue(1, "m", -1, "return_value", "9"), *values], 5
+        )
 
     assert instance("look", 1).xcom_pull() == [0, 1, 2]
     assert instance("look", 1).xcom_pull(task_ids="z") == [0, 1, 2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_lite import DAG, PythonOperator
+from airflow_lite import DAG, Param, PythonOperator
 from airflow_lite.errors import (
     AirflowException,
     AirflowFailException,
@@ -18,8 +18,7 @@ from airflow_lite.errors import (
     AirflowTaskTerminated,
 )
 from airflow_lite.worker.messages import AttemptRequest, GivenState, Outcome
-from airflow_lite.worker.task.environment import kept_environment
-from airflow_lite.worker.task.execution import Execution
+from airflow_lite.worker.task.execution import Execution, kept_environment
 from airflow_lite.worker.task.store_client import StoreClient
 
 NOW_US = 1_700_000_000_000_000
@@ -260,17 +259,54 @@ def test_a_sensor_that_pokes_is_rescheduled_where_the_executor_cannot_bear_it(st
     from airflow_lite.authoring.operators.sensor import PythonSensor
 
     with DAG("d", schedule=None, start_date=datetime(2024, 1, 1)):
-        sensor = PythonSensor(task_id="t", python_callable=lambda: False)
+        sensor = PythonSensor(task_id="t", python_callable=lambda: True)
     key = ("d", "t", "r", 1, -1, "a" * 32)
     requests = [
         AttemptRequest(key, RUN, start_us=NOW_US, reschedules_sensors=value)
         for value in (False, True)
     ]
 
-    modes = [Execution(request, sensor, store).task.mode for request in requests]
+    executions = [Execution(request, sensor, store) for request in requests]
+    states = [execution.run().state for execution in executions]
 
-    assert modes == ["poke", "reschedule"]
+    assert [execution.task.mode for execution in executions] == ["poke", "reschedule"]
+    assert states == ["success", "success"]
     assert sensor.mode == "poke"
+
+
+def test_what_goes_wrong_as_it_is_prepared_is_told_by_its_run(store, caplog):
+    with DAG("d", schedule=None, start_date=datetime(2024, 1, 1)):
+        operator = PythonOperator(
+            task_id="t", python_callable=lambda: None, params={"n": Param(1, type="string")}
+        )
+    request = AttemptRequest(("d", "t", "r", 1, -1, "a" * 32), RUN, start_us=NOW_US)
+    execution = Execution(request, operator, store)
+
+    execution.prepare()
+    assert not caplog.records
+    outcome = execution.run()
+
+    assert outcome.state == "failed"
+    assert "param 'n': 1 is not of type 'string'" in str(outcome.cause)
+
+
+def test_what_was_prepared_is_what_the_code_gets(store):
+    seen = []
+
+    def note(ti):
+        seen.append(ti)
+
+    with DAG("d", schedule=None, start_date=datetime(2024, 1, 1)):
+        operator = PythonOperator(task_id="t", python_callable=note)
+    key = ("d", "t", "r", 1, -1, "a" * 32)
+    execution = Execution(AttemptRequest(key, RUN, start_us=NOW_US), operator, store)
+
+    execution.prepare()
+    prepared = execution.context
+    execution.run()
+
+    assert execution.context is prepared
+    assert seen == [execution.ti]
 
 
 def test_a_traceback_begins_with_the_authors_code(execute, caplog):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pendulum
 import pytest
 
+from airflow_lite import Dataset
 from airflow_lite.errors import XComSizeError, XComTypeError
 from airflow_lite.worker.task.xcom import from_json, to_json
 
@@ -29,6 +30,15 @@ def test_values_come_back_as_they_went(value):
     found = from_json(to_json("k", value, 1000))
     assert found == value
     assert isinstance(found, type(value))
+
+
+def test_a_dataset_comes_back_as_one_with_its_extra():
+    dataset = Dataset("s3://sales/day", {"since": date(2024, 1, 1)})
+
+    [back] = from_json(to_json("k", [dataset], 1000))
+
+    assert isinstance(back, Dataset)
+    assert (back.uri, back.extra) == ("s3://sales/day", {"since": date(2024, 1, 1)})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_lite.worker.task_log.file import LogFile
 from airflow_lite.worker.task_log.streams import TaskStream
+from fixtures.waits import DEADLINE_S
 
 _LINE = re.compile(r"\[\S+\] (\{[^}]*\}) (\w+) - (.*)")
 
@@ -93,7 +94,7 @@ def test_threads_do_not_write_into_the_lines_of_others(stream, lines):
     start = threading.Barrier(4)
 
     def write(name):
-        start.wait(10)
+        start.wait(DEADLINE_S)
         for _ in range(50):
             for _ in range(4):
                 stream.write(name)
@@ -103,7 +104,7 @@ def test_threads_do_not_write_into_the_lines_of_others(stream, lines):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(DEADLINE_S)
 
     assert sorted(texts(lines)) == sorted(name * 4 for name in "abcd" for _ in range(50))
 

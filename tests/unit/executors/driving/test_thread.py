@@ -19,14 +19,13 @@ from airflow_lite.api.executor.events import (
     TaskEventLog,
 )
 from airflow_lite.config import Config
+from airflow_lite.executors.driving.driver import Load, QueueItem
+from airflow_lite.executors.driving.inline import InlineExecutor
+from airflow_lite.executors.driving.thread import ExecutorThread
 from airflow_lite.keys import RunCommand
-from airflow_lite.scheduler.executor.driver import Load, QueueItem
-from airflow_lite.scheduler.executor.inline import InlineExecutor
-from airflow_lite.scheduler.executor.thread import ExecutorThread
 from airflow_lite.states import TaskInstanceState
 from fixtures.executors import SteeredExecutor
-
-DEADLINE_S = 60
+from fixtures.waits import DEADLINE_S
 
 
 def item(ti, priority=1):
