@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +12,17 @@ import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
+import kombu
 import pytest
 
 from airflow_lite.config import Config
 from fixtures.processes import all_processes, processes_of
+from fixtures.waits import DEADLINE_S
 
-END_S = 60.0
 PREFIX = "AIRFLOW_LITE__CELERY__"
 SERVICES = Path(__file__).parents[3] / "scripts" / "services"
 MISSING = 77
-VARIABLES = {"redis": "REDIS_URL", "rabbitmq": "RABBITMQ_URL"}
+VARIABLES = {"redis": "REDIS_URL", "rabbitmq": "RABBITMQ_URL", "quorum-rabbitmq": "RABBITMQ_URL"}
 
 
 def server_url(kind):
@@ -36,7 +38,8 @@ class Broker:
     """A broker of a kind, and names on it that no other test has."""
 
     def __init__(self, kind, url):
-        self.kind = kind
+        self.kind = kind.removeprefix("quorum-")
+        self.is_quorum = kind != self.kind
         self.url = url
         self.name = f"test-{uuid.uuid4().hex[:12]}"
 
@@ -51,16 +54,22 @@ class Broker:
             f"{PREFIX}BROKER_URL": self.url,
             "AIRFLOW_LITE__OPERATORS__DEFAULT_QUEUE": self.name,
         }
+        if self.is_quorum:
+            settings[f"{PREFIX}TASK_DEFAULT_QUEUE_TYPE"] = "quorum"
         if self.kind == "redis":
             settings[f"{PREFIX}GLOBAL_KEYPREFIX"] = f"{self.name}:"
         return settings
 
     def connect(self):
         """Return a connection of kombu's, as a stranger would make one."""
-        import kombu
-
         options = {"global_keyprefix": f"{self.name}:"} if self.kind == "redis" else {}
         return kombu.Connection(self.url, transport_options=options)
+
+    def queue(self, name=None):
+        """Return a queue as workers and schedulers declare it."""
+        name = name or self.name
+        arguments = {"x-queue-type": "quorum"} if self.is_quorum else {"x-max-priority": 9}
+        return kombu.Queue(name, kombu.Exchange(name), name, queue_arguments=arguments)
 
     def put_garbage(self, *items):
         """Put into the queue what is no message; RabbitMQ takes none."""
@@ -69,6 +78,18 @@ class Broker:
 
             with redis.Redis.from_url(self.url) as client:
                 client.lpush(f"{self.name}:{self.name}", *items)
+
+    def unacknowledged(self):
+        """Return how many messages no worker is done with, whether they were taken or wait."""
+        if self.kind == "redis":
+            import redis
+
+            with redis.Redis.from_url(self.url) as client:
+                return client.hlen(f"{self.name}:unacked") + client.zcard(
+                    f"{self.name}:unacked_index"
+                )
+        with self.connect() as connection:
+            return self.queue()(connection.default_channel).queue_declare().message_count
 
     def clean(self, *queues):
         """Remove what the test has left there."""
@@ -79,8 +100,6 @@ class Broker:
                 for key in client.scan_iter(f"{self.name}:*"):
                     client.delete(key)
             return
-        import kombu
-
         with kombu.Connection(self.url) as connection:
             channel = connection.default_channel
             for queue in (self.name, *queues):
@@ -96,10 +115,12 @@ class Workers:
         self._wait_until = wait_until
         self._processes = []
 
-    def start(self, name, *words, is_ready=True):
+    def start(self, name, *words, is_ready=True, environ=()):
         """Start a worker and wait until it takes tasks; its output is in NAME.out."""
         log = self.home.folder / f"{name}.out"
-        with log.open("ab") as file:
+        with log.open("ab") as file, pytest.MonkeyPatch.context() as patch:
+            for variable, value in dict(environ).items():
+                patch.setitem(self.home.environ, variable, value)
             process = self.home.start(
                 "celery", "worker", "-H", name, *words, stdout=file, stderr=subprocess.STDOUT
             )
@@ -116,7 +137,7 @@ class Workers:
             assert process.poll() is None, process.log.read_text()
             return "takes tasks from" in process.log.read_text()
 
-        self._wait_until(is_ready, "a worker", END_S)
+        self._wait_until(is_ready, "a worker", DEADLINE_S)
 
     @property
     def processes(self):
@@ -145,22 +166,28 @@ class Workers:
                 process.send_signal(signal.SIGTERM)
         for process in self._processes:
             try:
-                process.wait(END_S)
+                process.wait(DEADLINE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(END_S)
+                process.wait(DEADLINE_S)
 
 
 class Servers:
-    """Servers of a test's own, which it may kill and start again."""
+    """Servers of a test's own, which it may kill and start again.
 
-    def __init__(self, folder):
+    One in `shared` is another test's as well, once that has ended.
+    """
+
+    def __init__(self, folder, **shared):
         self.folder = folder
+        self._shared = shared
         self.environ = {"SERVICES_DIR": str(folder)}
         folder.mkdir(mode=0o711)
 
     def up(self, kind):
         """Start a server, or start it again with its data; return its URL."""
+        if kind in self._shared:
+            return self._shared[kind].up(kind)
         done = self._services("up", kind)
         if done.returncode == MISSING and not os.environ.get("CI"):
             pytest.skip(f"{kind} cannot be started here: {done.stderr}")
@@ -169,6 +196,8 @@ class Servers:
 
     def pid(self, kind):
         """Return the process id of a server."""
+        if kind in self._shared:
+            return self._shared[kind].pid(kind)
         (line,) = [
             line for line in self._services("list").stdout.splitlines() if line.startswith(kind)
         ]
@@ -189,11 +218,11 @@ class Servers:
 
 
 @contextmanager
-def new_servers():
+def new_servers(**shared):
     """Give servers for the block, in a folder that the users whom they run as can enter."""
     with tempfile.TemporaryDirectory(prefix="airflow-lite-servers-") as folder:
         os.chmod(folder, 0o711)
-        servers = Servers(Path(folder) / "servers")
+        servers = Servers(Path(folder) / "servers", **shared)
         try:
             yield servers
         finally:
@@ -231,13 +260,22 @@ def workers(home, broker, wait_until):
     yield made
     made.down()
     print(made.output())
-    wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
+    wait_until(
+        lambda: not processes_of(home.folder), "every process of the home to end", DEADLINE_S
+    )
+
+
+@pytest.fixture(scope="session")
+def shared_servers():
+    """Servers that tests may kill, one after the other, by kind: to make a RabbitMQ takes long."""
+    with new_servers() as servers:
+        yield {"rabbitmq": servers}
 
 
 @pytest.fixture
-def own_servers():
+def own_servers(shared_servers):
     """Servers that the test may kill."""
-    with new_servers() as servers:
+    with new_servers(**shared_servers) as servers:
         yield servers
 
 
@@ -247,7 +285,7 @@ def own_broker(home, own_servers, wait_until):
     made = []
 
     def start(kind):
-        broker = Broker(kind, own_servers.up(kind))
+        broker = Broker(kind, own_servers.up(kind.removeprefix("quorum-")))
         home.environ |= {"AIRFLOW_LITE__CORE__EXECUTOR": "CeleryExecutor", **broker.environ()}
         made.append(Workers(home, broker, wait_until))
         return made[-1]
@@ -256,7 +294,40 @@ def own_broker(home, own_servers, wait_until):
     for workers in made:
         workers.down()
         print(workers.output())
-    wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
+    wait_until(
+        lambda: not processes_of(home.folder), "every process of the home to end", DEADLINE_S
+    )
+
+
+class Authority:
+    """A certificate authority, and certificates signed by it, in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self._make("ca", "-addext", "basicConstraints=critical,CA:TRUE")
+
+    def sign(self, name, *names):
+        """Make a key and its certificate, which is good for these names."""
+        ca = ("-CA", self.folder / "ca.pem", "-CAkey", self.folder / "ca.key")
+        alternatives = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
+        self._make(name, *ca, *alternatives, "-addext", "basicConstraints=critical,CA:FALSE")
+
+    def _make(self, name, *words):
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        files = ("-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem")
+        # No settings of this machine's: else the authority would name its use twice.
+        command = ["openssl", "req", "-x509", "-config", "/dev/stdin", *key, *files, *words]
+        subject = f"[req]\ndistinguished_name=name\nprompt=no\n[name]\nCN={name}\n"
+        subprocess.run(command, input=subject, text=True, check=True, capture_output=True)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """A certificate authority; skips where there is no openssl, and fails there under CI."""
+    if shutil.which("openssl") is None and not os.environ.get("CI"):
+        pytest.skip("there is no openssl: install it")
+    return Authority(tmp_path / "certificates")
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from airflow_lite.executors import RunCommand, TaskInstanceKey
 from airflow_lite_celery_executor.app import broker_priority
-from airflow_lite_celery_executor.backlog import FIRST_REPEAT_S, SILENT_S, Backlog
-from airflow_lite_celery_executor.link import Letter
+from airflow_lite_celery_executor.backlog import FIRST_REPEAT_S, Backlog
+from airflow_lite_celery_executor.fleet import SILENT_S
 from airflow_lite_celery_executor.messages import RunMessage
+from airflow_lite_celery_executor.publisher import Letter
 
 
 def key(number):
@@ -21,7 +22,7 @@ def sent(*numbers):
     """Return a backlog of attempts that the broker took at the moment 0."""
     backlog = Backlog()
     for number in numbers:
-        backlog.add(key(number), letter(number))
+        backlog.add(key(number), letter(number), 0.0)
         backlog.published(key(number).attempt, 0.0)
     return backlog
 
@@ -55,6 +56,14 @@ def test_an_end_that_was_not_heard_shows_when_the_worker_tells_what_it_has():
     assert backlog.present("one", [], 3.0) == []
 
 
+def test_what_a_worker_has_given_back_has_not_ended_and_is_sent_again_should_nobody_take_it():
+    backlog = sent(1, 2)
+    backlog.present("one", [key(1).attempt, key(2).attempt], 5.0)
+    assert backlog.present("one", [key(1).attempt], 9.0) == []
+    assert due(backlog, 9.0 + FIRST_REPEAT_S - 1) == []
+    assert due(backlog, 9.0 + FIRST_REPEAT_S) == [key(2).attempt]
+
+
 def test_a_worker_that_falls_silent_loses_what_ran_and_what_waited_is_sent_again():
     backlog = sent(1, 2)
     backlog.present("one", [key(1).attempt, key(2).attempt], 5.0)
@@ -64,6 +73,20 @@ def test_a_worker_that_falls_silent_loses_what_ran_and_what_waited_is_sent_again
     assert silence == ("one", [key(1)])
     assert due(backlog, 5.0 + SILENT_S) == [key(2).attempt]
     assert backlog.take_silent(1e6, since=0.0) == []
+
+
+def test_attempts_are_counted_by_their_queues_while_they_are_here():
+    backlog = sent(1, 2, 3)
+    assert (backlog.count({"default"}), backlog.count({"gpu"})) == (3, 0)
+    assert backlog.oldest_s(7.0) == 7.0
+    backlog.remove(key(1).attempt)
+    backlog.present("one", [key(2).attempt], 5.0)
+    backlog.runs(key(2).attempt, "one", 5.0)
+    assert backlog.count({"default", "gpu"}) == 2
+    backlog.take_silent(5.0 + SILENT_S, since=0.0)
+    assert backlog.count({"default"}) == 1
+    backlog.clear()
+    assert (backlog.count({"default"}), backlog.oldest_s(7.0)) == (0, 0.0)
 
 
 def test_silence_does_not_count_while_nobody_listened():

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from base64 import b64encode
 from http.client import HTTPConnection
+from pathlib import Path
 
-import kombu
 import pytest
 
 from airflow_lite.config import Config
-from airflow_lite.hooks import HealthContext, HealthReport
+from airflow_lite.hooks import HealthContext, HealthReport, WebPanelContext
 from airflow_lite.plugins.groups import load_group
-from airflow_lite_celery_executor.plugin import check_health
+from airflow_lite_celery_executor.plugin import check_health, get_web_panels
 from airflow_lite_testing.proxy import free_port
+from fixtures.processes import processes_of
 
 
 def answer(home, name, wait_until):
@@ -34,8 +36,21 @@ def test_workers_are_listed_with_queues_slots_and_faults(home, workers, broker, 
     assert (row["slots"], row["running"], row["refused"], row["faults"]) == (3, 0, 0, [])
     rows = {each["queue"]: each for each in home.json("celery", "status")}
     assert rows[broker.gpu]["workers"] == ["celery@one"]
+    assert rows[broker.gpu]["versions"] == [row["version"]]
+    assert rows[broker.gpu]["faults"] == []
     assert rows[broker.name]["state"] == "ready"
     broker.clean(broker.gpu)
+
+
+def test_a_second_worker_of_the_same_name_does_not_start(home, workers):
+    workers.start("one", "-c", "1")
+    second = workers.start("one", "-c", "1", is_ready=False)
+    assert second.wait(60) == 1
+    assert second.log.read_text().splitlines()[-1] == (
+        "airflow-lite: error: A worker that is named celery@one runs already, and each would take"
+        " commands for the other. Give this one another name with --celery-hostname, such as one@%h, or"
+        " leave that out."
+    )
 
 
 def test_queues_come_and_go_while_a_worker_runs(home, workers, broker, wait_until):
@@ -47,6 +62,35 @@ def test_queues_come_and_go_while_a_worker_runs(home, workers, broker, wait_unti
         home.run("celery", command, "-q", broker.gpu, "-H", "celery@one")
         assert answer(home, "celery@one", wait_until)["queues"] == queues
     broker.clean(broker.gpu)
+
+
+def test_eight_slots_cost_no_processes_and_a_worker_at_rest_60_mb_and_a_hundredth_of_a_core(
+    home, workers, wait_until
+):
+    alive = home.folder / "alive"
+    worker = workers.start(
+        "one", "-c", "8", environ={"AIRFLOW_LITE__CELERY__WORKER_LIVENESS_FILE": str(alive)}
+    )
+    processes = processes_of(home.folder)
+    assert len(processes) <= 3  # the worker, its task host, and what forks tasks
+    text = Path(f"/proc/{worker.pid}/smaps_rollup").read_text()
+    (pss_kb,) = re.findall(r"^Pss: +(\d+) kB", text, re.MULTILINE)
+    assert int(pss_kb) <= 60_000
+
+    def wait_for_touch():
+        os.utime(alive, (0, 0))
+        wait_until(lambda: alive.stat().st_mtime > 0, "the file to be touched")
+        return alive.stat().st_mtime, sum(cpu_s(one.pid) for one in processes)
+
+    wait_for_touch()  # whatever starting has left to do
+    (since, before_s), (until, after_s) = wait_for_touch(), wait_for_touch()
+    assert after_s - before_s <= (until - since) / 100
+
+
+def cpu_s(pid):
+    """Return the CPU seconds of all threads of a process."""
+    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
 
 def test_workers_end_when_they_are_told_to(home, workers):
@@ -93,10 +137,13 @@ def test_a_worker_takes_more_at_once_when_it_is_told_to(home, workers, wait_unti
 
 
 def test_the_health_check_asks_every_worker(home, workers, broker):
-    def health():
+    def configured():
         config = Config.load(home.environ)
         load_group("celery", config)
-        return check_health(HealthContext(config, 10.0))
+        return config
+
+    def health():
+        return check_health(HealthContext(configured(), 10.0))
 
     home.run("db", "migrate")
     assert health().message == (
@@ -105,6 +152,9 @@ def test_the_health_check_asks_every_worker(home, workers, broker):
     )
     workers.start("one", "-c", "1")
     assert health() == HealthReport(True, "The broker and 1 Celery worker answer.")
+    queues, those = get_web_panels(WebPanelContext(configured(), 10.0))
+    assert [row["worker_name"] for row in those.rows] == ["celery@one"]
+    assert {*queues.columns} <= {*queues.rows[0]}
     home.dags.rmdir()
     report = health()
     assert not report.healthy
@@ -114,34 +164,6 @@ def test_the_health_check_asks_every_worker(home, workers, broker):
     assert f"no worker takes tasks from queue '{broker.gpu}'" in health().message
     home.environ["AIRFLOW_LITE__CELERY__BROKER_URL"] = "redis://:secret@127.0.0.1:1/0"
     assert health().message.startswith("No broker answers at redis://:**@127.0.0.1:1/0 (")
-
-
-def test_a_worker_of_another_version_with_a_slow_clock_is_told(home, workers, tmp_path, wait_until):
-    folder = tmp_path / "older"
-    package = folder / "kombu-5.6.99.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: kombu\nVersion: 5.6.99\n")
-    clock = "import time\nright = time.time\ntime.time = lambda: right() - 600\n"
-    (folder / "sitecustomize.py").write_text(clock)
-    home.run("db", "migrate")
-    home.environ["PYTHONPATH"] = str(folder)
-    workers.start("older", "-c", "1")
-    del home.environ["PYTHONPATH"]
-
-    row = answer(home, "celery@older", wait_until)
-    version, skew = row["faults"]
-    assert (
-        version
-        == f"has kombu 5.6.99, this machine {kombu.__version__}: install the same everywhere"
-    )
-    assert re.fullmatch(r"has a clock that is \d+ s behind: set it", skew)
-    assert -600 <= row["clock_skew_s"] < -500
-    config = Config.load(home.environ)
-    load_group("celery", config)
-    report = check_health(HealthContext(config, 10.0))
-    assert report is not None
-    assert not report.healthy
-    assert f"celery@older {version}; celery@older has a clock that is" in report.message
 
 
 def get(port, headers):
@@ -176,6 +198,11 @@ def test_flower_is_shown_to_those_who_have_its_password(home, workers, wait_unti
             "--autoscale is '2,4'. Make it two numbers, the larger one first: 16,4.",
         ),
         (["add-queue", "-q", " , ", "-H", "x"], "--queues names no queue."),
+        (
+            ["worker", "-q", "a,amq.b"],
+            "--queues names 'amq.b': names that begin with amq. are the broker's own. Give it"
+            " another.",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(home, redis_url, words, message):

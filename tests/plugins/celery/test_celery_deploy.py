@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -151,6 +152,45 @@ def test_systemd_finds_no_fault_in_a_unit(path, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("age_s", "is_healthy"), [(0, True), (50, True), (70, False), (None, False)]
+)
+def test_a_worker_is_healthy_while_its_file_is_young(compose, tmp_path, age_s, is_healthy):
+    worker = compose["services"]["worker"]
+    kind, line = worker["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    path = worker["environment"]["AIRFLOW_LITE__CELERY__WORKER_LIVENESS_FILE"]
+    page = (ROOT / "docs" / "how-to" / "run-on-celery.md").read_text()
+    assert f'command: [sh, -c, "{line}"]' in page
+    assert f"`{path}`" in page
+    alive = tmp_path / "alive"
+    if age_s is not None:
+        alive.touch()
+        os.utime(alive, (time.time() - age_s,) * 2)
+    done = subprocess.run(["sh", "-c", line.replace(path, str(alive))], check=False)
+    assert (done.returncode == 0) is is_healthy
+
+
+def test_the_commands_for_containers_make_all_that_compose_asks_for(compose, tmp_path):
+    page = (ROOT / "docs" / "how-to" / "run-on-celery.md").read_text()
+    (block,) = [text for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if ".env" in text]
+    setup, *commands = re.split(r"^docker compose ", block, flags=re.MULTILINE)
+    subprocess.run(["bash", "-euc", setup], cwd=tmp_path, check=True)
+    lines = (tmp_path / ".env").read_text().splitlines()
+    wanted = re.findall(r"\$\{([A-Z_]+)", (FOLDER / "docker-compose.yml").read_text())
+    assert {
+        name: len(value) for name, _, value in (line.partition("=") for line in lines)
+    } == dict.fromkeys(wanted, 64)
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "dags").stat().st_mode & 0o777 == 0o755
+    _, scale, inside = map(shlex.split, commands)
+    assert scale[-1].partition("=")[0] in compose["services"]
+    verb, service, program, *words = inside
+    assert (verb, program) == ("exec", "airflow-lite")
+    assert service in ours(compose)
+    parse(words)
+
+
 def test_the_image_is_built_of_files_that_are_there(compose):
     build = ours(compose)["worker"]["build"]
     assert (FOLDER / build["context"]).resolve() == ROOT
@@ -183,9 +223,8 @@ def test_the_services_run_a_task_and_a_worker_needs_broker_and_database_alone(
         wait_until(here.exists, "the task to run")
         talks = [talk for process in workers.processes for talk in tcp_of(process.pid)]
         go.touch()
-        wait_until(
-            lambda: home.json("dags", "list-runs", "-d", "waits")[0]["state"] == "success", "r"
-        )
+        state = "SELECT state FROM dag_run"
+        wait_until(lambda: home.execute(state) == [("success",)], "the run to succeed")
     ports = {urlsplit(url).port for url in (broker.url, home.environ[SETTING])}
     assert {port for _, port in talks} == ports
     assert LISTENS not in {state for state, _ in talks}

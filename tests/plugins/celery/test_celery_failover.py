@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import uuid
@@ -60,12 +61,14 @@ def test_tasks_go_on_with_the_redis_that_sentinels_name_after_the_first_is_kille
 class RedisGroup:
     """A master with its replica, and a Sentinel that makes the one the other."""
 
-    def __init__(self, folder):
-        self.folder, self.password = folder, uuid.uuid4().hex
+    def __init__(self, folder, authority=None):
+        self.folder, self.authority = folder, authority
+        self.password, self.sentinels_password = uuid.uuid4().hex, uuid.uuid4().hex
         self.ports = [free_port(), free_port()]
         self.processes = [self._redis(port) for port in self.ports]
         self.sentinel_port = free_port()
         lines = (
+            f"requirepass {self.sentinels_password}",
             f"sentinel monitor group 127.0.0.1 {self.ports[0]} 1",
             f"sentinel auth-pass group {self.password}",
             "sentinel down-after-milliseconds group 500",
@@ -83,26 +86,51 @@ class RedisGroup:
         folder = self.folder / str(port)
         folder.mkdir(parents=True)
         file = folder / "redis.conf"
-        lines = ("bind 127.0.0.1", f"port {port}", f"dir {folder}", *lines)
+        lines = ("bind 127.0.0.1", f"dir {folder}", *self._listen(port), *lines)
         file.write_text("\n".join([*lines, ""]))
         program = shutil.which("redis-server")
         assert program is not None
         with (folder / "log").open("wb") as log:
             return subprocess.Popen([program, file, *options], stdout=log, stderr=log)
 
+    def _listen(self, port):
+        """Return the lines by which a server listens: in TLS alone, if there is an authority."""
+        if self.authority is None:
+            return [f"port {port}"]
+        folder = self.authority.folder
+        return [
+            *("port 0", f"tls-port {port}", "tls-replication yes", "tls-auth-clients yes"),
+            *(f"tls-cert-file {folder}/server.pem", f"tls-key-file {folder}/server.key"),
+            f"tls-ca-cert-file {folder}/ca.pem",
+        ]
+
     def environ(self):
         """Return the settings by which a home uses it."""
+        kwargs = {"socket_timeout": 5, "password": self.sentinels_password}
         return {
             f"{PREFIX}BROKER_URL": f"sentinel://:{self.password}@127.0.0.1:{self.sentinel_port}/0",
             f"{PREFIX}MASTER_NAME": "group",
             f"{PREFIX}MESSAGE_SECRET_KEY": "k" * 32,
-            f"{PREFIX}SENTINEL_KWARGS": '{"socket_timeout": 5}',
+            f"{PREFIX}SENTINEL_KWARGS": json.dumps(kwargs),
+            **self._files(),
         }
+
+    def _files(self):
+        if self.authority is None:
+            return {}
+        names = {"SSL_CACERT": "ca.pem", "SSL_CERT": "client.pem", "SSL_KEY": "client.key"}
+        files = {PREFIX + key: str(self.authority.folder / name) for key, name in names.items()}
+        return {**files, f"{PREFIX}SSL_ACTIVE": "True"}
 
     def ask(self, port, *words):
         """Return what a server answers; None if it does not."""
-        password = None if port == self.sentinel_port else self.password
-        with redis.Redis(port=port, password=password, decode_responses=True) as client:
+        password = self.sentinels_password if port == self.sentinel_port else self.password
+        options = {"host": "127.0.0.1", "password": password, "decode_responses": True}
+        if self.authority is not None:
+            folder = self.authority.folder
+            files = {"ca_certs": "ca.pem", "certfile": "client.pem", "keyfile": "client.key"}
+            options |= {f"ssl_{key}": folder / name for key, name in files.items()} | {"ssl": True}
+        with redis.Redis(port=port, **options) as client:
             try:
                 return client.execute_command(*words)
             except redis.RedisError:
@@ -129,10 +157,15 @@ class RedisGroup:
             process.wait()
 
 
-@pytest.fixture
-def redis_group(tmp_path, wait_until):
-    """A master, its replica, and a Sentinel."""
-    group = RedisGroup(tmp_path / "group")
+@pytest.fixture(params=["plain", "tls"])
+def redis_group(request, tmp_path, wait_until):
+    """A master, its replica, and a Sentinel, each with a password; in the clear, or TLS alone."""
+    authority = None
+    if request.param == "tls":
+        authority = request.getfixturevalue("authority")
+        authority.sign("server", "IP:127.0.0.1")
+        authority.sign("client")
+    group = RedisGroup(tmp_path / "group", authority)
     try:
         wait_until(group.is_ready, "the replica to be known")
         yield group

@@ -11,6 +11,7 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite.executors import RunCommand, TaskInstanceKey
 from airflow_lite.plugins.groups import load_group
+from airflow_lite.processes.proc import is_over
 from airflow_lite_celery_executor.looking import looking
 
 GATED = """
@@ -34,16 +35,13 @@ with DAG("gated", start_date=datetime(2024, 1, 1), schedule=None, max_active_tas
 
 
 class Gated:
-    """A run of tasks that begin, write that down, and wait for a gate."""
+    """A triggered run of tasks that begin, write that down, and wait for a gate."""
 
-    def __init__(self, home, wait_until, count):
+    def __init__(self, home, wait_until, count, more=""):
         self.home = home
         self._wait_until = wait_until
-        home.dag("gated", GATED.replace("{count}", str(count)))
-        home.run("db", "migrate")
-
-    def trigger(self):
-        self.home.run("dags", "trigger", "gated", "-r", "r")
+        home.dag("gated", GATED.replace("{count}", str(count)) + more)
+        home.run("dags", "trigger", "gated", "-r", "r")
 
     def lines(self):
         path = self.home.folder / "started"
@@ -59,16 +57,14 @@ class Gated:
 
     def wait_for_end(self):
         """Wait until all have succeeded; return how often each try began."""
-        self._wait_until(
-            lambda: self.home.json("dags", "list-runs", "-d", "gated")[0]["state"] == "success",
-            "the run to succeed",
-        )
+        state = "SELECT state FROM dag_run"
+        self._wait_until(lambda: self.home.execute(state) == [("success",)], "the run to succeed")
         return Counter(line.split()[0] for line in self.lines())
 
 
 @pytest.fixture
 def gated(home, workers, wait_until):
-    yield lambda count: Gated(home, wait_until, count)
+    yield lambda count, more="": Gated(home, wait_until, count, more)
     (home.folder / "gate").touch()  # a test that failed leaves nothing waiting
 
 
@@ -80,7 +76,6 @@ def test_a_worker_is_killed_and_its_host_finishes_what_runs(home, workers, gated
     run = gated(6)
     one = workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(2)
         one.kill()
         one.wait(60)
@@ -94,7 +89,6 @@ def test_a_task_host_is_killed_and_what_it_ran_is_retried(home, workers, gated, 
     run = gated(2)
     one = workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(2)
         os.kill(workers.host_of(one), signal.SIGKILL)
         run.wait_for(4)
@@ -106,18 +100,16 @@ def test_a_task_is_killed_and_the_others_go_on(home, workers, gated):
     run = gated(2)
     workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         os.kill(run.wait_for(2)["t0-1"], signal.SIGKILL)
         run.wait_for(3)
         run.open()
         assert run.wait_for_end() == {**first_tries(2), "t0-2": 1}
 
 
-def test_a_warm_shutdown_lets_what_runs_end_and_leaves_the_rest(home, workers, gated):
+def test_a_warm_shutdown_lets_what_runs_end_and_leaves_the_rest(home, workers, gated, broker):
     run = gated(4)
     one = workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(2)
         one.send_signal(signal.SIGTERM)
         workers.start("two", "-c", "4")
@@ -125,6 +117,8 @@ def test_a_warm_shutdown_lets_what_runs_end_and_leaves_the_rest(home, workers, g
         run.open()
         assert one.wait(60) == 0
         assert run.wait_for_end() == first_tries(4)
+    workers.down()
+    assert broker.unacknowledged() == 0
     assert "Traceback" not in workers.output()
 
 
@@ -132,7 +126,6 @@ def test_a_cold_shutdown_kills_what_runs_and_it_is_retried(home, workers, gated,
     run = gated(2)
     one = workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         pids = run.wait_for(2)
         one.send_signal(signal.SIGQUIT)
         assert one.wait(60) == 0
@@ -144,6 +137,63 @@ def test_a_cold_shutdown_kills_what_runs_and_it_is_retried(home, workers, gated,
         run.wait_for(4)
         run.open()
         assert run.wait_for_end() == {**first_tries(2), "t0-2": 1, "t1-2": 1}
+
+
+SOFT = "AIRFLOW_LITE__CELERY__WORKER_SOFT_SHUTDOWN_TIMEOUT"
+
+
+def test_a_soft_shutdown_ends_with_what_runs_and_gives_the_rest_to_others(home, workers, gated):
+    run = gated(4)
+    one = workers.start("one", "-c", "2", environ={SOFT: "3600"})
+    with home.scheduler("CeleryExecutor"):
+        run.wait_for(2)
+        one.send_signal(signal.SIGQUIT)
+        workers.start("two", "-c", "4")
+        run.wait_for(4)
+        run.open()
+        assert one.wait(60) == 0
+        assert run.wait_for_end() == first_tries(4)
+    assert "Traceback" not in workers.output()
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [
+        [("SIGQUIT", "soft"), ("SIGQUIT", "cold")],
+        [("SIGINT", "warm"), ("SIGINT", "soft"), ("SIGINT", "cold")],
+    ],
+)
+def test_what_outlasts_a_soft_shutdown_that_is_cut_short_is_killed_and_retried(
+    home, workers, gated, signals, wait_until
+):
+    run = gated(1)
+    one = workers.start("one", "-c", "1", environ={SOFT: "3600"})
+    with home.scheduler("CeleryExecutor"):
+        pid = run.wait_for(1)["t0-1"]
+        for name, kind in signals:
+            assert not is_over(pid)
+            one.send_signal(signal.Signals[name])
+            told = f"{kind} shutdown"
+            wait_until(lambda told=told: told in one.log.read_text(), told)
+        assert one.wait(60) == 0
+        workers.start("two", "-c", "1")
+        run.wait_for(2)
+        run.open()
+        assert run.wait_for_end() == {"t0-1": 1, "t0-2": 1}
+    assert "Traceback" not in workers.output()
+
+
+def test_what_outlasts_a_soft_shutdown_is_killed_and_retried(home, workers, gated):
+    run = gated(1)
+    one = workers.start("one", "-c", "1", environ={SOFT: "0.1"})
+    with home.scheduler("CeleryExecutor"):
+        run.wait_for(1)
+        one.send_signal(signal.SIGQUIT)
+        assert one.wait(60) == 0
+        workers.start("two", "-c", "1")
+        run.wait_for(2)
+        run.open()
+        assert run.wait_for_end() == {"t0-1": 1, "t0-2": 1}
 
 
 def status_of(home, name):
@@ -160,9 +210,9 @@ def test_a_worker_whose_slots_are_held_for_long_leaves_the_rest_to_others(
     run = gated(2)
     workers.start("one", "-c", "1")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(1)
         wait_until(lambda: status_of(home, "celery@one")["is_paused"], "the worker to pause")
+        assert status_of(home, "celery@one")["unacknowledged"] == {}
         workers.start("two", "-c", "1")
         run.wait_for(2)
         wait_until(
@@ -173,11 +223,30 @@ def test_a_worker_whose_slots_are_held_for_long_leaves_the_rest_to_others(
         wait_until(lambda: not status_of(home, "celery@one")["is_paused"], "it to go on")
 
 
+QUICK_FIRST = """
+    quick = [PythonOperator(task_id=f"q{number}", python_callable=int) for number in range(20)]
+    last = PythonOperator(task_id="last", python_callable=int)
+    quick >> last >> [task for task in dag.tasks if task.task_id[0] == "t"]
+"""
+
+
+def test_what_was_taken_ahead_goes_to_others_once_tasks_take_long(home, workers, gated, wait_until):
+    run = gated(4, QUICK_FIRST)
+    workers.start("one", "-c", "1")
+    with home.scheduler("CeleryExecutor"):
+        run.wait_for(1)
+        wait_until(lambda: status_of(home, "celery@one")["waiting"] == 3, "it to take some ahead")
+        workers.start("two", "-c", "3")
+        run.wait_for(4)
+        run.open()
+        assert run.wait_for_end() == first_tries(4)
+    assert "Traceback" not in workers.output()
+
+
 def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, workers, gated, wait_until):
     run = gated(1)
     workers.start("one", "-c", "1")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         pid = run.wait_for(1)["t0-1"]
         home.run("tasks", "clear", "gated", "-y")
         run.wait_for(2)
@@ -192,7 +261,6 @@ def test_a_task_that_is_revoked_by_remote_control_is_stopped_and_retried(
     run = gated(2)
     workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         pid = run.wait_for(2)["t0-1"]
         ((token,),) = home.execute("SELECT attempt FROM task_instance WHERE task_id = 't0'")
         config = Config.load(home.environ)
@@ -214,7 +282,6 @@ def test_a_worker_that_cannot_claim_takes_nothing_and_says_why(home, workers, ga
     fault = "its task host cannot start: [database] sqlite_synchronous is 'SOMETIMES'"
     wait_until(lambda: f"takes no tasks: {fault}" in workers.output(), "the reason in its log")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         workers.start("two", "-c", "3")
         run.wait_for(3)
         assert fault in status_of(home, "celery@one")["fault"]
@@ -222,8 +289,37 @@ def test_a_worker_that_cannot_claim_takes_nothing_and_says_why(home, workers, ga
         assert run.wait_for_end() == first_tries(3)
 
 
+DEAF = """
+from kombu.transport import {module}
+consume = {module}.Channel.basic_consume
+deaf = []
+
+def basic_consume(self, queue, *args, **options):
+    if queue == {queue!r} and not deaf:
+        deaf.append(queue)
+        return None
+    return consume(self, queue, *args, **options)
+
+{module}.Channel.basic_consume = basic_consume
+"""
+
+
+def test_a_worker_that_is_given_nothing_connects_anew(
+    home, workers, broker, gated, wait_until, tmp_path
+):
+    module = {"redis": "redis", "rabbitmq": "pyamqp"}[broker.kind]
+    (tmp_path / "sitecustomize.py").write_text(DEAF.format(module=module, queue=broker.name))
+    run = gated(2)
+    run.open()
+    workers.start("one", "-c", "2", environ={"PYTHONPATH": str(tmp_path)})
+    with home.scheduler("CeleryExecutor"):
+        assert run.wait_for_end() == first_tries(2)
+    told = "the connection to the broker is lost (2 wait in queue"
+    assert workers.output().count(told) == 1
+    assert "Traceback" not in workers.output()
+
+
 def test_a_message_that_comes_again_starts_nothing_twice(home, workers, broker, gated, wait_until):
-    from airflow_lite_celery_executor.app import make_queue
     from airflow_lite_celery_executor.messages import RunMessage
 
     run = gated(2)
@@ -231,7 +327,6 @@ def test_a_message_that_comes_again_starts_nothing_twice(home, workers, broker, 
     workers.start("two", "-c", "2")
     key = (home.folder / "celery.key").read_bytes().strip()
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(2)
         rows = home.execute("SELECT task_id, attempt FROM task_instance")
         with broker.connect() as connection, connection.Producer() as producer:
@@ -243,7 +338,7 @@ def test_a_message_that_comes_again_starts_nothing_twice(home, workers, broker, 
                     serializer="json",
                     exchange="",
                     routing_key=broker.name,
-                    declare=[make_queue(broker.name)],
+                    declare=[broker.queue()],
                     headers=again.headers(),
                 )
         run.open()
@@ -257,7 +352,6 @@ def test_autoscale_runs_as_many_as_there_are(home, workers, gated):
     run = gated(4)
     workers.start("one", "--autoscale", "4,1")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(4)
         run.open()
         assert run.wait_for_end() == first_tries(4)
@@ -269,7 +363,6 @@ def test_the_scheduler_is_killed_and_the_next_one_takes_over_under_the_same_toke
     run = gated(4)
     workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor", expect_exit=None) as first:
-        run.trigger()
         run.wait_for(2)
         first.kill()
     before = home.execute("SELECT DISTINCT attempt FROM task_instance")
@@ -280,21 +373,28 @@ def test_the_scheduler_is_killed_and_the_next_one_takes_over_under_the_same_toke
 
 
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
-def test_a_broker_that_is_killed_and_started_again_loses_nothing(
+def test_a_broker_that_is_killed_and_started_again_three_times_loses_nothing(
     kind, home, own_servers, own_broker, wait_until
 ):
     workers = own_broker(kind)
     run = Gated(home, wait_until, 5)
     workers.start("one", "-c", "2")
     with home.scheduler("CeleryExecutor") as running:
-        run.trigger()
+
+        def wait_for_lines(number, of_worker, of_scheduler):
+            for output, words in ((workers.output, of_worker), (running.output, of_scheduler)):
+                wait_until(lambda: output().count(words) == number, f"{words!r}, {number} times")  # noqa: B023 - called at once
+
         run.wait_for(2)
-        os.kill(own_servers.pid(kind), signal.SIGKILL)
-        wait_until(lambda: "trying again until it can" in running.output(), "the loss to be told")
-        own_servers.up(kind)
+        for number in range(1, 4):
+            os.kill(own_servers.pid(kind), signal.SIGKILL)
+            wait_for_lines(number, "cannot be reached", "cannot be used to hear of")
+            own_servers.up(kind)
+            wait_for_lines(number, "can be reached", "can be used to hear of")
         run.open()
         assert run.wait_for_end() == first_tries(5)
-    assert running.output().count("trying again until it can") <= 2, running.output()
+    for output in (running.output(), workers.output()):
+        assert "Traceback" not in output
 
 
 def test_an_acknowledgement_that_gets_no_answer_costs_no_slot(
@@ -305,7 +405,6 @@ def test_an_acknowledgement_that_gets_no_answer_costs_no_slot(
     run = Gated(home, wait_until, 3)
     workers.start("one", "-c", "1")
     with home.scheduler("CeleryExecutor"):
-        run.trigger()
         run.wait_for(1)
         pid = own_servers.pid("redis")
         os.kill(pid, signal.SIGSTOP)
@@ -326,7 +425,6 @@ def test_without_a_broker_the_scheduler_waits_for_one(
     run = Gated(home, wait_until, 1)
     os.kill(own_servers.pid(kind), signal.SIGKILL)
     with home.scheduler("CeleryExecutor") as running:
-        run.trigger()
         wait_until(lambda: "cannot be used to send tasks" in running.output(), "one line")
         one = workers.start("one", "-c", "1", is_ready=False)
         own_servers.up(kind)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_lite_celery_executor.app import make_app
-from airflow_lite_celery_executor.link import HintListener, Publisher
+from airflow_lite_celery_executor.link import HintListener
+from airflow_lite_celery_executor.publisher import Publisher
 from airflow_lite_celery_executor.settings import CelerySettings
 from airflow_lite_celery_executor.worker.reporter import Reporter
 

@@ -7,15 +7,18 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import kombu
 import pytest
 
 from airflow_lite.executors import RunCommand, TaskInstanceKey
 from airflow_lite_celery_executor.messages import (
     MOST_BYTES,
     TASK,
+    Beat,
     Hint,
     RefusedMessage,
     RunMessage,
+    _signed,
     fingerprint,
     read_hint,
     read_run_message,
@@ -89,13 +92,23 @@ def test_anything_else_is_refused_with_its_reason(body, options, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_hints_are_signed_too():
-    hint = Hint("celery@one", [TOKEN], [], [], [TOKEN])
+@pytest.mark.parametrize("beat", [None, Beat([TOKEN], ["default"], 4, "why"), Beat([], [], 0)])
+def test_hints_are_signed_too(beat):
+    hint = Hint("celery@one", [TOKEN], [], [], beat)
     assert read_hint(json.loads(json.dumps(hint.body(KEY))), KEY) == hint
     payloads: list[Any] = [hint.body(OTHER), {**hint.body(KEY), "ended": [TOKEN]}, [], None]
     for payload in payloads:
         with pytest.raises(RefusedMessage):
             read_hint(payload, KEY)
+
+
+@pytest.mark.parametrize(
+    "beat", [[], [[], [], "4", None], [[5], [], 4, None], [[], "q", 4, None], [[], [], 4, 5], {}]
+)
+def test_a_hint_of_another_form_is_refused(beat):
+    fields = {**Hint("one", [], [], [])._asdict(), "beat": beat}
+    with pytest.raises(RefusedMessage, match="^its fields have other types$"):
+        read_hint(_signed(fields, KEY), KEY)
 
 
 def test_a_fingerprint_tells_keys_apart_and_no_key():
@@ -142,10 +155,6 @@ def attacks(canary, command):
 def test_a_poisoned_broker_runs_nothing_and_the_worker_goes_on(
     home, workers, broker, wait_until, tmp_path
 ):
-    import kombu
-
-    from airflow_lite_celery_executor.app import make_queue
-
     home.dag("after", CHAIN)
     home.run("db", "migrate")
     workers.start("one", "-c", "2")
@@ -156,7 +165,7 @@ def test_a_poisoned_broker_runs_nothing_and_the_worker_goes_on(
             producer.publish(
                 body,
                 routing_key=broker.name,
-                declare=[make_queue(broker.name)],
+                declare=[broker.queue()],
                 headers=dict(headers),
                 content_type=content_type,
                 content_encoding="utf-8",
@@ -178,3 +187,29 @@ def test_a_poisoned_broker_runs_nothing_and_the_worker_goes_on(
     queue = wait_until(refused, "the refused messages to be counted")
     assert [row["refused"] for row in home.json("celery", "list-workers")] == [len(sent)]
     broker.clean(queue)
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_flood_and_a_huge_message_run_nothing_and_tasks_behind_them_run(
+    kind, home, own_broker, wait_until
+):
+    workers = own_broker(kind)
+    broker = workers.broker
+    home.dag("after", CHAIN)
+    home.run("db", "migrate")
+    with broker.connect() as connection, connection.Producer() as producer, producer.batch():
+        where = {"routing_key": broker.name, "exchange": kombu.Exchange("")}
+        broker.queue()(connection.default_channel).declare()
+        for number in range(10_000):
+            producer.publish([[], {}, {}], headers={"task": "evil", "id": str(number)}, **where)
+        # Last: RabbitMQ may stop what publishes for as long as the huge one is in its memory.
+        producer.publish(b"x" * 100_000_000, content_encoding="binary", **where)
+    worker = workers.start("one", "-c", "1")
+    with home.scheduler("CeleryExecutor"):
+        home.run("dags", "trigger", "after", "-r", "r", "--wait", "--timeout", "120")
+
+    def refused():
+        return worker.log.read_text().count("refused a message from queue")
+
+    wait_until(lambda: refused() == 10_001, "the rest to be refused")
+    assert "Traceback" not in worker.log.read_text()

@@ -42,7 +42,13 @@ def read(celery_config):
         ({"worker_prefetch_multiplier": "0"}, "Make it 1 or more."),
         ({"worker_autoscale": "4"}, "Make it two numbers, the larger one first"),
         ({"operation_timeout": "0"}, "operation_timeout is 0. Make it more than 0"),
+        ({"task_default_queue_type": "x"}, "is 'x'. Make it classic or quorum."),
+        (
+            {"broker_url": "redis://a", "task_default_queue_type": "quorum"},
+            "task_default_queue_type is quorum, which Redis does not have",
+        ),
         ({"operation_timeout": "nan"}, "operation_timeout is"),
+        ({"worker_soft_shutdown_timeout": "-1"}, "Make it 0 or more, and at most 86400."),
         ({"ssl_active": "True", "ssl_cacert": "/none"}, "ssl_cacert: '/none' cannot be read"),
         ({"celery_config_options": "no.such.thing"}, "cannot be imported"),
         ({"celery_config_options": "os.sep"}, "os.sep is no dict"),

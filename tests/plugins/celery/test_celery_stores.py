@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from fixtures.databases import SETTING
@@ -33,7 +35,7 @@ def test_every_connection_to_postgresql_is_cut_again_and_again(home, tenant, wor
     cuts = 0
     run.open()
     with home.scheduler("CeleryExecutor") as running:
-        for count in range(20, 180, 20):
+        for count in range(50, 450, 50):
             run.wait_for(count)
             cuts += bool(tenant.cut())
         run.finish()
@@ -42,14 +44,19 @@ def test_every_connection_to_postgresql_is_cut_again_and_again(home, tenant, wor
         assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("broker", ["redis"], indirect=True)
-def test_postgresql_is_started_anew(home, own_server, workers, run, wait_until):
+@pytest.mark.parametrize(
+    ("broker", "number"),
+    [("redis", signal.SIGINT), ("rabbitmq", signal.SIGKILL)],
+    indirect=["broker"],
+)
+def test_postgresql_is_started_anew(home, own_server, workers, run, wait_until, number):
     with home.scheduler("CeleryExecutor") as running:
         run.wait_for_gate()
-        own_server.stop()
+        own_server.stop(number)
         run.open()
         wait_until(lambda: workers.output().count(AWAY) >= 2, "both workers to tell")
         own_server.start()
+        run.mended("PostgreSQL was started anew")
         run.finish()
     for output in (running.output(), workers.output()):
         assert "Traceback" not in output

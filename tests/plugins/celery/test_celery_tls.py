@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-
 import pytest
 
 DAG = """
@@ -19,34 +15,10 @@ with DAG("d", start_date=datetime(2024, 1, 1), schedule=None) as dag:
 _OPTION = "AIRFLOW_LITE__CELERY__{}"
 
 
-class Authority:
-    """A certificate authority, and certificates signed by it, in a folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        self._make("ca", "-addext", "basicConstraints=critical,CA:TRUE")
-
-    def sign(self, name, *names):
-        """Make a key and its certificate, which is good for these names."""
-        ca = ("-CA", self.folder / "ca.pem", "-CAkey", self.folder / "ca.key")
-        alternatives = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
-        self._make(name, *ca, *alternatives, "-addext", "basicConstraints=critical,CA:FALSE")
-
-    def _make(self, name, *words):
-        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        files = ("-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem")
-        # No settings of this machine's: else the authority would name its use twice.
-        command = ["openssl", "req", "-x509", "-config", "/dev/stdin", *key, *files, *words]
-        subject = f"[req]\ndistinguished_name=name\nprompt=no\n[name]\nCN={name}\n"
-        subprocess.run(command, input=subject, text=True, check=True, capture_output=True)
-
-
 @pytest.fixture
-def authority(tmp_path):
-    if shutil.which("openssl") is None and not os.environ.get("CI"):
-        pytest.skip("there is no openssl: install it")
-    return Authority(tmp_path / "certificates")
+def shared_servers():
+    """Of servers that talk TLS, each test has its own."""
+    return {}
 
 
 @pytest.fixture

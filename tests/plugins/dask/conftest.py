@@ -10,8 +10,7 @@ import pytest
 from airflow_lite.config import Config
 from airflow_lite_testing.proxy import free_port
 from fixtures.processes import all_processes, processes_of
-
-END_S = 60.0
+from fixtures.waits import DEADLINE_S
 
 
 class Cluster:
@@ -88,10 +87,10 @@ class Cluster:
                 process.send_signal(signal.SIGTERM)
             for process in chosen:
                 try:
-                    process.wait(END_S)
+                    process.wait(DEADLINE_S)
                 except subprocess.TimeoutExpired:
                     process.kill()
-                    process.wait(END_S)
+                    process.wait(DEADLINE_S)
 
 
 @pytest.fixture
@@ -107,7 +106,9 @@ def make_cluster(home, wait_until):
     for one in made:
         one.down()
         print(one.output())
-    wait_until(lambda: not processes_of(home.folder), "every process of the home to end", END_S)
+    wait_until(
+        lambda: not processes_of(home.folder), "every process of the home to end", DEADLINE_S
+    )
 
 
 @pytest.fixture

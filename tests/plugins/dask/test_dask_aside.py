@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from fixtures.waits import DEADLINE_S
+
 WIDE = """
 from datetime import datetime
 from airflow_lite import DAG, BashOperator
@@ -35,7 +37,9 @@ def start_worker_with(home):
 
 def run_wide(home, run_id):
     """Run the DAG; return how often each of its tasks was queued."""
-    home.run("dags", "trigger", "wide", "-r", run_id, "--wait", "--timeout", "90", timeout=100)
+    home.run(
+        "dags", "trigger", "wide", "-r", run_id, "--wait", "--timeout", "90", timeout=DEADLINE_S
+    )
     rows = [home.json("tasks", "history", "wide", f"t{n}", run_id) for n in (0, 20, 39)]
     return [sum(row["to"] == "queued" for row in history) for history in rows]
 

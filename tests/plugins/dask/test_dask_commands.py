@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_lite_dask_executor import serving
+from fixtures.waits import DEADLINE_S
 
 LISTENING = "0A"
 LOOPBACK = "0100007F"
@@ -55,20 +56,26 @@ def test_status_lists_workers_queues_and_what_runs(home, make_cluster):
 
 def test_the_health_check_asks_every_worker(home, make_cluster, monkeypatch):
     from airflow_lite.config import Config
-    from airflow_lite.hooks import HealthContext
+    from airflow_lite.hooks import HealthContext, WebPanelContext
     from airflow_lite.plugins.groups import load_group
-    from airflow_lite_dask_executor.plugin import check_health
+    from airflow_lite_dask_executor.plugin import check_health, get_web_panels
 
-    def health():
+    def configured():
         config = Config.load(home.environ)
         load_group("dask", config)
-        return check_health(HealthContext(config, 10.0))
+        return config
+
+    def health():
+        return check_health(HealthContext(configured(), 10.0))
 
     home.run("db", "migrate")
     monkeypatch.setenv("AIRFLOW_LITE_HOME", str(home.folder))
     make_cluster().up()
     assert health().message == "2 Dask workers see the DAG folder and the database."
     assert health().healthy
+    (panel,) = get_web_panels(WebPanelContext(configured(), 10.0))
+    assert [row["state"] for row in panel.rows] == ["ready", "ready"]
+    assert {*panel.columns} <= {*panel.rows[0]}
     home.dags.rmdir()
     report = health()
     assert not report.healthy
@@ -92,7 +99,7 @@ def test_a_whole_cluster_runs_in_the_foreground(home, make_cluster, wait_until):
     rows = home.json("dask", "status")
     assert [(row["threads"], row["queues"]) for row in rows] == [(3, ["gpu"])] * 2
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(DEADLINE_S) == 0
 
 
 @pytest.mark.parametrize("command", ["cluster", "worker"])
@@ -107,9 +114,9 @@ def test_ctrl_c_ends_all_without_a_traceback(home, make_cluster, wait_until, com
         process = home.start(
             "dask", command, *words, stdout=file, stderr=file, start_new_session=True
         )
-    wait_until(lambda: "2 Dask workers" in log.read_text(), "the workers", 40)
+    wait_until(lambda: "2 Dask workers" in log.read_text(), "the workers")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert process.wait(40) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
@@ -125,9 +132,9 @@ def test_workers_wait_for_their_scheduler_and_for_the_next_one(make_cluster, wai
             40,
         )
         scheduler.kill()
-        scheduler.wait(60)
+        scheduler.wait(DEADLINE_S)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert worker.wait(DEADLINE_S) == 0
 
 
 def test_workers_look_again_where_no_scheduler_answers_what_they_ask(monkeypatch, capsys):
@@ -217,7 +224,7 @@ def test_help_of_the_group_brings_no_dask(home):
         env=home.environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     assert "--queues" in done.stdout
@@ -227,7 +234,7 @@ def test_help_of_the_group_brings_no_dask(home):
 
 def knock(port):
     """Return what the log server of a port answers to who has no token; None if there is none."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
     try:
         connection.request("GET", "/log/none")
         return connection.getresponse().status
@@ -246,7 +253,7 @@ def test_a_worker_serves_the_logs_of_its_machine_while_it_runs(home, make_cluste
     wait_until(lambda: "Looking for" in log.read_text(), "the worker to run")
     assert knock(port) == 403
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert worker.wait(DEADLINE_S) == 0
     assert knock(port) is None
 
 

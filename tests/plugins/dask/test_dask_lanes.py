@@ -28,18 +28,15 @@ def test_nothing_waits_behind_a_long_task_while_a_thread_is_free(
     make_cluster().up(threads=1)
 
     def states():
-        rows = home.json("tasks", "states-for-dag-run", "mixed", "r")
-        return {row["task_id"]: row["state"] for row in rows}
+        return home.states("mixed", "r")
 
     with home.scheduler("DaskExecutor"):
         home.run("dags", "trigger", "mixed", "-r", "r")
-        wait_until(lambda: list(states().values()).count("success") == 120, "all but one", 90)
+        wait_until(lambda: list(states().values()).count("success") == 120, "all but one")
         assert states()["long"] == "running"
         gate.touch()
         wait_until(lambda: states()["long"] == "success", "the long one")
-        wait_until(
-            lambda: home.json("dags", "list-runs", "-d", "mixed")[0]["state"] == "success", "it"
-        )
+        wait_until(lambda: home.run_states("mixed") == {"r": "success"}, "it")
     assert findings() == []
     history = home.json("tasks", "history", "mixed", "beside0", "r")
     assert [row["to"] for row in history][-1] == "success"

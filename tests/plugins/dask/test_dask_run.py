@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 
 import pytest
+
+from fixtures.goldens import GOLDENS, read_golden, run_conformance_dag
+from fixtures.mapped_ends import as_airflow, ends, open_runs
+from fixtures.processes import is_gone
 
 PLACED = """
 from datetime import datetime
@@ -32,40 +34,32 @@ with DAG("long", start_date=datetime(2024, 1, 1), schedule=None) as dag:
 """
 
 
-def run_golden(home, golden, golden_folder):
-    """Run the golden DAG under a scheduler; its run and its tasks must end as under Airflow."""
-    expected = golden("conformance_states")
-    trigger = expected["trigger"]
-    shutil.copy(golden_folder / "conformance_dag.py", home.dags)
-    with home.scheduler("DaskExecutor") as running:
-        home.run(
-            *("dags", "trigger", "conformance", "--wait", "--timeout", "300"),
-            *("-r", trigger["run_id"], "-e", trigger["logical_date"]),
-            *("-c", json.dumps(trigger["conf"])),
-            exit_code=1,
-            timeout=320,
-        )
-    print(running.output())
-    rows = home.json("tasks", "states-for-dag-run", "conformance", trigger["run_id"])
-    states = {row["task_id"]: row["state"] for row in rows}
-    assert states == {name: task["state"] for name, task in expected["tasks"].items()}
-    return running
-
-
-def test_the_conformance_dag_ends_as_under_airflow(home, make_cluster, golden, golden_folder):
+def test_the_conformance_dag_ends_as_under_airflow(home, make_cluster):
     home.environ["CONFORMANCE_DIR"] = str(home.folder)
     make_cluster().up()
-    run_golden(home, golden, golden_folder)
+    run_conformance_dag(home, "DaskExecutor")
 
 
-def test_it_does_so_with_tls_and_nobody_gets_in_without(
-    home, make_cluster, golden, golden_folder, certificate
-):
+def test_mapped_tasks_end_as_under_airflow(home, make_cluster, wait_until):
+    expected = read_golden("mapping")["ends"]
+    home.environ["CONFORMANCE_DIR"] = str(home.folder)
+    shutil.copy(GOLDENS / "mapping_dags.py", home.dags)
+    make_cluster().up()
+    for name in expected:
+        home.run("dags", "trigger", name, "-e", "2024-01-01")
+    with home.scheduler("DaskExecutor"):
+        wait_until(lambda: not open_runs(home), "the end of all runs", deadline_s=300)
+    for name in expected:
+        found = ends(home, name)
+        assert found == as_airflow(found, expected[name]), name
+
+
+def test_it_does_so_with_tls_and_nobody_gets_in_without(home, make_cluster, certificate):
     home.environ["CONFORMANCE_DIR"] = str(home.folder)
     cluster = make_cluster()
     cluster.use_tls(certificate)
     cluster.up()
-    run_golden(home, golden, golden_folder)
+    run_conformance_dag(home, "DaskExecutor")
     rows = home.json("dask", "status")
     assert {row["worker"].partition("://")[0] for row in rows} == {"tls"}
     for name in certificate:
@@ -76,10 +70,10 @@ def test_it_does_so_with_tls_and_nobody_gets_in_without(
 
 
 def test_without_an_address_a_cluster_lives_as_long_as_the_scheduler(
-    home, golden, golden_folder, wait_until, processes_left
+    home, wait_until, processes_left
 ):
     home.environ["CONFORMANCE_DIR"] = str(home.folder)
-    running = run_golden(home, golden, golden_folder)
+    running = run_conformance_dag(home, "DaskExecutor")
     lines = [line for line in running.output().splitlines() if "Dask cluster" in line]
     assert len(lines) == 1
     assert "cluster_address is empty: started a Dask cluster of 2 workers with 16" in lines[0]
@@ -140,7 +134,7 @@ def test_a_task_that_is_cleared_while_it_runs_is_stopped(home, make_cluster, wai
         wait_until(lambda: pids.exists() and pids.read_text(), "the task to start")
         home.run("tasks", "clear", "long", "-y")
         wait_until(lambda: len(pids.read_text().split()) == 2, "the task to start again")
-        assert not os.path.exists(f"/proc/{pids.read_text().split()[0]}")
+        assert is_gone(int(pids.read_text().split()[0]))
         ended = {"success", "failed"}
         wait_until(
             lambda: home.json("dags", "list-runs", "-d", "long")[0]["state"] in ended, "the run"

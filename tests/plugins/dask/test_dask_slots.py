@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from airflow_lite.api.executor.pace import BRISK_S
 from airflow_lite.executors import RunCommand, TaskInstance
 from airflow_lite.testing import FakeClock
 from airflow_lite_dask_executor.cluster import Cluster, DaskWorker
 from airflow_lite_dask_executor.executor import DaskExecutor
-from airflow_lite_dask_executor.pace import BRISK_S
 
 
 class Link:

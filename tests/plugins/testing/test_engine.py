@@ -14,6 +14,7 @@ from airflow_lite_testing.local_engine import LocalEngine
 from airflow_lite_testing.reference_executor import ReferenceExecutor
 from airflow_lite_testing.remote_engine import SOCKET_VARIABLE, RemoteEngine, Server, ask
 from airflow_lite_testing.subject import subject_of
+from fixtures.waits import DEADLINE_S
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_an_engine_that_is_started_by_hand_takes_nothing_along_but_its_socket(te
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         start_new_session=True,
     )
     assert done.stdout == "on\n", done.stderr

@@ -1,4 +1,4 @@
-"""How many attempts go to the cluster, and how they are put into lanes."""
+"""How attempts are put into lanes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pickle
 import pytest
 
 from airflow_lite.executors import TaskInstanceKey
-from airflow_lite_dask_executor.pace import BRISK_S, LATE_S, MOST_IN_LANE, SOON_S, Pace
 from airflow_lite_dask_executor.placement import Placement
-from airflow_lite_dask_executor.submission import Submission, lanes_of
+from airflow_lite_dask_executor.submission import Submission, lane_size, lanes_of
 from airflow_lite_dask_executor.verdict import HANDED_BACK, NotRunError
 
 
@@ -19,34 +18,12 @@ def group():
     return [Submission(key, ["run", key.task_id], Placement(), 0.0) for key in keys]
 
 
-def test_lanes_grow_while_they_are_over_soon_and_shrink_when_they_are_late():
-    pace = Pace()
-    for _ in range(40):
-        pace.ended(SOON_S / 2)
-    assert pace.depth == MOST_IN_LANE
-    pace.ended((SOON_S + LATE_S) / 2)
-    assert pace.depth == MOST_IN_LANE
-    pace.ended(LATE_S * 2)
-    assert pace.depth == MOST_IN_LANE - 1
-    pace.stumbled()
-    pace.ended(LATE_S * 2)
-    assert pace.depth == 1
-
-
-def test_behind_what_takes_long_there_is_room_for_the_threads_alone():
-    pace = Pace()
-    pace.depth = 4
-    assert (pace.room(8, 0.0), pace.room(8, BRISK_S)) == (48, 8)
-
-
 @pytest.mark.parametrize(
     ("waiting", "lanes", "size"),
     [(1, 0, 1), (8, 0, 1), (9, 0, 2), (100, 0, 4), (3, 7, 3), (2, 9, 2)],
 )
 def test_free_threads_share_what_waits(waiting, lanes, size):
-    pace = Pace()
-    pace.depth = 4
-    assert pace.lane_size(waiting, threads=8, lanes=lanes) == size
+    assert lane_size(4, waiting, threads=8, lanes=lanes) == size
 
 
 def test_what_was_handed_back_is_in_a_lane_of_its_own(group):
