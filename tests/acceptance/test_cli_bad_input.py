@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_lite.store import engine
+from airflow_lite.store import revision
 from fixtures.databases import SETTING
+from fixtures.waits import DEADLINE_S
 
 DAG = """
 from datetime import datetime
@@ -52,6 +53,12 @@ CASES = [
         2,
         "--wat (did you mean '--wait'?). See `airflow-lite dags trigger",
     ),
+    ("dags backfill good", 1, "There is no date. Give --start-date, --end-date or both."),
+    ("dags backfill good -s 2024-01-02 -e 2024-01-01", 1, "--end-date is before --start-date."),
+    ("dags backfill good -s 2024-01-01 -i", 1, "works only with --task-regex. Add -t REGEX."),
+    ("dags backfill good -s 2024-01-01 -t zz", 1, "No task of DAG 'good' matches 'zz'."),
+    ("dags backfill good -s 2024-01-01 --pool zz", 1, "There is no pool 'zz'."),
+    ("dags backfill z.* -s 2024-01-01 --treat-dag-as-regex", 1, "No DAG matches 'z.*'."),
     ("dags test good 0001-01-01", 2, "is out of range"),
     ("dags list -o nope", 2, "invalid choice: 'nope'"),
     ("dags list -S /no/such/folder", 1, "there is no such file or folder."),
@@ -215,7 +222,7 @@ def test_a_reader_that_goes_away_is_no_error(home):
     complaint = process.stderr.read()
     process.stderr.close()
 
-    assert process.wait(60) == 141
+    assert process.wait(DEADLINE_S) == 141
     assert complaint == b""
 
 
@@ -232,7 +239,7 @@ def test_an_output_that_takes_no_more_is_told(home, call, unbuffered):
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_S,
         )
 
     assert done.returncode == 1
@@ -253,7 +260,7 @@ def test_a_closed_standard_stream_is_as_good_as_dev_null(home, closed):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=DEADLINE_S,
         )
 
         assert (done.returncode, "rror" in done.stderr) == (0, False), (call, done.stderr)
@@ -343,6 +350,7 @@ def test_a_dag_that_left_its_file_is_not_run(home):
     assert f"DAG 'good' is not in {path} any more." in done.stderr
 
 
+@pytest.mark.makes_tables
 def test_db_check_fails_where_the_database_is_of_another_revision(home):
     assert home.run("db", "check").stdout == "Connection successful. There are no tables yet.\n"
     home.run("db", "migrate")
@@ -354,5 +362,5 @@ def test_db_check_fails_where_the_database_is_of_another_revision(home):
     assert done.stdout == ""
     assert done.stderr == (
         "airflow-lite: error: The metadata database is at revision 0000, this program needs"
-        f" {engine.HEAD}. Run `airflow-lite db migrate`.\n"
+        f" {revision.HEAD}. Run `airflow-lite db migrate`.\n"
     )

@@ -64,7 +64,7 @@ def test_a_table_that_cannot_be_cleaned_is_told(home):
 
     assert home.run(*words, exit_code=1).stderr.splitlines()[-1] == (
         "airflow-lite: error: 'dag_runs' is no table that can be cleaned. There are: task_event,"
-        " callback_request, xcom, dag_run, dag_version, supervisor, job."
+        " callback_request, dataset_event, xcom, dag_run, dag_version, supervisor, job."
     )
 
 

@@ -138,6 +138,8 @@ def test_a_listing_of_the_configuration_shows_no_secret(home):
         "DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg://me:p@ss:word@host/db",
         "SENTRY__SENTRY_DSN": "https://key@host/42",
         "WEBSERVER__SECRET_KEY": "known to us alone",
+        "CORE__FERNET_KEY": "one key, another key",
+        "SECRETS__BACKEND_KWARGS": '{"token": "of the vault"}',
         "CORE__PICKLE_SECRET_KEY": "never to be seen, as long as it is",
     }
     home.environ |= {f"AIRFLOW_LITE__{name}": value for name, value in secrets.items()}
@@ -146,6 +148,8 @@ def test_a_listing_of_the_configuration_shows_no_secret(home):
     assert "sentry_dsn = ***" in lines
     assert "secret_key = ***" in lines
     assert "pickle_secret_key = ***" in lines
+    assert "fernet_key = ***" in lines
+    assert "backend_kwargs = ***" in lines
     home.environ["AIRFLOW_LITE__SENTRY__SENTRY_DSN"] = ""
     assert "sentry_dsn = " in home.run("config", "list").stdout.splitlines()
 
@@ -169,6 +173,7 @@ def test_two_triggers_within_a_second_make_two_runs(home):
     assert len(home.json("dags", "list-runs", "-d", "little")) == 2
 
 
+@pytest.mark.makes_tables
 def test_the_store_is_made_with_one_line_of_notice(home):
     done = home.run("pools", "list", "-o", "json")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 pytestmark = pytest.mark.any_database
@@ -93,3 +95,15 @@ def test_an_argument_without_effect_is_told_by_each_command(home):
         assert home.run(*words).stderr.splitlines().count(line) == 1
     done = home.run("scheduler", "--num-runs", "1")
     assert done.stderr.count(line) == 1
+
+
+def test_what_is_told_of_a_listing_comes_after_it_in_a_pipe_as_well(home, tmp_path):
+    home.environ.pop("PYTHONUNBUFFERED", None)
+    words = ("plugins", "new", "nomad", "--directory", tmp_path / "made")
+    command = home.start(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    printed, _ = command.communicate(timeout=60)
+    *files, made, hint = printed.splitlines()
+    assert files
+    assert all(line.startswith(f"{tmp_path}/made/") for line in files)
+    assert made.startswith("Made NomadExecutor. Next: ")
+    assert hint.startswith("Where no package index has airflow-lite: ")

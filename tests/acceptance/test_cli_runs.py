@@ -8,6 +8,8 @@ from subprocess import PIPE, run
 
 import pytest
 
+from fixtures.waits import DEADLINE_S
+
 DAG = '''
 import time
 from datetime import datetime
@@ -251,7 +253,7 @@ def test_a_log_is_followed_until_the_try_ends(home, wait_until):
             (home.folder / "gate").touch()
             rest = output.read()
 
-    assert reader.wait(60) == 0
+    assert reader.wait(DEADLINE_S) == 0
     assert "before" in first
     assert "Marking task as SUCCESS" in rest
 
@@ -267,7 +269,7 @@ def test_runs_with_ids_of_their_own_may_be_triggered_in_the_same_second(home):
         env=home.environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
 
@@ -285,7 +287,7 @@ def test_a_run_goes_on_when_the_reader_of_its_progress_goes_away(home):
     started.stderr.read()
     started.stderr.close()
 
-    assert started.wait(60) == 141
+    assert started.wait(DEADLINE_S) == 141
     assert states(home, "good", "2024-03-01") == {"say": "success", "after": "success"}
 
 
@@ -295,7 +297,7 @@ def test_sigterm_stops_a_dags_test_and_the_task_that_runs_in_it(home, wait_until
     wait_until((home.folder / "gate.called").exists, "the task to run")
     started.terminate()
 
-    assert started.wait(60) != 0
+    assert started.wait(DEADLINE_S) != 0
     started.communicate()
     assert home.json("dags", "list-runs", "-d", "slow")[0]["state"] == "failed"
 
@@ -347,7 +349,7 @@ def test_who_stops_waiting_is_told_that_the_run_goes_on(home, wait_until):
         with home.start(*words, stdout=PIPE, stderr=PIPE) as waiting:
             wait_until((home.folder / "gate.called").exists, "the task to start")
             waiting.send_signal(signal.SIGINT)
-            _, said = waiting.communicate(timeout=60)
+            _, said = waiting.communicate(timeout=DEADLINE_S)
         assert waiting.returncode == 130
         assert "No longer waiting: run 's' of DAG 'slow' goes on." in said
         (home.folder / "gate").touch()
@@ -387,12 +389,7 @@ def test_a_dag_s_test_shows_the_logs_of_its_tasks_as_they_are_written(home):
 
 
 def run_state(home, dag_id, run_id):
-    (state,) = [
-        row["state"]
-        for row in home.json("dags", "list-runs", "-d", dag_id)
-        if row["run_id"] == run_id
-    ]
-    return state
+    return home.run_states(dag_id)[run_id]
 
 
 def test_a_run_is_stopped_though_its_dag_is_paused(home, wait_until):

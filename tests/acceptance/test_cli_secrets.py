@@ -47,6 +47,17 @@ def secret_home(home):
     return home
 
 
+@pytest.fixture
+def home_with_stored_secrets(home):
+    """The same, with both in the metadata database."""
+    home.dag("secret", DAG)
+    home.dag("broken", BROKEN)
+    home.run("variables", "set", "db_password", CANARY)
+    shown(home.run("connections", "add", "db", "--conn-uri", f"http://me:{CANARY}@host"))
+    assert holders(home.folder) == []
+    return home
+
+
 def shown(done):
     assert CANARY not in done.stdout + done.stderr
     return done.stdout
@@ -85,6 +96,26 @@ def test_a_scheduler_writes_no_secret_and_listings_show_none(secret_home, wait_u
     assert [
         name for name in holders(secret_home.folder) if not name.startswith("airflow_lite.db")
     ] == []
+
+
+def test_secrets_of_the_store_are_shown_and_written_nowhere_either(
+    home_with_stored_secrets, wait_until
+):
+    home = home_with_stored_secrets
+    with home.scheduler() as scheduler:
+        home.run("dags", "trigger", "secret", "-r", "r", "--wait", exit_code=1)
+        for line in ("run ended ***", "no mail with ***"):
+            wait_until(lambda line=line: line in callback_log(home), line)
+        output = scheduler.output()
+    assert CANARY not in output
+    log = shown(home.run("tasks", "logs", "secret", "python", "r"))
+    assert "shown *** ***" in log
+    assert "called back *** " in log
+    assert "not with ***" in shown(home.run("dags", "list-import-errors", exit_code=1))
+    # That of the password's XCom: bash_command's last line is the task's result, as it is.
+    assert [name for name in holders(home.folder) if not name.startswith("airflow_lite.db")] == []
+    done = home.run("dags", "test", "secret", "2024-01-01", exit_code=1)
+    assert "cannot log in with ***" in shown(done) + done.stderr
 
 
 def test_a_run_in_the_terminals_process_shows_no_secret(secret_home):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.homes import Home
+from fixtures.waits import DEADLINE_S
 
 SHELLS = ("bash", "zsh", "fish")
 DAGS = """
@@ -66,7 +67,7 @@ def tab(filled):
             env=filled.environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_S,
             check=True,
         )
         return done.stdout.splitlines()
@@ -77,7 +78,7 @@ def tab(filled):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("airflow-lite da", ["dags"]),
+        ("airflow-lite da", ["dags", "datasets"]),
         ("airflow-lite dags tri", ["trigger"]),
         ("airflow-lite --executor DebugExecutor deb", ["debug"]),
         ("airflow-lite deb", []),
@@ -118,7 +119,7 @@ def test_bash_completes_paths_itself(filled):
         env=filled.environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     assert done.stdout == "compopt -o default\n"
@@ -159,7 +160,7 @@ def test_every_installed_shell_can_read_its_script(home, tmp_path):
     for shell in filter(shutil.which, SHELLS):
         path = tmp_path / shell
         path.write_text(home.run("completion", shell).stdout)
-        subprocess.run([shell, "-n", path], check=True, timeout=60, env=home.environ)
+        subprocess.run([shell, "-n", path], check=True, timeout=DEADLINE_S, env=home.environ)
         read.append(shell)
     assert "bash" in read
 
@@ -183,7 +184,7 @@ def test_a_tab_imports_no_plugin_and_nothing_heavy(filled, words):
         env=filled.environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     assert len(done.stdout.splitlines()) > 1

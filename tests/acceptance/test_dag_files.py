@@ -145,7 +145,7 @@ def test_a_run_by_hand_that_fails_does_not_hold_the_scheduled_ones(home, wait_un
     home.run("dags", "unpause", "own")
 
     def states():
-        return [run["state"] for run in home.json("dags", "list-runs", "-d", "own")]
+        return home.run_states("own").values()
 
     with home.scheduler():
         wait_until(

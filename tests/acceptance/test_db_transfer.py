@@ -73,10 +73,12 @@ def home_on(request, tmp_path):
 
 
 def fill(home):
-    """Give a home a run that failed, and a pool; return it."""
+    """Give a home a run that failed, a pool, a Variable and a connection; return it."""
     home.dag("moved", DAGS)
     home.run("dags", "test", "moved", "2024-06-01", exit_code=1)
     home.run("pools", "set", "mine", "3", "three slots")
+    home.run("variables", "set", "region", "north")
+    home.run("connections", "add", "shop", "--conn-uri", "http://me:s3cret@h")
     return home
 
 
@@ -163,6 +165,11 @@ def test_every_record_moves_with_its_id_and_work_goes_on(
     assert tables_of(tmp_path / "again.zip") == tables_of(file)
 
     shutil.copytree(old.dags, new.dags, dirs_exist_ok=True)
+    shutil.copy(old.folder / "fernet.key", new.folder)
+    new.run("variables", "set", "another", "south")
+    assert new.run("variables", "get", "region").stdout == "north\n"
+    (shop,) = new.json("connections", "get", "shop", "--show-values")
+    assert shop["password"] == "s3cret"
     new.run("dags", "test", "moved", "2024-06-02", exit_code=1)
     assert len(new.json("dags", "list-runs", "-d", "moved")) == 2
     with bare(new) as store:
@@ -377,7 +384,7 @@ def no_file_over(size):
 
 
 def test_a_full_disk_is_one_line_and_the_import_goes_on_later(large, exported, home_on):
-    limited = {"preexec_fn": no_file_over(200_000), "stderr": subprocess.PIPE}
+    limited = {"preexec_fn": no_file_over(400_000), "stderr": subprocess.PIPE}  # tables alone fit
     new = home_on("sqlite", "new")
     with new.start("db", "import", str(large), **limited) as process:
         (line,) = process.communicate()[1].splitlines()
@@ -386,6 +393,7 @@ def test_a_full_disk_is_one_line_and_the_import_goes_on_later(large, exported, h
     new.run("db", "import", str(large))
 
     before = exported.read_bytes()
+    limited["preexec_fn"] = no_file_over(200_000)
     with new.start("db", "export", str(exported), **limited) as process:
         (line,) = process.communicate()[1].splitlines()
     assert line.endswith(f"{exported} cannot be written: File too large.")

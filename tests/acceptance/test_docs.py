@@ -24,6 +24,8 @@ from typing import Any
 import pytest
 
 from fixtures.homes import Home
+from fixtures.pages import matches
+from fixtures.waits import DEADLINE_S
 
 pytestmark = pytest.mark.any_database
 
@@ -40,6 +42,10 @@ ELSEWHERE = {
     "how-to/publish-an-executor.md": "tests/acceptance/test_plugins_new.py",
     "how-to/run-on-celery.md": "tests/plugins/celery/test_celery_docs.py",
     "how-to/run-on-dask.md": "tests/plugins/dask/test_dask_docs.py",
+    "how-to/run-on-kubernetes.md": "tests/plugins/k8s/test_k8s_docs.py",
+    "how-to/write-a-timetable.md": "tests/acceptance/test_own_timetables.py",
+    "how-to/send-e-mail.md": "tests/integration/authoring/test_email.py",
+    "how-to/use-the-rest-api.md": "tests/plugins/web/api/test_api_docs.py",
 }
 
 
@@ -72,9 +78,10 @@ def commands(body):
     return [(command, "\n".join(expected)) for command, expected in found]
 
 
-def matches(expected, printed):
-    pattern = ".*".join(re.escape(part.strip("\n")) for part in expected.split("..."))
-    return re.search(pattern, printed, re.DOTALL) is not None
+def test_dots_on_a_page_stand_for_whatever_is_printed_there():
+    assert matches("a...c\n...d", "a b c\nd")
+    assert not matches("c...a", "a b c")
+    assert not matches("...".join("1" * 20) + "...x", "1" * 5_000)  # at once
 
 
 @pytest.fixture
@@ -115,7 +122,7 @@ def terminal(home):
     for process in running:
         process.terminate()
     for process in running:
-        process.wait(60)
+        process.wait(DEADLINE_S)
 
 
 @pytest.fixture

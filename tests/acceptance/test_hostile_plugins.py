@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import modules_of
+from fixtures.waits import DEADLINE_S
 
 pytestmark = pytest.mark.any_database
 
@@ -217,7 +218,7 @@ def database(tmp_path_factory):
     folder = tmp_path_factory.mktemp("database")
     environ = {**os.environ, "AIRFLOW_LITE_HOME": str(folder)}
     command = [sys.executable, "-m", "airflow_lite", "db", "migrate"]
-    subprocess.run(command, env=environ, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=environ, check=True, capture_output=True, timeout=DEADLINE_S)
     return folder / "airflow_lite.db"
 
 

@@ -17,6 +17,7 @@ import pytest
 from airflow_lite.api.commands.spec import VERBOSE, GroupCommand
 from airflow_lite.cli.core_commands import CORE_COMMANDS, all_commands
 from airflow_lite.cli.man import write_core_pages, write_pages
+from fixtures.waits import DEADLINE_S
 
 pytestmark = pytest.mark.any_database
 
@@ -74,7 +75,7 @@ def rendered(path):
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=DEADLINE_S,
             check=False,
         )
         text = re.sub(".\b", "", done.stdout)
@@ -84,7 +85,7 @@ def rendered(path):
             ["mandoc", "-Tlint", "-W", "warning", path],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_S,
             check=False,
         )
         complaints += (done.stdout + done.stderr).splitlines()
@@ -196,7 +197,7 @@ def test_on_a_terminal_man_itself_shows_the_page(reader, tmp_path):
         env=reader.environ,
         stdin=subprocess.DEVNULL,
         stdout=other,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
     os.close(other)

@@ -112,7 +112,7 @@ def test_a_copy_of_a_home_in_use_ends_nothing_of_the_original(home, tmp_path, wa
         copy.environ |= {f"AIRFLOW_LITE__SCHEDULER__{name}": soon[name] for name in soon}
 
         def state_of(one):
-            return one.json("dags", "list-runs", "-d", "waits")[0]["state"]
+            return one.run_states("waits")["r"]
 
         with copy.scheduler():
             wait_until(lambda: state_of(copy) == "failed", "the copy to lose the task")

@@ -227,7 +227,7 @@ def test_what_waits_for_a_removed_plugin_stays_queued_and_goes_out_under_another
 
 
 def states(home):
-    return [row["state"] for row in home.json("tasks", "states-for-dag-run", "lost", "one")]
+    return list(home.states("lost", "one").values())
 
 
 def test_an_unknown_command_names_the_executors_that_may_bring_it(home, site):

@@ -66,4 +66,4 @@ def test_a_broken_cache_stops_no_command(home, name, make):
     make(path)
 
     for words in (["--help"], ["plugins", "list"], ["version"]):
-        home.run(*words, timeout=30)
+        home.run(*words, timeout=DEADLINE_S)

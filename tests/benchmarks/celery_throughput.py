@@ -1,10 +1,9 @@
 """CeleryExecutor's throughput beside LocalExecutor's and that of raw Celery with the same work.
 
-    POSTGRES_URL=... REDIS_URL=... RABBITMQ_URL=... python tests/benchmarks/celery_throughput.py
+    scripts/bench celery_throughput
         [--broker redis rabbitmq] [--tasks 2000] [--runs 1] [--workers 2] [--slots 4] [-o FILE]
 
-`scripts/services up postgres redis rabbitmq` starts servers and prints these variables; PostgreSQL
-waits for the disk there if SERVICES_FSYNC=on.
+Servers are those that POSTGRES_URL, REDIS_URL and RABBITMQ_URL name, else some of its own.
 
 The work is a no-op PythonOperator in a process of its own, as in `dask_throughput.py`. Three take
 turns on one machine, each in a home of its own: raw Celery (`raw_celery.py`: a worker's usual

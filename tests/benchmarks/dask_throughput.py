@@ -1,6 +1,6 @@
 """DaskExecutor's throughput beside that of raw `Client.map` with the same work, on one cluster.
 
-    python tests/benchmarks/dask_throughput.py [--tasks 2000] [--runs 3] [--workers 2]
+    scripts/bench dask_throughput [--tasks 2000] [--runs 3] [--workers 2]
         [--threads 4] [-o FILE]
 
 The work is a no-op PythonOperator in a process of its own: the child that a task host would have,

@@ -47,12 +47,13 @@ _helpers: dict[str, str] = {}
 
 def run(number, path):
     """Have task `number` of the DAG file run by a fork of the helper; return its state."""
-    from airflow_lite.processes.packing import unpacked
-    from airflow_lite.worker.messages import FROM_CHILD, ReportOutcome, SaveRendered
+    from airflow_lite.processes.lines import to_line
+    from airflow_lite.processes.packing import packed, unpacked
+    from airflow_lite.worker.messages import FROM_CHILD, Begin, ReportOutcome, SaveRendered
 
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(_helper_of(path))
-        line.sendall(f"{number}\n".encode())
+        line.sendall(f"{number}\n".encode() + to_line(packed(Begin(time.monotonic()))))
         said = b""
         while data := line.recv(1 << 16):
             said += data
@@ -86,6 +87,7 @@ def _serve(path, listener):
     from airflow_lite.worker.task.sentry import Reporter
     from airflow_lite.worker.zygote import base
 
+    base._import()
     base._warm_up()
     dag = load_file(path)[0]
     made = TaskOutput(), Reporter(None)
@@ -95,12 +97,20 @@ def _serve(path, listener):
     folder = os.path.dirname(listener.getsockname())
     while listener in select.select([listener, sys.stdin], [], [])[0]:
         line, _ = listener.accept()
-        task_id = f"t{int(line.recv(64))}"
+        task_id = f"t{_number(line)}"
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _be_child(dag, task_id, path, line, folder, made)
         line.close()
+
+
+def _number(line):
+    """Read the first line that was sent, and nothing of what is for the child."""
+    digits = b""
+    while (digit := line.recv(1)) not in {b"", b"\n"}:
+        digits += digit
+    return int(digits)
 
 
 def _reap(*_):

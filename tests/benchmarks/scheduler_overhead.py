@@ -1,6 +1,7 @@
 """How many tasks a second the scheduler itself brings through, with nothing to run.
 
     scripts/bench scheduler_overhead [--tasks 5000 10000 20000] [--runs 5] [--database sqlite postgresql]
+        [--shape wide grid mapped]
 
 A whole loop on SQLite in a file, or on PostgreSQL, with the stub executor on the same thread, which
 claims and records in bulk what it is handed, as a task host does, and runs no code. One DAG run,
@@ -62,6 +63,23 @@ def grid(tasks: int, width: int = 100) -> DagSpec:
     return DagSpec("grid", tasks=specs, max_active_tasks=tasks)
 
 
+def mapped(tasks: int) -> DagSpec:
+    """Make a DAG of a task that is mapped over the result of another, and one after it."""
+    over = TaskSpec(
+        "over",
+        upstream=("first",),
+        downstream=("last",),
+        expansion=["result", "first"],
+        mapped_over=("first",),
+    )
+    specs = {
+        "first": TaskSpec("first", downstream=("over",)),
+        "over": over,
+        "last": TaskSpec("last", upstream=("over",)),
+    }
+    return DagSpec("mapped", tasks=specs, max_active_tasks=tasks)
+
+
 def trigger(store: Store, spec: DagSpec) -> int:
     """Save a DAG as parsing does, and make a run of it."""
     now_us = SystemClock().now_us()
@@ -112,6 +130,7 @@ def one_run(database: str, spec: DagSpec, parallelism: int, pool: int) -> Taken:
         executor = InlineStub(parallelism)
         executor.configure(config)
         executor.store = store
+        executor.map_lengths["first"] = spec.max_active_tasks - 2  # that all are as many as asked
         loop = make_loop(
             config, store, executor, clock=SystemClock(), with_files=False, with_bell=False
         )
@@ -121,8 +140,8 @@ def one_run(database: str, spec: DagSpec, parallelism: int, pool: int) -> Taken:
         while not executor.executed or loop.context.memory.find_run(run) is not None:
             loop.do_pass()
         taken = Taken(time.perf_counter() - wall, time.process_time() - cpu)
-        if state(store, run) != "success" or len(executor.executed) != len(spec.tasks):
-            sys.exit(f"{spec.dag_id} of {len(spec.tasks)} tasks did not succeed once each")
+        if state(store, run) != "success" or len(executor.executed) != spec.max_active_tasks:
+            sys.exit(f"{spec.dag_id} of {spec.max_active_tasks} tasks did not succeed once each")
         loop.stopping.ask()
         loop.close(state="success")
         store.close()
@@ -135,14 +154,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--parallelism", type=int, default=1_024)
     parser.add_argument("--pool", type=int, help="slots of the default pool; else as parallelism")
-    parser.add_argument("--shape", choices=("wide", "grid"), default="wide")
+    parser.add_argument("--shape", choices=("wide", "grid", "mapped"), default="wide")
     databases.add_option(parser)
     args = parser.parse_args()
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores,"
           f" load {os.getloadavg()[0]:.2f}, {args.shape}, parallelism {args.parallelism},"
           f" {args.runs} runs after one to warm up{databases.describe(args.database)}")  # fmt: skip
     pool = args.pool or args.parallelism
-    make = {"wide": wide, "grid": grid}[args.shape]
+    make = {"wide": wide, "grid": grid, "mapped": mapped}[args.shape]
     for database in args.database:
         one_run(database, make(min(args.tasks)), args.parallelism, pool)
     taken: dict[tuple[str, int], list[Taken]] = {

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from airflow_lite.states import TaskInstanceState
+from fixtures.waits import DEADLINE_S
 
 pytestmark = pytest.mark.sqlite  # its lock holds for the whole database
 
@@ -58,7 +59,7 @@ class Lock:
         assert self.process.stdout.readline() == "held\n"
 
     def release(self):
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=DEADLINE_S)
 
 
 @pytest.fixture

@@ -47,7 +47,8 @@ def test_a_scheduler_says_so_and_ends_and_its_host_too_and_nothing_is_spoilt(hom
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     (home.folder / "gate").touch()
-    with home.scheduler():
+    with home.scheduler() as another:
+        wait_until(lambda: "scheduler started" in another.output(), "the scheduler to start")
         wait_until(lambda: _state(home) in {"success", "failed"}, "the run to end")
     assert _state(home) == "failed"  # its try was lost
     assert (home.folder / "started").read_text() == "started\n"

@@ -37,8 +37,7 @@ with DAG("wide", start_date=datetime(2024, 1, 1), schedule=None) as dag:
 
 
 def of_state(home, dag_id="wide"):
-    runs = home.json("dags", "list-runs", "-d", dag_id)
-    return runs[0]["state"] if runs else None
+    return next(iter(home.run_states(dag_id).values()), None)
 
 
 @pytest.mark.parametrize("after", [3, 25])

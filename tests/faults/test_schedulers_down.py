@@ -39,8 +39,7 @@ def starts(home):
 
 
 def states(home):
-    rows = home.json("tasks", "states-for-dag-run", "waits", "r")
-    return {row["task_id"]: row["state"] for row in rows}
+    return home.states("waits", "r")
 
 
 def shift_beats(home, seconds):

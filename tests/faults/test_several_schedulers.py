@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from fixtures.waits import DEADLINE_S
+
 DAGS, TASKS = 8, 12
 
 
@@ -48,7 +50,7 @@ def test_one_that_was_stopped_writes_nothing_when_it_goes_on_and_ends(fleet):
     fleet.wait_taken(job)
     seen = fleet.value("SELECT max(id) FROM task_event WHERE actor = %s", f"scheduler {job}")
     os.kill(stopped.pid, signal.SIGCONT)
-    assert stopped.process.wait(60) == 1
+    assert stopped.process.wait(DEADLINE_S) == 1
     assert "Another scheduler took over, since this one was silent for too long" in stopped.output()
     assert "Traceback" not in stopped.output()
     check_runs(fleet, 2 * DAGS)

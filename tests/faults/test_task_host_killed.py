@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from fixtures.waits import DEADLINE_S
+
 DAG = """
 import os, subprocess, time
 from datetime import datetime
@@ -139,7 +141,7 @@ def test_what_a_killed_host_had_not_claimed_runs_under_its_token(make_hosted, wa
 def test_a_terminated_host_leaves_no_process(busy, wait_until):
     busy.host.terminate()
     busy.wait(*busy.tokens.values())
-    assert busy.host.wait(60)
+    assert busy.host.wait(DEADLINE_S)
 
     assert [busy.row(name).state for name in busy.tokens] == ["failed"] * 3
     wait_until(lambda: not busy.processes(), "the end of every process")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from fixtures.commands import modules_of
+from fixtures.waits import DEADLINE_S
 
 HEAVY = {
     "alembic",
@@ -66,7 +67,11 @@ def test_specs_and_pages_take_the_standard_library_and_argparse_manpage_alone(tm
         " sys.modules[name].__file__}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE_S,
     )
     names = {name for name in done.stdout.split() if not name.startswith("_")}
     assert names == {"argparse_manpage"}

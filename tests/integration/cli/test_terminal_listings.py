@@ -14,16 +14,17 @@ from airflow_lite.cli.main import run
 
 RUN_ID = "nightly-reload-of-the-warehouse__2024-01-31T00:00:00+00:00"
 DAG_ID = "reload_of_all_that_the_warehouse_has"
+DATASET = "s3://warehouse/orders/of/the/north"
 DAGS = f"""
 from datetime import datetime
-from airflow_lite import DAG, BashOperator, EmptyOperator
+from airflow_lite import DAG, BashOperator, Dataset, EmptyOperator
 
 with DAG("{DAG_ID}", start_date=datetime(2024, 1, 1), schedule="@daily", catchup=False,
          tags=["nightly", "warehouse"], description="Reloads all that there is"):
     BashOperator(task_id="load_the_orders", bash_command="exit 3") >> EmptyOperator(task_id="end")
 
 with DAG("little", start_date=datetime(2024, 1, 1), schedule=None):
-    EmptyOperator(task_id="only")
+    EmptyOperator(task_id="only", outlets=[Dataset("{DATASET}")])
 """
 BROKEN = "import airflow_lite.dag, there_is_no_module_of_such_a_name\n"
 #: A listing -> the fields that are never broken: ids, and dates that name a run.
@@ -31,11 +32,17 @@ LISTINGS = {
     "dags list": ("dag_id",),
     f"dags details {DAG_ID}": ("dag_id", "next_dagrun"),
     "dags list-import-errors": ("filepath",),
+    "dags report": ("file",),
     "dags list-runs": ("dag_id", "run_id", "state"),
     f"dags list-runs -d {DAG_ID}": ("run_id",),
     f"dags list-runs -d {DAG_ID} --columns run_id,execution_date": ("run_id", "execution_date"),
     f"tasks states-for-dag-run {DAG_ID} {RUN_ID}": ("task_id", "state"),
     f"tasks history {DAG_ID} load_the_orders {RUN_ID}": ("to",),
+    "datasets list": ("uri",),
+    f"datasets details --uri {DATASET}": ("uri",),
+    "connections list": ("conn_id",),
+    "connections get the_shop_of_the_north": ("conn_id",),
+    "variables list": ("key",),
     "pools list": ("pool",),
     "pools get default_pool": ("pool",),
     "executors list": ("name", "state"),
@@ -45,6 +52,7 @@ LISTINGS = {
 }
 #: They print rows that they made by changing something, or reports of a shape of their own.
 OTHERS = {
+    "config import",
     "dags pause",
     "dags trigger",
     "dags unpause",
@@ -73,6 +81,9 @@ def busy_home(home, monkeypatch):
     home.run("dags", "trigger", "little")
     home.run("tasks", "run", DAG_ID, "load_the_orders", RUN_ID)
     home.run("dags", "test", "little")
+    home.run("variables", "set", "rows_of_a_load", "100", "--description", "At most so many")
+    uri = "postgresql://reader:s3cret@db.example.com:5432/orders?sslmode=require"
+    home.run("connections", "add", "the_shop_of_the_north", "--conn-uri", uri)
     return home
 
 

@@ -1,12 +1,16 @@
-"""LocalExecutor takes over what was queued for a scheduler that is dead."""
+"""LocalExecutor takes over what was queued for a scheduler that is dead, and ends at once."""
 
 from __future__ import annotations
+
+import os
+import signal
 
 import pytest
 
 from airflow_lite.api.executor.task_instance import TaskInstance
 from airflow_lite.executors.local import LocalExecutor
 from airflow_lite.states import TaskInstanceState
+from fixtures.processes import processes_of
 
 DAG = """
 import os
@@ -78,3 +82,10 @@ def test_an_adopted_attempt_that_is_queued_no_more_is_given_back(hosted, executo
 def drained(executor, ti):
     executor.heartbeat()
     return executor.get_event_buffer().get(ti.key)
+
+
+def test_the_end_waits_for_no_host_that_has_yet_to_start(hosted, executor):
+    pid = executor._host.pid
+    os.kill(pid, signal.SIGSTOP)  # whatever it would still have to import
+    executor.end()
+    assert pid not in {process.pid for process in processes_of(hosted.config.home)}

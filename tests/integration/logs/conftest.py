@@ -15,8 +15,8 @@ from airflow_lite.logs.serving import serve_logs
 from airflow_lite.logs.serving.service import LogService
 from airflow_lite.logs.serving.token import sign, signing_key
 from airflow_lite.worker.task_log.paths import log_path, open_for_writing
+from fixtures.waits import DEADLINE_S
 
-DEADLINE_S = 60.0
 KEY = TaskInstanceKey("d", "t", "manual__2024-01-01T00:00:00+00:00")
 
 
@@ -71,7 +71,7 @@ def polled(service):
 
 
 @contextmanager
-def serve(home, idle_s=DEADLINE_S, secret="", **options):
+def serve(home, idle_s=60.0, secret="", **options):
     """Serve the logs of a home; options are those of `[logging]`."""
     environ = {"AIRFLOW_LITE_HOME": str(home), "PATH": os.environ["PATH"]}
     environ["AIRFLOW_LITE__WEBSERVER__SECRET_KEY"] = secret

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import pytest
 
 from airflow_lite.parsing.file import Options
 from airflow_lite.parsing.pool import FileResult, parse_batches
+from fixtures.processes import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,21 +31,23 @@ HOSTILE: dict[str, tuple[str | bytes, str | tuple[str, ...]]] = {
     "airflow_itself": (
         "from airflow.operators.bash import BashOperator\n",
         "ModuleNotFoundError: No module named 'airflow' (line 1). Import what DAG files need from"
-        " airflow_lite itself, as in `from airflow_lite import DAG, BashOperator`; Airflow's"
-        " providers are not supported.",
+        " airflow_lite itself, as in `from airflow_lite import DAG, BashOperator`; or install"
+        " airflow-lite-airflow-names, which answers to Airflow's names.",
     ),
     "airflows_modules": (
         "from airflow_lite.operators.bash import BashOperator\n",
         "ModuleNotFoundError: No module named 'airflow_lite.operators' (line 1). Import what",
     ),
-    "not_there_yet": (
-        "from airflow_lite import Dataset\n",
-        "ImportError: cannot import name 'Dataset' from 'airflow_lite' (line 1). Import what DAG",
+    "not_there": (
+        "from airflow_lite import provide_session\n",
+        "ImportError: cannot import name 'provide_session' from 'airflow_lite' (line 1). Import"
+        " what DAG",
     ),
     "misspelt": (
         "from airflow_lite import PythonOperater\n",
         "ImportError: cannot import name 'PythonOperater' from 'airflow_lite' (line 1)."
-        " Did you mean 'PythonOperator' or 'BranchPythonOperator' or 'PythonSensor'? Import what",
+        " Did you mean 'PythonOperator' or 'BranchPythonOperator' or 'ExternalPythonOperator'?"
+        " Import what",
     ),
     "two_lists": (
         "import airflow_lite\n[airflow_lite.DAG] >> [1]\n",
@@ -302,9 +304,7 @@ def test_the_traceback_shows_the_authors_frames(results: dict[str, FileResult], 
 
 def test_an_endless_loop_ends_at_the_deadline(tmp_path: Path, environ: dict[str, str]) -> None:
     path = write(tmp_path, "endless", "def spin():\n    while True:\n        pass\nspin()\n")
-    started = time.monotonic()
     result = parse_file(path, environ, timeout_s=3.0)
-    assert time.monotonic() - started < 10.0
     first, *rest = (result.error or "").split("\n")
     assert first == (
         "The file was not imported within 3 s."
@@ -317,14 +317,6 @@ def test_a_stopped_process_ends_at_the_deadline(tmp_path: Path, environ: dict[st
     path = write(tmp_path, "stopped", "import os\nos.kill(os.getpid(), 19)\n")
     result = parse_file(path, environ, timeout_s=0.5)
     assert (result.error or "").startswith("The file was not imported within 0.5 s.")
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state == "Z"  # whoever adopted it reaps it when it likes
 
 
 def test_children_that_linger_are_killed(

@@ -92,8 +92,7 @@ def details(home, dag_id):
 
 
 def states(home, dag_id):
-    runs = home.json("dags", "list-runs", "-d", dag_id)
-    return [run["state"] for run in runs]
+    return list(home.run_states(dag_id).values())
 
 
 def value_of(home, store, task_id):

@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from fixtures.processes import is_gone
+from fixtures.waits import DEADLINE_S
+
 NOTES = """
 import os, time
 with open(os.environ["NOTE"], "w") as file:
@@ -59,13 +62,5 @@ def test_a_child_that_hangs_goes_with_its_parent_that_is_killed(hanging, wait_un
 def test_a_child_that_hangs_goes_when_its_parent_is_interrupted(hanging, wait_until, source):
     process, child = hanging(source)
     process.send_signal(signal.SIGINT)  # to it alone, as a terminal does: its child has a session
-    assert process.wait(60) == -signal.SIGINT
+    assert process.wait(DEADLINE_S) == -signal.SIGINT
     wait_until(lambda: is_gone(child), "the child to be gone")
-
-
-def is_gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True

@@ -13,9 +13,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_lite.processes.proc import boot_id, is_this_space, process_space, process_start
+from airflow_lite.processes.proc import (
+    boot_id,
+    is_over,
+    is_this_space,
+    process_space,
+    process_start,
+)
 from airflow_lite.processes.recorded import is_gone, sweep
 from fixtures.namespaces import in_namespace
+from fixtures.waits import DEADLINE_S
 
 HERE = socket.gethostname()
 
@@ -45,7 +52,7 @@ def attempt(process, **changes):
 
 def test_the_process_of_an_attempt_is_killed(process, tmp_path):
     assert sweep([attempt(process)], HERE, tmp_path) == 1
-    assert process.wait(60) == -signal.SIGKILL
+    assert process.wait(DEADLINE_S) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
@@ -112,6 +119,13 @@ def test_nobody_is_taken_for_dead_or_killed_from_another_pid_namespace(process):
     assert are_gone == [False, False, False]
     assert killed == 0
     assert process.poll() is None
+
+
+def test_a_process_that_ended_is_gone_though_nobody_has_reaped_it(process, tmp_path, wait_until):
+    process.send_signal(signal.SIGKILL)
+    wait_until(lambda: is_over(process.pid), "its end")
+    assert is_gone(attempt(process), HERE)
+    assert sweep([attempt(process)], HERE, tmp_path) == 0
 
 
 def test_a_process_of_an_earlier_boot_is_gone_wherever_it_was(process):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -21,7 +22,10 @@ def pid():
     os.rename("{pid}.new", "{pid}")
     time.sleep(60)
 
-with DAG("good", start_date=datetime(2024, 1, 1), schedule=None, on_success_callback=note):
+def broken(context):
+    raise ValueError("a callback")
+
+with DAG("good", start_date=datetime(2024, 1, 1), schedule=None, on_success_callback=[broken, note]):
     BashOperator(task_id="a", bash_command="true")
 
 with DAG("bad", start_date=datetime(2024, 1, 1), schedule=None, on_failure_callback=note):
@@ -85,3 +89,23 @@ def test_a_task_whose_process_vanished_has_its_callbacks_called(home, tmp_path, 
         home.run("dags", "trigger", "gone", "-r", "four", "--wait", "--timeout", "100", exit_code=1)
         wait_until(lambda: calls.exists() and calls.read_text().count("\n") == 2, "both callbacks")
     assert calls.read_text().split() == ["four", "ended", "four", "ended"]
+
+
+def test_runs_that_fail_of_any_dag_are_alerted_of_and_a_failure_of_that_is_logged(
+    home, tmp_path, wait_until
+):
+    alerts = tmp_path / "alerts"
+    home.environ["AIRFLOW_LITE__ALERTS__ON_FAILURE_COMMAND"] = f"tee -a {alerts}"
+    home.environ["AIRFLOW_LITE__ALERTS__ON_FAILURE_URL"] = "http://127.0.0.1:9/x"
+    write(home, tmp_path)
+    with home.scheduler() as scheduler:
+        home.run("dags", "trigger", "good", "-r", "one", "--wait", "--timeout", "100")
+        home.run("dags", "trigger", "bad", "-r", "two", "--wait", "--timeout", "100", exit_code=1)
+        wait_until(
+            lambda: "the alert of run 'two' of DAG 'bad' was not sent" in scheduler.output(),
+            "what could not be sent",
+        )
+    (line,) = alerts.read_text().splitlines()
+    assert json.loads(line)["text"] == "Run two of DAG bad failed: a failed"
+    log = home.folder / "logs/dag_id=bad/run_id=two/callbacks.log"
+    assert "Sending an alert: Run two of DAG bad failed: a failed" in log.read_text()

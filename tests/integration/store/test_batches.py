@@ -24,7 +24,7 @@ _DELETE = pool.delete().where(pool.c.name == bindparam("called"))
 def store(request, tmp_path):
     environ = {"AIRFLOW_LITE_HOME": str(tmp_path)}
     if request.param == "postgresql":
-        make = request.getfixturevalue("new_postgres")
+        make = request.getfixturevalue("made_postgres")
         environ["AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN"] = make()
     store = open_store(Config.load(environ))
     yield store
@@ -97,9 +97,9 @@ def test_a_text_that_is_too_long_for_its_column_is_never_cut(store, count):
     assert all(len(name) == 300 for name in slots(store))
 
 
-def test_a_batch_is_one_statement_on_postgresql(new_postgres, tmp_path):
+def test_a_batch_is_one_statement_on_postgresql(made_postgres, tmp_path):
     environ = {"AIRFLOW_LITE_HOME": str(tmp_path)}
-    environ["AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN"] = new_postgres()
+    environ["AIRFLOW_LITE__DATABASE__SQL_ALCHEMY_CONN"] = made_postgres()
     store = open_store(Config.load(environ))
     seen = []
 

@@ -34,8 +34,8 @@ GROUP BY 1
 
 
 @pytest.fixture
-def url(new_postgres):
-    return new_postgres()
+def url(made_postgres):
+    return made_postgres()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def settings(request):
     """Settings of a home on each database."""
     if request.param == "sqlite":
         return {}
-    return {SETTING: request.getfixturevalue("new_postgres")()}
+    return {SETTING: request.getfixturevalue("made_postgres")()}
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def test_a_ring_that_nobody_hears_does_no_harm(store):
 
 
 @pytest.fixture
-def url(new_postgres):
-    return new_postgres()
+def url(made_postgres):
+    return made_postgres()
 
 
 class TestPostgres:

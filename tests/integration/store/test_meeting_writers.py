@@ -16,6 +16,7 @@ from airflow_lite.store.dag_saving import keep_version, save_results
 from airflow_lite.store.engine import open_store
 from fixtures.databases import SETTING
 from fixtures.store_rows import add_dag, add_run
+from fixtures.waits import DEADLINE_S
 
 SPEC = DagSpec("d", {"t": TaskSpec("t")})
 _WAITING = """
@@ -25,9 +26,9 @@ WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = c
 
 
 @pytest.fixture
-def stores(tmp_path, new_postgres):
+def stores(tmp_path, made_postgres):
     """One database as two processes have it, each with a connection."""
-    config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), SETTING: new_postgres()})
+    config = Config.load({"AIRFLOW_LITE_HOME": str(tmp_path), SETTING: made_postgres()})
     stores = [open_store(config) for _ in range(2)]
     yield stores
     for store in stores:
@@ -65,7 +66,7 @@ def test_of_two_that_set_a_new_pool_the_second_changes_it(store, meet):
             connection, "new", next(slots), "", include_deferred=False
         )
     )
-    assert (first, second.result(60)) == (True, False)
+    assert (first, second.result(DEADLINE_S)) == (True, False)
     with store.read() as connection:
         assert pools.the_pool(connection, "new").slots == 2
 
@@ -82,7 +83,7 @@ def test_of_two_that_make_one_run_the_second_is_told_that_it_is_there(store, mee
 
     first, second = meet(trigger)
     assert isinstance(first, int)
-    assert second.result(60) == "r"
+    assert second.result(DEADLINE_S) == "r"
 
 
 def save_file(connection):
@@ -95,6 +96,6 @@ def save_file(connection):
 )
 def test_two_that_save_a_dag_give_it_one_version(store, meet, act):
     first, second = meet(act)
-    assert second.result(60) == first
+    assert second.result(DEADLINE_S) == first
     with store.read() as connection:
         assert connection.execute(select(schema.dag_version.c.number)).all() == [(1,)]

@@ -38,8 +38,8 @@ for name in ("d0", "d1", "d2"):
 
 
 @pytest.fixture
-def direct_url(new_postgres):
-    return new_postgres()
+def direct_url(made_postgres):
+    return made_postgres()
 
 
 @pytest.fixture
@@ -74,6 +74,12 @@ def open_pooled(pooled_url):
 
 def trigger(home, run_id):
     home.run("dags", "trigger", "pooled", "-r", run_id, "--wait", "--timeout", "120")
+
+
+def test_what_records_ends_waits_for_the_disk_since_nobody_sees_the_server_go(open_pooled):
+    _, store = open_pooled()
+    with store.begin_recording() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
 def test_runs_end_and_commands_work_through_it(make_pooled):
@@ -143,9 +149,10 @@ def test_a_scheduler_whose_direct_address_is_none_does_not_begin(make_pooled):
 def test_each_transaction_has_its_bounds_and_leaves_the_session_none(open_pooled, pooled_url):
     _, store = open_pooled()
     settings = ("lock_timeout", "idle_in_transaction_session_timeout")
-    with store.begin() as connection:
-        within = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in settings]
-    assert within == ["5s", "6s"]
+    for begin in (store.begin, store.begin_one):
+        with begin() as connection:
+            within = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in settings]
+        assert within == ["5s", "6s"]
     with psycopg.connect(pooled_url, autocommit=True) as another:
         after = [another.execute(f"SHOW {name}").fetchone() for name in settings]
     assert after == [("0",), ("0",)]

@@ -12,10 +12,16 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
 from airflow_lite.config import Config
+from airflow_lite.spec.model import DagSpec, TaskSpec
+from airflow_lite.store import attempts
 from airflow_lite.store.engine import create, lock_schema, open_store, revision
+from airflow_lite.store.faults import MOST_PASSING
 from airflow_lite.store.migrate import bare_store
+from airflow_lite.store.schema import task_instance
 from fixtures.databases import SETTING
 from fixtures.homes import Home
+from fixtures.store_rows import add_dag, add_run
+from fixtures.waits import DEADLINE_S
 
 WIDE = """
 from datetime import datetime
@@ -78,7 +84,7 @@ def test_who_waited_while_another_made_the_tables_makes_none(served, wait_until)
             wait_until(lambda: connection.exec_driver_sql(_WAITING).scalar() == 1, "it waits")
             connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('made')")
-        assert waiting.result(60) is False
+        assert waiting.result(DEADLINE_S) is False
 
 
 @pytest.mark.parametrize(
@@ -178,20 +184,43 @@ def test_a_transaction_costs_a_message_to_begin_and_one_to_end(open_served, monk
             connection.exec_driver_sql(_POOLS)
     assert sent == ["BEGIN", "SELECT", "COMMIT"] * 2
     sent.clear()
-    with store.read_one() as connection:
-        connection.exec_driver_sql(_POOLS)
-        line = connection.connection.driver_connection
-        assert line.info.transaction_status == TransactionStatus.IDLE
-    assert sent[0] == "SELECT"
+    for opened in (store.read_one, store.begin_one):
+        with opened() as connection:
+            connection.exec_driver_sql(_POOLS)
+            line = connection.connection.driver_connection
+            assert line.info.transaction_status == TransactionStatus.IDLE
+    assert "BEGIN" not in sent
 
 
-def test_only_what_queues_attempts_waits_for_no_disk(open_served):
+def test_only_what_queues_attempts_and_records_ends_waits_for_no_disk(open_served):
     store = open_served()
     asked = "SHOW synchronous_commit"
-    with store.begin_queueing(["default_pool"]) as connection:
-        assert connection.exec_driver_sql(asked).scalar() == "off"
+    for begin in (lambda: store.begin_queueing(["default_pool"]), store.begin_recording):
+        with begin() as connection:
+            assert connection.exec_driver_sql(asked).scalar() == "off"
     with store.begin() as connection:
         assert connection.exec_driver_sql(asked).scalar() == "on"
+
+
+def test_only_the_end_of_an_attempt_may_wait_for_no_disk_where_it_is_alone(open_served):
+    store, host = open_served(), attempts.Supervisor("s", "host", "h", "boot", 1, 1)
+    spec = DagSpec("d", tasks={"t": TaskSpec("t")})
+    with store.begin() as connection:
+        add_run(connection, spec, add_dag(connection, spec), "r", 1, now_us=1)
+        queued = task_instance.update().values(state="queued", attempt="t")
+        [row] = connection.execute(queued.returning(task_instance.c.id)).scalars()
+    asked, seen = "SHOW synchronous_commit", []
+    with store.begin_one() as connection:
+        assert attempts.claim(connection, [attempts.Claim(row, "t", 1, 1)], host, 1) == {"t"}
+    end = attempts.Ended(row, "t", "success", "success", None, 1)
+    for is_lazy in (False, True):
+        with store.begin() as connection:
+            assert attempts.end(connection, [end], host, is_lazy=is_lazy) == {"t"}
+            seen.append(connection.exec_driver_sql(asked).scalar())
+    with store.begin_one() as connection:
+        attempts.end(connection, [end], host, is_lazy=True)
+        seen.append(connection.exec_driver_sql(asked).scalar())
+    assert seen == ["on", "off", "on"]  # at last, it was for that statement alone
 
 
 def test_a_statement_that_is_repeated_is_planned_once(served):
@@ -217,9 +246,29 @@ def test_tables_of_a_newer_program_are_told_with_what_to_do(served):
 
 def test_a_command_that_another_writer_keeps_waiting_says_to_try_again(served):
     with closing(open_store(Config.load(served.environ))) as store, store.begin() as connection:
+        # Held as long as the command waits, whatever it takes to begin.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         connection.exec_driver_sql("UPDATE pool SET slots = 7")
         said = served.run("pools", "set", "default_pool", "8", "", exit_code=1).stderr
     assert said == (
         "airflow-lite: error: Another writer of the metadata database was in the way:"
         " canceling statement due to lock timeout. Try again.\n"
     )
+
+
+@pytest.mark.parametrize("undone", [2, 99])
+def test_a_command_whose_transaction_is_undone_for_another_s_does_it_again(served, undone):
+    served.run("pools", "list")
+    for statement in (
+        "CREATE SEQUENCE tries",  # which counts what is undone, too
+        "CREATE FUNCTION undo() RETURNS trigger AS $$ BEGIN"
+        f" IF nextval('tries') <= {undone} THEN"
+        "  RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END IF;"
+        " RETURN NEW; END $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER undo BEFORE INSERT ON pool FOR EACH ROW EXECUTE FUNCTION undo()",
+    ):
+        served.execute(statement)
+    is_done = undone < MOST_PASSING
+    done = served.run("pools", "set", "new", "8", "", exit_code=None)
+    assert (done.stdout == "Pool new created\n") is is_done
+    assert ("was in the way: deadlock detected. Try again.\n" in done.stderr) is not is_done

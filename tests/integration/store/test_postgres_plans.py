@@ -14,22 +14,16 @@ from airflow_lite.spec.timetable import schedule_spec
 from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import cleaning, edits, schema
 from airflow_lite.store.engine import open_store
+from airflow_lite.store.postgres import PLANNED_ONCE
 from airflow_lite_testing.clock import FakeClock
 from airflow_lite_testing.stub_executor import StubExecutor
 from fixtures.databases import SETTING
-from fixtures.executed_plans import executed_plans
+from fixtures.executed_plans import executed_plans, scans_of_history
 from fixtures.long_history import fill
 from fixtures.store_calls import CALLS, NOW
 from fixtures.store_rows import add_dag
 
-#: These grow with what was run; every other table with what there is.
-HISTORY = {
-    *("dag_run", "task_instance", "attempt", "task_event"),
-    *("xcom", "rendered_fields", "callback_request"),
-}
-#: Where an index is worth its while with so many rows, it is with more: reading all of a table
-#: costs ten times as much of ten times as many rows, a look into an index a little more.
-ROWS, TASKS = 100_000, 10
+ROWS, TASKS = 1_000_000, 10
 DAY_S = 86_400
 
 
@@ -40,21 +34,18 @@ def environ(tmp_path_factory, postgres_database):
 
 @pytest.fixture(scope="module")
 def store(environ):
-    """A store with a hundred thousand finished task instances."""
+    """A store with a million finished task instances."""
     opened = open_store(Config.load(environ))
     fill(opened, ROWS, tasks=TASKS, now_us=NOW)
     yield opened
     opened.close()
 
 
-def scans_of_history(plans):
-    return {plan.text: plan.scanned & HISTORY for plan in plans if plan.scanned & HISTORY}
-
-
+@pytest.mark.parametrize("settings", [(), PLANNED_ONCE], ids=["", "planned once"])
 @pytest.mark.parametrize("module", CALLS, ids=lambda module: module.__name__.rpartition(".")[2])
-def test_no_function_reads_a_whole_table_of_history(store, module):
+def test_no_function_reads_a_whole_table_of_history(store, module, settings):
     with (
-        executed_plans(store) as plans,
+        executed_plans(store, settings) as plans,
         store.engine.connect() as connection,
         connection.begin() as transaction,
     ):

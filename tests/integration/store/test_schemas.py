@@ -9,7 +9,7 @@ import pytest
 
 from airflow_lite.config import Config
 from airflow_lite.store import migrate
-from airflow_lite.store.engine import HEAD
+from airflow_lite.store.revision import HEAD
 from fixtures.databases import SETTING
 from fixtures.homes import Home
 

@@ -116,7 +116,7 @@ def test_each_command_has_a_folder_of_its_own_that_goes_away(run):
 
 
 def test_killing_reaches_a_command_that_ignores_sigterm(make_context, monkeypatch):
-    monkeypatch.setattr("airflow_lite.authoring.operators.bash._GRACE_S", 0.2)
+    monkeypatch.setattr("airflow_lite.authoring.operators.programs._GRACE_S", 0.2)
     with DAG("d", schedule=None):
         task = BashOperator(
             task_id="t", bash_command="trap '' TERM; echo 1; while true; do sleep 1000; done"

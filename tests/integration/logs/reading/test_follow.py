@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+from fixtures.waits import DEADLINE_S
+
 DAG = """
 from datetime import datetime
 from pathlib import Path
@@ -39,7 +41,7 @@ def test_a_sensor_that_reschedules_is_followed_until_it_succeeds(home, tmp_path,
             wait_until(lambda: out.read_text().count("UP_FOR_RESCHEDULE") >= 3, "three pokes")
             assert following.poll() is None
             mark.touch()
-            assert following.wait(60) == 0
+            assert following.wait(DEADLINE_S) == 0
         finally:
             following.kill()
             following.wait()

@@ -14,6 +14,7 @@ from airflow_lite.logs.reading import remote
 from airflow_lite.logs.reading.task_log import task_log
 from airflow_lite.store import schema
 from airflow_lite.worker.task_log.paths import open_for_writing
+from fixtures.waits import DEADLINE_S
 
 SECRET = "shared by all machines of a test"
 DAG = """
@@ -175,7 +176,7 @@ def answering(answer):
         thread.start()
         yield server.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
-    thread.join(60)
+    thread.join(DEADLINE_S)
     for connection in connections:
         connection.close()
 

@@ -16,6 +16,7 @@ import pytest
 
 from airflow_lite.keys import TaskInstanceKey
 from airflow_lite.logs.serving.token import signing_key
+from fixtures.waits import DEADLINE_S
 
 OTHER = TaskInstanceKey("d", "other", "r")
 
@@ -194,7 +195,7 @@ def test_a_gigabyte_is_sent_without_being_held_in_memory(make_served):
     assert served.ask(served.token(), Range="bytes=0-9")[0] == 206
     before_kb = peak_kb(served.service.server_pid)
 
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=DEADLINE_S)
     connection.request(
         "GET", f"/log/{served.path}", headers={"Authorization": f"Bearer {served.token()}"}
     )
@@ -208,7 +209,7 @@ def test_a_gigabyte_is_sent_without_being_held_in_memory(make_served):
 
 
 def test_another_method_or_address_is_refused(served):
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=DEADLINE_S)
     for method, path, status in [
         ("POST", f"/log/{served.path}", 405),
         ("GET", "/", 404),

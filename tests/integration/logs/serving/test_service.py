@@ -15,6 +15,7 @@ from airflow_lite.errors import ConfigError
 from airflow_lite.logs.serving.serve_logs import serve_logs
 from airflow_lite.logs.serving.service import LogService
 from airflow_lite_testing.processes import is_alive
+from fixtures.waits import DEADLINE_S
 
 DAG = """
 from datetime import datetime
@@ -124,7 +125,7 @@ def test_a_command_on_a_worker_s_machine_serves_its_logs_for_its_own_time(make_s
     other = make_served()
     with serve_logs(other.config) as port:
         assert port not in {None, other.port}
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
         connection.request(
             "GET", f"/log/{other.path}", headers={"Authorization": f"Bearer {other.token()}"}
         )
@@ -155,7 +156,7 @@ def server_of(home):
 
 
 def knock(port):
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
     connection.request("GET", "/log/none")
     status = connection.getresponse().status
     connection.close()
@@ -208,7 +209,7 @@ def test_a_server_that_answers_slowly_does_not_outlive_its_scheduler(home, port_
     os.truncate(log, 1 << 28)
     with (
         home.scheduler() as scheduler,
-        socket.create_connection(("127.0.0.1", port_of(scheduler)), timeout=60) as reader,
+        socket.create_connection(("127.0.0.1", port_of(scheduler)), timeout=DEADLINE_S) as reader,
     ):
         token = sign(signing_key(Config.load(home.environ)), path, 30)
         reader.sendall(

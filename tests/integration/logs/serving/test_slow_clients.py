@@ -13,9 +13,9 @@ import pytest
 from airflow_lite.logs.serving import slow_clients
 from airflow_lite.logs.serving.server import _server, make_app
 from airflow_lite.logs.serving.token import sign
+from fixtures.waits import DEADLINE_S
 
 KEY = b"k" * 64
-DEADLINE_S = 120
 PATH = "dag_id=d/run_id=r/task_id=t/attempt=1.log"
 
 
@@ -37,7 +37,7 @@ def running(tmp_path, monkeypatch, wait_until):
         address=listener.getsockname(), connections=server.server_state.connections, crowd=crowd
     )
     server.should_exit = server.force_exit = True
-    thread.join(60)
+    thread.join(DEADLINE_S)
     assert not thread.is_alive()
 
 

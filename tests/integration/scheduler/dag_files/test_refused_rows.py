@@ -29,7 +29,7 @@ def files(tmp_path, request):
     """A home with three DAG files, its configuration and its store."""
     environ = {}
     if request.param == "postgresql":
-        environ[SETTING] = request.getfixturevalue("new_postgres")()
+        environ[SETTING] = request.getfixturevalue("made_postgres")()
     home = Home(tmp_path / "home", environ)
     for name in NAMES:
         home.dag(name, FILE.replace("NAME", name))

@@ -14,8 +14,10 @@ from airflow_lite.config import Config
 from airflow_lite.processes.doorbell import Doorbell
 from airflow_lite.scheduler.dag_files.now import process_now
 from airflow_lite.scheduler.dag_files.watcher import DagFiles
-from airflow_lite.store import dags
+from airflow_lite.security.cipher import Cipher
+from airflow_lite.store import dags, variables
 from airflow_lite.store.engine import Store, open_store
+from fixtures.waits import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +98,29 @@ def test_a_file_that_breaks_keeps_its_last_good_dag(config: Config, store: Store
     write(config, "one", "first", task="mended")
     process_now(config, store)
     assert (tasks(store, "first"), errors(store)) == (["mended"], [])
+
+
+def test_a_file_is_parsed_again_when_a_variable_that_it_read_has_changed(
+    config: Config, store: Store
+) -> None:
+    cipher = Cipher(config)
+    (config.home / "dags" / "asks.py").write_text(
+        "from airflow_lite import DAG, EmptyOperator, Variable\n"
+        "with DAG('asks', schedule=None):\n"
+        "    EmptyOperator(task_id=Variable.get('name', 'none'))\n"
+    )
+    write(config, "one", "first")
+    process_now(config, store)
+    assert tasks(store, "asks") == ["none"]
+    assert process_now(config, store) == []
+    for text in ("north", "south"):
+        with store.begin() as connection:
+            variables.put(connection, cipher, {"name": text, "other": text})
+        assert [saved.path.rpartition("/")[2] for saved in process_now(config, store, "asks")] == [
+            "asks.py"
+        ]
+        assert tasks(store, "asks") == [text]
+        assert process_now(config, store) == []
 
 
 @pytest.mark.parametrize("column", ["dag_id", "fileloc"])
@@ -247,7 +272,7 @@ def test_an_error_is_logged_when_it_is_new_and_not_at_each_retry(
         passed.clear()
         assert files.tick()
         while files.is_busy:
-            assert passed.wait(30)
+            assert passed.wait(DEADLINE_S)
 
     look()
     look()
@@ -267,7 +292,7 @@ def test_a_dag_that_is_asked_for_is_found_before_the_rest_is_parsed(
     started = time.monotonic()
     process_now(patient, store, "the_one")
     assert tasks(store, "the_one") == ["a"]
-    assert time.monotonic() - started < 30.0, "the hanging file must not be waited for"
+    assert time.monotonic() - started < DEADLINE_S, "the hanging file must not be waited for"
     assert process_now(config, store, "the_one") == []
 
 

@@ -11,6 +11,7 @@ from airflow_lite.states import TaskInstanceState as State
 from airflow_lite.store import schema
 from airflow_lite.store.engine import open_store
 from airflow_lite.store.jobs import LeaseLost
+from fixtures.waits import DEADLINE_S
 
 BEAT_S = 2.0
 
@@ -239,7 +240,7 @@ def test_a_pool_is_never_taken_twice_by_two_schedulers_at_one_moment(rig, dag_of
         for _ in range(4):
             rig.clock.advance(6)
             for done in [threads.submit(loop.do_pass) for loop in (first, second)]:
-                done.result(30)
+                done.result(DEADLINE_S)
     states = [row.state for row in rig.rows(schema.task_instance)]
     assert states.count("running") == 3
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_lite_testing.processes import is_alive
+from fixtures.waits import DEADLINE_S
 
 DAG = """
 import os, time
@@ -65,15 +66,15 @@ def begin(home, mark, wait_until):
     for process in started:
         if process.poll() is None:
             process.kill()
-            process.wait(60)
+            process.wait(DEADLINE_S)
 
 
 def states(home, dag_id):
-    rows = home.json("tasks", "states-for-dag-run", dag_id, RUN)
-    return {row["task_id"]: row["state"] for row in rows}
+    return home.states(dag_id, RUN)
 
 
 def runs(home, dag_id):
+    """Return the states of the runs as a command shows them: whoever looks fails what is dead."""
     return {row["run_id"]: row["state"] for row in home.json("dags", "list-runs", "-d", dag_id)}
 
 
@@ -85,7 +86,7 @@ def runs(home, dag_id):
 def test_a_signal_ends_the_task_and_fails_the_run(home, begin, wait_until, words, dag_id, number):
     done, pid = begin(dag_id, *words)
     done.send_signal(number)
-    assert done.wait(60) == 128 + number
+    assert done.wait(DEADLINE_S) == 128 + number
     last = (home.folder / "said").read_text().splitlines()[-1]
     assert last.endswith(
         f"Run {RUN!r} of DAG {dag_id!r} was stopped by {number.name}, and is failed."
@@ -100,7 +101,7 @@ def test_three_signals_leave_no_more_than_one_does(home, begin, wait_until, word
     done, pid = begin("waits", *words)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         done.send_signal(number)
-    assert done.wait(60) > 0  # by itself, whichever of them came first
+    assert done.wait(DEADLINE_S) > 0  # by itself, whichever of them came first
     assert runs(home, "waits") == {RUN: "failed"}
     assert states(home, "waits")["first"] == "failed"
     assert home.execute("SELECT state FROM job") == [("failed",)]
@@ -111,7 +112,7 @@ def test_three_signals_leave_no_more_than_one_does(home, begin, wait_until, word
 def test_what_a_killed_one_left_is_failed_by_the_next_who_looks(home, begin, wait_until, words):
     done, pid = begin("waits", *words)
     done.kill()
-    done.wait(60)
+    done.wait(DEADLINE_S)
     assert runs(home, "waits") == {RUN: "failed"}
     assert states(home, "waits")["first"] == "failed"
     wait_until(lambda: not is_alive(pid), "the task's process to end")
@@ -122,7 +123,7 @@ def test_what_its_task_has_started_ends_with_a_killed_one(home, begin, wait_unti
     done, pid = begin(dag_id)
     sleeps = int((home.folder / "sleeps").read_text())
     done.kill()
-    done.wait(60)
+    done.wait(DEADLINE_S)
     wait_until(lambda: not is_alive(pid), "the task's shell to end")
     wait_until(lambda: not is_alive(sleeps), "what the shell started to end")
 
@@ -131,7 +132,7 @@ def test_no_guard_is_left_of_one_that_has_ended(begin):
     done, _ = begin("waits")
     [guard] = guards(done.pid)
     done.send_signal(signal.SIGTERM)
-    done.wait(60)
+    done.wait(DEADLINE_S)
     assert not is_alive(guard)
 
 
@@ -154,7 +155,7 @@ def test_what_a_killed_one_left_is_failed_by_commands_that_show_no_runs(home, be
     home.dag("other", "from airflow_lite import DAG\nother = DAG('other', schedule=None)\n")
     done, _ = begin("waits")
     done.kill()
-    done.wait(60)
+    done.wait(DEADLINE_S)
     home.run(*words)
     assert home.execute("SELECT state FROM dag_run WHERE dag_id = 'waits'") == [("failed",)]
 
@@ -162,7 +163,7 @@ def test_what_a_killed_one_left_is_failed_by_commands_that_show_no_runs(home, be
 def test_a_killed_one_is_replaced_by_the_next_of_its_date(home, begin, mark):
     done, _ = begin("waits")
     done.kill()
-    done.wait(60)
+    done.wait(DEADLINE_S)
     home.dag("waits", DAG.replace("{mark}", str(mark)).replace("time.sleep(600)", "pass"))
     home.run("dags", "test", "waits", DATE)
     assert runs(home, "waits") == {RUN: "success"}
@@ -181,6 +182,6 @@ def test_a_process_that_has_the_pid_of_a_dead_one_is_not_taken_for_it(home, begi
 
     done, _ = begin("waits")
     done.kill()
-    done.wait(60)
+    done.wait(DEADLINE_S)
     home.execute("UPDATE job SET pid = :pid", pid=os.getpid())
     assert runs(home, "waits") == {RUN: "failed"}

@@ -25,9 +25,9 @@ with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None):
 
 
 @pytest.fixture
-def hosted(new_postgres, make_hosted):
+def hosted(made_postgres, make_hosted):
     """A host whose store is on a PostgreSQL server, whose owner has added an index of XComs."""
-    hosted = make_hosted(DAG, **{SETTING: new_postgres()})
+    hosted = make_hosted(DAG, **{SETTING: made_postgres()})
     with hosted.store.begin() as connection:
         connection.exec_driver_sql("CREATE INDEX wide ON xcom ((key || key))")
     hosted.start()

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from fixtures.processes import children_of, parent_of
+from fixtures.processes import children_of, is_gone, parent_of
 
 DAG_FILE = """
 import logging, os
@@ -107,7 +107,7 @@ def test_a_spare_leaves_nothing_of_its_rehearsal_to_the_attempt(one_by_one, host
 
 def test_a_spare_that_nothing_comes_for_ends(one_by_one, wait_until):
     _, preforked = one_by_one.with_spare()
-    wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the end of the preforked child")
+    wait_until(lambda: is_gone(preforked), "the end of the preforked child")
     assert one_by_one.run()["pid"] != preforked
 
 
@@ -115,7 +115,7 @@ def test_a_killed_spare_costs_no_attempt(one_by_one, wait_until):
     _, preforked = one_by_one.with_spare()
     with suppress(ProcessLookupError):
         os.kill(preforked, signal.SIGKILL)
-    wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the zygote to know")
+    wait_until(lambda: is_gone(preforked), "the zygote to know")
     assert one_by_one.run()["pid"] != preforked
 
 
@@ -125,7 +125,7 @@ def test_a_spare_ends_with_its_zygote(one_by_one, wait_until):
         _, preforked = one_by_one.with_spare()
         zygote = parent_of(preforked)
     os.kill(zygote, signal.SIGKILL)
-    wait_until(lambda: not os.path.exists(f"/proc/{preforked}"), "the end of the preforked child")
+    wait_until(lambda: is_gone(preforked), "the end of the preforked child")
 
 
 def test_an_order_larger_than_a_socket_holds_reaches_the_spare(make_hosted, monkeypatch):
