@@ -107,33 +107,56 @@ def test_a_page_that_nobody_sees_holds_no_stream_and_catches_up_when_it_is_seen(
     expect(page.get_by_title(re.compile("unseen: success"))).to_be_visible()
 
 
+#: Found and measured in one step: a live page may take an element away that was found before.
+PLACES_OF_GRID = """
+() => {
+  const box = document.querySelector(".grid-box");
+  return [box.scrollLeft + box.clientWidth, box.scrollWidth, box.clientWidth];
+}
+"""
+
+
 def test_a_grid_that_is_wider_than_the_page_begins_with_the_newest_runs(page, site):
     for number in range(4):
         site.trigger("steady", f"wide-{number}")
     page.set_viewport_size({"width": 160, "height": 800})
     page.goto("/dags/steady/grid")
 
-    places = page.locator(".grid-box").evaluate(
-        "box => [box.scrollLeft + box.clientWidth, box.scrollWidth, box.clientWidth]"
-    )
+    end, width, seen = page.evaluate(PLACES_OF_GRID)
 
-    assert places[1] > places[2]
-    assert places[0] == pytest.approx(places[1], abs=1)
+    assert width > seen
+    assert end == pytest.approx(width, abs=1)
+
+
+def test_a_grid_at_its_newest_run_goes_on_to_the_next_one(page, site):
+    page.set_viewport_size({"width": 160, "height": 800})
+    page.goto("/dags/steady/grid")
+    hears_keys(page)
+
+    site.trigger("steady", "next-one")
+
+    expect(page.get_by_title(re.compile("next-one: "))).to_be_in_viewport(ratio=1)
+
+
+PLACES_OF_TRIES = """
+() => {
+  const box = document.querySelector(".graph-box");
+  const lines = [...box.querySelectorAll("svg.times line")].map((line) => line.getBoundingClientRect().x);
+  const bar = box.querySelector("svg.times rect.s-failed:not(.wait)").getBoundingClientRect();
+  return [box.scrollWidth, box.clientWidth, lines[0], lines.at(-1), bar.left, bar.right];
+}
+"""
 
 
 def test_the_tries_of_a_run_fit_a_laptop(page):
     page.set_viewport_size({"width": 1024, "height": 768})
     page.goto("/dags/shaky/runs/first/gantt")
 
-    width, seen = page.locator(".graph-box").evaluate("box => [box.scrollWidth, box.clientWidth]")
-    begin, end = page.locator("svg.times line").evaluate_all(
-        "lines => [lines[0], lines.at(-1)].map(line => line.getBoundingClientRect().x)"
-    )
-    bar = page.locator("svg.times rect.s-failed:not(.wait)").first.bounding_box()
+    width, seen, begin, end, left, right = page.evaluate(PLACES_OF_TRIES)
 
     assert width == seen
     assert end - begin > 600
-    assert begin < bar["x"] < bar["x"] + bar["width"] <= end + 2
+    assert begin < left < right <= end + 2
 
 
 def test_a_failure_is_read_from_the_first_page_mended_and_cleared(page, site):

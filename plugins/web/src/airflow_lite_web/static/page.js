@@ -105,6 +105,14 @@
     if (isStale) renew();
   }
 
+  const AS_OPENED = { left: 0, top: 0, isAtRight: true, isAtBottom: true };
+  const placeOf = (box) => ({
+    left: box.scrollLeft,
+    top: box.scrollTop,
+    isAtRight: box.scrollLeft + box.clientWidth >= box.scrollWidth - 4,
+    isAtBottom: box.scrollTop + box.clientHeight >= box.scrollHeight - 4,
+  });
+
   function replace(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("main");
     const old = document.querySelector("main");
@@ -113,13 +121,13 @@
     const opened = all("details[open][id]", old).map((one) => one.id);
     for (const id of opened) fresh.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
     const at = rows().findIndex((row) => row.classList.contains("at"));
-    const boxes = all("[data-scroll]", old).map((box) => [box.scrollLeft, box.scrollTop, box.scrollTop + box.clientHeight >= box.scrollHeight - 4]);
+    const places = all("[data-scroll]", old).map(placeOf);
     if (fresh.innerHTML === old.innerHTML) return;
     old.replaceChildren(...fresh.childNodes);
     all("[data-scroll]", old).forEach((box, index) => {
-      const [left, top, wasAtEnd] = boxes[index] || [0, 0, false];
-      box.scrollLeft = left;
-      box.scrollTop = box.dataset.scroll === "end" && wasAtEnd ? box.scrollHeight : top;
+      const { left, top, isAtRight, isAtBottom } = places[index] || AS_OPENED;
+      box.scrollLeft = box.dataset.scroll === "newest" && isAtRight ? box.scrollWidth : left;
+      box.scrollTop = box.dataset.scroll === "end" && isAtBottom ? box.scrollHeight : top;
     });
     if (at >= 0) rows()[at]?.classList.add("at");
   }
