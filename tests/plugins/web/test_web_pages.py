@@ -255,7 +255,8 @@ def test_the_graph_draws_each_task_and_each_edge(reader):
     assert text.count("marker-end") == 1
 
 
-def test_the_gantt_has_a_light_bar_for_the_wait_and_a_dark_one_for_the_run(client, filled):
+def add_failed_try(filled, **columns):
+    """Give the first task *load* a try of three seconds that waited for one."""
     with filled.store.begin() as connection:
         ids = sa.select(schema.task_instance.c.id).where(schema.task_instance.c.task_id == "load")
         connection.execute(
@@ -267,8 +268,28 @@ def test_the_gantt_has_a_light_bar_for_the_wait_and_a_dark_one_for_the_run(clien
                 claimed_us=NOON_US + 1_000_000,
                 ended_us=NOON_US + 4_000_000,
                 outcome="failed",
+                **columns,
             )
         )
+
+
+@pytest.mark.parametrize("code", [3, -9])
+def test_the_log_tells_the_exit_code_of_a_process_that_ended_badly(client, filled, code):
+    add_failed_try(filled, exit_code=code, max_rss_kb=51_200)
+
+    assert f"Exit code {code} · 3.0s · 50.0 MB at most" in client.get(f"{RUN}/tasks/load/log").text
+
+
+def test_the_log_of_a_task_that_raised_has_no_exit_code_0(client, filled):
+    add_failed_try(filled, exit_code=0)
+
+    text = client.get(f"{RUN}/tasks/load/log").text
+    assert '<p class="sub dim">3.0s' in text
+    assert "Exit code" not in text
+
+
+def test_the_gantt_has_a_light_bar_for_the_wait_and_a_dark_one_for_the_run(client, filled):
+    add_failed_try(filled)
 
     data = client.get(f"{RUN}/gantt.json").json()
 
