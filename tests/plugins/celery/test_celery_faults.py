@@ -13,6 +13,7 @@ from airflow_lite.executors import RunCommand, TaskInstanceKey
 from airflow_lite.plugins.groups import load_group
 from airflow_lite.processes.proc import is_over
 from airflow_lite_celery_executor.looking import looking
+from fixtures.processes import frozen
 
 GATED = """
 import os, time
@@ -406,13 +407,9 @@ def test_an_acknowledgement_that_gets_no_answer_costs_no_slot(
     workers.start("one", "-c", "1")
     with home.scheduler("CeleryExecutor"):
         run.wait_for(1)
-        pid = own_servers.pid("redis")
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with frozen(own_servers.pid("redis")):
             run.open()
             wait_until(lambda: "Timeout reading from socket" in workers.output(), "the loss")
-        finally:
-            os.kill(pid, signal.SIGCONT)
         assert run.wait_for_end() == first_tries(3)
     assert "Traceback" not in workers.output()
 

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from airflow_lite.processes.proc import is_over
+from fixtures.processes import frozen
 from fixtures.waits import lasting
 
 AWAY = "trying again until it can"
@@ -37,16 +38,10 @@ def test_the_broker_answers_nothing_for_a_while(kind, home, own_servers, start, 
     pid = own_servers.pid(kind)
     with home.scheduler("CeleryExecutor") as running:
         run.wait_for_gate()
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            with lasting(AWAY_S):
-                run.open()
-                wait_until(
-                    lambda: AWAY in running.output() + workers.output(), "the loss to be told"
-                )
-        finally:
-            os.kill(pid, signal.SIGCONT)
-            run.mended(f"{kind} answered nothing")
+        with frozen(pid), lasting(AWAY_S):
+            run.open()
+            wait_until(lambda: AWAY in running.output() + workers.output(), "the loss to be told")
+        run.mended(f"{kind} answered nothing")
         run.finish()
     for output in (running.output(), workers.output()):
         assert "Traceback" not in output

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from fixtures.processes import frozen
+
 
 @pytest.fixture
 def alive(home, wait_until):
@@ -38,8 +40,7 @@ def test_a_job_whose_process_was_not_reaped_yet_is_not_alive(home, alive):
 
 
 def test_a_job_that_lives_without_beating_is_told_with_its_pid(home, alive):
-    alive.process.send_signal(signal.SIGSTOP)
-    try:
+    with frozen(alive.pid):
         beat_back(home, 3600)
         done = home.run("jobs", "check", exit_code=1)
         said = f"No alive jobs found. The scheduler with pid {alive.pid} is there, but has not said"
@@ -47,8 +48,6 @@ def test_a_job_that_lives_without_beating_is_told_with_its_pid(home, alive):
         assert done.stderr.count("\n") == 1
         busy = home.run("db", "reset", "-y", exit_code=1)
         assert "A scheduler is running on this database. Stop it first." in busy.stderr
-    finally:
-        alive.process.send_signal(signal.SIGCONT)
 
 
 def beat_back(home, seconds):
