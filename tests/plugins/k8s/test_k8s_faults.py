@@ -192,9 +192,8 @@ def test_a_token_that_expired_is_read_anew_from_its_file(whole, scheduler):
 def test_pods_cut_off_from_the_database_record_their_tasks_later(whole, scheduler):
     whole.trigger("store")
     whole.wait_for_starts("store")
-    with frozen(
-        scheduler.pid
-    ):  # which counts nothing as lost meanwhile, however slow the machine is
+    # It counts nothing as lost meanwhile, however slow the machine is.
+    with frozen(scheduler.pid):
         whole.cut_store()
         whole.open("store")
         wait_until(lambda: len(whole.noted("ends", "store")) == TASKS, "the end of the tasks' code")
