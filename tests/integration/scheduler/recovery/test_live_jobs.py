@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack, contextmanager
 
 import pytest
+import sqlalchemy as sa
 
+from airflow_lite.config import Config
+from airflow_lite.store.engine import open_store
 from fixtures.processes import frozen
+
+AN_HOUR_OLDER = f"UPDATE job SET latest_beat_us = latest_beat_us - {3600 * 10**6}"
 
 
 @pytest.fixture
@@ -40,8 +46,7 @@ def test_a_job_whose_process_was_not_reaped_yet_is_not_alive(home, alive):
 
 
 def test_a_job_that_lives_without_beating_is_told_with_its_pid(home, alive):
-    with frozen(alive.pid):
-        beat_back(home, 3600)
+    with silent(home, alive.pid):
         done = home.run("jobs", "check", exit_code=1)
         said = f"No alive jobs found. The scheduler with pid {alive.pid} is there, but has not said"
         assert said in done.stderr
@@ -50,6 +55,14 @@ def test_a_job_that_lives_without_beating_is_told_with_its_pid(home, alive):
         assert "A scheduler is running on this database. Stop it first." in busy.stderr
 
 
-def beat_back(home, seconds):
-    """Make the last beat so much older."""
-    home.execute("UPDATE job SET latest_beat_us = latest_beat_us - :us", us=seconds * 10**6)
+@contextmanager
+def silent(home, pid):
+    """Stop a scheduler, and make its last beat an hour older."""
+    store = open_store(Config.load(home.environ))
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        with store.begin() as connection:
+            connection.execute(sa.text(AN_HOUR_OLDER))
+            # While this transaction writes, it is in the midst of none, which nobody else could end.
+            stack.enter_context(frozen(pid))
+        yield
