@@ -63,6 +63,6 @@ def silent(home, pid):
         stack.callback(store.close)
         with store.begin() as connection:
             connection.execute(sa.text(AN_HOUR_OLDER))
-            # While this transaction writes, it is in the midst of none, which nobody else could end.
+            # This transaction has SQLite's lock, so that the scheduler is not stopped with it.
             stack.enter_context(frozen(pid))
         yield
