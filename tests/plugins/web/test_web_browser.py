@@ -194,27 +194,36 @@ def test_cells_are_picked_in_the_grid_and_marked(page, site):
     expect(page.get_by_role("status")).to_have_text(f"Marked {picked} task instances failed.")
 
 
+#: What the page asks for from now on is answered when `letGo` is called.
+HOLD_ANSWERS = """
+() => {
+  const ask = window.fetch;
+  window.fetch = async (...asked) => {
+    const text = await (await ask(...asked)).text();
+    await new Promise((resolve) => { window.letGo = resolve; });
+    return new Response(text);
+  };
+}
+"""
+LET_GO = """
+() => new Promise((resolve) => {
+  window.letGo();
+  setTimeout(() => requestAnimationFrame(resolve), 50);
+})
+"""
+
+
 def test_what_is_picked_stays_when_the_page_was_just_asked_for_anew(page, site):
     site.trigger("steady", "seen", "--wait")
     page.goto("/dags/steady/grid?runs=1")
     page.get_by_role("link", name="Select cells").click()
     hears_keys(page)
-    held = []
+    page.evaluate(HOLD_ANSWERS)
+    site.trigger("steady", "changes-the-page")
+    page.wait_for_function("() => window.letGo")
 
-    def hold(route):
-        if route.request.resource_type == "fetch":
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/dags/steady/grid**", hold)
-    with page.expect_request(lambda request: request.resource_type == "fetch"):
-        site.trigger("steady", "changes-the-page")
     page.locator(".grid input[type=checkbox]").first.check(force=True)
-    with page.expect_response("**/dags/steady/grid**") as answered:
-        held[0].continue_()
-    answered.value.finished()
-    page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 50))")
+    page.evaluate(LET_GO)
 
     expect(page.locator("[data-picked]")).to_have_text("1")
     assert page.locator(".grid input:checked").count() == 1
