@@ -148,7 +148,8 @@ class Loop:
         notify_plugins.executor_started(context)
         take_over(context)
         context.timers.after("refresh", context.settings.fallback_poll_s)
-        context.timers.after("beat", self._beat_s)
+        # The lease runs since before all this; others who share the database are to see us live.
+        context.timers.after("beat", self._beat_s if context.store.is_sqlite else 0.0)
         context.timers.after("retention", FIRST_LOOK_S)
 
     def step(self) -> None:

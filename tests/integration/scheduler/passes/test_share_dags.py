@@ -68,6 +68,14 @@ def test_a_scheduler_that_joins_gets_as_many_dags_as_the_others(rig, dags):
     assert sorted(owned(rig).values()) == [1, 1, 2]
 
 
+def test_one_whose_start_took_long_beats_in_its_first_pass(rig, dags):
+    one, other = rig.start(), rig.start()
+    silence(rig, one)
+    one.do_pass()
+    turn(rig, other)
+    assert {row.state for row in rig.rows(schema.job)} == {"running"}
+
+
 def test_shares_that_are_even_stay_as_they_are(rig, dags):
     first = rig.start()
     second = join(rig, first)
