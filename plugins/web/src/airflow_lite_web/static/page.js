@@ -87,7 +87,9 @@
   });
 
   // Live: the server says that something changed, and the page is asked for anew ------------------
-  const isBusy = () => all("input:checked, dialog[open]").length > 0 || document.activeElement?.matches("input, textarea, select");
+  // What is pressed may not go away before it is let go: there would be no click.
+  let isPressed = false;
+  const isBusy = () => isPressed || all("input:checked, dialog[open]").length > 0 || document.activeElement?.matches("input, textarea, select");
   let isFetching = false;
   let isStale = false;
 
@@ -147,6 +149,11 @@
     const catchUp = () => { if (isStale) renew(); };
     follow();
     document.addEventListener("visibilitychange", follow);
+    const press = () => { isPressed = true; };
+    const letGo = () => { isPressed = false; setTimeout(catchUp); };
+    for (const what of ["pointerdown", "keydown"]) document.addEventListener(what, press, true);
+    for (const what of ["pointerup", "pointercancel", "keyup"]) document.addEventListener(what, letGo, true);
+    window.addEventListener("blur", letGo); // it is let go elsewhere
     for (const what of ["change", "close", "focusout"]) document.addEventListener(what, () => setTimeout(catchUp), true);
   }
 
