@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: So many attempts are revoked as they end.
 RACES = 5
 _POLL_S = 0.005
+#: How often a log is asked for that does not come in time.
+_ASKED = 3
 
 
 class OptionalCases(Cases):
@@ -190,15 +192,24 @@ class OptionalCases(Cases):
         assert not trouble, trouble
 
     def _trouble_of_log(self) -> str:
-        """Ask for a log as `tasks logs` does; return why there is no answer, or nothing."""
+        """Ask for a log as `tasks logs` does; return why there is no answer, or nothing.
+
+        The quickest of three answers counts: the machine may be busy with something else.
+        """
         name = self.subject.name if self.subject.is_named else str(self.subject.path)
         config = Config.load(overrides={("core", "executor"): name.replace(":", ".")})
         ti = replace(self.bench.attempt().ti, external_executor_id="kit-1", hostname="kit")
-        try:
-            executor_log.ask(config, ti, BUDGET_S)
-        except executor_log.NoAnswer as trouble:
-            return str(trouble)
-        return ""
+        trouble = ""
+        for _ in range(_ASKED):
+            try:
+                executor_log.ask(config, ti, BUDGET_S)
+            except executor_log.NoAnswer as error:
+                trouble = str(error)
+            else:
+                return ""
+            if "took longer" not in trouble:
+                break
+        return trouble
 
     @case("optional.callbacks.to-the-sink-or-an-error")
     def test_callbacks_go_to_the_sink(self) -> None:
