@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
-from fixtures.processes import processes_of
+from fixtures.processes import children_of, processes_of
 
 WIDE = """
 from airflow_lite import DAG, BashOperator
@@ -83,12 +82,7 @@ def test_what_died_with_its_host_is_retried_without_waiting_for_beats(
 
 
 def hosts_of(scheduler):
-    return [
-        int(child)
-        for file in Path(f"/proc/{scheduler}/task").glob("*/children")
-        for child in file.read_text().split()
-        if b"worker.host.main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    return [*children_of(scheduler, "worker.host.main")]
 
 
 @pytest.mark.sqlite

@@ -74,8 +74,7 @@ def test_a_killed_child_fails_its_own_attempt_only(busy, wait_until):
     assert busy.attempt(busy.tokens["one"]).cause.startswith("killed by signal 9 (SIGKILL)")
     assert busy.attempt(busy.tokens["one"]).exit_code == -9
     assert [busy.row(name).state for name in ("two", "three")] == ["running", "running"]
-    left = [pid for pid in busy.processes() if os.getsid(pid) == busy.pids["one"]]
-    assert left == []
+    wait_until(lambda: not busy.session_of(busy.pids["one"]), "what it started to be gone")
     assert busy.finish("quick").state == "success"
 
 
@@ -87,9 +86,7 @@ def test_the_group_of_a_killed_bash_task_ends_with_it(busy, wait_until):
     os.kill(pid, signal.SIGKILL)
     busy.wait(token)
 
-    wait_until(
-        lambda: not [one for one in busy.processes() if os.getsid(one) == pid], "bash to be gone"
-    )
+    wait_until(lambda: not busy.session_of(pid), "bash to be gone")
 
 
 def test_a_killed_zygote_fails_its_attempts_and_the_next_has_a_new_one(busy, wait_until):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
-from fixtures.processes import processes_of
+from fixtures.processes import children_of, processes_of
 
 WAITING = """
 from airflow_lite import DAG, BaseOperator, FileTrigger
@@ -40,11 +39,7 @@ def states_of(home):
 
 def runner_of(scheduler):
     """Return the process of triggers that a scheduler has started, if there is one."""
-    for file in Path(f"/proc/{scheduler}/task").glob("*/children"):
-        for child in file.read_text().split():
-            if b"triggerer.runner" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
-    return None
+    return next(iter(children_of(scheduler, "triggerer.runner")), None)
 
 
 def test_what_waits_goes_on_once_after_the_death_of_the_triggerer_and_of_the_scheduler(

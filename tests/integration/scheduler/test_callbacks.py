@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
+
+from fixtures.processes import children_of
 
 CALLS = """
 from airflow_lite import DAG, BashOperator, PythonOperator
@@ -71,14 +72,8 @@ def test_an_attempt_that_was_lost_has_its_callback_called(home, tmp_path, wait_u
     with home.scheduler() as scheduler:
         home.run("dags", "trigger", "lost", "-r", "three")
         wait_until(pid.exists, "the task to start")
-        hosts = [
-            int(child)
-            for file in Path(f"/proc/{scheduler.pid}/task").glob("*/children")
-            for child in file.read_text().split()
-            if b"worker.host.main" in Path(f"/proc/{child}/cmdline").read_bytes()
-        ]
-        assert len(hosts) == 1
-        os.kill(hosts[0], signal.SIGKILL)
+        (host,) = children_of(scheduler.pid, "worker.host.main")
+        os.kill(host, signal.SIGKILL)
         wait_until(lambda: calls.exists() and calls.read_text(), "the callback of the lost try")
     assert calls.read_text().split() == ["three", "lost:"]
 

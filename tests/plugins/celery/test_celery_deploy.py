@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -249,11 +250,9 @@ def tree_of(pid):
 
 
 def sockets_of(pid):
-    folder = f"/proc/{pid}/fd"
     links = []
-    for name in os.listdir(folder):
-        try:
-            links.append(os.readlink(f"{folder}/{name}"))
-        except FileNotFoundError:  # it was that of a moment
-            continue
+    with suppress(FileNotFoundError):  # it ended
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was that of a moment
+                links.append(os.readlink(file))
     return [link[8:-1] for link in links if link.startswith("socket:[")]

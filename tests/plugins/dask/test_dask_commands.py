@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from airflow_lite_dask_executor import serving
+from airflow_lite_testing.proxy import free_port
 from fixtures.waits import DEADLINE_S
 
 LISTENING = "0A"
@@ -23,13 +24,12 @@ def listening(pids):
     """Return the local addresses, in hex, on which these processes listen (IPv4 and IPv6)."""
     inodes = set()
     for pid in pids:
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                target = os.readlink(fd)
-            except OSError:
-                continue
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
+        with suppress(FileNotFoundError):  # it ended
+            for fd in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(FileNotFoundError):  # it was that of a moment
+                    target = os.readlink(fd)
+                    if target.startswith("socket:["):
+                        inodes.add(target[8:-1])
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -129,7 +129,6 @@ def test_workers_wait_for_their_scheduler_and_for_the_next_one(make_cluster, wai
         wait_until(
             lambda times=times: cluster.output().count("1 Dask worker with 1 thread at") == times,
             "the worker to find the scheduler",
-            40,
         )
         scheduler.kill()
         scheduler.wait(DEADLINE_S)
@@ -245,8 +244,7 @@ def knock(port):
 
 
 def test_a_worker_serves_the_logs_of_its_machine_while_it_runs(home, make_cluster, wait_until):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT"] = str(port)
     worker = make_cluster().start_worker("worker-1")
     log = home.folder / "worker-1.out"
@@ -258,8 +256,7 @@ def test_a_worker_serves_the_logs_of_its_machine_while_it_runs(home, make_cluste
 
 
 def test_a_worker_serves_no_logs_where_it_is_told_so(home, make_cluster, wait_until):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT"] = str(port)
     make_cluster().start_worker("worker-1", "--skip-serve-logs")
     log = home.folder / "worker-1.out"
