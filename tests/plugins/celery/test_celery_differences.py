@@ -50,6 +50,12 @@ def older(home, workers, tmp_path):
     del home.environ["PYTHONPATH"]
 
 
+def with_worker(home):
+    """Return what is told of the first queue, once its worker answers."""
+    queue = home.json("celery", "status")[0]
+    return queue if queue["workers"] else None
+
+
 def check_told(home, wait_until):
     """See that all who ask about the worker are told in what it differs."""
     (row,) = wait_until(lambda: home.json("celery", "list-workers"), "the worker to answer")
@@ -58,7 +64,7 @@ def check_told(home, wait_until):
     assert version == f"has kombu 5.6.99, this machine {here}: install the same everywhere"
     assert re.fullmatch(r"has a clock that is \d+ s behind: set it", skew)
     assert -600 <= row["clock_skew_s"] < -500
-    queue = home.json("celery", "status")[0]
+    queue = wait_until(lambda: with_worker(home), "it to answer again")
     assert queue["faults"][0] == f"celery@older {version}"
     assert "celery@older has a clock that is" in queue["faults"][1]
     (skew_s,) = queue["clock_skew_s"]

@@ -30,13 +30,19 @@ def dead(url):
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition(":")[0] + f":{free_port()}"))
 
 
-def test_the_last_of_three_addresses_is_found_by_all(home, broker, new_postgres, workers):
+def is_ready(home, broker):
+    [row, *_] = home.json("celery", "status")
+    return (row["queue"], row["state"]) == (broker.name, "ready")
+
+
+def test_the_last_of_three_addresses_is_found_by_all(
+    home, broker, new_postgres, workers, wait_until
+):
     home.dag("plain", DAG)
     urls = [dead(broker.url), dead(broker.url), broker.url]
     home.environ |= {f"{PREFIX}BROKER_URL": ";".join(urls), SETTING: new_postgres()}
     workers.start("only", "-c", "1", "--skip-serve-logs")
-    [row, *_] = home.json("celery", "status")
-    assert (row["queue"], row["state"]) == (broker.name, "ready")
+    wait_until(lambda: is_ready(home, broker), "the worker to answer")
     with home.scheduler("CeleryExecutor"):
         home.run("dags", "trigger", "plain", "-r", "r", "--wait", "--timeout", "60")
 
@@ -54,8 +60,7 @@ def test_tasks_go_on_with_the_redis_that_sentinels_name_after_the_first_is_kille
         redis_group.kill_master()
         wait_until(lambda: redis_group.master() != first, "another master")
         home.run("dags", "trigger", "plain", "-r", "after", "--wait", "--timeout", "60")
-        [row, *_] = home.json("celery", "status")
-        assert (row["queue"], row["state"]) == (broker.name, "ready")
+        wait_until(lambda: is_ready(home, broker), "the worker to answer")
 
 
 class RedisGroup:

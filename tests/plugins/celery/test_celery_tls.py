@@ -47,7 +47,7 @@ def refusal(home):
 
 
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
-def test_tasks_run_through_a_broker_that_talks_tls_alone(kind, home, use, authority):
+def test_tasks_run_through_a_broker_that_talks_tls_alone(kind, home, use, authority, wait_until):
     workers = use(kind, "IP:127.0.0.1")
     assert workers.broker.url.startswith({"redis": "rediss://:", "rabbitmq": "amqps://"}[kind])
     home.dag("d", DAG)
@@ -60,7 +60,8 @@ def test_tasks_run_through_a_broker_that_talks_tls_alone(kind, home, use, author
     for output in (running.output(), workers.output()):
         assert "Traceback" not in output
         assert workers.broker.url not in output
-    assert home.json("celery", "list-workers")[0]["faults"] == []
+    (row,) = wait_until(lambda: home.json("celery", "list-workers"), "the worker to answer")
+    assert row["faults"] == []
 
     certificate = home.environ.pop(_OPTION.format("SSL_CERT"))
     del home.environ[_OPTION.format("SSL_KEY")]
