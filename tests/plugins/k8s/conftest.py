@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import sys
 import uuid
@@ -109,11 +110,18 @@ class PodHome:
         (pod,) = [pod for pod in self.pods() if pod["metadata"]["labels"]["task_id"] == task_id]
         return pod
 
-    def delete_now(self, task_id):
-        """Delete the pod of a task by hand, without a grace."""
+    def delete(self, task_id):
+        """Delete the pod of a task by hand."""
+        self._kubectl("delete", task_id, "--wait=false")
+
+    def limit_time(self, task_id):
+        """Let the pod of a task run no longer than it has run already."""
+        deadline = {"spec": {"activeDeadlineSeconds": 1}}
+        self._kubectl("patch", task_id, "--patch", json.dumps(deadline))
+
+    def _kubectl(self, verb, task_id, *words):
         name = self.pod_of(task_id)["metadata"]["name"]
-        words = ("delete", "pod", name, "-n", self.namespace, "--grace-period=0", "--force")
-        self.cluster.kubectl(*words)
+        self.cluster.kubectl(verb, "pod", name, "-n", self.namespace, *words)
 
 
 def health_of(home):

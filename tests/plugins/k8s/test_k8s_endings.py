@@ -62,7 +62,7 @@ with DAG("ends", schedule=None, start_date=datetime(2024, 1, 1)):
                 }
             },
         ),
-        "late": (wait, spec(activeDeadlineSeconds=8)),
+        "late": (wait, {}),
         "no_image": (wait, base(image="localhost/none:1")),
         "no_map": (wait, base(envFrom=[{"configMapRef": {"name": "missing"}}])),
         "bad_name": (wait, base(image="UPPER/Case")),
@@ -119,7 +119,9 @@ def histories(module_pod_home):
     with home.scheduler("KubernetesExecutor") as running:
         home.run("dags", "trigger", "ends", "-r", "one")
         wait_until(lambda: states(home)["deleted"] == "running", "a task to run")
-        pod_home.delete_now("deleted")
+        pod_home.delete("deleted")
+        wait_until(lambda: states(home)["late"] == "running", "another to run")
+        pod_home.limit_time("late")
         wait_until(lambda: set(states(home).values()) == {"failed"}, "all tasks to fail")
     print(running.output())
     return {task: home.json("tasks", "history", "ends", task, "one") for task in CAUSES}

@@ -14,7 +14,6 @@ from fixtures.faulty_cluster import (
     said,
     write_token,
 )
-from fixtures.processes import frozen
 from fixtures.waits import lasting, wait_until
 
 #: Longer than any single time-out or retry of the executor's.
@@ -193,7 +192,7 @@ def test_pods_cut_off_from_the_database_record_their_tasks_later(whole, schedule
     whole.trigger("store")
     whole.wait_for_starts("store")
     # It counts nothing as lost meanwhile, however slow the machine is.
-    with frozen(scheduler.pid):
+    with whole.resting(scheduler):
         whole.cut_store()
         whole.open("store")
         wait_until(lambda: len(whole.noted("ends", "store")) == TASKS, "the end of the tasks' code")

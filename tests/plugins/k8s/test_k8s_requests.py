@@ -347,10 +347,9 @@ def test_what_the_kubelet_only_has_to_try_again_is_waited_for(rig, reason, messa
 
 def test_a_pod_that_no_node_takes_is_taken_back_after_its_time(make_rig):
     rig = make_rig(worker_pods_pending_timeout="0.3")
-    ti = rig.queue()
-    name = rig.name(ti)
     no = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "full"}
-    rig.api.set_status(name, phase="Pending", conditions=[no])
+    rig.api.first_status = {"phase": "Pending", "conditions": [no]}
+    ti = rig.queue()
     _, info = rig.end_of(ti)
     assert info.reason == "its pod did not run within 0.3 s: no node takes the pod: full"
 
