@@ -88,10 +88,12 @@ def test_a_host_waits_for_the_database_and_loses_and_repeats_nothing(
     make_hosted, hold, wait_until, capfd
 ):
     hosted = make_hosted(DAG, AIRFLOW_LITE__DATABASE__SQLITE_BUSY_TIMEOUT_S="0.1")
+    # Queued before the host writes: neither waits long for the other.
+    running, queued = ({name: hosted.queue(name) for name in names} for names in ("abc", "def"))
     hosted.start()
-    running = {name: hosted.give(name) for name in ("a", "b", "c")}
+    for name, token in running.items():
+        hosted.host.run(hosted.command(name, token).words())
     wait_until(lambda: len(hosted.lines("starts")) == 3, "three to begin")
-    queued = {name: hosted.queue(name) for name in ("d", "e", "f")}
     lock = hold(hosted.home.folder)
     # Given while the lock is held, these can be claimed by nobody; those that end, not recorded.
     for name, token in queued.items():
@@ -142,8 +144,8 @@ def test_a_scheduler_and_its_host_get_through_an_outage(home, hold, wait_until):
         path = home.folder / name
         return path.read_text().splitlines() if path.exists() else []
 
+    home.run("dags", "trigger", "hosted", "-r", "one")
     with home.scheduler() as scheduler:
-        home.run("dags", "trigger", "hosted", "-r", "one")
         wait_until(lambda: len(lines("starts")) == 3, "three to begin")
         lock = hold(home.folder)
         (home.folder / "gate").touch()

@@ -38,7 +38,7 @@ CAUSE = "its process was not forked within 10 s: a library's at-fork handler may
 
 @pytest.fixture
 def hosted(make_hosted):
-    hosted = make_hosted(DAG, AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT="3")
+    hosted = make_hosted(DAG, AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT="9")
     hosted.start()
     return hosted
 

@@ -229,7 +229,7 @@ def test_a_password_that_is_not_taken_is_given_once(
             "AIRFLOW_LITE__SMTP__SMTP_STARTTLS": "True",
             "AIRFLOW_LITE__SMTP__SMTP_USER": "me",
             "AIRFLOW_LITE__SMTP__SMTP_PASSWORD": password,
-            "AIRFLOW_LITE__SMTP__SMTP_TIMEOUT": "1" if password == "silence" else "30",
+            "AIRFLOW_LITE__SMTP__SMTP_TIMEOUT": "5" if password == "silence" else "30",
             "SSL_CERT_FILE": str(authority.folder / "ca.pem"),
         }
     )

@@ -6,15 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[2]
 ROOMS = ("unit/authoring", "unit/worker/task", "unit/worker/in_process", "unit/parsing")
 
 
-def test_what_holds_with_dates_of_datetime_holds_with_those_of_pendulum():
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_holds_with_dates_of_datetime_holds_with_those_of_pendulum(room):
     words = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--dates", "pendulum"]
-    folders = [str(TESTS / room) for room in ROOMS]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words, *folders],
+        [sys.executable, "-m", "pytest", *words, str(TESTS / room)],
         check=False,
         cwd=TESTS.parent,
         capture_output=True,

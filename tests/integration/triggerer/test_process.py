@@ -26,6 +26,8 @@ from airflow_lite.authoring.triggers.external_task import sleep_beside_others
 class Own(BaseTrigger):
     """Does what its word says."""
 
+    begun = []
+
     def __init__(self, word, folder="."):
         super().__init__()
         self.word, self.folder = word, pathlib.Path(folder)
@@ -68,6 +70,7 @@ class Own(BaseTrigger):
                 for at in range(5):
                     await self.task_instance.await_states_of_dag(f"d{at}", [])
             case "ask now and then":
+                await self.begin_one_after_the_other()
                 for at in range(3):
                     await sleep_beside_others(0.5)
                     await self.task_instance.await_states_of_dag("d", [at])
@@ -75,6 +78,13 @@ class Own(BaseTrigger):
                 ti = self.task_instance
                 yield TriggerEvent([ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number])
         yield TriggerEvent(self.word)
+
+    async def begin_one_after_the_other(self):
+        self.begun.append(self)
+        place = len(self.begun)
+        while len(self.begun) < 20:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005 * place)
 
     async def block(self):
         time.sleep(3600)
@@ -223,7 +233,7 @@ def test_questions_are_answered_by_who_waits_without_an_end_of_the_wait(triggers
 
 
 def test_those_that_ask_now_and_then_ask_together_whenever_they_began(triggers):
-    many = 20
+    many = 20  # as many as wait for one another
     triggers.start("ping")  # its start is no matter of what is counted
     triggers.wait_for("ping")
     for at in range(many):

@@ -19,9 +19,8 @@ PROVIDER = "apache-airflow-providers-sqlite"
 
 def run(home, dag_id, exit_code=0):
     """Run a DAG; return the state of each task."""
-    home.run(
-        "dags", "trigger", dag_id, "--wait", "--timeout", "100", "-r", "r", exit_code=exit_code
-    )
+    words = ("dags", "trigger", dag_id, "--wait", "--timeout", "300", "-r", "r")
+    home.run(*words, exit_code=exit_code, timeout=320)
     rows = home.json("tasks", "states-for-dag-run", dag_id, "r")
     return {row["task_id"]: row["state"] for row in rows}
 
@@ -92,6 +91,7 @@ def test_their_operators_sensors_and_hooks_run_under_a_scheduler(
     provider_home, pages, mailbox, new_postgres, executor
 ):
     home = provider_home
+    home.environ["AIRFLOW_LITE__CORE__DAGBAG_IMPORT_TIMEOUT"] = "300"  # they import much
     home.dag("near", NEAR)
     home.dag("far", FAR)
     with ExitStack() as stack:

@@ -7,8 +7,6 @@ import signal
 
 import pytest
 
-from fixtures.waits import DEADLINE_S
-
 WIDE = """
 from datetime import datetime
 from airflow_lite import DAG, BashOperator
@@ -37,9 +35,7 @@ def start_worker_with(home):
 
 def run_wide(home, run_id):
     """Run the DAG; return how often each of its tasks was queued."""
-    home.run(
-        "dags", "trigger", "wide", "-r", run_id, "--wait", "--timeout", "90", timeout=DEADLINE_S
-    )
+    home.run("dags", "trigger", "wide", "-r", run_id, "--wait")
     rows = [home.json("tasks", "history", "wide", f"t{n}", run_id) for n in (0, 20, 39)]
     return [sum(row["to"] == "queued" for row in history) for history in rows]
 
@@ -111,7 +107,7 @@ def test_the_successor_of_a_killed_worker_gets_what_only_that_one_might_have_had
         os.kill(next(iter(cluster.worker_pids())), signal.SIGKILL)
         ended = {"success", "failed"}
         wait_until(
-            lambda: home.json("dags", "list-runs", "-d", "wide")[0]["state"] in ended, "the run", 90
+            lambda: home.json("dags", "list-runs", "-d", "wide")[0]["state"] in ended, "the run"
         )
     assert home.json("dags", "list-runs", "-d", "wide")[0]["state"] == "success"
     assert sorted(started.read_text().split()) == sorted(f"t{number}" for number in range(40))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from airflow_lite_testing.proxy import free_port
 from fixtures.pages import BLOCK, Shell
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "run-on-dask.md"
@@ -17,9 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "run-on-dask.md"
 @pytest.fixture
 def page():
     """The text, with addresses that this machine has free."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
-    return PAGE.read_text().replace("8786", str(port)).replace("10.0.0.5", "127.0.0.1")
+    return PAGE.read_text().replace("8786", str(free_port())).replace("10.0.0.5", "127.0.0.1")
 
 
 def test_the_page_works_from_one_machine_to_a_cluster(page, home, wait_until, processes_left):

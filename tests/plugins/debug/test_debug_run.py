@@ -55,7 +55,7 @@ def looked():
 
 with DAG("waiting", start_date=datetime(2024, 1, 1), schedule=None):
     sensor = PythonSensor(
-        task_id="sensor", python_callable=looked, poke_interval=0.1, timeout=20, priority_weight=9
+        task_id="sensor", python_callable=looked, poke_interval=3, timeout=60, priority_weight=9
     )
 
     @task

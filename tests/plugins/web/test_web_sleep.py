@@ -340,13 +340,13 @@ def test_a_live_page_keeps_it_awake_and_an_idle_connection_does_for_a_while(web,
         )
         live.connect()
         idle.connect()
-        thread.start()
         live.request(
             "GET", "/events", headers={"authorization": f"Bearer {web.tokens[Role.VIEWER]}"}
         )
+        idle.request("GET", "/health")
+        thread.start()
         stream = live.getresponse()
         assert stream.readline() == b"retry: 3000\n"
-        idle.request("GET", "/health")
         idle.getresponse().read()
         assert idle.sock.recv(1) == b""  # it was closed, as time went by
         assert stays_awake(server, thread)

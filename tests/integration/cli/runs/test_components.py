@@ -50,8 +50,8 @@ def test_they_outlive_a_terminal_whose_end_their_command_ignores(home, wait_unti
         home.start("standalone", stdout=out, preexec_fn=ignore) as command,
     ):
         try:
-            running = "scheduler started"
-            wait_until(lambda: running in (home.folder / "out").read_text(), running)
+            for running in ("scheduler started", "Serving on "):
+                wait_until(lambda said=running: said in (home.folder / "out").read_text(), running)
             command.send_signal(signal.SIGHUP)
             home.run("dags", "trigger", "d", "--wait")
         finally:

@@ -64,6 +64,7 @@ def machines(make_hosted, make_served, tmp_path):
     hosted.start()
     assert hosted.finish("says").state == "success"
     served = make_served(base_log_folder=str(hosted.home.folder / "logs"), secret=SECRET)
+    assert served.ask(served.token())[0] == 404  # its own log is elsewhere; the server has begun
     return Machines(hosted, tmp_path, served.port)
 
 
@@ -198,7 +199,8 @@ def answering(answer):
     ],
 )
 def test_a_machine_that_answers_anything_else_is_a_line(machines, monkeypatch, answer, reason):
-    monkeypatch.setattr(remote, "TIMEOUT_S", 0.3)
+    if reason == "timed out.":
+        monkeypatch.setattr(remote, "TIMEOUT_S", 0.3)
     with answering(answer) as port:
         machines.options["logging"]["worker_log_server_port"] = str(port)
 
@@ -206,7 +208,7 @@ def test_a_machine_that_answers_anything_else_is_a_line(machines, monkeypatch, a
 
 
 def test_what_is_left_of_an_answer_that_breaks_off_is_shown(machines, monkeypatch):
-    monkeypatch.setattr(remote, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(remote, "TIMEOUT_S", 2.0)
     with answering(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 99\r\n\r\none\ntw") as port:
         machines.options["logging"]["worker_log_server_port"] = str(port)
 

@@ -28,7 +28,7 @@ SERVED = re.compile(r"logs are served at http://127\.0\.0\.1:(\d+)")
 
 
 def test_nothing_runs_until_somebody_asks_and_nothing_after(make_served, wait_until):
-    served = make_served(idle_s=0.3)
+    served = make_served(idle_s=2.0)
     assert served.service.server_pid is None
 
     assert served.ask(served.token())[0] == 200
@@ -178,6 +178,7 @@ def test_a_scheduler_serves_the_logs_of_its_tasks(home, port_of, wait_until):
         port = port_of(scheduler)
         home.run("dags", "trigger", "says", "-r", "one", "--wait")
         assert server_of(home) == []
+        assert knock(port) == 403  # it is started
 
         home.environ["AIRFLOW_LITE__LOGGING__WORKER_LOG_SERVER_PORT"] = str(port)
         home.environ["AIRFLOW_LITE__LOGGING__BASE_LOG_FOLDER"] = str(home.folder / "none")

@@ -33,7 +33,7 @@ with DAG("hosted", start_date=datetime(2024, 1, 1), schedule=None) as dag:
 @pytest.fixture
 def hosted(make_hosted):
     """A host of two attempts at once, not started yet; `troubles` is what it tells."""
-    hosted = make_hosted(GATED, AIRFLOW_LITE__DATABASE__SQLITE_BUSY_TIMEOUT_S="0.1")
+    hosted = make_hosted(GATED)
     hosted.troubles = []
 
     def start(config=hosted.config):
@@ -110,7 +110,8 @@ def test_a_host_that_cannot_start_gives_back_at_once_and_says_why(hosted, wait_u
 
 def test_a_database_that_fails_for_a_while_is_told_and_that_it_is_back(hosted, wait_until):
     open_gate(hosted)
-    hosted.start()
+    impatient = {"AIRFLOW_LITE__DATABASE__SQLITE_BUSY_TIMEOUT_S": "0.1"}
+    hosted.start(Config.load(hosted.config.environ | impatient))
     hosted.finish("t0")
     path = hosted.config.get("database", "sql_alchemy_conn").removeprefix("sqlite:///")
     assert Path(path).is_file()

@@ -21,17 +21,23 @@ SLEEPS = HEAD + (
 
 
 @pytest.fixture
-def sleeping(make_hosted):
-    hosted = make_hosted(
-        SLEEPS,
-        AIRFLOW_LITE__CORE__KILLED_TASK_CLEANUP_TIME="0.5",
-        AIRFLOW_LITE__SCHEDULER__BEAT_INTERVAL_S="0.2",
-    )
-    hosted.start()
-    return hosted
+def make_sleeping(make_hosted):
+    def make(**options):
+        hosted = make_hosted(SLEEPS, AIRFLOW_LITE__SCHEDULER__BEAT_INTERVAL_S="0.2", **options)
+        hosted.start()
+        return hosted
+
+    return make
+
+
+@pytest.fixture
+def sleeping(make_sleeping):
+    return make_sleeping()
 
 
 def _running(hosted, token, wait_until):
+    """Wait until the command of an attempt runs; return its row."""
+    wait_until(lambda: "Output:" in hosted.log("sleeps"), "the command to be started")
     return wait_until(
         lambda: hosted.attempt(token).pid and hosted.attempt(token), "the attempt's process"
     )
@@ -65,7 +71,8 @@ def test_a_cancelled_attempt_ends_with_all_that_it_started(sleeping, wait_until)
     _no_commands(sleeping, wait_until)
 
 
-def test_a_task_that_ignores_sigterm_is_killed_after_the_grace(sleeping, wait_until):
+def test_a_task_that_ignores_sigterm_is_killed_after_the_grace(make_sleeping, wait_until):
+    sleeping = make_sleeping(AIRFLOW_LITE__CORE__KILLED_TASK_CLEANUP_TIME="0.5")
     token = sleeping.give("stubborn")
     wait_until(lambda: sleeping.lines("started"), "the task to ignore SIGTERM")
     wait_until(lambda: sleeping.attempt(token).pid, "the attempt's process")
@@ -115,8 +122,10 @@ def test_an_idle_host_ends_and_the_next_attempt_starts_another(make_hosted, wait
     wait_until(lambda: hosted.host.pid is None, "the idle host's end")
     wait_until(lambda: not hosted.processes(), "the end of its processes")
 
-    assert hosted.finish("fine").state == "success"
-    assert hosted.host.pid not in {None, first}
+    row = hosted.finish("fine")
+    assert row.state == "success"
+    ran = hosted.attempt(row.attempt).supervisor
+    assert [one.pid for one in hosted.supervisors() if one.id == ran] != [first]
     assert {one.end_cause for one in hosted.supervisors()} <= {"ended", None}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 
+from airflow_lite_testing.proxy import free_port
 from fixtures.pages import BLOCK, Shell
 
 PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "use-the-rest-api.md"
@@ -22,8 +22,7 @@ def is_missing(command):
 
 
 def test_the_page_works_from_a_user_to_the_official_client(home, wait_until):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     home.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shell = Shell(home, wait_until)
     try:
