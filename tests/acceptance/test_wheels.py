@@ -82,7 +82,7 @@ def test_a_missing_executor_names_the_package_and_installing_it_brings_its_comma
     home.run("--executor", "DebugExecutor", "debug", "run", "one")
 
 
-#: Each level's: `test_core_executors.py` runs all of them.
+#: One of each level: `test_core_executors.py` runs all of them.
 SOME_CASES = """
 import sys
 from airflow_lite.cli.main import run
